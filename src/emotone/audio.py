@@ -1,0 +1,259 @@
+"""Any audio file or array -> float32 [samples], 16 kHz, mono, in [-1, 1].
+
+Files are read in blocks and resampled as a stream, so a three-hour recording costs no more memory than a short one and
+both go through the same code. Every failure is an `AudioError` that names the file and the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from emotone.errors import EmotoneError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+RATE_HZ = 16_000
+BLOCK_S = 30.0
+SILENCE_PEAK = 1e-4
+"""A peak below -80 dB of full scale is silence: less than two steps of a 16-bit sample and its dither."""
+LOUDEST_FLOAT = 8.0
+"""Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
+
+SOUNDFILE_SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .w64 .rf64 .caf".split())
+AV_SUFFIXES = frozenset(".m4a .mp4 .webm .mkv .mka .aac .wma .3gp .amr".split())
+SUFFIXES = SOUNDFILE_SUFFIXES | AV_SUFFIXES
+
+
+class AudioError(EmotoneError):
+    """Audio that cannot be used: `path` and the `reason` in one line."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(f"{os.fspath(path)}: {reason}")
+        self.path = os.fspath(path)
+        self.reason = " ".join(reason.split())
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.path, self.reason)  # so that it crosses process borders
+
+
+def load(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Samples:
+    """Samples of a file, or of its part from `start_s` to `end_s`: float32 [N], 16 kHz, mono, in [-1, 1].
+
+    Channels are averaged; other rates are resampled with soxr HQ. Raises AudioError for anything that is not readable
+    audio: missing, empty, truncated, not audio, NaN.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/a.wav", np.zeros((44_100, 2)), 44_100)
+    ...     load(f"{folder}/a.wav").shape
+    (16000,)
+    """
+    blocks = list(read_blocks(path, start_s, end_s))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def read_blocks(
+    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
+) -> Iterator[Samples]:
+    """The samples of `load` as a stream of blocks of about `block_s` seconds; never yields nothing at all."""
+    _check_file(path)
+    num_samples = 0
+    resampler = None
+    for samples, rate_hz, is_last in _decode(path, start_s, end_s, block_s):
+        if not np.isfinite(samples).all():
+            raise AudioError(path, "holds NaN or infinite samples")
+        if rate_hz != RATE_HZ:
+            if resampler is None:
+                import soxr
+
+                resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+            samples = resampler.resample_chunk(samples, last=is_last)
+        if len(samples):
+            num_samples += len(samples)
+            yield _limit(samples, path)
+    if not num_samples:
+        raise AudioError(path, "holds no samples" if not start_s else f"ends before {start_s:g} s")
+
+
+def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
+    """An array as float32 [N], 16 kHz, mono: [N] or [N, channels]; integers are scaled by their full range.
+
+    Raises EmotoneError for no samples, NaN, more than 2 axes or floats far outside [-1, 1].
+
+    >>> from_array(np.full(8_000, 16_384, dtype=np.int16), 8_000).shape
+    (16000,)
+    """
+    name = "array"
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise AudioError(name, f"must be [samples] or [samples, channels] and not empty, not of shape {samples.shape}")
+    if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
+        raise AudioError(name, f"has more channels than samples {samples.shape}: transpose it to [samples, channels]")
+    if rate_hz <= 0:
+        raise AudioError(name, f"has a rate of {rate_hz} Hz; it must be positive")
+    if samples.dtype.kind not in "fi":
+        raise AudioError(name, f"is of type {samples.dtype}: use float in [-1, 1] or signed integers")
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / -float(np.iinfo(samples.dtype).min)  # type: ignore[type-var]
+    mono = np.asarray(samples, dtype=np.float32)
+    mono = mono if mono.ndim == 1 else mono.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(name, "holds NaN or infinite samples")
+    if rate_hz != RATE_HZ:
+        import soxr
+
+        mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
+    return _limit(mono, name)
+
+
+def probe(path: str | os.PathLike[str]) -> float:
+    """Duration in seconds from the file's header, without decoding; raises AudioError."""
+    _check_file(path)
+    if Path(path).suffix.lower() in AV_SUFFIXES:
+        return sum(len(block) for block in read_blocks(path)) / RATE_HZ
+    with _open(path) as file:
+        return file.frames / file.samplerate
+
+
+def is_silent(samples: Samples) -> bool:
+    """Whether nothing is louder than -80 dB of full scale."""
+    return bool(max(samples.max(initial=0.0), -samples.min(initial=0.0)) < SILENCE_PEAK)
+
+
+def active_duration_s(samples: Samples, frame_s: float = 0.032, range_db: float = 35.0) -> float:
+    """Seconds of sound: frames within `range_db` of the loudest frame and above -60 dB of full scale.
+
+    An energy measure, not a speech detector: it costs nothing and only weighs windows of one recording against each
+    other, where a detector's time (ten times the network's) would buy little.
+
+    >>> tone = np.sin(np.arange(16_000) / 5).astype(np.float32)
+    >>> round(active_duration_s(np.concatenate([tone, np.zeros(16_000, np.float32)])), 1)
+    1.0
+    """
+    size = int(frame_s * RATE_HZ)
+    frames = samples[: len(samples) // size * size].reshape(-1, size) if len(samples) >= size else samples[None]
+    power = np.einsum("tn,tn->t", frames, frames) / frames.shape[1]
+    threshold = max(power.max() * 10 ** (-range_db / 10), min(1e-6, power.max()))
+    return float((power >= threshold).mean() * len(samples) / RATE_HZ)
+
+
+def _limit(samples: Samples, path: str | os.PathLike[str]) -> Samples:
+    """Samples clipped to [-1, 1]; an error where the scale is plainly another one."""
+    peak = max(samples.max(), -samples.min())
+    if peak > LOUDEST_FLOAT:
+        raise AudioError(path, f"has float samples of up to {peak:g}; they must lie in [-1, 1]")
+    return np.clip(samples, -1.0, 1.0) if peak > 1.0 else samples
+
+
+def _check_file(path: str | os.PathLike[str]) -> None:
+    """Raise AudioError for what is no file, empty, not readable or ends before its header says."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise AudioError(path, "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)) from None
+    except ValueError as error:  # a NUL in the name
+        raise AudioError(path, str(error)) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise AudioError(path, "is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioError(path, "is not a regular file")
+    if status.st_size == 0:
+        raise AudioError(path, "is empty (0 bytes)")
+    try:
+        with open(path, "rb") as file:
+            promised = _wav_end(file.read(65_536))
+    except OSError as error:
+        raise AudioError(path, f"cannot be read: {error.strerror}") from None
+    if promised is not None and promised > status.st_size:
+        raise AudioError(path, f"is truncated: its header promises {promised} bytes, it has {status.st_size}")
+
+
+def _wav_end(head: bytes) -> int | None:
+    """Where the samples of a RIFF file should end, in bytes; None for other formats and headers written to a pipe.
+
+    libsndfile shortens a truncated WAV silently, so this is checked here.
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    position = 12
+    while position + 8 <= len(head):
+        name, size = head[position : position + 4], struct.unpack_from("<I", head, position + 4)[0]
+        if name == b"data":
+            written_to_pipe = size == 0 or size >= 0x7FFF_0000
+            return None if written_to_pipe else position + 8 + size
+        position += 8 + size + size % 2
+    return None
+
+
+def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(os.fsencode(path))  # bytes, so that any file name works
+    except (soundfile.SoundFileError, OSError) as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise AudioError(path, f"is not audio that can be read ({reason})") from None
+
+
+def _decode(
+    path: str | os.PathLike[str], start_s: float, end_s: float | None, block_s: float
+) -> Iterator[tuple[Samples, int, bool]]:
+    """Mono blocks at the file's own rate: (samples, rate_hz, is_last)."""
+    if Path(path).suffix.lower() in AV_SUFFIXES:
+        yield from _decode_av(path, start_s, end_s)
+        return
+    with _open(path) as file:
+        rate_hz, total = file.samplerate, file.frames
+        first = min(round(start_s * rate_hz), total)
+        stop = total if end_s is None else min(round(end_s * rate_hz), total)
+        try:
+            if first:
+                file.seek(first)
+            position = first
+            while position < stop:
+                wanted = min(int(block_s * rate_hz), stop - position)
+                block = file.read(wanted, dtype="float32")
+                position += len(block)
+                if len(block) < wanted:
+                    raise AudioError(path, f"is truncated: {position} of {total} samples could be read")
+                mono = block if block.ndim == 1 else block.mean(axis=1)
+                yield mono, rate_hz, position >= stop
+        except (soundfile.SoundFileError, OSError) as error:
+            reason = getattr(error, "error_string", str(error)).rstrip(".")
+            raise AudioError(path, f"is damaged or truncated ({reason})") from None
+
+
+def _decode_av(path: str | os.PathLike[str], start_s: float, end_s: float | None) -> Iterator[tuple[Samples, int, bool]]:
+    """What libsndfile cannot read (m4a, webm, ...), through PyAV where it is installed."""
+    try:
+        import av
+    except ImportError:
+        suffix = Path(path).suffix
+        raise AudioError(path, f'{suffix} needs the package av: pip install "emotone[av]"') from None
+    first = int(start_s * RATE_HZ)
+    stop = None if end_s is None else int(end_s * RATE_HZ)
+    position = 0
+    try:
+        with av.open(os.fspath(path)) as container:
+            if not container.streams.audio:
+                raise AudioError(path, "holds no audio stream")
+            to_mono = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+            for frame in container.decode(audio=0):
+                for resampled in to_mono.resample(frame):
+                    block = resampled.to_ndarray()[0]
+                    begin, position = position, position + len(block)
+                    part = block[max(0, first - begin) : None if stop is None else max(0, stop - begin)]
+                    if len(part):
+                        yield part, RATE_HZ, False
+                    if stop is not None and position >= stop:
+                        return
+    except av.FFmpegError as error:
+        raise AudioError(path, f"is not audio that can be read ({error.strerror})") from None

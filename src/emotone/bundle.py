@@ -1,0 +1,305 @@
+"""A bundle: a folder with all that is needed to go from audio to named scores.
+
+    bundle.json           format, feature with its settings, view, targets, training, results, licence, citation
+    model.onnx            the network: "features" [B, ...view] -> one named output per target
+    arrays.safetensors    feature_mean [D], feature_std [D]
+    weights.safetensors   the network's parameters, for fine-tuning (not read for prediction)
+    README.md             the model card
+
+Evaluation and every kind of prediction run this code. Nothing in a bundle is ever executed or unpickled, paths are
+fixed names within the folder, and `bundle.json` holds the SHA-256 of the other files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import plugins
+from emotone.data import view as views
+from emotone.data.normalise import CLIP, normalise
+from emotone.errors import EmotoneError, unknown
+from emotone.files import cache_folder, sha256_of
+
+FORMAT = 1
+FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
+LARGEST_JSON_BYTES = 4_000_000
+BUNDLED = Path(__file__).parent / "bundles"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one output of the network says: an attribute on a `range`, or categories with `labels`.
+
+    An attribute's output is z-normalised: score = output * std + mean, clipped to nothing (a score may leave the range
+    its raters had). Categories come as logits [B, K].
+    """
+
+    name: str
+    kind: str
+    range: tuple[float, float] | None = None
+    mean: float = 0.0
+    std: float = 1.0
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, about: dict[str, Any], where: str) -> Target:
+        """A target of `bundle.json`; raises EmotoneError for what does not fit."""
+        try:
+            if about["kind"] == "attribute":
+                low, high = about["range"]
+                return cls(about["name"], "attribute", (float(low), float(high)), float(about["mean"]), float(about["std"]))
+            if about["kind"] == "category":
+                return cls(about["name"], "category", labels=tuple(map(str, about["labels"])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise EmotoneError(f"{where}: target {about!r} is not complete ({error!r})") from None
+        raise EmotoneError(f"{where}: target kind must be 'attribute' or 'category', not {about['kind']!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object that `from_json` reads."""
+        if self.kind == "category":
+            return {"name": self.name, "kind": "category", "labels": list(self.labels)}
+        assert self.range is not None
+        return {
+            "name": self.name, "kind": "attribute", "range": list(self.range), "mean": self.mean, "std": self.std,
+        }  # fmt: skip
+
+
+@dataclass
+class Scores:
+    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, raw network `outputs`."""
+
+    attributes: dict[str, NDArray[np.float64]]
+    probabilities: dict[str, NDArray[np.float64]]
+    outputs: dict[str, NDArray[np.float32]]
+
+
+@dataclass
+class Bundle:
+    """A loaded bundle; see the module's docstring for its files.
+
+    >>> bundle = Bundle.load("default")
+    >>> scores = bundle.score_samples([np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)])
+    >>> {name: score.shape for name, score in scores.attributes.items()}
+    {'arousal': (1,), 'dominance': (1,), 'valence': (1,)}
+    """
+
+    folder: Path
+    about: dict[str, Any]
+    feature: Any
+    view: views.View
+    targets: list[Target]
+    threads: int = 0
+    device: str = "cpu"
+    _arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name: str, threads: int = 0, device: str = "cpu") -> Bundle:
+        """A bundle by name (bundled or pulled) or folder; raises EmotoneError when it is unknown, damaged or newer.
+
+        `threads` = 0 lets onnxruntime use all cores; `device` is "cpu" or "cuda".
+        """
+        folder = locate(name)
+        about = read_about(folder)
+        check_files(folder, about, ("model.onnx", "arrays.safetensors"))
+        where = str(folder / "bundle.json")
+        try:
+            feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
+            view = views.view_from_json(about["view"], where)
+            targets = [Target.from_json(target, where) for target in about["targets"]]
+        except (KeyError, TypeError) as error:
+            raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
+        return cls(folder, about, feature, view, targets, threads, device, _read_arrays(folder, len(feature.names)))
+
+    @property
+    def name(self) -> str:
+        """The bundle's own name."""
+        return str(self.about["name"])
+
+    @property
+    def max_utterance_s(self) -> float:
+        """Longest utterance that is scored as a whole; longer recordings are windowed by the predictor."""
+        return float(self.about["max_utterance_s"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides the scores: the description and the hashes of all files in it."""
+        return sha256_of(self.folder / "bundle.json")
+
+    def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features [T, D] of samples [N], not normalised; raises EmotoneError when they are too short."""
+        return self.feature(samples)
+
+    def score_samples(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
+        """Scores of several pieces of audio, each float32 [N], 16 kHz."""
+        return self.score_features([self.extract(samples) for samples in batch])
+
+    def score_features(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
+        """Scores of several utterances' features [T, D], as extracted (not normalised)."""
+        mean, std = self._arrays["feature_mean"], self._arrays["feature_std"]
+        clip = float(self.about["normalise"]["clip"])
+        inputs = [views.apply(self.view, normalise(features, mean, std, clip)) for features in batch]
+        return self._decode(self._run(inputs))
+
+    def _run(self, inputs: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Network outputs [N, ...]; inputs of one shape go through together."""
+        names = [target.name for target in self.targets]
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for position, item in enumerate(inputs):
+            by_shape.setdefault(item.shape, []).append(position)
+        outputs: dict[str, list[Any]] = {name: [None] * len(inputs) for name in names}
+        for positions in by_shape.values():
+            results = self._session.run(names, {"features": np.stack([inputs[position] for position in positions])})
+            for name, result in zip(names, results, strict=True):
+                for position, row in zip(positions, result, strict=True):
+                    outputs[name][position] = row
+        return {name: np.stack(rows) for name, rows in outputs.items()}
+
+    def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
+        attributes: dict[str, NDArray[np.float64]] = {}
+        probabilities: dict[str, NDArray[np.float64]] = {}
+        for target in self.targets:
+            output = outputs[target.name].astype(np.float64)
+            if target.kind == "attribute":
+                attributes[target.name] = output * target.std + target.mean
+            else:
+                odds = np.exp(output - output.max(axis=1, keepdims=True))
+                shares = odds / odds.sum(axis=1, keepdims=True)
+                probabilities |= {label: shares[:, k] for k, label in enumerate(target.labels)}
+        return Scores(attributes, probabilities, outputs)
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+        own_errors = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+        network = (self.folder / "model.onnx").read_bytes()  # as bytes: it cannot refer to other files
+        try:
+            return onnxruntime.InferenceSession(network, options, [_provider(self.device)])
+        except own_errors as error:
+            raise EmotoneError(f"{self.folder / 'model.onnx'}: not a network that can be loaded ({error})") from None
+
+
+def _provider(device: str) -> str:
+    """onnxruntime's name of a device; raises EmotoneError where it is not available."""
+    import onnxruntime
+
+    known = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+    if device not in known:
+        raise unknown("device", device, known)
+    if known[device] not in onnxruntime.get_available_providers():
+        raise EmotoneError(f"device '{device}' is not available to the installed onnxruntime (cuda needs onnxruntime-gpu)")
+    return known[device]
+
+
+def bundles_folder() -> Path:
+    """Where pulled bundles are kept."""
+    return cache_folder() / "bundles"
+
+
+def available() -> dict[str, Path]:
+    """All bundles that can be used by name: the bundled ones and the pulled ones."""
+    folders = sorted(BUNDLED.glob("*/bundle.json")) + sorted(bundles_folder().glob("*/bundle.json"))
+    return {path.parent.name: path.parent for path in folders}
+
+
+def locate(name: str) -> Path:
+    """The folder of a bundle: a name from `available`, a bundle's folder, or a run's folder that holds `bundle/`."""
+    given = Path(name)
+    if given.is_dir():
+        for folder in (given, given / "bundle"):
+            if (folder / "bundle.json").is_file():
+                return folder
+        raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
+    known = available()
+    if name not in known:
+        from emotone.pull import PUBLISHED
+
+        if name in PUBLISHED:
+            raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")
+        raise unknown("bundle", name, [*known, *PUBLISHED])
+    return known[name]
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """`bundle.json` as a dict; raises EmotoneError when it is damaged or of a newer format."""
+    path = folder / "bundle.json"
+    try:
+        if path.stat().st_size > LARGEST_JSON_BYTES:
+            raise EmotoneError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes")
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EmotoneError(f"{path}: not a readable bundle description ({error})") from None
+    version = about.get("format") if isinstance(about, dict) else None
+    if not isinstance(version, int):
+        raise EmotoneError(f"{path}: not a bundle description (no 'format')")
+    if version > FORMAT:
+        raise EmotoneError(f"{path}: bundle format {version} is newer than this Emotone reads ({FORMAT}); update Emotone")
+    return about
+
+
+def check_files(folder: Path, about: dict[str, Any], names: Sequence[str]) -> None:
+    """Raise EmotoneError when a file of the bundle is missing or not the one its description was written for."""
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise EmotoneError(f"{path}: missing from the bundle")
+        if sha256_of(path) != about.get("sha256", {}).get(name):
+            raise EmotoneError(f"{path}: damaged (its SHA-256 is not the one in bundle.json)")
+
+
+def _read_arrays(folder: Path, num_features: int) -> dict[str, NDArray[np.float32]]:
+    """The normaliser's arrays, checked for shape."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / "arrays.safetensors"
+    try:
+        arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
+    except SafetensorError as error:
+        raise EmotoneError(f"{path}: not readable ({error})") from None
+    for name in ("feature_mean", "feature_std"):
+        if name not in arrays or arrays[name].shape != (num_features,):
+            raise EmotoneError(f"{path}: {name} must be there with shape ({num_features},)")
+    return arrays
+
+
+def write(
+    folder: Path,
+    about: dict[str, Any],
+    onnx_model: bytes,
+    arrays: dict[str, NDArray[np.float32]],
+    weights: dict[str, NDArray[Any]],
+    card: str,
+) -> Path:
+    """Write a bundle; `bundle.json` goes last, so that a folder without it is no bundle. Returns the folder."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bundle.json").unlink(missing_ok=True)
+    (folder / "model.onnx").write_bytes(onnx_model)
+    save_file(arrays, folder / "arrays.safetensors")
+    save_file(weights, folder / "weights.safetensors")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    about = {
+        "format": FORMAT, "normalise": {"clip": CLIP}, **about,
+        "sha256": {name: sha256_of(folder / name) for name in FILES},
+    }  # fmt: skip
+    temporary = folder / ".bundle.json.tmp"
+    temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(folder / "bundle.json")
+    return folder

@@ -1,0 +1,173 @@
+"""A corpus: utterance table, rater table and metadata; pandas in memory, Parquet on disk.
+
+A reader (`emotone.corpora`) turns an owner's folder into a Corpus; everything after that sees only the tables. Unknown
+is null, never a magic value; attributes keep the corpus's native range, which `meta["ranges"]` states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emotone.errors import EmotoneError, unknown
+from emotone.files import cache_folder, replace_file
+
+TEXT_COLUMNS = ("id", "file", "speaker", "gender", "session", "script", "language", "split", "transcript", "emotion")
+NUMBER_COLUMNS = ("start_s", "end_s", "arousal", "dominance", "valence")
+ATTRIBUTES = ("arousal", "dominance", "valence")
+UTTERANCE_COLUMNS = (
+    "id", "file", "start_s", "end_s", "speaker", "gender", "session", "script", "language", "split", "transcript",
+    "emotion", "arousal", "dominance", "valence",
+)  # fmt: skip
+RATER_COLUMNS = ("id", "rater", "emotion", "arousal", "dominance", "valence")
+SPLITS = ("train", "validation", "test", "unlabelled")
+
+
+@dataclass
+class Corpus:
+    """Utterances of one corpus (pandas, one row each), its raters' votes and where its audio lies.
+
+    `utterances.file` is relative to `root` (POSIX separators), `start_s`/`end_s` are null for whole files. `meta` holds
+    `ranges` {attribute: [low, high]}, `emotions`, `licence`, `citation`, `language`.
+
+    >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
+    >>> Corpus("mine", Path("audio"), table).utterances["emotion"].isna().all()
+    np.True_
+    """
+
+    name: str
+    root: Path
+    utterances: pd.DataFrame
+    raters: pd.DataFrame | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        self.utterances = _with_columns(self.utterances, UTTERANCE_COLUMNS, self.name)
+        ids = self.utterances["id"]
+        if ids.isna().any() or not ids.is_unique:
+            repeated = ids[ids.duplicated() | ids.isna()].iloc[0]
+            raise EmotoneError(f"corpus {self.name}: utterance ids must be unique and present; repeated: {repeated!r}")
+        if self.raters is not None:
+            self.raters = _with_columns(self.raters, RATER_COLUMNS, self.name)
+            strangers = set(self.raters["id"]) - set(ids)
+            if strangers:
+                raise EmotoneError(f"corpus {self.name}: rater table names unknown utterances, e.g. {min(strangers)!r}")
+        splits = set(self.utterances["split"].dropna()) - set(SPLITS)
+        if splits:
+            raise unknown("split", min(splits), SPLITS, where=f"corpus {self.name}")
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def path_of(self, file: str) -> Path:
+        """Where an utterance's audio lies; raises EmotoneError for a path that would leave the corpus folder."""
+        relative = Path(file)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise EmotoneError(f"corpus {self.name}: {file!r} leaves the corpus folder {self.root}")
+        return self.root / relative
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the tables (not of where they lie): the same corpus has the same fingerprint on every machine."""
+        digest = hashlib.sha256()
+        for table in (self.utterances, self.raters):
+            if table is not None:
+                text = table.sort_values(list(table.columns[:2])).to_csv(index=False, float_format="%.9g")
+                digest.update(text.encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def save(self, folder: Path | None = None) -> Path:
+        """Write the tables as Parquet, `corpus.json` last, each by atomic rename; returns the folder."""
+        folder = folder or corpora_folder() / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with replace_file(folder / "utterances.parquet") as path:
+            self.utterances.to_parquet(path, index=False)
+        if self.raters is not None:
+            with replace_file(folder / "raters.parquet") as path:
+                self.raters.to_parquet(path, index=False)
+        about = {"name": self.name, "root": str(self.root.resolve()), "meta": self.meta, "raters": self.raters is not None}
+        with replace_file(folder / "corpus.json") as path:
+            path.write_text(json.dumps(about, indent=1, ensure_ascii=False))
+        return folder
+
+    @classmethod
+    def load(cls, name: str) -> Corpus:
+        """A prepared corpus by name or folder; raises EmotoneError telling how to prepare it."""
+        folder = Path(name) if (Path(name) / "corpus.json").is_file() else corpora_folder() / name
+        try:
+            about = json.loads((folder / "corpus.json").read_text())
+        except FileNotFoundError:
+            raise EmotoneError(
+                f"corpus {name!r} is not prepared; run: emotone prepare {name} FOLDER (prepared: "
+                f"{', '.join(prepared()) or 'none'})"
+            ) from None
+        except json.JSONDecodeError as error:
+            raise EmotoneError(f"{folder / 'corpus.json'}: not readable as JSON ({error})") from None
+        raters = pd.read_parquet(folder / "raters.parquet") if about["raters"] else None
+        return cls(about["name"], Path(about["root"]), pd.read_parquet(folder / "utterances.parquet"), raters, about["meta"])
+
+
+def corpora_folder() -> Path:
+    """Where prepared corpora are kept."""
+    return cache_folder() / "corpora"
+
+
+def prepared() -> list[str]:
+    """Names of the corpora that `emotone prepare` has written."""
+    return sorted(path.parent.name for path in corpora_folder().glob("*/corpus.json"))
+
+
+def check_name(name: str) -> str:
+    """A name that is safe as a folder's name; raises EmotoneError.
+
+    >>> check_name("my-corpus")
+    'my-corpus'
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise EmotoneError(f"{name!r} is no usable name: letters, digits, '.', '_' and '-' only")
+    return name
+
+
+def utterance_id(file: str | os.PathLike[str]) -> str:
+    """The id of an utterance that is one file: its path without the suffix.
+
+    >>> utterance_id("wav/03a01Fa.wav")
+    'wav/03a01Fa'
+    """
+    return Path(file).with_suffix("").as_posix()
+
+
+def mean_ratings(raters: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each attribute over an utterance's raters, indexed by id; missing votes do not count.
+
+    >>> votes = pd.DataFrame({"id": ["a", "a"], "arousal": [1.0, 4.0], "dominance": [None, 2.0], "valence": [3.0, 3.0]})
+    >>> mean_ratings(votes).loc["a"].tolist()
+    [2.5, 2.0, 3.0]
+    """
+    return raters.groupby("id", sort=False)[list(ATTRIBUTES)].mean()
+
+
+def _with_columns(table: pd.DataFrame, columns: tuple[str, ...], name: str) -> pd.DataFrame:
+    """The table with the standard columns first and typed (missing ones null), extra columns after them."""
+    table = table.reset_index(drop=True).copy()
+    for column in columns:
+        if column not in table:
+            table[column] = None
+        try:
+            if column in NUMBER_COLUMNS:
+                table[column] = pd.to_numeric(table[column]).astype("float64")
+            else:
+                filled = table[column].notna()
+                table[column] = table[column].where(filled, None).map(str, na_action="ignore").astype("object")
+                table.loc[~filled, column] = None
+        except (ValueError, TypeError) as error:
+            raise EmotoneError(f"corpus {name}: column {column} holds what is not a number ({error})") from None
+    return table[list(columns) + [column for column in table if column not in columns]]

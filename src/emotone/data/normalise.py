@@ -1,0 +1,72 @@
+"""Feature and label normalisation, accumulated in one streaming pass.
+
+The published recipe (all six systems): z-norm per feature with mean and population standard deviation of the training
+split, then NaN -> 0 and clip to [-3, 3]; labels z-norm likewise, predictions de-normalised with the same two numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_STD = 1e-10
+CLIP = 3.0
+
+
+class Moments:
+    """Streaming mean and population variance per feature, in float64 (Chan, Golub & LeVeque 1983, eq. 2.1).
+
+    >>> moments = Moments()
+    >>> for part in ([[1.0], [2.0]], [[6.0]]):
+    ...     moments.update(np.array(part))
+    >>> moments.mean, moments.std.round(6)
+    (array([3.]), array([2.160247]))
+    """
+
+    def __init__(self) -> None:
+        self.count: NDArray[np.float64] | float = 0.0
+        self.mean: NDArray[np.float64] = np.zeros(0)
+        self._squares: NDArray[np.float64] = np.zeros(0)
+
+    def update(self, values: NDArray[np.floating]) -> None:
+        """Add rows [N, D]; NaN entries do not count."""
+        if not len(values):
+            return
+        values = np.asarray(values, dtype=np.float64)
+        present = ~np.isnan(values)
+        count = present.sum(axis=0, dtype=np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(present, values, 0.0).sum(axis=0) / count
+        mean = np.where(count > 0, mean, 0.0)
+        squares = (np.where(present, values - mean, 0.0) ** 2).sum(axis=0)
+        if not self.mean.size:
+            self.count, self.mean, self._squares = count, mean, squares
+            return
+        total = np.maximum(self.count + count, 1.0)
+        shift = mean - self.mean
+        self._squares = self._squares + squares + shift**2 * self.count * count / total
+        self.mean = self.mean + shift * count / total
+        self.count = self.count + count
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Population standard deviation; 0 becomes 1e-10, so that a constant feature normalises to 0."""
+        std = np.sqrt(self._squares / np.maximum(self.count, 1.0))
+        return np.where(std > 0, std, SMALLEST_STD)
+
+
+def normalise(
+    features: NDArray[np.float32],
+    mean: NDArray[np.floating],
+    std: NDArray[np.floating],
+    clip: float = CLIP,
+) -> NDArray[np.float32]:
+    """Features [..., D] as z-scores, NaN as 0, clipped to [-clip, clip]; float32.
+
+    >>> normalise(np.array([[1.0, np.nan, 99.0]], np.float32), np.zeros(3), np.ones(3)).tolist()
+    [[1.0, 0.0, 3.0]]
+    """
+    scores = features - mean.astype(np.float32, copy=False)
+    scores /= std.astype(np.float32, copy=False)
+    np.nan_to_num(scores, copy=False, nan=0.0, posinf=clip, neginf=-clip)
+    return np.clip(scores, -clip, clip, out=scores)

@@ -1,0 +1,78 @@
+"""One map over many inputs: in this process or over several, in order, with bounded memory."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_ordered(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int = 1,
+    died: Callable[[Item], Result] | None = None,
+) -> Iterator[Result]:
+    """`function` of every item, in the order of the items; at most 4 * jobs results wait in memory.
+
+    With `jobs` > 1 the function and the items must pickle. A worker that dies (a crash in a codec, the kernel's memory
+    limit) takes only its own item with it: `died(item)` is that item's result; without `died` the error is raised.
+
+    >>> list(map_ordered(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    if jobs <= 1:
+        yield from map(function, items)
+        return
+    remaining = iter(items)
+    while (first := next(remaining, _END)) is not _END:
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        try:
+            with _pool(jobs) as pool:
+                for item in itertools.chain([first], remaining):
+                    waiting.append((item, pool.submit(function, item)))
+                    if len(waiting) >= 4 * jobs:
+                        yield waiting[0][1].result()
+                        waiting.popleft()
+                while waiting:
+                    yield waiting[0][1].result()
+                    waiting.popleft()
+        except BrokenProcessPool:
+            # Nobody can say which item broke the pool, so those that were under way run again one by one. An item whose
+            # submission failed was not yet in `waiting`; it is in `items` no longer either, and so it is put there.
+            if not any(item is queued for queued, _ in waiting):
+                waiting.append((item, Future()))
+            for queued, _ in waiting:
+                yield _alone(function, queued, died)
+
+
+_END: object = object()
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_use_one_thread)
+
+
+def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result] | None) -> Result:
+    """One item in a process of its own."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(function, item).result()
+        except BrokenProcessPool:
+            if died is None:
+                raise
+            return died(item)
+
+
+def _use_one_thread() -> None:
+    """Each worker is one core's work; libraries read these before they start threads."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"

@@ -1,0 +1,49 @@
+"""The one exception type a user ever sees, and the nearest match that goes into its line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EmotoneError(Exception):
+    """Something the user can put right: one line saying what was given, what is allowed, and where.
+
+    The command line prints the line and exits with 2; in a batch it becomes the row of the input it belongs to.
+    """
+
+    def __str__(self) -> str:
+        # Messages of wrapped libraries may span lines; ours never do.
+        return " ".join(super().__str__().split())
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name closest to what was given, or None when nothing is close.
+
+    >>> nearest("chunk-atention", ["chunk-attention", "deep-mi"])
+    'chunk-attention'
+    """
+    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str], where: str = "") -> EmotoneError:
+    """The error for a name that is not known.
+
+    >>> print(unknown("feature", "mell", ["mel", "lld"]))
+    unknown feature 'mell'; did you mean 'mel'? (known: lld, mel)
+    """
+    names = sorted(allowed)
+    match = nearest(given, names)
+    hint = f"; did you mean '{match}'?" if match else ";"
+    place = f"{where}: " if where else ""
+    return EmotoneError(f"{place}unknown {kind} '{given}'{hint} (known: {', '.join(names) or 'none'})")
+
+
+def missing_extra(package: str, extra: str, what: str, note: str = "") -> EmotoneError:
+    """The error for an optional dependency that is not installed.
+
+    >>> print(missing_extra("torch", "train", "training"))
+    training needs the package torch: pip install "emotone[train]"
+    """
+    return EmotoneError(f'{what} needs the package {package}: pip install "emotone[{extra}]"{note}')
