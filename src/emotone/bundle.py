@@ -227,11 +227,11 @@ def locate(name: str) -> Path:
         raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
     known = available()
     if name not in known:
-        from emotone.pull import PUBLISHED
+        from emotone.pull import published_systems
 
-        if name in PUBLISHED:
+        if name in published_systems():
             raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")
-        raise unknown("bundle", name, [*known, *PUBLISHED])
+        raise unknown("bundle", name, {*known, *published_systems()})
     return known[name]
 
 
@@ -287,13 +287,13 @@ def write(
     card: str,
 ) -> Path:
     """Write a bundle; `bundle.json` goes last, so that a folder without it is no bundle. Returns the folder."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").unlink(missing_ok=True)
     (folder / "model.onnx").write_bytes(onnx_model)
-    save_file(arrays, folder / "arrays.safetensors")
-    save_file(weights, folder / "weights.safetensors")
+    (folder / "arrays.safetensors").write_bytes(save(arrays))
+    (folder / "weights.safetensors").write_bytes(save(weights))
     (folder / "README.md").write_text(card, encoding="utf-8")
     about = {
         "format": FORMAT, "normalise": {"clip": CLIP}, **about,

@@ -57,7 +57,7 @@ class Corpus:
             raise EmotoneError(f"corpus {self.name}: utterance ids must be unique and present; repeated: {repeated!r}")
         if self.raters is not None:
             self.raters = _with_columns(self.raters, RATER_COLUMNS, self.name)
-            strangers = set(self.raters["id"]) - set(ids)
+            strangers = set(self.raters["id"].fillna("(none)")) - set(ids)
             if strangers:
                 raise EmotoneError(f"corpus {self.name}: rater table names unknown utterances, e.g. {min(strangers)!r}")
         splits = set(self.utterances["split"].dropna()) - set(SPLITS)
@@ -80,7 +80,8 @@ class Corpus:
         digest = hashlib.sha256()
         for table in (self.utterances, self.raters):
             if table is not None:
-                text = table.sort_values(list(table.columns[:2])).to_csv(index=False, float_format="%.9g")
+                header, *rows = table.to_csv(index=False, float_format="%.9g").splitlines()
+                text = "\n".join([header, *sorted(rows)])  # sorted as text: the order of rows says nothing
                 digest.update(text.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
@@ -95,7 +96,7 @@ class Corpus:
                 self.raters.to_parquet(path, index=False)
         about = {"name": self.name, "root": str(self.root.resolve()), "meta": self.meta, "raters": self.raters is not None}
         with replace_file(folder / "corpus.json") as path:
-            path.write_text(json.dumps(about, indent=1, ensure_ascii=False))
+            path.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         return folder
 
     @classmethod
@@ -103,7 +104,7 @@ class Corpus:
         """A prepared corpus by name or folder; raises EmotoneError telling how to prepare it."""
         folder = Path(name) if (Path(name) / "corpus.json").is_file() else corpora_folder() / name
         try:
-            about = json.loads((folder / "corpus.json").read_text())
+            about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise EmotoneError(
                 f"corpus {name!r} is not prepared; run: emotone prepare {name} FOLDER (prepared: "
@@ -111,8 +112,12 @@ class Corpus:
             ) from None
         except json.JSONDecodeError as error:
             raise EmotoneError(f"{folder / 'corpus.json'}: not readable as JSON ({error})") from None
-        raters = pd.read_parquet(folder / "raters.parquet") if about["raters"] else None
-        return cls(about["name"], Path(about["root"]), pd.read_parquet(folder / "utterances.parquet"), raters, about["meta"])
+        try:
+            raters = pd.read_parquet(folder / "raters.parquet") if about["raters"] else None
+            utterances = pd.read_parquet(folder / "utterances.parquet")
+            return cls(about["name"], Path(about["root"]), utterances, raters, about["meta"])
+        except (KeyError, TypeError, ValueError, OSError) as error:  # what is missing, torn or not Parquet
+            raise EmotoneError(f"{folder}: is damaged, prepare the corpus again ({error!r})") from None
 
 
 def corpora_folder() -> Path:

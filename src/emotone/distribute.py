@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -58,7 +60,7 @@ _END: object = object()
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_use_one_thread)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
 
 def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result] | None) -> Result:
@@ -72,7 +74,16 @@ def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item]
             return died(item)
 
 
-def _use_one_thread() -> None:
-    """Each worker is one core's work; libraries read these before they start threads."""
+def _begin_worker() -> None:
+    """One core for each worker; an interrupt is the parent's to handle, and no worker outlives a killed parent."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,29 @@
+"""Model cards: what a bundle is, how good it was measured to be, and where it must not be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+USE = """## What the scores are, and what they are not
+
+The scores estimate *perceived* emotion: what listeners would say a voice sounds like. They do not say what a person
+feels, means or intends, and they carry the language, culture and recording conditions of the training speech; expect
+them to be worse elsewhere. Use them on groups and trends rather than on a single sentence, and check them on speech of
+your own before relying on them.
+
+Do not use them to decide about people: hiring, schooling, insurance, credit, policing, border control, medical
+diagnosis, lie detection or monitoring at work. Inferring emotions of people is regulated in places (in the European
+Union at work and in education it is prohibited); tell the people whose voices you analyse, and ask them.
+"""
+
+
+def published_card(about: dict[str, Any]) -> str:
+    """The model card of a bundle made from published weights."""
+    training, result = about["training"], about["results"][0]
+    numbers = ", ".join(f"{target['name']} {result[target['name']]}" for target in about["targets"])
+    return (
+        f"# {about['name']}\n\n{about['description']}. Scores on 1..7.\n\n"
+        f"- Weights: {training['repository']} at {training['commit']}, checked by SHA-256, converted by Emotone.\n"
+        f"- {result['protocol']}: {result['metric']} {numbers}.\n"
+        f"- Licence: {about['licence']}.\n- Cite: {about['citation']}.\n\n{USE}"
+    )

@@ -1,0 +1,145 @@
+"""EmoTale, enacted emotion in Danish and English with dimensional ratings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pandas as pd
+
+from emotone.audio_files import find_audio, parse_stems
+from emotone.corpus import ATTRIBUTES, Corpus, mean_ratings, utterance_id
+from emotone.errors import EmotoneError
+from emotone.label_files import meta_of, read_table, require_file, translate
+
+NAME = re.compile(r"(?P<part>DK|EN)_(?P<speaker>\d{3})_(?P<emotion>[ABHNS])_(?P<sentence>\d+)")
+EMOTIONS = {"A": "anger", "B": "boredom", "H": "happiness", "N": "neutral", "S": "sadness"}
+LANGUAGES = {"DK": "da", "EN": "en"}
+PARTS = {"danish": "DK", "english": "EN"}
+SENTENCE_COLUMNS = {"DK": "danish", "EN": "english"}
+LETTERS = {"arousal": "A", "dominance": "D", "valence": "V"}
+GENDERS = {"F": "female", "M": "male"}
+
+
+@dataclass(frozen=True)
+class EmoTale:
+    """EmoTale: 450 Danish and 350 English utterances, 18 speakers, 5 enacted emotions (Hjuler et al., ASRU 2025).
+
+    Layout: `annotations.csv` (per rater arousal, valence, dominance from 1 to 5 and a category), audio named
+    `DK_001_A_1.wav` (part, speaker, emotion, sentence) in any folder, and where present `speaker_info.csv` (gender,
+    age) and `sentences.tsv` (texts). `emotion` is the enacted one, of the file name; arousal, dominance and valence are
+    the raters' means; the rater table keeps every vote. A part without any audio is left out; within a part every
+    annotated file must be there. Extra column: `age`. No licence is given: for evaluation only.
+
+    part: danish, english or both; the same speakers speak in both.
+    """
+
+    part: Literal["danish", "english", "both"] = "both"
+
+    citation: ClassVar[str] = (
+        "M. J. Hjuler, H. V. Skat-Rørdam, L. H. Clemmensen, S. Das: EmoTale: An Enacted Speech-emotion Dataset in "
+        "Danish. ASRU 2025, arXiv:2508.14548"
+    )
+    licence: ClassVar[str] = "none given (evaluation only)"
+    language: ClassVar[str] = "da"
+    attributes: ClassVar[dict[str, tuple[float, float]]] = {name: (1.0, 5.0) for name in ATTRIBUTES}
+    emotions: ClassVar[tuple[str, ...]] = tuple(sorted(EMOTIONS.values()))
+
+    def read(self, folder: Path) -> Corpus:
+        """Utterance and rater table of the folder; raises EmotoneError for missing files and strange names or votes."""
+        annotations_file = require_file(folder / "annotations.csv")
+        speakers, sentences = _read_speakers(folder), _read_sentences(folder)
+        rows: list[dict[str, Any]] = []
+        for file, name in parse_stems(find_audio(folder), NAME, "DK_001_A_1.wav", folder):
+            if self.part != "both" and name["part"] != PARTS[self.part]:
+                continue
+            gender, age = speakers.get(name["speaker"], (None, None))
+            rows.append(
+                {
+                    "id": utterance_id(file),
+                    "file": file,
+                    "speaker": name["speaker"],
+                    "gender": gender,
+                    "script": name["sentence"],
+                    "language": LANGUAGES[name["part"]],
+                    "transcript": sentences.get((name["part"], name["sentence"])),
+                    "emotion": EMOTIONS[name["emotion"]],
+                    "age": age,
+                }
+            )
+        if not rows:
+            raise EmotoneError(f"{folder}: holds no audio of the {self.part} part")
+        table = pd.DataFrame(rows)
+        raters = _read_raters(annotations_file, {Path(row["file"]).stem: row["id"] for row in rows})
+        table = table.join(mean_ratings(raters), on="id")
+        return Corpus("emotale", folder, table, raters, meta_of(self))
+
+
+def _read_raters(path: Path, ids: dict[str, str]) -> pd.DataFrame:
+    """Every vote as one row: id, rater (a1, a2, ..), emotion, arousal, dominance, valence."""
+    annotations = read_table(path, ["file"])
+    raters = sorted(match[1] for column in annotations if (match := re.fullmatch(r"(a\d+)_cat", column)))
+    if not raters:
+        raise EmotoneError(f"{path}: has no rater columns (a1_A, a1_V, a1_D, a1_cat, ..)")
+    needed = [f"{rater}_{letter}" for rater in raters for letter in LETTERS.values()]
+    annotations = read_table(path, needed)
+    parts_at_hand = {stem[:2] for stem in ids}
+    votes = []
+    for row in annotations.to_dict("records"):
+        stem = Path(row["file"]).stem
+        if stem not in ids:
+            if stem[:2] in parts_at_hand:
+                raise EmotoneError(f"{path.parent}: the audio of {row['file']} is missing ({path.name} lists it)")
+            continue
+        where = f"{path}, {row['file']}"
+        for rater in raters:
+            votes.append({"id": ids[stem], "rater": rater, **_vote(row, rater, where)})
+    return pd.DataFrame(votes, columns=["id", "rater", "emotion", *ATTRIBUTES])
+
+
+def _vote(row: dict[str, Any], rater: str, where: str) -> dict[str, Any]:
+    """One rater's category and attributes; an empty cell is a vote that was not given."""
+    category = row[f"{rater}_cat"]
+    emotion = None if pd.isna(category) else translate(category, EMOTIONS, "emotion", where)
+    vote: dict[str, Any] = {"emotion": emotion}
+    for attribute, letter in LETTERS.items():
+        cell = row[f"{rater}_{letter}"]
+        low, high = EmoTale.attributes[attribute]
+        try:
+            value = float(cell)
+        except ValueError:
+            raise EmotoneError(f"{where}: {rater}_{letter} is {cell!r}, not a number") from None
+        if value < low or value > high:
+            raise EmotoneError(f"{where}: {rater}_{letter} is {value:g}, outside [{low:g}, {high:g}]")
+        vote[attribute] = value
+    return vote
+
+
+def _read_speakers(folder: Path) -> dict[str, tuple[str | None, float | None]]:
+    """Speaker -> (gender, age in years), where the owner's table is at hand."""
+    path = folder / "speaker_info.csv"
+    if not path.is_file():
+        return {}
+    speakers: dict[str, tuple[str | None, float | None]] = {}
+    for row in read_table(path, ["speaker", "gender", "age"]).to_dict("records"):
+        gender = None if pd.isna(row["gender"]) else translate(row["gender"], GENDERS, "gender", str(path))
+        try:
+            speakers[row["speaker"].zfill(3)] = (gender, float(row["age"]))
+        except ValueError:
+            raise EmotoneError(f"{path}: the age of speaker {row['speaker']} is {row['age']!r}, not a number") from None
+    return speakers
+
+
+def _read_sentences(folder: Path) -> dict[tuple[str, str], str]:
+    """(part, sentence number) -> text, where the table of sentences is at hand."""
+    path = folder / "sentences.tsv"
+    if not path.is_file():
+        return {}
+    table = read_table(path, ["sentence", *SENTENCE_COLUMNS.values()])
+    return {
+        (part, row["sentence"]): row[column]
+        for part, column in SENTENCE_COLUMNS.items()
+        for row in table.to_dict("records")
+    }

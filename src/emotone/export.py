@@ -1,0 +1,85 @@
+"""A trained torch network as the files of a bundle."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emotone import bundle
+
+
+class SeparateNetworks(nn.Module):
+    """One network per target, side by side: inputs shared, outputs merged by name.
+
+    >>> networks = SeparateNetworks({"arousal": nn.Identity()})
+    >>> list(networks.networks)
+    ['arousal']
+    """
+
+    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict(networks)
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        outputs: dict[str, Tensor] = {}
+        for network in self.networks.values():
+            outputs |= network(inputs)
+        return outputs
+
+
+class _Tuple(nn.Module):
+    """ONNX outputs are positional: the network's named outputs in the order of `names`."""
+
+    def __init__(self, network: nn.Module, names: list[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.network(features)
+        return tuple(outputs[name] for name in self.names)
+
+
+def to_onnx(network: nn.Module, example: NDArray[np.float32], names: list[str], dynamic_axes: dict[int, str]) -> bytes:
+    """The network in evaluation mode as ONNX: input "features" like `example` [1, ...], outputs `names`."""
+    wrapped = _Tuple(network, names).cpu().eval()
+    axes = {"features": dynamic_axes} | {name: {0: "B"} for name in names}
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused Transformer operator has no ONNX form
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            # The exporter warns of LSTMs with a dynamic batch; tests compare such batches with torch.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                wrapped, (torch.from_numpy(example),), buffer, input_names=["features"], output_names=names,
+                dynamic_axes=axes, opset_version=17, dynamo=False,
+            )  # fmt: skip
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    return buffer.getvalue()
+
+
+def write_bundle(
+    folder: Path,
+    network: nn.Module,
+    about: dict[str, Any],
+    view_shape: tuple[int, ...],
+    mean: NDArray[np.floating],
+    std: NDArray[np.floating],
+    card: str,
+) -> Path:
+    """Write a network as a bundle (`emotone.bundle.write`); `view_shape` is one input's shape without the batch."""
+    names = [target["name"] for target in about["targets"]]
+    dynamic = {0: "B"} if about["view"]["name"] == "chunks" else {0: "B", 1: "T"}
+    example = np.zeros((2, *view_shape), np.float32)
+    weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
+    arrays = {"feature_mean": mean.astype(np.float32), "feature_std": std.astype(np.float32)}
+    return bundle.write(folder, about, to_onnx(network, example, names, dynamic), arrays, weights, card)

@@ -1,0 +1,82 @@
+"""What there is: bundles, recipes, corpora, features, systems and models, with what each needs."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from emotone import bundle, plugins
+from emotone.pull import published_systems
+
+PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
+"""The package whose presence tells that an extra is installed."""
+
+
+def collect(kind: str) -> list[dict[str, Any]]:
+    """One dict per thing of a kind: name, about, needs (extras and corpora), ready."""
+    if kind == "bundles":
+        return _bundles()
+    if kind == "recipes":
+        return _recipes()
+    return [_plugin(kind, name) for name in plugins.names(kind)]
+
+
+def _bundles() -> list[dict[str, Any]]:
+    found = []
+    for name, folder in bundle.available().items():
+        about = bundle.read_about(folder)
+        needs = _plugin("features", about["feature"]["name"])["needs"]
+        found.append(_entry(name, about.get("description", ""), needs))
+    here = {entry["name"] for entry in found}
+    for name, published in published_systems().items():
+        if name not in here:
+            found.append(_entry(name, published.about, ["train", "opensmile"], f"emotone pull {name}"))
+    return found
+
+
+def _recipes() -> list[dict[str, Any]]:
+    folder = Path(__file__).parent / "recipes"
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        about = next((line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")), "")
+        found.append(_entry(path.stem, about, ["train"]))
+    return found
+
+
+def _plugin(kind: str, name: str) -> dict[str, Any]:
+    """A plugin's docstring and needs, read from its source: listing torch models must not import torch."""
+    spec = importlib.util.find_spec(f"emotone.{kind}.{name.replace('-', '_')}")
+    assert spec is not None and spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    about = (ast.get_docstring(tree) or "").splitlines()
+    needs: list[str] = [] if kind == "features" else ["train"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "requires" and node.value is not None:
+            needs = [*needs, *ast.literal_eval(node.value)]
+    return _entry(name, about[0] if about else "", sorted(set(needs)))
+
+
+def _entry(name: str, about: str, needs: list[str], get: str = "") -> dict[str, Any]:
+    missing = [extra for extra in needs if importlib.util.find_spec(PACKAGES[extra]) is None]
+    return {"name": name, "about": about, "needs": needs, "missing": missing, "get": get}
+
+
+def print_listing(kinds: list[str], as_json: bool) -> None:
+    """Print the kinds' tables to stdout."""
+    tables = {kind: collect(kind) for kind in kinds}
+    if as_json:
+        print(json.dumps(tables, indent=1))
+        return
+    for kind, entries in tables.items():
+        print(f"{kind}:")
+        width = max((len(entry["name"]) for entry in entries), default=0)
+        for entry in entries:
+            extras = [f"{extra}{' (not installed)' if extra in entry['missing'] else ''}" for extra in entry["needs"]]
+            notes = [f"needs {', '.join(extras)}"] if extras else []
+            notes += [f"get it: {entry['get']}"] if entry["get"] else []
+            print(f"  {entry['name']:<{width}}  {entry['about']}{' [' + '; '.join(notes) + ']' if notes else ''}")
+    sys.stdout.flush()

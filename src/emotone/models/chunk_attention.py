@@ -1,0 +1,127 @@
+"""The chunk-level attention network: one LSTM over every chunk, then an aggregation over an utterance's chunks.
+
+Lin & Busso, "Chunk-Level Speech Emotion Recognition: A General Framework of Sequence-to-One Dynamic Temporal
+Modeling", IEEE Transactions on Affective Computing 14(2), 2023: section 3.2 and the four aggregations of section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Aggregation = Literal["NonAtten", "GatedVec", "RnnAttenVec", "SelfAttenVec"]
+
+
+class _Mean(nn.Module):
+    """NonAtten: the mean over chunks."""
+
+    def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
+        return chunks.mean(dim=1)
+
+
+class _Gate(nn.Module):
+    """GatedVec: the mean of the chunks, each scaled by its own sigmoid gate."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(hidden_size, 1)
+
+    def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
+        return (torch.sigmoid(self.gate(chunks)) * chunks).mean(dim=1)
+
+
+class _RnnAttention(nn.Module):
+    """RnnAttenVec: an RNN over the chunks, attention of its last state to all of its states."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(hidden_size, hidden_size, batch_first=True)
+        self.score = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.output = nn.Linear(2 * hidden_size, hidden_size, bias=False)
+
+    def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
+        states, _ = self.rnn(chunks)  # [B, C, H]
+        last = states[:, -1]  # [B, H]
+        # (W s_c) . s_C = s_c . (W' s_C): one product per utterance instead of one per chunk
+        query = last @ self.score.weight  # [B, H]
+        attention = torch.softmax((states * query[:, None]).sum(dim=2), dim=1)  # [B, C]
+        context = (attention[:, :, None] * states).sum(dim=1)  # [B, H]
+        return torch.tanh(self.output(torch.cat([context, last], dim=1)))
+
+
+class _SelfAttention(nn.Module):
+    """SelfAttenVec: one post-norm Transformer encoder layer over the chunks, then their mean.
+
+    `across_chunks` False is what the published PyTorch weights need: there every chunk is a sequence of length 1 and
+    attends only to itself.
+    """
+
+    def __init__(self, hidden_size: int, num_heads: int, across_chunks: bool) -> None:
+        super().__init__()
+        self.across_chunks = across_chunks
+        self.layer = nn.TransformerEncoderLayer(hidden_size, num_heads, 2048, dropout=0.1, batch_first=True)
+
+    def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
+        if self.across_chunks:
+            return self.layer(chunks).mean(dim=1)
+        alone = self.layer(chunks.flatten(0, 1)[:, None])  # [B * C, 1, H]
+        return alone[:, 0].unflatten(0, chunks.shape[:2]).mean(dim=1)
+
+
+class ChunkAttention(nn.Module):
+    """LSTM per chunk -> batch norm -> aggregation over chunks -> one hidden layer -> named outputs.
+
+    Args:
+        num_features: D, features per frame.
+        outputs: {name: number of values}; an attribute has 1 value, a category one logit per class.
+        aggregation: one of the paper's four.
+        hidden_size: H, of the LSTM, the chunk vectors and the hidden layer; 130 as published.
+        dropout: between the two LSTM layers.
+        num_heads: of SelfAttenVec; must divide `hidden_size`.
+        across_chunks: SelfAttenVec attends across chunks (as in the paper); False as in the published weights.
+
+    >>> network = ChunkAttention(130, {"arousal": 1, "emotion": 7}, "RnnAttenVec").eval()
+    >>> {name: tuple(output.shape) for name, output in network(torch.zeros(2, 11, 62, 130)).items()}
+    {'arousal': (2,), 'emotion': (2, 7)}
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        outputs: Mapping[str, int],
+        aggregation: Aggregation = "RnnAttenVec",
+        hidden_size: int = 130,
+        dropout: float = 0.5,
+        num_heads: int = 2,
+        across_chunks: bool = True,
+    ) -> None:
+        super().__init__()
+        self.sizes = dict(outputs)
+        self.lstm = nn.LSTM(num_features, hidden_size, num_layers=2, batch_first=True, dropout=dropout)
+        self.norm = nn.BatchNorm1d(hidden_size)
+        self.aggregation: nn.Module
+        if aggregation == "NonAtten":
+            self.aggregation = _Mean()
+        elif aggregation == "GatedVec":
+            self.aggregation = _Gate(hidden_size)
+        elif aggregation == "RnnAttenVec":
+            self.aggregation = _RnnAttention(hidden_size)
+        else:
+            self.aggregation = _SelfAttention(hidden_size, num_heads, across_chunks)
+        self.hidden = nn.Linear(hidden_size, hidden_size)
+        self.output = nn.Linear(hidden_size, sum(outputs.values()))
+
+    def encode(self, chunks: Tensor) -> Tensor:
+        """Chunk vectors [B, C, H] of chunks [B, C, m, D]: the LSTM's last output, batch-normalised."""
+        _, (state, _) = self.lstm(chunks.flatten(0, 1))  # [layers, B * C, H]
+        return self.norm(state[-1]).unflatten(0, chunks.shape[:2])
+
+    def forward(self, chunks: Tensor) -> dict[str, Tensor]:  # [B, C, m, D] -> {name: [B] or [B, K]}
+        values = self.output(torch.relu(self.hidden(self.aggregation(self.encode(chunks)))))
+        parts = values.split(list(self.sizes.values()), dim=1)
+        return {
+            name: part[:, 0] if size == 1 else part for (name, size), part in zip(self.sizes.items(), parts, strict=True)
+        }

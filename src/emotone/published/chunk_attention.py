@@ -1,0 +1,142 @@
+"""Chunk-level attention as published (PyTorch, MSP-Podcast 1.6): SelfAttenVec and RnnAttenVec, three attributes each."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.card import published_card
+from emotone.errors import EmotoneError
+from emotone.pull import OWNER, Published, read_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+REPOSITORY = "Chunk-Level-Attention-SER-PyTorch"
+COMMIT = "4c04dc2"
+CITATION = (
+    "W.-C. Lin and C. Busso, Chunk-Level Speech Emotion Recognition: A General Framework of Sequence-to-One Dynamic "
+    "Temporal Modeling, IEEE Transactions on Affective Computing 14(2), 2023"
+)
+ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
+RANGE = (1.0, 7.0)  # MSP-Podcast's scale
+NORM_FILES = {
+    "NormTerm/act_norm_means.mat": "ffe2e592d10b80dbc4b2b1a9cf6caafe73798f771c8c63f6dea049be2e8cffe3",
+    "NormTerm/act_norm_stds.mat": "7c35869625c4e2d4672640e454e21a5c0670e835689c1a5952027dd997dd7efd",
+    "NormTerm/dom_norm_means.mat": "f3a07ca429d5ff9f1898e058e5e0a3965b1f1a09834ed8463706dd618b2a8fdc",
+    "NormTerm/dom_norm_stds.mat": "96ef79ae2fbcb2623f3b3022c8d502bebbedc72d5e251d3b2ca3b942ddb83e64",
+    "NormTerm/feat_norm_means.mat": "5acc523ce94a90ebcb7998144aa6284da645d4a78d9fdee665126daa35ce751d",
+    "NormTerm/feat_norm_stds.mat": "b2e6f1ff5436f09e786339376e3c4d83abef84879dc0c6cd50854e3bf1f93135",
+    "NormTerm/val_norm_means.mat": "1af561af01ced332580457ce1ffa2a0585bbad79d7d00d49ccae7db7d8cd058c",
+    "NormTerm/val_norm_stds.mat": "b8c6b4d91a3ba1684d52561a1d408b24d3a176823c8dbb9a4470b57bdcb9a5fd",
+}
+WEIGHT_HASHES = {
+    "RnnAttenVec": {
+        "arousal": "6e70fb520c3713e71ef175b748344bf23bd068b54cedf347b02c488c6b1c1bfd",
+        "dominance": "be83e29fb0b666465a0bdb960bfb1f616ebe39c96babc5afabbedb5463d5a080",
+        "valence": "edaa96198b3f0cc4258913c3004f5d2b70ab37fb3ae7e2665131de8db205edc4",
+    },
+    "SelfAttenVec": {
+        "arousal": "cd11a158249c6b23aaa6f39c7b827758712dec4c722b645e7c8802e92cd9d6e1",
+        "dominance": "77336988532d9898380668f2209fb2eac56f8a02570180ae73ba27bae1301d9c",
+        "valence": "755dd2841d5acbdcb27247adfae679f8fac9c75ed12f8d8763e353cf76ed3611",
+    },
+}
+PUBLISHED_CCC = {
+    "RnnAttenVec": {"arousal": 0.6906, "dominance": 0.6132, "valence": 0.2747},
+    "SelfAttenVec": {"arousal": 0.7099, "dominance": 0.6299, "valence": 0.3206},
+}
+# How the parameters are called there and here; the first prefix that fits counts.
+PARAMETER_NAMES = {
+    "bn.": "norm.",
+    "fc1.": "hidden.",
+    "fc2.": "output.",
+    "attn.attn_rnn.": "aggregation.rnn.",
+    "attn.attn_dnn_score.": "aggregation.score.",
+    "attn.attn_dnn_out.": "aggregation.output.",
+    "attn.": "aggregation.layer.",
+}
+
+
+def weight_path(aggregation: str, attribute: str) -> str:
+    """Where the weights of one network lie in the repository."""
+    return f"trained_model_v1.6/LSTM_iter5000_batch128_ChunkSeq2One_{aggregation}_{ATTRIBUTES[attribute]}.pth.tar"
+
+
+def read_norm(path: Path) -> NDArray[np.float64]:
+    """A published normalisation term: float64 [D]."""
+    from scipy.io import loadmat
+
+    return loadmat(path)["normal_para"].reshape(-1)
+
+
+def attribute_targets(files: dict[str, Path]) -> list[dict[str, Any]]:
+    """Targets with the mean and deviation of the labels that the published networks were trained on."""
+    return [
+        {
+            "name": attribute, "kind": "attribute", "range": list(RANGE),
+            "mean": float(read_norm(files[f"NormTerm/{short.lower()}_norm_means.mat"])[0]),
+            "std": float(read_norm(files[f"NormTerm/{short.lower()}_norm_stds.mat"])[0]),
+        }
+        for attribute, short in ATTRIBUTES.items()
+    ]  # fmt: skip
+
+
+def load_network(path: Path, attribute: str, aggregation: Any) -> nn.Module:
+    """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
+    from emotone.models.chunk_attention import ChunkAttention
+
+    weights = {}
+    for name, value in read_weights(path).items():
+        prefix = next((prefix for prefix in PARAMETER_NAMES if name.startswith(prefix)), "")
+        weights[PARAMETER_NAMES.get(prefix, "") + name.removeprefix(prefix)] = value
+    network = ChunkAttention(130, {attribute: 1}, aggregation, across_chunks=False)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise EmotoneError(f"{path}: not the weights of a published chunk-attention network ({error})") from None
+    return network.eval()
+
+
+def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path:
+    """The bundle of one aggregation: three networks side by side."""
+    from emotone.export import SeparateNetworks, write_bundle
+
+    networks = SeparateNetworks(
+        {attribute: load_network(files[weight_path(aggregation, attribute)], attribute, aggregation) for attribute in ATTRIBUTES}
+    )
+    about = {
+        "name": name,
+        "description": f"Published chunk-level attention networks ({aggregation}), MSP-Podcast 1.6, one per attribute",
+        "max_utterance_s": 11.0,
+        "feature": {"name": "lld", "settings": {"frame_size_ms": 32.0, "frame_step_ms": 16.0}},
+        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
+        "targets": attribute_targets(files),
+        "training": {
+            "system": "chunk-attention", "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}",
+            "commit": COMMIT, "files": SYSTEMS[name].files,
+        },
+        "results": [
+            {"protocol": "MSP-Podcast 1.6 test, as published (not measured by Emotone)", "metric": "CCC", **PUBLISHED_CCC[aggregation]}
+        ],
+        "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
+        "citation": CITATION,
+    }  # fmt: skip
+    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
+    return write_bundle(to, networks.eval(), about, (11, 62, 130), mean, std, published_card(about))
+
+
+def _published(aggregation: str, name: str) -> Published:
+    weights = {weight_path(aggregation, attribute): sha for attribute, sha in WEIGHT_HASHES[aggregation].items()}
+    about = f"chunk-level attention, {aggregation}, arousal, dominance and valence (MSP-Podcast 1.6)"
+    return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, functools.partial(build, aggregation, name))
+
+
+SYSTEMS = {
+    name: _published(aggregation, name)
+    for name, aggregation in {"chunk-attention-self": "SelfAttenVec", "chunk-attention-rnn": "RnnAttenVec"}.items()
+}

@@ -1,0 +1,131 @@
+"""Published weights as bundles: fetched (or taken from a folder), checked by SHA-256, converted.
+
+What is published, and how it becomes a bundle, stands in `emotone.published`, one module per system with its `SYSTEMS`.
+Everything but the transport is shared by the download and the folder. Weight files are read with
+`torch.load(weights_only=True)`, which runs no code from them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib
+import os
+import pickle
+import pkgutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotone.errors import EmotoneError, missing_extra, unknown
+from emotone.files import cache_folder, replace_file, sha256_of
+
+OWNER = "winston-lin-wei-cheng"
+SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
+LARGEST_FILE_BYTES = 64_000_000
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published system: where its files are, at which commit, with which hashes, and how they become a bundle."""
+
+    repository: str
+    commit: str
+    about: str
+    files: dict[str, str]
+    build: Callable[[dict[str, Path], Path], Path]
+
+
+def published_systems() -> dict[str, Published]:
+    """All systems that can be pulled, by name.
+
+    >>> "chunk-attention-self" in published_systems()
+    True
+    """
+    package = importlib.import_module("emotone.published")
+    modules = [importlib.import_module(f"emotone.published.{module.name}") for module in pkgutil.iter_modules(package.__path__)]
+    return {name: published for module in modules for name, published in module.SYSTEMS.items()}
+
+
+def pull(name: str, source: Path | None = None, to: Path | None = None) -> Path:
+    """Make the bundle of a published system; returns its folder.
+
+    `source` is a folder with the repositories side by side (`<source>/<repository>/<path>`); without it the files are
+    downloaded into the cache. Raises EmotoneError for an unknown name, a failed transfer or a wrong checksum.
+    """
+    systems = published_systems()
+    if name not in systems:
+        raise unknown("published system", name, systems)
+    published = systems[name]
+    files = {path: obtain(published, path, source) for path in published.files}
+    from emotone.bundle import bundles_folder
+
+    return published.build(files, to or bundles_folder() / name)
+
+
+def obtain(published: Published, path: str, source: Path | None) -> Path:
+    """A checked local file: from the `source` folder, from the cache, or downloaded into it."""
+    expected = published.files[path]
+    if source is not None:
+        local = source / published.repository / path
+        if not local.is_file():
+            raise EmotoneError(f"{local}: not found (expected the repositories side by side in {source})")
+    else:
+        local = cache_folder() / "published" / published.repository / published.commit / path
+        if not local.is_file() or sha256_of(local) != expected:
+            local.parent.mkdir(parents=True, exist_ok=True)
+            with replace_file(local) as temporary:
+                download(source_url(published, path), temporary)
+                check_hash(temporary, expected, shown=source_url(published, path))
+    check_hash(local, expected, shown=str(local))
+    return local
+
+
+def source_url(published: Published, path: str) -> str:
+    """Where a file is downloaded from; EMOTONE_SOURCE_URL overrides the pattern (a mirror)."""
+    pattern = os.environ.get("EMOTONE_SOURCE_URL", SOURCE_URL)
+    return pattern.format(owner=OWNER, repository=published.repository, commit=published.commit, path=path)
+
+
+def download(url: str, to: Path) -> None:
+    """Fetch a URL into a file: at most 64 MB, 30 s without data; raises EmotoneError when anything is missing."""
+    if not url.startswith(("https://", "http://")):
+        raise EmotoneError(f"{url}: not an http(s) address")
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, open(to, "wb") as file:
+            promised = int(response.headers.get("Content-Length", 0))
+            if promised > LARGEST_FILE_BYTES:
+                raise EmotoneError(f"{url}: {promised} bytes, more than the {LARGEST_FILE_BYTES} allowed")
+            received = 0
+            while block := response.read(1 << 20):
+                received += len(block)
+                if received > LARGEST_FILE_BYTES:
+                    raise EmotoneError(f"{url}: more than the {LARGEST_FILE_BYTES} bytes allowed")
+                file.write(block)
+            if promised and received != promised:
+                raise EmotoneError(f"{url}: truncated, {received} of {promised} bytes came")
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise EmotoneError(f"{url}: cannot be downloaded ({getattr(error, 'reason', error)}); offline, use --from") from None
+
+
+def check_hash(path: Path, expected: str, shown: str) -> None:
+    """Raise EmotoneError when a file's SHA-256 is not the expected one."""
+    found = sha256_of(path)
+    if found != expected:
+        raise EmotoneError(f"{shown}: refused, its SHA-256 is {found[:12]}..., not {expected[:12]}...")
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """A published state dict; raises EmotoneError for anything that is more than tensors."""
+    try:
+        import torch
+    except ImportError:
+        raise missing_extra("torch", "train", "pull") from None
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({str(error).splitlines()[0]})") from None
+    return {name.removeprefix("module."): value for name, value in weights.items()}

@@ -1,0 +1,158 @@
+"""Corpus: typed columns, refusals, round trip on disk, fingerprint, paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emotone.corpus import (
+    NUMBER_COLUMNS,
+    RATER_COLUMNS,
+    TEXT_COLUMNS,
+    UTTERANCE_COLUMNS,
+    Corpus,
+    check_name,
+    mean_ratings,
+    prepared,
+    utterance_id,
+)
+from emotone.errors import EmotoneError
+
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=8)
+number = st.one_of(st.none(), st.floats(1, 7))
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> Corpus:
+    ids = draw(st.lists(text, min_size=1, max_size=6, unique=True))
+    rows = [
+        {"id": id_, "file": f"{k}.wav", "speaker": draw(st.one_of(st.none(), text)), "arousal": draw(number)}
+        for k, id_ in enumerate(ids)
+    ]
+    votes = [{"id": id_, "rater": rater, "valence": draw(number)} for id_ in ids for rater in draw(st.lists(text, max_size=2))]
+    raters = pd.DataFrame(votes, columns=["id", "rater", "valence"]) if draw(st.booleans()) else None
+    return Corpus("mine", Path("audio"), pd.DataFrame(rows), raters, {"ranges": {"arousal": [1.0, 7.0]}})
+
+
+def make(**columns: list[object]) -> Corpus:
+    return Corpus("mine", Path("audio"), pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], **columns}))
+
+
+def test_columns_are_complete_typed_and_null_where_unknown() -> None:
+    table = make(speaker=[3, None], arousal=["2.5", None], age=[31, 32]).utterances
+    assert list(table) == [*UTTERANCE_COLUMNS, "age"]
+    assert all(table[column].dtype == "float64" for column in NUMBER_COLUMNS)
+    assert all(table[column].dtype == "object" for column in TEXT_COLUMNS)
+    assert table["arousal"][0] == 2.5 and np.isnan(table["arousal"][1])
+    assert table["speaker"][1] is None and table["emotion"][0] is None
+
+
+def test_given_tables_are_not_changed() -> None:
+    given_table = pd.DataFrame({"id": ["a"], "file": ["a.wav"]})
+    Corpus("mine", Path("audio"), given_table)
+    assert list(given_table) == ["id", "file"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"id": ["a", "a"]}, "unique and present; repeated: 'a'"),
+        ({"id": ["a", None]}, "unique and present; repeated: None"),
+        ({"arousal": ["low", "high"]}, "column arousal holds what is not a number"),
+        ({"split": ["train", "trian"]}, "unknown split 'trian'; did you mean 'train'?"),
+    ],
+)
+def test_wrong_utterances_are_refused(columns: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(EmotoneError, match="corpus mine") as error:
+        make(**columns)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("stranger", ["c", None])
+def test_votes_on_unknown_utterances_are_refused(stranger: str | None) -> None:
+    table, raters = pd.DataFrame({"id": ["a"]}), pd.DataFrame({"id": ["a", stranger, "d"], "rater": ["1", "1", "1"]})
+    with pytest.raises(EmotoneError, match="rater table names unknown utterances"):
+        Corpus("mine", Path("audio"), table, raters)
+
+
+@given(corpora())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_saved_corpus_loads_equal(tmp_path: Path, corpus: Corpus) -> None:
+    loaded = Corpus.load(str(corpus.save(tmp_path / "corpus")))
+    pd.testing.assert_frame_equal(loaded.utterances, corpus.utterances)
+    if corpus.raters is None:
+        assert loaded.raters is None
+    else:
+        assert loaded.raters is not None and list(loaded.raters) == list(RATER_COLUMNS)
+        pd.testing.assert_frame_equal(loaded.raters, corpus.raters)
+    assert (loaded.name, loaded.meta, loaded.fingerprint) == (corpus.name, corpus.meta, corpus.fingerprint)
+    assert loaded.root == Path("audio").resolve()
+
+
+@given(corpora(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_fingerprint_ignores_place_and_row_order_only(corpus: Corpus, random: object) -> None:
+    def shuffled(table: pd.DataFrame) -> pd.DataFrame:
+        order = list(range(len(table)))
+        random.shuffle(order)  # type: ignore[attr-defined]
+        return table.iloc[order]
+
+    raters = None if corpus.raters is None else shuffled(corpus.raters)
+    moved = Corpus("mine", Path("elsewhere"), shuffled(corpus.utterances), raters)
+    assert moved.fingerprint == corpus.fingerprint
+    changed = corpus.utterances.assign(arousal=corpus.utterances["arousal"].fillna(0) + 1)
+    assert Corpus("mine", Path("audio"), changed, corpus.raters).fingerprint != corpus.fingerprint
+
+
+def test_corpora_are_found_by_name_and_unprepared_ones_say_how() -> None:
+    make().save()
+    assert prepared() == ["mine"]
+    assert len(Corpus.load("mine")) == 2
+    with pytest.raises(EmotoneError, match=r"'yours' is not prepared; run: emotone prepare yours FOLDER \(prepared: mine\)"):
+        Corpus.load("yours")
+
+
+@pytest.mark.parametrize("damage", ["corpus.json", "utterances.parquet", "keys", "gone"])
+def test_damaged_corpora_are_one_clear_line(tmp_path: Path, damage: str) -> None:
+    folder = make().save(tmp_path / "mine")
+    if damage == "keys":
+        (folder / "corpus.json").write_text(json.dumps({"name": "mine"}))
+    elif damage == "gone":
+        (folder / "utterances.parquet").unlink()
+    else:
+        (folder / damage).write_text("torn")
+    with pytest.raises(EmotoneError) as error:
+        Corpus.load(str(folder))
+    assert str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["../secret.wav", "a/../../secret.wav", "/etc/passwd"])
+def test_paths_never_leave_the_corpus_folder(file: str) -> None:
+    with pytest.raises(EmotoneError, match="leaves the corpus folder"):
+        make().path_of(file)
+
+
+def test_path_of_a_file() -> None:
+    assert make().path_of("sub/a.wav") == Path("audio/sub/a.wav")
+
+
+def test_ids_and_names() -> None:
+    assert utterance_id("wav/a.b.flac") == "wav/a.b"
+    for name in ("../x", "", "-x", "a b", "a/b"):
+        with pytest.raises(EmotoneError, match="no usable name"):
+            check_name(name)
+
+
+def test_mean_ratings_leave_out_missing_votes() -> None:
+    votes = pd.DataFrame(
+        {"id": ["b", "b", "a"], "arousal": [1.0, 2.0, 5.0], "dominance": [np.nan, 3.0, np.nan], "valence": [1.0, 1.0, 1.0]}
+    )
+    means = mean_ratings(votes)
+    assert means.loc["b"].tolist() == [1.5, 3.0, 1.0]
+    assert np.isnan(means.loc["a", "dominance"]) and means.loc["a", "arousal"] == 5
