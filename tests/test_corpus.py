@@ -35,7 +35,8 @@ def corpora(draw: st.DrawFn) -> Corpus:
         {"id": id_, "file": f"{k}.wav", "speaker": draw(st.one_of(st.none(), text)), "arousal": draw(number)}
         for k, id_ in enumerate(ids)
     ]
-    votes = [{"id": id_, "rater": rater, "valence": draw(number)} for id_ in ids for rater in draw(st.lists(text, max_size=2))]
+    voted = [(id_, rater) for id_ in ids for rater in draw(st.lists(text, max_size=2))]
+    votes = [{"id": id_, "rater": rater, "valence": draw(number)} for id_, rater in voted]
     raters = pd.DataFrame(votes, columns=["id", "rater", "valence"]) if draw(st.booleans()) else None
     return Corpus("mine", Path("audio"), pd.DataFrame(rows), raters, {"ranges": {"arousal": [1.0, 7.0]}})
 
@@ -114,7 +115,7 @@ def test_corpora_are_found_by_name_and_unprepared_ones_say_how() -> None:
     make().save()
     assert prepared() == ["mine"]
     assert len(Corpus.load("mine")) == 2
-    with pytest.raises(EmotoneError, match=r"'yours' is not prepared; run: emotone prepare yours FOLDER \(prepared: mine\)"):
+    with pytest.raises(EmotoneError, match=r"not prepared; run: emotone prepare yours FOLDER \(prepared: mine\)"):
         Corpus.load("yours")
 
 
@@ -151,7 +152,7 @@ def test_ids_and_names() -> None:
 
 def test_mean_ratings_leave_out_missing_votes() -> None:
     votes = pd.DataFrame(
-        {"id": ["b", "b", "a"], "arousal": [1.0, 2.0, 5.0], "dominance": [np.nan, 3.0, np.nan], "valence": [1.0, 1.0, 1.0]}
+        {"id": ["b", "b", "a"], "arousal": [1, 2, 5], "dominance": [None, 3, None], "valence": [1, 1, 1]}
     )
     means = mean_ratings(votes)
     assert means.loc["b"].tolist() == [1.5, 3.0, 1.0]

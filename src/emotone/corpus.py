@@ -94,7 +94,12 @@ class Corpus:
         if self.raters is not None:
             with replace_file(folder / "raters.parquet") as path:
                 self.raters.to_parquet(path, index=False)
-        about = {"name": self.name, "root": str(self.root.resolve()), "meta": self.meta, "raters": self.raters is not None}
+        about = {
+            "name": self.name,
+            "root": str(self.root.resolve()),
+            "meta": self.meta,
+            "raters": self.raters is not None,
+        }
         with replace_file(folder / "corpus.json") as path:
             path.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         return folder

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import pandas as pd
 
@@ -53,7 +54,7 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
         raise EmotoneError(f"{path}: tables of this format need a package that is not installed ({error})") from None
     except UnicodeDecodeError:
         raise EmotoneError(f"{path}: is not UTF-8 text") from None
-    except (ValueError, OSError) as error:  # parser errors of pandas, JSON and Arrow are ValueErrors
+    except (ValueError, OSError, KeyError, BadZipFile) as error:  # what the parsers of the formats raise
         raise EmotoneError(f"{path}: cannot be read as a table ({error})") from None
     table.columns = [str(column).strip() for column in table.columns]
     for column in columns:

@@ -88,24 +88,24 @@ def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dic
     for key, value in settings.items():
         if key not in allowed:
             raise unknown("setting", key, allowed, where=where)
-        if key in hints and not _fits(value, hints[key]):
+        if key in hints and not fits(value, hints[key]):
             raise EmotoneError(f"{where}: {key} must be {describe(hints[key])}, not {value!r}")
     return dict(settings)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Whether a value read from YAML or JSON is of the annotated type (an int serves as a float, a bool never as an int)."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, argument) for argument in arguments)
+        return any(fits(value, argument) for argument in arguments)
     if origin is typing.Literal:
         return value in arguments and type(value) in {type(argument) for argument in arguments}
     if origin in (list, tuple):
-        return isinstance(value, list | tuple) and all(_fits(item, arguments[0]) for item in value)
+        return isinstance(value, list | tuple) and all(fits(item, arguments[0]) for item in value)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
+        return isinstance(value, dict) and all(fits(item, arguments[1]) for item in value.values())
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

@@ -174,9 +174,8 @@ def _numbers(cells: pd.Series, column: str, limits: list[float], path: Path) -> 
 
 def _one_type(cells: pd.Series) -> pd.Series:
     """The column as it is, or as text where it mixes types, which no Parquet column can hold."""
-    if cells.dtype != "object" or cells.dropna().map(type).nunique() <= 1 and not cells.map(pd.api.types.is_list_like).any():
-        return cells
-    return cells.map(str, na_action="ignore")
+    is_plain = cells.dropna().map(type).nunique() <= 1 and not cells.map(pd.api.types.is_list_like).any()
+    return cells if is_plain or cells.dtype != "object" else cells.map(str, na_action="ignore")
 
 
 def _make_ids(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,254 @@
+"""openSMILE's feature sets with other frames, and with low-level descriptors and deltas in one pass.
+
+Configurations are derived from those that the installed `opensmile` package ships, and lie on disk only while openSMILE
+reads them. To add a set, name it in `FEATURE_SETS` and in the `feature_set` of the features that offer it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from emotone.audio import RATE_HZ
+from emotone.errors import EmotoneError, missing_extra, unknown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+LOUDEST = 32767 / 32768
+"""openSMILE takes 16-bit samples, and what is above this would wrap around to -1."""
+FRAME_SIZES_MS = (20.0, 1000.0)
+"""Sizes that openSMILE takes; its pitch tracker ends the process where a frame has 256 samples or fewer."""
+FRAME_STEPS_MS = (1.0, 1000.0)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A set that openSMILE ships: its configuration, and what must be known of it where openSMILE is not installed.
+
+    frame_size_ms: its longest frame. frame_step_ms: from one of its frames to the next.
+    """
+
+    configuration: str
+    frame_size_ms: float
+    frame_step_ms: float
+
+
+FEATURE_SETS = {"IS13_ComParE": FeatureSet("is09-13/IS13_ComParE.conf", frame_size_ms=60.0, frame_step_ms=10.0)}
+
+
+@dataclass(frozen=True)
+class OpenSmileFeature:
+    """What the features computed by openSMILE share; each names its sets and its own default frames.
+
+    frame_size_ms: of every frame in the set, 20..1000; None: the set's own (IS13: 60 ms for voice and pitch, 20 ms for
+    the spectrum). frame_step_ms: from one frame to the next, 1..1000; None: the set's own (IS13: 10 ms).
+    Calling it raises EmotoneError for less than one frame, NaN, and where openSMILE is missing.
+    """
+
+    requires: ClassVar[tuple[str, ...]] = ("opensmile",)
+    level: ClassVar[Literal["lld_and_deltas", "functionals"]]
+
+    feature_set: str
+    frame_size_ms: float | None
+    frame_step_ms: float | None
+
+    def __post_init__(self) -> None:
+        if self.feature_set not in FEATURE_SETS:
+            raise unknown("feature_set", self.feature_set, FEATURE_SETS, where=self.title)
+        for name, (least, most) in (("frame_size_ms", FRAME_SIZES_MS), ("frame_step_ms", FRAME_STEPS_MS)):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                allowed = f"{least:g}..{most:g}, or nothing (null) for the set's own"
+                raise EmotoneError(f"{self.title}: {name} must lie in {allowed}, not {value:g}")
+
+    @property
+    def title(self) -> str:
+        """What errors call the feature."""
+        return f"feature {type(self).__name__.lower()}"
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the D columns as openSMILE gives them, in its order."""
+        return list(_names(self))
+
+    @property
+    def hop_s(self) -> float | None:
+        """Seconds from one frame to the next."""
+        return (self.frame_step_ms or FEATURE_SETS[self.feature_set].frame_step_ms) / 1000
+
+    @property
+    def min_duration_s(self) -> float:
+        """Shortest input in seconds: the longest frame."""
+        return self._num_samples_min / RATE_HZ
+
+    @property
+    def _num_samples_min(self) -> int:
+        size_ms = self.frame_size_ms or FEATURE_SETS[self.feature_set].frame_size_ms
+        return math.floor(size_ms * RATE_HZ / 1000 + 0.5)
+
+    def __call__(self, samples: Array) -> Array:
+        """Samples [N], 16 kHz -> float32 [T, D]; raises EmotoneError for too few of them and for NaN."""
+        self._check(samples)
+        rows: list[Array] = []
+        smile = _open(self)
+        try:
+            smile.external_sink_set_callback_ex(_SINK, lambda row, _: rows.append(row.copy()))
+            smile.external_audio_source_write_data(_SOURCE, _pcm(samples))
+            smile.external_audio_source_set_eoi(_SOURCE)
+            _run(smile)
+        finally:
+            smile.free()
+        table = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
+        if not table.size or not np.isfinite(table).all():
+            raise EmotoneError(f"{self.title}: openSMILE gives no finite values for these {len(samples)} samples")
+        return table
+
+    def _check(self, samples: Array) -> None:
+        if samples.ndim != 1:
+            raise EmotoneError(f"{self.title} needs samples of one channel, not of shape {samples.shape}")
+        if len(samples) < self._num_samples_min:
+            given_ms, least_ms = 1000 * len(samples) / RATE_HZ, 1000 * self.min_duration_s
+            raise EmotoneError(f"{self.title}: {given_ms:g} ms are too short; a frame has {least_ms:g} ms")
+        if not np.isfinite(samples).all():
+            raise EmotoneError(f"{self.title}: the samples hold NaN or infinite values")
+
+
+_SOURCE, _SINK = "extsource", "extsink"
+"""Components of the source and the sink that openSMILE ships for use from other programs."""
+
+_LLD_CONFIGURATION = r"""
+[componentInstances:cComponentManager]
+instance[dataMemory].type=cDataMemory
+\{\cm[source{?}:source]}
+%s
+[componentInstances:cComponentManager]
+instance[emotone].type=cVectorConcat
+[emotone:cVectorConcat]
+reader.dmLevel = %s
+writer.dmLevel = lld_and_deltas
+includeSingleElementFields = 1
+\{\cm[sink{?}:sink]}
+"""
+"""Reads descriptors and deltas together, so that no frame is computed twice and no functional at all."""
+
+
+def derive(feature: OpenSmileFeature, folder: Path) -> str:
+    """The text of a feature's configuration, from the set's own in openSMILE's configuration `folder`."""
+    path = folder / FEATURE_SETS[feature.feature_set].configuration
+    text = _read(path)
+    included = {name: _read(path.parent / name) for name in re.findall(r"^\\\{([^\\{}]+)\}", text, re.MULTILINE)}
+    for name in included:
+        if ".lld." in name:
+            included[name] = _set_frames(included[name], feature)
+    if feature.level == "lld_and_deltas":
+        descriptors = "\n".join(part for name, part in included.items() if ".lld." in name)
+        return _LLD_CONFIGURATION % (descriptors, ";".join(_sources(text, level) for level in ("lld", "lld_de")))
+    for name, part in included.items():
+        text = text.replace(rf"\{{{name}}}", part)
+    return text
+
+
+def _set_frames(text: str, feature: OpenSmileFeature) -> str:
+    """Configuration text with the feature's frame size and step in every framer."""
+    for key, value_ms in (("frameSize", feature.frame_size_ms), ("frameStep", feature.frame_step_ms)):
+        if value_ms is not None:
+            text = re.sub(rf"^({key}\s*=\s*)[\d.]+", rf"\g<1>{value_ms / 1000:.9f}", text, flags=re.MULTILINE)
+    return text
+
+
+def _sources(text: str, level: str) -> str:
+    """The levels that a level is put together from, `a;b;c`."""
+    found = re.search(rf"^reader\.dmLevel\s*=\s*(\S+)\s+writer\.dmLevel\s*=\s*{level}$", text, re.MULTILINE)
+    if not found:
+        raise EmotoneError(f"the installed openSMILE has a configuration without level '{level}'; use opensmile 2.6")
+    return found[1]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="latin-1")
+    except FileNotFoundError:
+        raise EmotoneError(f"{path}: missing; the installed openSMILE does not ship it: use opensmile 2.6") from None
+
+
+def _configuration_folder(feature: OpenSmileFeature) -> Path:
+    """Where the installed package keeps its configurations."""
+    try:
+        import opensmile
+    except ImportError:
+        note = " (openSMILE's licence allows non-commercial research only)"
+        raise missing_extra("opensmile", "opensmile", feature.title, note) from None
+    return Path(opensmile.__file__).parent / "core" / opensmile.config.CONFIG_ROOT
+
+
+@lru_cache(maxsize=32)
+def _configuration(feature: OpenSmileFeature) -> tuple[str, dict[str, Any]]:
+    """Text and options with which openSMILE computes a feature."""
+    folder = _configuration_folder(feature)
+    text = derive(feature, folder)
+    # The text moves to another folder: what it includes relative to its own place is named by absolute paths.
+    place = (folder / FEATURE_SETS[feature.feature_set].configuration).parent
+    included = dict(re.findall(r"\\\{\\cm\[(\w+)\{(\.\.?/[^{}]+)\}", text))
+    options: dict[str, Any] = {name: (place / path).resolve() for name, path in included.items()}
+    options["source"] = folder / "shared" / "standard_external_wave_input.conf.inc"
+    options["sink"] = folder / "shared" / "standard_external_data_output_single.conf.inc"
+    options["sinkLevel"] = "func" if feature.level == "functionals" else feature.level
+    return text, options | {"sampleRate": RATE_HZ, "nBits": 16}
+
+
+def _open(feature: OpenSmileFeature) -> Any:
+    """A new openSMILE, ready for the samples; it serves one input, since resetting it costs as much."""
+    text, options = _configuration(feature)
+    from opensmile.core.lib import OpenSMILE, OpenSmileException
+
+    smile = OpenSMILE()
+    with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
+        path = Path(folder) / "feature.conf"
+        path.write_text(text, encoding="latin-1")
+        try:
+            smile.initialize(str(path), options)
+        except OpenSmileException as error:
+            smile.free()
+            raise EmotoneError(f"{feature.title}: openSMILE refuses its configuration: {error}") from None
+        except UnicodeEncodeError as error:
+            smile.free()
+            raise EmotoneError(f"{error.object}: openSMILE takes ASCII paths only (TMPDIR sets another)") from None
+    return smile
+
+
+def _run(smile: Any) -> None:
+    """Run openSMILE to its end, or stop it when the user interrupts."""
+    # In a thread of its own: an interrupt in this one would end in the callback, which loses it and a row with it.
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        running = executor.submit(smile.run)
+        try:
+            running.result()
+        except BaseException:
+            smile.abort()
+            raise
+
+
+def _pcm(samples: Array) -> bytes:
+    """Samples as openSMILE reads them: 16 bits, truncated, at most 32767."""
+    return (np.clip(samples, -1.0, LOUDEST) * 32768).astype(np.int16).tobytes()
+
+
+@lru_cache(maxsize=32)
+def _names(feature: OpenSmileFeature) -> tuple[str, ...]:
+    smile = _open(feature)
+    try:
+        num_names = smile.external_sink_get_num_elements(_SINK)
+        return tuple(smile.external_sink_get_element_name(_SINK, index) for index in range(num_names))
+    finally:
+        smile.free()

@@ -1,0 +1,237 @@
+"""Recipes: a whole experiment as typed dataclasses, checked before any work starts.
+
+A recipe is one YAML file, found by name (`emotone/recipes/<name>.yaml`) or path. `base: other` starts from another
+recipe (one level). Overrides are `key=value`, nested with dots. Unknown keys and wrong types are errors that name the
+nearest match; the resolved recipe is saved with the run and its hash names the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from emotone import plugins
+from emotone.errors import EmotoneError, unknown
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin and its settings: in YAML one mapping, `{name: lld, frame_size_ms: 32}`."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How utterances are divided: a function of `emotone.data.split` and its settings; `fold` "all" runs every fold."""
+
+    name: str = "official"
+    num_folds: int | None = None
+    fold: int | Literal["all"] = "all"
+    group: str = "speaker"
+    file: str | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """The loop: sizes and counts, `validate_every` in iterations, `learning_rate` of the system's optimiser."""
+
+    batch_size: int = 128
+    iterations: int = 5000
+    validate_every: int = 50
+    learning_rate: float = 1e-4
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    best: Literal["metric", "published-loss"] = "metric"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole experiment; the fields are the top-level keys of the YAML file.
+
+    `targets` are attributes or `emotion`; `classes` are the categories of `emotion` (default: those in the training
+    split). `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
+    """
+
+    name: str
+    corpora: list[str]
+    targets: list[str]
+    feature: Choice
+    system: Choice
+    split: Split = Split()
+    training: Training = Training()
+    classes: list[str] = field(default_factory=list)
+    feature_dtype: Literal["float32", "float16"] = "float32"
+    seed: int = 0
+    allow_leakage: bool = False
+    cpu_hours: float | None = None
+    description: str = ""
+
+    @property
+    def hash(self) -> str:
+        """Identity of the experiment: of everything that decides its outcome, not of its name and description."""
+        about = {key: value for key, value in self.to_json().items() if key not in ("name", "description", "cpu_hours")}
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as plain data, with every default filled in."""
+        about = dataclasses.asdict(self)
+        for key in ("feature", "system"):
+            about[key] = {"name": about[key]["name"], **about[key]["settings"]}
+        return about
+
+
+def available() -> list[str]:
+    """Names of the recipes that come with Emotone.
+
+    >>> "emodb-chunk-attention" in available()
+    True
+    """
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by name or YAML file, with `key=value` overrides; raises EmotoneError with one clear line.
+
+    >>> load_recipe("emodb-chunk-attention", ["training.batch_size=64"]).training.batch_size
+    64
+    """
+    path = locate(name)
+    about = _read(path)
+    if "base" in about:
+        base = _read(locate(str(about.pop("base"))))
+        if "base" in base:
+            raise EmotoneError(f"{path}: its base has a base itself; a recipe inherits from one other at most")
+        about = _merge(base, about)
+    about = _merge(about, parse_overrides(overrides))
+    about.setdefault("name", path.stem)
+    return from_json(about, where=str(path))
+
+
+def locate(name: str) -> Path:
+    """The YAML file of a recipe's name or path."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise EmotoneError(f"{name}: no such recipe file")
+        return path
+    if name not in available():
+        raise unknown("recipe", name, available())
+    return RECIPES / f"{name}.yaml"
+
+
+def from_json(about: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe of plain data: all names and types are checked, the plugins' own settings too."""
+    recipe = _build(Recipe, about, where)
+    for kind, choice in (("features", recipe.feature), ("systems", recipe.system)):
+        plugin = plugins.find(kind, choice.name)
+        plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.SINGULAR[kind]} {choice.name}")
+    return recipe
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """`key=value` texts as nested data; values are read as YAML.
+
+    >>> parse_overrides(["seed=1", "training.learning_rate=1e-3", "targets=[arousal]"])
+    {'seed': 1, 'training': {'learning_rate': 0.001}, 'targets': ['arousal']}
+    """
+    about: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not all(key.split(".")):
+            raise EmotoneError(f"override {override!r} is not of the form key=value")
+        place = about
+        *parents, last = key.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise EmotoneError(f"override {override!r} sets a part of what another override set as a whole")
+        place[last] = _parse_value(text, override)
+    return about
+
+
+def _parse_value(text: str, where: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise EmotoneError(f"{where}: {text!r} is not a value YAML can read") from None
+    return _float(value)
+
+
+def _float(value: Any) -> Any:
+    """YAML 1.1 reads 1e-4 as text; people mean the number."""
+    if isinstance(value, dict):
+        return {key: _float(item) for key, item in value.items()}
+    if isinstance(value, str) and "e" in value.lower():
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise EmotoneError(f"{path}: not readable as YAML ({error})") from None
+    if not isinstance(about, dict):
+        raise EmotoneError(f"{path}: a recipe is a mapping of keys to values")
+    return _float(about)
+
+
+def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `change` on top; mappings merge, but a plugin of another name brings its own settings."""
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _build(cls: type, about: Mapping[str, Any], where: str) -> Any:
+    """A recipe dataclass from plain data, checked key by key."""
+    hints = typing.get_type_hints(cls)
+    fields = {item.name: item for item in dataclasses.fields(cls)}
+    values: dict[str, Any] = {}
+    for key, value in about.items():
+        if key not in fields:
+            raise unknown("recipe key", str(key), fields, where=where)
+        values[key] = _build_value(hints[key], key, value, where)
+    missing = [
+        name
+        for name, item in fields.items()
+        if name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise EmotoneError(f"{where}: recipe key '{missing[0]}' is missing")
+    return cls(**values)
+
+
+def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
+    if hint is Choice:
+        if isinstance(value, str):
+            return Choice(value)
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise EmotoneError(f"{where}: {key} must be a name, or a mapping with a name, not {value!r}")
+        return Choice(value["name"], {name: item for name, item in value.items() if name != "name"})
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise EmotoneError(f"{where}: {key} must be a mapping, not {value!r}")
+        return _build(typing.cast(type, hint), value, f"{where}: {key}")
+    if not plugins.fits(value, hint):
+        raise EmotoneError(f"{where}: {key} must be {plugins.describe(hint)}, not {value!r}")
+    return float(value) if hint is float else value

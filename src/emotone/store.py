@@ -1,0 +1,232 @@
+"""The feature store: per corpus and feature, flat array shards on disk and a Parquet index.
+
+    feature.json           feature, settings, dtype, number of features
+    shard-00000.data       rows of all its utterances one after another, [frames, D], memory-mapped for reading
+    shard-00000.parquet    id, offset (first row), frames, error; renamed into place last: a shard without it is not there
+
+Extraction appends whole shards in the order of the corpus, so a killed run loses at most the shard it was writing, and
+the finished store is the same, byte for byte, as that of an undisturbed run. Another setting is another folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emotone import audio, plugins
+from emotone.corpus import Corpus
+from emotone.data.normalise import Moments
+from emotone.data.view import View
+from emotone.distribute import map_ordered
+from emotone.errors import EmotoneError
+from emotone.files import cache_folder, replace_file
+from emotone.progress import track
+
+UTTERANCES_PER_SHARD = 128
+
+
+@dataclass
+class FeatureStore:
+    """A store opened for reading.
+
+    `index` has one row per utterance (id -> shard, offset, frames), `failed` {id: error} names what could not be
+    extracted, `shards` are memory maps [frames, D].
+    """
+
+    folder: Path
+    num_features: int
+    index: pd.DataFrame
+    failed: dict[str, str]
+    shards: dict[int, NDArray[Any]]
+
+    @classmethod
+    def open(cls, folder: Path) -> FeatureStore:
+        """Open a store's finished shards; raises EmotoneError when there is none or a shard is damaged."""
+        about = _read_about(folder)
+        tables, shards = [], {}
+        for path in sorted(folder.glob("shard-*.parquet")):
+            number = int(path.stem.split("-")[1])
+            table = pd.read_parquet(path).assign(shard=number)
+            tables.append(table)
+            num_rows = int(table["frames"].sum())
+            shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
+        columns = {"id": str, "offset": int, "frames": int, "error": str, "shard": int}
+        index = pd.concat(tables) if tables else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        index = index.drop_duplicates("id", keep="last").set_index("id")
+        bad = index["error"] != ""
+        return cls(folder, about["num_features"], index[~bad], index.loc[bad, "error"].to_dict(), shards)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __contains__(self, utterance: str) -> bool:
+        return utterance in self.index.index
+
+    def read(self, utterance: str) -> NDArray[np.float32]:
+        """Features of one utterance: float32 [T, D]; raises EmotoneError when it is not in the store."""
+        try:
+            row = self.index.loc[utterance]
+        except KeyError:
+            reason = self.failed.get(utterance, "not extracted")
+            raise EmotoneError(f"{self.folder}: no features of {utterance!r} ({reason})") from None
+        rows = self.shards[row["shard"]][row["offset"] : row["offset"] + row["frames"]]
+        return np.asarray(rows, dtype=np.float32)
+
+    def frames(self, utterances: Sequence[str]) -> NDArray[np.intp]:
+        """Number of frames of each utterance: int [N]."""
+        return self.index.loc[list(utterances), "frames"].to_numpy()
+
+    def moments(self, utterances: Sequence[str]) -> Moments:
+        """Mean and deviation per feature over all frames of these utterances, in one streaming pass."""
+        moments = Moments()
+        for utterance in utterances:
+            moments.update(self.read(utterance))
+        return moments
+
+    def rows(self, utterances: Sequence[str]) -> Rows:
+        """A fast reader for training: the utterances' places resolved once."""
+        places = self.index.loc[list(utterances), ["shard", "offset", "frames"]].to_numpy()
+        return Rows([self.shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features)
+
+
+@dataclass
+class Rows:
+    """Utterances of a store in a fixed order, read as batches of one view.
+
+    >>> rows = Rows([np.ones((70, 2), np.float32), np.zeros((99, 2), np.float32)], 2)
+    >>> from emotone.data.view import Chunks
+    >>> rows.batch([1, 0], Chunks(62, 11), np.zeros(2), np.ones(2)).shape
+    (2, 11, 62, 2)
+    """
+
+    utterances: list[NDArray[Any]]
+    num_features: int
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def batch(
+        self, rows: Sequence[int], view: View, mean: NDArray[np.floating], std: NDArray[np.floating], clip: float = 3.0
+    ) -> NDArray[np.float32]:
+        """Normalised batch [B, ...view, D] of equally shaped views; what each row repeats is normalised once."""
+        from emotone.data.normalise import normalise
+
+        batch: NDArray[np.float32] | None = None
+        for position, row in enumerate(rows):
+            features = np.asarray(self.utterances[row], dtype=np.float32)
+            index = view.index(len(features))
+            if batch is None:
+                batch = np.empty((len(rows), *index.shape, self.num_features), np.float32)
+            np.take(normalise(features, mean, std, clip), index, axis=0, out=batch[position])
+        if batch is None:
+            raise ValueError("a batch needs at least one row")
+        return batch
+
+
+def store_folder(corpus: str, feature_name: str, feature: Any, dtype: str = "float32") -> Path:
+    """Where the store of a corpus, feature and settings lies; another setting is another folder."""
+    about = json.dumps([plugins.settings_of(feature), dtype], sort_keys=True)
+    digest = hashlib.sha256(about.encode()).hexdigest()[:8]
+    return cache_folder() / "features" / corpus / f"{feature_name}-{digest}"
+
+
+def extract(
+    corpus: Corpus, feature_name: str, feature: Any, jobs: int = 1, dtype: str = "float32", quiet: bool = False
+) -> FeatureStore:
+    """The store of a feature for every utterance of a corpus; does what is not done yet and resumes after a kill.
+
+    An utterance whose audio or extraction fails is recorded with its error (and tried again by the next call); the
+    rest goes on.
+    """
+    folder = store_folder(corpus.name, feature_name, feature, dtype)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "feature": feature_name, "settings": plugins.settings_of(feature), "dtype": dtype,
+        "num_features": len(feature.names), "corpus": corpus.name,
+    }  # fmt: skip
+    if not (folder / "feature.json").is_file():
+        with replace_file(folder / "feature.json") as path:
+            path.write_text(json.dumps(about, indent=1))
+    store = FeatureStore.open(folder)
+    table = corpus.utterances.loc[~corpus.utterances["id"].isin(store.index.index), ["id", "file", "start_s", "end_s"]]
+    if not len(table):
+        return store
+    jobs_of = [
+        (row.id, str(corpus.path_of(row.file)), 0.0 if pd.isna(row.start_s) else row.start_s, None if pd.isna(row.end_s) else row.end_s)
+        for row in table.itertuples()
+    ]
+    work = functools.partial(_extract_one, feature)
+    results = track(map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet)
+    first = max(store.shards, default=-1) + 1
+    for number, shard in enumerate(_groups(results, UTTERANCES_PER_SHARD), start=first):
+        _write_shard(folder, number, shard, len(feature.names), dtype)
+    return FeatureStore.open(folder)
+
+
+Job = tuple[str, str, float, float | None]
+Extracted = tuple[str, NDArray[np.float32] | None, str]
+
+
+def _extract_one(feature: Any, job: Job) -> Extracted:
+    utterance, path, start_s, end_s = job
+    try:
+        return utterance, feature(audio.load(path, start_s, end_s)), ""
+    except EmotoneError as error:
+        return utterance, None, str(error)
+
+
+def _died(job: Job) -> Extracted:
+    return job[0], None, f"{job[1]}: the process that read it died"
+
+
+def _groups(results: Iterator[Extracted], size: int) -> Iterator[list[Extracted]]:
+    group: list[Extracted] = []
+    for result in results:
+        group.append(result)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _write_shard(folder: Path, number: int, shard: list[Extracted], num_features: int, dtype: str) -> None:
+    """Data first, index last, both by atomic rename."""
+    frames = [0 if features is None else len(features) for _, features, _ in shard]
+    offsets = np.concatenate([[0], np.cumsum(frames)[:-1]]).astype(np.int64)
+    path = folder / f"shard-{number:05d}.data"
+    with replace_file(path) as temporary, open(temporary, "wb") as file:
+        for _, features, _ in shard:
+            if features is not None:
+                assert features.shape[1] == num_features
+                file.write(np.ascontiguousarray(features, dtype=dtype).tobytes())
+    table = pd.DataFrame(
+        {"id": [row[0] for row in shard], "offset": offsets, "frames": frames, "error": [row[2] for row in shard]}
+    )
+    with replace_file(path.with_suffix(".parquet")) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _map_shard(path: Path, num_rows: int, num_features: int, dtype: str) -> NDArray[Any]:
+    size = num_rows * num_features * np.dtype(dtype).itemsize
+    if not path.is_file() or path.stat().st_size != size:
+        raise EmotoneError(f"{path}: damaged, {size} bytes were written to it; remove this folder and extract again")
+    if not num_rows:
+        return np.zeros((0, num_features), dtype)
+    return np.memmap(path, dtype=dtype, mode="r", shape=(num_rows, num_features))
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "feature.json").read_text())
+    except (OSError, ValueError) as error:
+        raise EmotoneError(f"{folder / 'feature.json'}: not a feature store ({error})") from None

@@ -1,0 +1,174 @@
+"""The generic reader: every table format, plain folders, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emotone.corpora.table import Table
+from emotone.corpus import Corpus
+from emotone.errors import EmotoneError
+
+Plant = Callable[..., Path]
+ROWS = [
+    {"file": "a.wav", "speaker": "03", "EmoAct": "2.5", "emotion": "anger", "note": "x"},
+    {"file": "sub/b.mp3", "speaker": None, "EmoAct": None, "emotion": "fear", "note": "y"},
+]
+SETTINGS: dict[str, Any] = {"columns": {"arousal": "EmoAct"}, "ranges": {"arousal": [1, 7]}, "language": "en"}
+
+
+def write(path: Path, frame: pd.DataFrame) -> None:
+    match path.suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".tsv":
+            frame.to_csv(path, index=False, sep="\t")
+        case ".parquet":
+            frame.to_parquet(path)
+        case ".json":
+            path.write_text(json.dumps(frame.astype(object).where(frame.notna(), None).to_dict("records")))
+        case ".jsonl":
+            frame.to_json(path, orient="records", lines=True)
+
+
+def corpus_of(plant: Plant, text: str, suffix: str = ".csv", **settings: Any) -> Corpus:
+    folder = plant("a.wav", "sub/b.flac")
+    (folder / f"labels{suffix}").write_text(text, encoding="utf-8")
+    return Table(**settings).read(folder)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".jsonl"])
+def test_every_format_gives_the_same_corpus(plant: Plant, suffix: str) -> None:
+    folder = plant("a.wav", "sub/b.flac", "sub/unlisted.wav")
+    write(folder / f"labels{suffix}", pd.DataFrame(ROWS))
+    corpus = Table(**SETTINGS).read(folder)
+    table = corpus.utterances
+    assert table["id"].tolist() == ["a", "sub/b"] and table["file"].tolist() == ["a.wav", "sub/b.flac"]
+    assert table["speaker"].tolist() == ["03", None] and table["language"].tolist() == ["en", "en"]
+    assert table["arousal"][0] == 2.5 and np.isnan(table["arousal"][1]) and table["note"].tolist() == ["x", "y"]
+    assert corpus.meta["ranges"] == {"arousal": [1.0, 7.0]} and corpus.meta["emotions"] == ["anger", "fear"]
+    loaded = Corpus.load(str(corpus.save(folder / "saved")))
+    assert loaded.fingerprint == corpus.fingerprint
+
+
+def test_excel_where_pandas_can(plant: Plant) -> None:
+    pytest.importorskip("openpyxl")
+    folder = plant("a.wav", "sub/b.flac")
+    pd.DataFrame(ROWS).to_excel(folder / "labels.xlsx", index=False)
+    assert Table(**SETTINGS).read(folder).utterances["speaker"].tolist() == ["03", None]
+
+
+def test_excel_that_cannot_be_read_is_one_clear_line(plant: Plant) -> None:
+    folder = plant("a.wav")
+    (folder / "labels.xlsx").write_bytes(b"not a workbook")
+    with pytest.raises(EmotoneError, match="labels.xlsx: cannot be read as a table"):
+        Table().read(folder)
+    with zipfile.ZipFile(folder / "labels.xlsx", "w") as book:
+        book.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(EmotoneError, match="labels.xlsx: (tables of this format need a package|cannot be read)"):
+        Table().read(folder)
+
+
+def test_semicolons_byte_order_mark_and_spaces(plant: Plant) -> None:
+    table = corpus_of(plant, "\ufefffile; speaker\na.wav; 03\n").utterances
+    assert table["speaker"].tolist() == ["03"]
+
+
+def test_parts_of_a_file(plant: Plant) -> None:
+    text = "file,start,end,split\na.wav,0,1.5,train\na.wav,1.5,3,test\nsub/b,,,test\n"
+    table = corpus_of(plant, text).utterances
+    assert table["id"].tolist() == ["a#0-1.5", "a#1.5-3", "sub/b"]
+    assert table["start_s"].tolist()[:2] == [0, 1.5] and np.isnan(table["end_s"][2])
+    assert table["split"].tolist() == ["train", "test", "test"]
+
+
+def test_extra_columns_of_mixed_types_can_be_saved(plant: Plant, tmp_path: Path) -> None:
+    rows = [{"file": "a.wav", "tag": 1, "list": [1, 2]}, {"file": "sub/b.flac", "tag": "two", "list": None}]
+    corpus = corpus_of(plant, json.dumps(rows), ".json")
+    assert corpus.utterances["tag"].tolist() == ["1", "two"]
+    assert Corpus.load(str(corpus.save(tmp_path / "saved"))).fingerprint == corpus.fingerprint
+
+
+def test_a_mapped_column_replaces_one_of_that_name(plant: Plant) -> None:
+    table = corpus_of(plant, "file,emotion,acted\na.wav,fear,anger\n", columns={"emotion": "acted"}).utterances
+    assert table["emotion"].tolist() == ["anger"] and list(table).count("emotion") == 1
+
+
+def test_plain_folders(shared: Path, plant: Plant) -> None:
+    corpus = Table(emotion_from_folder=True).read(shared / "data/esc10")
+    assert len(corpus) == 50 and corpus.utterances["emotion"].nunique() == 10 and len(corpus.meta["emotions"]) == 10
+    table = Table().read(plant("x.wav", "anger/1.wav", "fear/1.wav")).utterances
+    assert table["id"].tolist() == ["anger/1", "fear/1", "x"] and table["emotion"].isna().all()
+    named = Table(emotion_from_folder=True).read(plant()).utterances
+    assert named["emotion"].tolist() == ["anger", "fear", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("file,act\na.wav,3\nsub/b.wav,7.5\n", {"columns": {"arousal": "act"}, "ranges": {"arousal": [1, 7]}},
+         "labels.csv, row 2: arousal is 7.5, outside [1, 7]"),
+        ("file,arousal\na.wav,high\n", {}, "labels.csv, row 1: arousal is 'high', not a number"),
+        ("file,arousal\na.wav,inf\n", {}, "labels.csv, row 1: arousal is inf, outside"),
+        ("file\na.wav\nc.wav\n", {}, "labels.csv, row 2: there is no audio 'c.wav'"),
+        ("file\n../a.wav\n", {}, "row 1: '../a.wav' leaves the corpus folder"),
+        ("file\n/etc/a.wav\n", {}, "row 1: '/etc/a.wav' leaves the corpus folder"),
+        ("file\n..\\a.wav\n", {}, "leaves the corpus folder"),
+        ("file,x\n,1\n", {}, "row 1: has no file"),
+        ("file,EmoAct\na.wav,1\n", {"columns": {"arousal": "EmoAkt"}},
+         "labels.csv: unknown column 'EmoAkt'; did you mean 'EmoAct'?"),
+        ("file,EmoAct\na.wav,1\n", {"ranges": {"valence": [1, 7]}}, "has no column 'valence'; map it"),
+        ("name\na.wav\n", {}, "has no column 'file'; map it, e.g. columns: {file: COLUMN} (its columns: name)"),
+        ("file\n", {}, "holds no rows"),
+        ("", {}, "cannot be read as a table"),
+        ("file,split\na.wav,trian\n", {}, "unknown split 'trian'; did you mean 'train'?"),
+        ("file\na.wav\na.wav\n", {}, "utterance ids must be unique"),
+        ("file\na.wav\n", {"table": "label.csv"}, "label.csv is missing"),
+        ("file\na.wav\n", {"table": "../x.csv"}, "table: '../x.csv' leaves the corpus folder"),
+        ("file\na.wav\n", {"emotion_from_folder": True}, "needs a folder without a table"),
+        ("file,a\na.wav,1\n", {"columns": {"arousal": "a", "valence": "a"}}, "serves only one"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_tables_are_one_clear_line(plant: Plant, text: str, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(EmotoneError) as error:
+        corpus_of(plant, text, **settings)
+    assert message in str(error.value)
+
+
+def test_tables_that_are_no_text_or_no_list_of_rows(plant: Plant) -> None:
+    folder = plant("a.wav")
+    (folder / "labels.csv").write_bytes("file,speaker\na.wav,J\xf6rg\n".encode("latin-1"))
+    with pytest.raises(EmotoneError, match="labels.csv: is not UTF-8 text"):
+        Table().read(folder)
+    (folder / "more.json").write_text('{"file": "a.wav"}')
+    with pytest.raises(EmotoneError, match=r"holds several tables \(labels.csv, more.json\); set table"):
+        Table().read(folder)
+    with pytest.raises(EmotoneError, match="more.json: cannot be read as a table .not a list of objects"):
+        Table(table="more.json").read(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"columns": {"arousl": "a"}}, "columns: unknown column 'arousl'; did you mean 'arousal'?"),
+        ({"ranges": {"activation": [1, 7]}}, "ranges: unknown attribute 'activation'"),
+        ({"ranges": {"arousal": [7, 1]}}, r"ranges: arousal must be [lowest, highest], not [7, 1]"),
+        ({"ranges": {"arousal": [1]}}, "must be [lowest, highest]"),
+    ],
+)
+def test_wrong_settings_are_refused_before_any_work(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(EmotoneError) as error:
+        Table(**settings)
+    assert message in str(error.value)
+
+
+def test_table_settings_need_a_table(plant: Plant) -> None:
+    with pytest.raises(EmotoneError, match="describe a table, but the folder holds none"):
+        Table(ranges={"arousal": [1, 5]}).read(plant("a.wav"))

@@ -1,0 +1,130 @@
+"""The bootstrap over speakers against a slow loop, by seed, at its edges, and its coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emotone.errors import EmotoneError
+from emotone.evaluate import metrics
+from emotone.evaluate.statistics import Interval, bootstrap_over_speakers
+
+NUMBER_METRICS = (metrics.ccc, metrics.pearson, metrics.rmse)
+CLASS_METRICS = (metrics.accuracy, metrics.uar, metrics.macro_f1)
+
+
+def scores(seed: int = 0, num: int = 60, num_speakers: int = 7) -> tuple[NDArray, NDArray, NDArray]:
+    random = np.random.default_rng(seed)
+    target = random.uniform(1, 7, num)
+    speakers = np.array([f"s{k:02d}" for k in random.integers(num_speakers, size=num)])
+    return target + random.normal(size=num), target, speakers
+
+
+def labels(seed: int = 0) -> tuple[NDArray, NDArray, NDArray]:
+    prediction, target, speakers = scores(seed)
+    names = np.array(["anger", "calm", "fear", "other"])
+    return names[(prediction / 2).astype(int).clip(0, 3)], names[(target / 2).astype(int)], speakers
+
+
+def slow(metric: Callable[..., float], p: NDArray, t: NDArray, speakers: NDArray, num: int, seed: int) -> Interval:
+    """One resample after the other, as one would do it by hand."""
+    names = sorted(set(speakers.tolist()))
+    random = np.random.default_rng(seed)
+    values = []
+    for drawn in random.integers(len(names), size=(num, len(names))):
+        rows = [row for k in drawn for row in range(len(t)) if speakers[row] == names[k]]
+        values.append(metric(p[rows], t[rows]))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Interval(low, metric(p, t), high)
+
+
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+def test_equals_a_slow_loop(metric: Callable[..., float]) -> None:
+    data = scores(1) if metric in NUMBER_METRICS else labels(1)
+    expected = slow(metric, *data, num=200, seed=3)
+    interval = bootstrap_over_speakers(metric, *data, num_resamples=200, seed=3)
+    np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-12)
+    # Any function at all goes the general way, with the same draws.
+    general = bootstrap_over_speakers(lambda p, t: metric(p, t), *data, num_resamples=200, seed=3)
+    np.testing.assert_allclose(general, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", NUMBER_METRICS)
+def test_large_offsets_lose_little(metric: Callable[..., float]) -> None:
+    p, t, speakers = scores()
+    expected = bootstrap_over_speakers(metric, p, t, speakers, num_resamples=50)
+    shifted = bootstrap_over_speakers(metric, p + 1e4, t + 1e4, speakers, num_resamples=50)
+    np.testing.assert_allclose(shifted, expected, rtol=0, atol=1e-9)
+
+
+def test_deterministic_by_seed_and_independent_of_row_order() -> None:
+    p, t, speakers = scores()
+    first = bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=100)
+    assert first == bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=100)
+    assert first != bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=100, seed=1)
+    order = np.random.default_rng(5).permutation(len(t))
+    moved = bootstrap_over_speakers(metrics.ccc, p[order], t[order], speakers[order], num_resamples=100)
+    np.testing.assert_allclose(moved, first, rtol=0, atol=1e-12)
+    assert first.low < first.value < first.high
+    wider = bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=100, level=0.99)
+    assert wider.low < first.low and wider.high > first.high
+
+
+def test_undefined_resamples_are_left_out() -> None:
+    # Two speakers, each constant: only resamples that draw both have a correlation, and that is 1.
+    p, t = np.array([1.1, 1.1, 1.1, 5.3, 5.3, 5.3]), np.array([2.0, 2.0, 2.0, 6.0, 6.0, 6.0])
+    speakers = np.array(["a", "a", "a", "b", "b", "b"])
+    interval = bootstrap_over_speakers(metrics.pearson, p, t, speakers, num_resamples=50)
+    np.testing.assert_allclose(interval, (1, 1, 1), rtol=0, atol=1e-12)
+    # Where one alone is drawn, ccc of the two constants is 0.
+    assert bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=50).low == 0
+    constant = bootstrap_over_speakers(metrics.pearson, p, np.ones(6), speakers, num_resamples=50)
+    assert all(math.isnan(end) for end in constant)
+
+
+def test_intervals_are_written_as_papers_do() -> None:
+    assert str(Interval(-0.05, 0.5, 1.0)) == ".500 [-.050, 1.000]"
+    assert str(Interval(9.5, 10.5, 20.25)) == "10.500 [9.500, 20.250]"
+
+
+def test_one_speaker_has_no_interval() -> None:
+    interval = bootstrap_over_speakers(metrics.accuracy, ["a", "b"], ["a", "a"], ["x", "x"])
+    assert interval.value == 0.5 and math.isnan(interval.low) and math.isnan(interval.high)
+
+
+@pytest.mark.parametrize(
+    ("speakers", "settings", "message"),
+    [
+        (["x", None], {}, "1 of 2 utterances have no speaker"),
+        (["x"], {}, "speakers must be of one length with the target"),
+        (["x", "y"], {"level": 1.5}, "level must lie in"),
+        (["x", "y"], {"num_resamples": 0}, "num_resamples be positive"),
+    ],
+)
+def test_refusals(speakers: list, settings: dict, message: str) -> None:
+    with pytest.raises(EmotoneError, match=message):
+        bootstrap_over_speakers(metrics.accuracy, ["a", "b"], ["a", "a"], speakers, **settings)
+
+
+def test_coverage_where_speakers_differ() -> None:
+    """Each of 25 speakers has an accuracy of his own: the interval covers the mean of all speakers' accuracies."""
+    random = np.random.default_rng(0)
+    num_trials, num_speakers, num_utterances = 300, 25, 12
+    speakers = np.repeat(np.arange(num_speakers), num_utterances)
+    covered = covered_by_utterances = 0
+    for trial in range(num_trials):
+        rates = random.beta(1.2, 0.8, size=num_speakers)  # mean .6
+        right = (random.random(len(speakers)) < rates[speakers]).astype(int)
+        ones = np.ones_like(right)
+        interval = bootstrap_over_speakers(metrics.accuracy, right, ones, speakers, num_resamples=300, seed=trial)
+        covered += interval.low <= 0.6 <= interval.high
+        each = bootstrap_over_speakers(
+            metrics.accuracy, right, ones, np.arange(len(right)), num_resamples=60, seed=trial
+        )
+        covered_by_utterances += each.low <= 0.6 <= each.high
+    assert 0.89 <= covered / num_trials <= 0.98
+    assert covered_by_utterances / num_trials < 0.75  # what drawing utterances would have claimed to be 95 %
