@@ -51,19 +51,14 @@ def to_onnx(network: nn.Module, example: NDArray[np.float32], names: list[str], 
     """The network in evaluation mode as ONNX: input "features" like `example` [1, ...], outputs `names`."""
     wrapped = _Tuple(network, names).cpu().eval()
     axes = {"features": dynamic_axes} | {name: {0: "B"} for name in names}
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fused Transformer operator has no ONNX form
     buffer = io.BytesIO()
-    try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            # The exporter warns of LSTMs with a dynamic batch; tests compare such batches with torch.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                wrapped, (torch.from_numpy(example),), buffer, input_names=["features"], output_names=names,
-                dynamic_axes=axes, opset_version=17, dynamo=False,
-            )  # fmt: skip
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+    with warnings.catch_warnings(), torch.no_grad():
+        # The exporter warns of LSTMs with a dynamic batch; tests compare such batches with torch.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            wrapped, (torch.from_numpy(example),), buffer, input_names=["features"], output_names=names,
+            dynamic_axes=axes, opset_version=17, dynamo=False,
+        )  # fmt: skip
     return buffer.getvalue()
 
 

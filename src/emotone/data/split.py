@@ -84,7 +84,7 @@ def leave_speakers_out(utterances: pd.DataFrame, num_folds: int, fold: int, grou
     >>> leave_speakers_out(table, num_folds=3, fold=0)
     Split(train=('c',), validation=('b',), test=('a', 'd'), unlabelled=())
     """
-    groups = _groups(utterances, group)
+    groups = groups_of(utterances, group)
     if num_folds < 3 or num_folds > len(groups):
         raise EmotoneError(
             f"split leave_speakers_out: num_folds must be from 3 (train, validation, test) to the number of different "
@@ -101,7 +101,7 @@ def leave_one_speaker_out(utterances: pd.DataFrame, fold: int, group: str = "spe
     >>> leave_one_speaker_out(table, fold=2)
     Split(train=('b',), validation=('a',), test=('c',), unlabelled=())
     """
-    return speaker_folds(utterances, [[name] for name in _groups(utterances, group)], fold, group)
+    return speaker_folds(utterances, [[name] for name in groups_of(utterances, group)], fold, group)
 
 
 def speaker_folds(utterances: pd.DataFrame, folds: Sequence[Sequence[str]], fold: int, group: str = "speaker") -> Split:
@@ -114,7 +114,7 @@ def speaker_folds(utterances: pd.DataFrame, folds: Sequence[Sequence[str]], fold
     >>> speaker_folds(table, [["02"], ["01"], ["03"]], fold=0)
     Split(train=('c',), validation=('a',), test=('b',), unlabelled=())
     """
-    groups = _groups(utterances, group)
+    groups = groups_of(utterances, group)
     listed = [name for names in folds for name in names]
     for name in listed:
         if name not in groups:
@@ -130,12 +130,12 @@ def speaker_folds(utterances: pd.DataFrame, folds: Sequence[Sequence[str]], fold
     return _collect(utterances["id"], parts)
 
 
-def given(utterances: pd.DataFrame, lists: str | Path) -> Split:
+def given(utterances: pd.DataFrame, file: str | Path) -> Split:
     """A fixed split from a JSON file {part: [id, ..]} that lists every utterance of the table once.
 
     Raises EmotoneError for a missing or unreadable file, an unknown part or id, or an utterance listed never or twice.
     """
-    path = Path(lists)
+    path = Path(file)
     ids_of = _read_lists(path)
     known = set(utterances["id"])
     for part, ids in ids_of.items():
@@ -158,8 +158,11 @@ SPLITS: Mapping[str, Callable[..., Split]] = {
 """The functions by name, as recipes call them."""
 
 
-def _groups(utterances: pd.DataFrame, group: str) -> list[str]:
-    """Different groups of the labelled utterances, sorted; raises EmotoneError where one is not known."""
+def groups_of(utterances: pd.DataFrame, group: str) -> list[str]:
+    """Different groups of the labelled utterances, sorted as text: as many as `leave_one_speaker_out` has folds.
+
+    Raises EmotoneError where one is not known (null), or has both labelled and unlabelled utterances.
+    """
     if group not in utterances:
         raise unknown("column", group, utterances.columns, where="split")
     is_unlabelled = utterances["split"] == "unlabelled"

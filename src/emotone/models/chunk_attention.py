@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Aggregation = Literal["NonAtten", "GatedVec", "RnnAttenVec", "SelfAttenVec"]
 
@@ -43,7 +44,8 @@ class _RnnAttention(nn.Module):
         self.output = nn.Linear(2 * hidden_size, hidden_size, bias=False)
 
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
-        states, _ = self.rnn(chunks)  # [B, C, H]
+        start = torch.zeros_like(chunks[:, 0])[None]  # given, so that the ONNX form takes any batch size
+        states, _ = self.rnn(chunks, start)  # [B, C, H]
         last = states[:, -1]  # [B, H]
         # (W s_c) . s_C = s_c . (W' s_C): one product per utterance instead of one per chunk
         query = last @ self.score.weight  # [B, H]
@@ -56,19 +58,34 @@ class _SelfAttention(nn.Module):
     """SelfAttenVec: one post-norm Transformer encoder layer over the chunks, then their mean.
 
     `across_chunks` False is what the published PyTorch weights need: there every chunk is a sequence of length 1 and
-    attends only to itself.
+    attends only to itself. Written out instead of `nn.TransformerEncoderLayer`, whose ONNX form fixes the batch size.
     """
 
-    def __init__(self, hidden_size: int, num_heads: int, across_chunks: bool) -> None:
+    def __init__(self, hidden_size: int, num_heads: int, across_chunks: bool, dropout: float = 0.1) -> None:
         super().__init__()
-        self.across_chunks = across_chunks
-        self.layer = nn.TransformerEncoderLayer(hidden_size, num_heads, 2048, dropout=0.1, batch_first=True)
+        self.num_heads, self.across_chunks, self.rate = num_heads, across_chunks, dropout
+        self.query_key_value = nn.Linear(hidden_size, 3 * hidden_size)
+        self.output = nn.Linear(hidden_size, hidden_size)
+        self.widen = nn.Linear(hidden_size, 2048)
+        self.narrow = nn.Linear(2048, hidden_size)
+        self.norm_1, self.norm_2 = nn.LayerNorm(hidden_size), nn.LayerNorm(hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.xavier_uniform_(self.query_key_value.weight)
+        nn.init.zeros_(self.query_key_value.bias)
+        nn.init.zeros_(self.output.bias)
+
+    def attend(self, sequence: Tensor) -> Tensor:  # [N, L, H] -> [N, L, H]
+        query, key, value = self.query_key_value(sequence).chunk(3, dim=2)
+        heads = [part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value)]
+        attended = F.scaled_dot_product_attention(*heads, dropout_p=self.rate if self.training else 0.0)
+        return self.output(attended.transpose(1, 2).flatten(2))
 
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
-        if self.across_chunks:
-            return self.layer(chunks).mean(dim=1)
-        alone = self.layer(chunks.flatten(0, 1)[:, None])  # [B * C, 1, H]
-        return alone[:, 0].unflatten(0, chunks.shape[:2]).mean(dim=1)
+        sequence = chunks if self.across_chunks else chunks.flatten(0, 1)[:, None]
+        sequence = self.norm_1(sequence + self.dropout(self.attend(sequence)))
+        wide = self.dropout(torch.relu(self.widen(sequence)))
+        sequence = self.norm_2(sequence + self.dropout(self.narrow(wide)))
+        return sequence.reshape(-1, *chunks.shape[1:]).mean(dim=1)
 
 
 class ChunkAttention(nn.Module):
@@ -117,7 +134,7 @@ class ChunkAttention(nn.Module):
     def encode(self, chunks: Tensor) -> Tensor:
         """Chunk vectors [B, C, H] of chunks [B, C, m, D]: the LSTM's last output, batch-normalised."""
         _, (state, _) = self.lstm(chunks.flatten(0, 1))  # [layers, B * C, H]
-        return self.norm(state[-1]).unflatten(0, chunks.shape[:2])
+        return self.norm(state[-1]).unflatten(0, (-1, chunks.shape[1]))
 
     def forward(self, chunks: Tensor) -> dict[str, Tensor]:  # [B, C, m, D] -> {name: [B] or [B, K]}
         values = self.output(torch.relu(self.hidden(self.aggregation(self.encode(chunks)))))

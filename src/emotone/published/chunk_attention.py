@@ -58,7 +58,12 @@ PARAMETER_NAMES = {
     "attn.attn_rnn.": "aggregation.rnn.",
     "attn.attn_dnn_score.": "aggregation.score.",
     "attn.attn_dnn_out.": "aggregation.output.",
-    "attn.": "aggregation.layer.",
+    "attn.self_attn.in_proj_": "aggregation.query_key_value.",
+    "attn.self_attn.out_proj.": "aggregation.output.",
+    "attn.linear1.": "aggregation.widen.",
+    "attn.linear2.": "aggregation.narrow.",
+    "attn.norm1.": "aggregation.norm_1.",
+    "attn.norm2.": "aggregation.norm_2.",
 }
 
 
