@@ -27,3 +27,21 @@ def published_card(about: dict[str, Any]) -> str:
         f"- {result['protocol']}: {result['metric']} {numbers}.\n"
         f"- Licence: {about['licence']}.\n- Cite: {about['citation']}.\n\n{USE}"
     )
+
+
+def trained_card(about: dict[str, Any]) -> str:
+    """The model card of a bundle that a recipe trained."""
+    training = about["training"]
+    targets = "; ".join(
+        f"{target['name']} on {target['range'][0]:g}..{target['range'][1]:g}"
+        if target["kind"] == "attribute"
+        else f"{target['name']}: {', '.join(target['labels'])}"
+        for target in about["targets"]
+    )
+    corpora = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in training["corpora"].items())
+    return (
+        f"# {about['name']}\n\n{about['description']}\n\n- Scores: {targets}.\n- Corpora: {corpora}.\n"
+        f"- Recipe hash {training['recipe_hash']}, seed {training['seed']}, split {training['split_hash']}; "
+        f"the recipe is in bundle.json, the test result in the run's test.json.\n"
+        f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n- Cite: {about['citation'] or 'not stated'}.\n\n{USE}"
+    )

@@ -60,7 +60,7 @@ class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
     `targets` are attributes or `emotion`; `classes` are the categories of `emotion` (default: those in the training
-    split). `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
+    split); `where` keeps the utterances whose column has one of the values. `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Recipe:
     split: Split = Split()
     training: Training = Training()
     classes: list[str] = field(default_factory=list)
+    where: dict[str, list[str]] = field(default_factory=dict)
     feature_dtype: Literal["float32", "float16"] = "float32"
     seed: int = 0
     allow_leakage: bool = False

@@ -20,6 +20,7 @@ class Functionals(OpenSmileFeature):
     (1, 6373)
     """
 
+    requires: ClassVar[tuple[str, ...]] = ("opensmile",)
     level: ClassVar = "functionals"
 
     feature_set: Literal["IS13_ComParE"] = "IS13_ComParE"

@@ -21,6 +21,7 @@ class Lld(OpenSmileFeature):
     (62, 130)
     """
 
+    requires: ClassVar[tuple[str, ...]] = ("opensmile",)
     level: ClassVar = "lld_and_deltas"
 
     feature_set: Literal["IS13_ComParE"] = "IS13_ComParE"

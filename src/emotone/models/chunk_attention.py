@@ -44,7 +44,7 @@ class _RnnAttention(nn.Module):
         self.output = nn.Linear(2 * hidden_size, hidden_size, bias=False)
 
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
-        start = torch.zeros_like(chunks[:, 0])[None]  # given, so that the ONNX form takes any batch size
+        start = 0 * chunks[None, :, 0]  # zeros that depend on the input: the ONNX form then takes any batch size
         states, _ = self.rnn(chunks, start)  # [B, C, H]
         last = states[:, -1]  # [B, H]
         # (W s_c) . s_C = s_c . (W' s_C): one product per utterance instead of one per chunk

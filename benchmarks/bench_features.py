@@ -1,0 +1,131 @@
+"""Features against what they replace: `python benchmarks/bench_features.py` (needs `emotone[dev]`).
+
+Both sides run on one thread, in turns, on the same speech; their outputs are compared first. A ratio is that of the
+medians. Low-level descriptors: CPU time of the process, one pass against openSMILE's levels `lld` and `lld_de` with the
+same frames. Mel: wall time, against librosa.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import re  # noqa: E402 - numpy reads the number of threads when it is imported
+import shutil  # noqa: E402
+import statistics  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import librosa  # noqa: E402
+import numpy as np  # noqa: E402
+import opensmile  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from emotone import audio  # noqa: E402
+from emotone.features.lld import Lld  # noqa: E402
+from emotone.features.mel import Mel  # noqa: E402
+
+Array = NDArray[np.float32]
+SPEECH = Path(__file__).parents[1] / "examples" / "jfk.wav"
+NUM_RUNS = 15
+
+
+def compare(
+    title: str, ours: Callable[[], object], theirs: Callable[[], object], clock: Callable[[], float], target: str
+) -> None:
+    """Run both in turns and print their medians and the ratio of these."""
+    durations_s: tuple[list[float], list[float]] = ([], [])
+    for _ in range(NUM_RUNS):
+        for run, taken_s in zip((ours, theirs), durations_s, strict=True):
+            start_s = clock()
+            run()
+            taken_s.append(clock() - start_s)
+    our_s, their_s = map(statistics.median, durations_s)
+    print(
+        f"{title:<34} {our_s * 1e3:9.2f} ms {their_s * 1e3:9.2f} ms   "
+        f"ours/theirs {our_s / their_s:.2f}   theirs/ours {their_s / our_s:5.2f}   wanted: {target}"
+    )
+
+
+def speech(num_samples: int, seed: int) -> Array:
+    """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
+    rng = np.random.default_rng(seed)
+    samples = audio.load(SPEECH)
+    repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
+    return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
+
+
+def librosa_mel(samples: Array) -> Array:
+    scaled = samples / max(np.abs(samples).max(), 1e-3)
+    return librosa.feature.melspectrogram(
+        y=scaled, sr=audio.RATE_HZ, n_fft=512, hop_length=256, n_mels=128, pad_mode="constant"
+    ).T
+
+
+def bench_mel(title: str, inputs: list[Array], target: str) -> None:
+    feature = Mel()
+    for samples in inputs:
+        found, expected = feature(samples), librosa_mel(samples)
+        loudest = expected.max(axis=1, keepdims=True)
+        np.testing.assert_allclose(found / loudest, expected / loudest, rtol=1e-5, atol=1e-6)
+
+    compare(
+        title,
+        lambda: [feature(samples) for samples in inputs],
+        lambda: [librosa_mel(samples) for samples in inputs],
+        time.perf_counter,
+        target,
+    )
+
+
+def two_passes(folder: Path, feature: Lld) -> Callable[[Array], Array]:
+    """openSMILE's two levels, from a copy of the installed set with the feature's frames."""
+    shutil.copytree(Path(opensmile.__file__).parent / "core" / "config", folder, dirs_exist_ok=True)
+    descriptors = folder / "is09-13" / "IS13_ComParE_core.lld.conf.inc"
+    text = descriptors.read_text()
+    for key, value_ms in (("frameSize", feature.frame_size_ms), ("frameStep", feature.frame_step_ms)):
+        if value_ms is not None:
+            text = re.sub(rf"{key} = [\d.]+", f"{key} = {value_ms / 1000}", text)
+    descriptors.write_text(text)
+    configuration = str(folder / "is09-13" / "IS13_ComParE.conf")
+    smiles = [opensmile.Smile(configuration, level) for level in ("lld", "lld_de")]
+
+    def extract(samples: Array) -> Array:
+        levels = [smile(samples, audio.RATE_HZ)[0].T for smile in smiles]
+        num_frames = min(map(len, levels))
+        return np.hstack([level[:num_frames] for level in levels])
+
+    return extract
+
+
+def bench_lld(title: str, feature: Lld, inputs: list[Array], target: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        extract = two_passes(Path(folder), feature)
+        for samples in inputs:
+            np.testing.assert_array_equal(feature(samples), extract(samples))
+        compare(
+            title,
+            lambda: [feature(samples) for samples in inputs],
+            lambda: [extract(samples) for samples in inputs],
+            time.process_time,
+            target,
+        )
+
+
+def main() -> None:
+    print(f"{'median of ' + str(NUM_RUNS) + ' runs':<34} {'ours':>9}    {'theirs':>9}")
+    short = [speech(3 * audio.RATE_HZ, seed) for seed in range(20)]
+    bench_mel("mel, 20 files of 3 s", short, "theirs/ours >= 3")
+    bench_mel("mel, 10 minutes", [speech(600 * audio.RATE_HZ, 0)], "theirs/ours >= 1.5")
+    some = short[:6] + [speech(11 * audio.RATE_HZ, 0)]
+    bench_lld("lld 32/16 ms, 6 x 3 s and 11 s", Lld(), some, "ours/theirs <= 0.6")
+    bench_lld(
+        "lld own frames, 6 x 3 s and 11 s", Lld(frame_size_ms=None, frame_step_ms=None), some, "ours/theirs <= 0.6"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""The loop that all systems share: devices, precision, validation, best weights, checkpoints that resume exactly.
+
+A checkpoint holds weights, optimiser, best weights so far, the history and all random states; which rows a batch takes
+follows from the seed and the iteration alone. A run that was killed and resumed therefore gives, on the same machine,
+the same numbers as one that was not.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emotone.export import SeparateNetworks
+from emotone.files import replace_file
+from emotone.progress import track
+from emotone.recipe import Training
+
+Labels = dict[str, Tensor]
+
+
+class System(Protocol):
+    """What the loop needs of a system (`emotone.systems`)."""
+
+    def loss(self, outputs: dict[str, Tensor], labels: Labels) -> Tensor:
+        """The loss of a batch."""
+        ...
+
+
+class Examples(Protocol):
+    """Labelled utterances as the loop reads them."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: NDArray[np.intp], random: np.random.Generator | None) -> tuple[Tensor, Labels]:
+        """Inputs and labels of these rows; `random` is given in training only."""
+        ...
+
+
+@dataclass
+class Best:
+    """The best validation score of one part of the network, its weights, and when it was."""
+
+    score: float
+    iteration: int
+    weights: dict[str, Tensor]
+
+
+Scorer = Callable[[dict[str, NDArray[np.float32]]], dict[str, float]]
+"""Validation outputs {target: [N] or [N, K]} -> a score per target, higher is better."""
+
+
+def fit(
+    system: System,
+    network: nn.Module,
+    train: Examples,
+    validation: Examples,
+    scorer: Scorer,
+    settings: Training,
+    folder: Path,
+    seed: int = 0,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Train a network and return it with its best weights, and the history (one dict per validation).
+
+    Networks side by side (`SeparateNetworks`) are each kept at their own best. `folder` gets `metrics.csv`, TensorBoard
+    events and `checkpoint.pt`, from which an interrupted call goes on.
+    """
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(accelerator=device, devices=1 if device == "cpu" else "auto", precision=settings.precision)
+    fabric.launch()
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    state = _State(network, optimiser)
+    state.load(folder / "checkpoint.pt")
+    model, fabric_optimiser = fabric.setup(network, optimiser)
+    events = _Events(folder, state.iteration) if fabric.is_global_zero else None
+    batches = _rows(len(train), settings.batch_size, seed, state.iteration, settings.iterations)
+    losses: list[float] = state.losses
+    for rows, random in track(batches, settings.iterations, "train", quiet, done=state.iteration):
+        model.train()
+        inputs, labels = train.batch(rows[fabric.global_rank :: fabric.world_size], random)
+        loss = system.loss(model(inputs.to(fabric.device)), {name: item.to(fabric.device) for name, item in labels.items()})
+        fabric_optimiser.zero_grad()
+        fabric.backward(loss)
+        fabric_optimiser.step()
+        losses.append(loss.item())
+        state.iteration += 1
+        if state.iteration % settings.validate_every == 0 or state.iteration == settings.iterations:
+            scores = _validate(system, model, validation, scorer, settings, seed, fabric.device)
+            state.note(network, scores, {"loss": float(np.mean(losses))})
+            losses.clear()
+            if fabric.is_global_zero:
+                state.save(folder / "checkpoint.pt")
+                _write_history(folder / "metrics.csv", state.history)
+                if events is not None:
+                    events.add(state.history[-1])
+            fabric.barrier()
+    if events is not None:
+        events.close()
+    state.restore_best(network)
+    return network.cpu().eval(), state.history
+
+
+def predict_outputs(network: nn.Module, examples: Examples, batch_size: int, device: Any) -> dict[str, NDArray[np.float32]]:
+    """Outputs of all rows, in evaluation mode: {target: [N] or [N, K]}."""
+    network.eval()
+    parts: list[dict[str, Tensor]] = []
+    with torch.inference_mode():
+        for start in range(0, len(examples), batch_size):
+            inputs, _ = examples.batch(np.arange(start, min(start + batch_size, len(examples))), None)
+            parts.append({name: output.float().cpu() for name, output in network(inputs.to(device)).items()})
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _validate(
+    system: System, model: nn.Module, validation: Examples, scorer: Scorer, settings: Training, seed: int, device: Any
+) -> dict[str, float]:
+    """A score per target: the metric over the whole validation split or, as published, minus the mean batch loss."""
+    if settings.best == "metric":
+        return scorer(predict_outputs(model, validation, settings.batch_size, device))
+    model.eval()
+    losses: dict[str, list[float]] = {}
+    order = np.random.default_rng(seed).permutation(len(validation))
+    with torch.inference_mode():
+        for start in range(0, len(order), settings.batch_size):
+            inputs, labels = validation.batch(order[start : start + settings.batch_size], None)
+            for name, output in model(inputs.to(device)).items():
+                losses.setdefault(name, []).append(system.loss({name: output.cpu()}, labels).item())
+    return {name: -float(np.mean(values)) for name, values in losses.items()}
+
+
+def _rows(
+    num_rows: int, batch_size: int, seed: int, first: int, last: int
+) -> Iterator[tuple[NDArray[np.intp], np.random.Generator]]:
+    """Batches of iterations `first` to `last`: every epoch a new permutation, its last batch may be smaller."""
+    per_epoch = -(-num_rows // batch_size)
+    for iteration in range(first, last):
+        epoch, place = divmod(iteration, per_epoch)
+        order = np.random.default_rng([seed, 0, epoch]).permutation(num_rows)
+        rows = order[place * batch_size : (place + 1) * batch_size]
+        yield rows, np.random.default_rng([seed, 1, iteration])
+
+
+def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
+    """Parts whose best weights are kept on their own: (module, the target that decides; None for the mean of all)."""
+    if isinstance(network, SeparateNetworks):
+        return {name: (part, name) for name, part in network.networks.items()}
+    return {"": (network, None)}
+
+
+class _State:
+    """Everything that a resumed run needs."""
+
+    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        self.network, self.optimiser = network, optimiser
+        self.iteration = 0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Best] = {}
+        self.losses: list[float] = []
+
+    def note(self, network: nn.Module, scores: dict[str, float], more: dict[str, float]) -> None:
+        """Add a validation to the history; keep the weights of every part that is at its best (NaN never is)."""
+        self.history.append({"iteration": self.iteration, **more, **scores})
+        for part, (module, target) in parts_of(network).items():
+            score = float(np.mean(list(scores.values()))) if target is None else scores[target]
+            if part not in self.best or score > self.best[part].score or np.isnan(self.best[part].score):
+                weights = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+                self.best[part] = Best(score, self.iteration, weights)
+
+    def save(self, path: Path) -> None:
+        about = {
+            "iteration": self.iteration,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "best": {part: vars(best) for part, best in self.best.items()},
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        with replace_file(path) as temporary:
+            torch.save(about, temporary)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint, if there is one; the file is data only and is read as such."""
+        if not path.is_file():
+            return
+        about = torch.load(path, map_location="cpu", weights_only=True)
+        self.network.load_state_dict(about["network"])
+        self.optimiser.load_state_dict(about["optimiser"])
+        self.iteration, self.history = about["iteration"], about["history"]
+        self.best = {part: Best(**best) for part, best in about["best"].items()}
+        torch.set_rng_state(about["random"])
+        if about["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(about["random_cuda"])
+
+    def restore_best(self, network: nn.Module) -> None:
+        for part, (module, _) in parts_of(network).items():
+            module.load_state_dict(self.best[part].weights)
+
+
+class _Events:
+    """TensorBoard events; a resumed run replaces what came after its checkpoint."""
+
+    def __init__(self, folder: Path, iteration: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1 if iteration else None)
+
+    def add(self, row: dict[str, float]) -> None:
+        for name, value in row.items():
+            if name != "iteration":
+                self._writer.add_scalar(name, value, int(row["iteration"]))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    with replace_file(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
