@@ -38,9 +38,15 @@ def masked_ccc_loss(prediction: Tensor, target: Tensor, variant: CccVariant = "l
     return ccc_loss(prediction[known], target[known], variant)
 
 
-def masked_cross_entropy(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of logits [B, K] over the rows whose class is known (>= 0); 0 when there is none."""
-    known = target >= 0
-    if not known.any():
-        return logits.sum() * 0.0
-    return torch.nn.functional.cross_entropy(logits[known], target[known], label_smoothing=label_smoothing)
+def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of logits [B, K] with class weights [B, K], averaged over their sum.
+
+    A row of zeros is an utterance whose class is not known; it does not count. 0 when no row counts. `smoothing` moves
+    that share of a row's weight to all classes evenly.
+
+    >>> soft_cross_entropy(torch.zeros(2, 4), torch.tensor([[0.0, 1, 0, 0], [0, 0, 0, 0]])).item()
+    1.38629...
+    """
+    weight = target.sum(dim=1, keepdim=True)
+    smooth = target * (1 - smoothing) + weight * smoothing / target.shape[1]
+    return -(smooth * torch.log_softmax(logits, dim=1)).sum() / weight.sum().clamp(min=SMALLEST)

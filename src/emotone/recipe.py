@@ -45,14 +45,35 @@ class Split:
 
 @dataclass(frozen=True)
 class Training:
-    """The loop: sizes and counts, `validate_every` in iterations, `learning_rate` of the system's optimiser."""
+    """The loop: sizes and counts, `validate_every` in iterations, `learning_rate` of the system's optimiser.
+
+    `best` weights are those of the best validation metric, of the published loss, or simply the last; `average` keeps an
+    exponential moving average of the weights with this decay and validates and returns that.
+    """
 
     batch_size: int = 128
     iterations: int = 5000
     validate_every: int = 50
     learning_rate: float = 1e-4
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    best: Literal["metric", "published-loss"] = "metric"
+    best: Literal["metric", "published-loss", "last"] = "metric"
+    average: float | None = None
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Training copies of every utterance: changed voices (number 0 is unchanged), each through changed channels.
+
+    `crop_share` of the labelled copies and all unlabelled ones are random parts of `crop_s` seconds;
+    `crops_of_unlabelled` is their number per copy. See `emotone.data.augment`.
+    """
+
+    voices: int = 1
+    channels: int = 1
+    crop_share: float = 0.0
+    crop_s: tuple[float, float] = (1.5, 8.0)
+    crops_of_unlabelled: int = 1
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,7 @@ class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
     `targets` are attributes or `emotion`; `classes` are the categories of `emotion` (default: those in the training
-    split); `where` keeps the utterances whose column has one of the values. `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
+    split); `teacher` names bundles whose mean scores are the attribute labels; `where` keeps the utterances whose column has one of the values. `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
     """
 
     name: str
@@ -70,6 +91,8 @@ class Recipe:
     system: Choice
     split: Split = Split()
     training: Training = Training()
+    augmentation: Augmentation = Augmentation()
+    teacher: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     where: dict[str, list[str]] = field(default_factory=dict)
     feature_dtype: Literal["float32", "float16"] = "float32"
@@ -86,7 +109,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain data, with every default filled in."""
-        about = dataclasses.asdict(self)
+        about = json.loads(json.dumps(dataclasses.asdict(self)))  # tuples as lists
         for key in ("feature", "system"):
             about[key] = {"name": about[key]["name"], **about[key]["settings"]}
         return about
@@ -235,4 +258,6 @@ def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
         return _build(typing.cast(type, hint), value, f"{where}: {key}")
     if not plugins.fits(value, hint):
         raise EmotoneError(f"{where}: {key} must be {plugins.describe(hint)}, not {value!r}")
+    if typing.get_origin(hint) is tuple:
+        return tuple(value)
     return float(value) if hint is float else value

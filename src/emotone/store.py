@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from emotone import audio, plugins
 from emotone.corpus import Corpus
 from emotone.data.normalise import Moments
-from emotone.data.view import View
+from emotone.data.view import Crop, View
 from emotone.distribute import map_ordered
 from emotone.errors import EmotoneError
 from emotone.files import cache_folder, replace_file
@@ -115,15 +115,20 @@ class Rows:
         return len(self.utterances)
 
     def batch(
-        self, rows: Sequence[int], view: View, mean: NDArray[np.floating], std: NDArray[np.floating], clip: float = 3.0
+        self,
+        rows: Sequence[int],
+        view: View | Sequence[Crop],
+        mean: NDArray[np.floating],
+        std: NDArray[np.floating],
+        clip: float = 3.0,
     ) -> NDArray[np.float32]:
-        """Normalised batch [B, ...view, D] of equally shaped views; what each row repeats is normalised once."""
+        """Normalised batch [B, ...view, D] of one view, or of a crop per row; all of one shape."""
         from emotone.data.normalise import normalise
 
         batch: NDArray[np.float32] | None = None
         for position, row in enumerate(rows):
             features = np.asarray(self.utterances[row], dtype=np.float32)
-            index = view.index(len(features))
+            index = (view[position] if isinstance(view, Sequence) else view).index(len(features))
             if batch is None:
                 batch = np.empty((len(rows), *index.shape, self.num_features), np.float32)
             np.take(normalise(features, mean, std, clip), index, axis=0, out=batch[position])
@@ -132,22 +137,37 @@ class Rows:
         return batch
 
 
-def store_folder(corpus: str, feature_name: str, feature: Any, dtype: str = "float32") -> Path:
+Transform = Callable[[audio.Samples, str], audio.Samples]
+"""A change of the samples of the utterance with this id, before the feature; a dataclass, whose fields are hashed."""
+
+
+def store_folder(
+    corpus: str, feature_name: str, feature: Any, dtype: str = "float32", transform: Transform | None = None
+) -> Path:
     """Where the store of a corpus, feature and settings lies; another setting is another folder."""
-    about = json.dumps([plugins.settings_of(feature), dtype], sort_keys=True)
+    settings: list[Any] = [plugins.settings_of(feature), dtype]
+    if transform is not None:
+        settings += [type(transform).__name__, plugins.settings_of(transform)]
+    about = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(about.encode()).hexdigest()[:8]
     return cache_folder() / "features" / corpus / f"{feature_name}-{digest}"
 
 
 def extract(
-    corpus: Corpus, feature_name: str, feature: Any, jobs: int = 1, dtype: str = "float32", quiet: bool = False
+    corpus: Corpus,
+    feature_name: str,
+    feature: Any,
+    jobs: int = 1,
+    dtype: str = "float32",
+    quiet: bool = False,
+    transform: Transform | None = None,
 ) -> FeatureStore:
     """The store of a feature for every utterance of a corpus; does what is not done yet and resumes after a kill.
 
     An utterance whose audio or extraction fails is recorded with its error (and tried again by the next call); the
-    rest goes on.
+    rest goes on. `transform` changes the samples before the feature sees them (augmented copies).
     """
-    folder = store_folder(corpus.name, feature_name, feature, dtype)
+    folder = store_folder(corpus.name, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "feature": feature_name, "settings": plugins.settings_of(feature), "dtype": dtype,
@@ -164,7 +184,7 @@ def extract(
         (row.id, str(corpus.path_of(row.file)), 0.0 if pd.isna(row.start_s) else row.start_s, None if pd.isna(row.end_s) else row.end_s)
         for row in table.itertuples()
     ]
-    work = functools.partial(_extract_one, feature)
+    work = functools.partial(_extract_one, feature, transform)
     results = track(map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet)
     first = max(store.shards, default=-1) + 1
     for number, shard in enumerate(_groups(results, UTTERANCES_PER_SHARD), start=first):
@@ -176,10 +196,11 @@ Job = tuple[str, str, float, float | None]
 Extracted = tuple[str, NDArray[np.float32] | None, str]
 
 
-def _extract_one(feature: Any, job: Job) -> Extracted:
+def _extract_one(feature: Any, transform: Transform | None, job: Job) -> Extracted:
     utterance, path, start_s, end_s = job
     try:
-        return utterance, feature(audio.load(path, start_s, end_s)), ""
+        samples = audio.load(path, start_s, end_s)
+        return utterance, feature(samples if transform is None else transform(samples, utterance)), ""
     except EmotoneError as error:
         return utterance, None, str(error)
 

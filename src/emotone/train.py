@@ -8,7 +8,7 @@ the same numbers as one that was not.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,29 +18,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from emotone.data.view import Crop
 from emotone.export import SeparateNetworks
 from emotone.files import replace_file
 from emotone.progress import track
 from emotone.recipe import Training
+from emotone.system import System
 
 Labels = dict[str, Tensor]
 
 
-class System(Protocol):
-    """What the loop needs of a system (`emotone.systems`)."""
-
-    def loss(self, outputs: dict[str, Tensor], labels: Labels) -> Tensor:
-        """The loss of a batch."""
-        ...
-
-
 class Examples(Protocol):
-    """Labelled utterances as the loop reads them."""
+    """Labelled utterances as the loop reads them; `labels` {target: [N] or [N, K]} in the order of the rows."""
+
+    labels: Labels
 
     def __len__(self) -> int: ...
 
-    def batch(self, rows: NDArray[np.intp], random: np.random.Generator | None) -> tuple[Tensor, Labels]:
-        """Inputs and labels of these rows; `random` is given in training only."""
+    def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
+        """All rows, in batches that can be read together."""
+        ...
+
+    def batch(self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None) -> tuple[Tensor, Labels]:
+        """Inputs and labels of these rows; a crop per row in training of some systems."""
         ...
 
 
@@ -61,8 +61,8 @@ def fit(
     system: System,
     network: nn.Module,
     train: Examples,
-    validation: Examples,
-    scorer: Scorer,
+    validation: Examples | None,
+    scorer: Scorer | None,
     settings: Training,
     folder: Path,
     seed: int = 0,
@@ -72,31 +72,41 @@ def fit(
     """Train a network and return it with its best weights, and the history (one dict per validation).
 
     Networks side by side (`SeparateNetworks`) are each kept at their own best. `folder` gets `metrics.csv`, TensorBoard
-    events and `checkpoint.pt`, from which an interrupted call goes on.
+    events and `checkpoint.pt`, from which an interrupted call goes on. `validation` None needs `best: last`.
     """
     from lightning_fabric import Fabric
 
     fabric = Fabric(accelerator=device, devices=1 if device == "cpu" else "auto", precision=settings.precision)
     fabric.launch()
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    state = _State(network, optimiser)
+    optimiser, schedule = system.optimiser(network, settings)
+    state = _State(network, optimiser, schedule, settings)
     state.load(folder / "checkpoint.pt")
     model, fabric_optimiser = fabric.setup(network, optimiser)
     events = _Events(folder, state.iteration) if fabric.is_global_zero else None
-    batches = _rows(len(train), settings.batch_size, seed, state.iteration, settings.iterations)
-    losses: list[float] = state.losses
-    for rows, random in track(batches, settings.iterations, "train", quiet, done=state.iteration):
+    if state.average is not None:
+        state.average.to(fabric.device)
+    known = {name: label.numpy() for name, label in train.labels.items()}
+    losses: list[Tensor] = []
+    iterations = range(state.iteration, settings.iterations)
+    for iteration in track(iterations, settings.iterations, "train", quiet, done=state.iteration):
+        rows = system.sample(known, settings.batch_size, iteration, seed)[fabric.global_rank :: fabric.world_size]
+        random = np.random.default_rng([seed, 1, iteration, fabric.global_rank])
+        inputs, labels = train.batch(rows, _crops(system, random, len(rows)))
+        labels = {name: label.to(fabric.device) for name, label in labels.items()}
+        inputs, labels = system.augment(inputs.to(fabric.device), labels, random)
         model.train()
-        inputs, labels = train.batch(rows[fabric.global_rank :: fabric.world_size], random)
-        loss = system.loss(model(inputs.to(fabric.device)), {name: item.to(fabric.device) for name, item in labels.items()})
+        loss = system.loss(model(inputs), labels)
         fabric_optimiser.zero_grad()
         fabric.backward(loss)
         fabric_optimiser.step()
-        losses.append(loss.item())
-        state.iteration += 1
+        if schedule is not None:
+            schedule.step()
+        losses.append(loss.detach())
+        state.step(network)
         if state.iteration % settings.validate_every == 0 or state.iteration == settings.iterations:
-            scores = _validate(system, model, validation, scorer, settings, seed, fabric.device)
-            state.note(network, scores, {"loss": float(np.mean(losses))})
+            tested = network if state.average is None else state.average.module
+            scores = _validate(system, tested, validation, scorer, settings, seed, fabric.device)
+            state.note(tested, scores, {"loss": torch.stack(losses).mean().item()})
             losses.clear()
             if fabric.is_global_zero:
                 state.save(folder / "checkpoint.pt")
@@ -110,44 +120,46 @@ def fit(
     return network.cpu().eval(), state.history
 
 
-def predict_outputs(network: nn.Module, examples: Examples, batch_size: int, device: Any) -> dict[str, NDArray[np.float32]]:
+def _crops(system: System, random: np.random.Generator, num_rows: int) -> list[Crop] | None:
+    length = system.crop(random)
+    return None if length is None else [Crop(length, place) for place in random.random(num_rows)]
+
+
+def predict_outputs(
+    network: nn.Module, examples: Examples, batch_size: int, device: Any
+) -> dict[str, NDArray[np.float32]]:
     """Outputs of all rows, in evaluation mode: {target: [N] or [N, K]}."""
     network.eval()
-    parts: list[dict[str, Tensor]] = []
+    groups = examples.groups(batch_size)
     with torch.inference_mode():
-        for start in range(0, len(examples), batch_size):
-            inputs, _ = examples.batch(np.arange(start, min(start + batch_size, len(examples))), None)
-            parts.append({name: output.float().cpu() for name, output in network(inputs.to(device)).items()})
-    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+        parts = [network(examples.batch(rows)[0].to(device)) for rows in groups]
+    order = np.argsort(np.concatenate(groups))
+    return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy()[order] for name in parts[0]}
 
 
 def _validate(
-    system: System, model: nn.Module, validation: Examples, scorer: Scorer, settings: Training, seed: int, device: Any
+    system: System,
+    model: nn.Module,
+    validation: Examples | None,
+    scorer: Scorer | None,
+    settings: Training,
+    seed: int,
+    device: Any,
 ) -> dict[str, float]:
     """A score per target: the metric over the whole validation split or, as published, minus the mean batch loss."""
-    if settings.best == "metric":
+    if validation is None or scorer is None:
+        return {}
+    if settings.best != "published-loss":
         return scorer(predict_outputs(model, validation, settings.batch_size, device))
     model.eval()
     losses: dict[str, list[float]] = {}
     order = np.random.default_rng(seed).permutation(len(validation))
     with torch.inference_mode():
         for start in range(0, len(order), settings.batch_size):
-            inputs, labels = validation.batch(order[start : start + settings.batch_size], None)
+            inputs, labels = validation.batch(order[start : start + settings.batch_size])
             for name, output in model(inputs.to(device)).items():
                 losses.setdefault(name, []).append(system.loss({name: output.cpu()}, labels).item())
     return {name: -float(np.mean(values)) for name, values in losses.items()}
-
-
-def _rows(
-    num_rows: int, batch_size: int, seed: int, first: int, last: int
-) -> Iterator[tuple[NDArray[np.intp], np.random.Generator]]:
-    """Batches of iterations `first` to `last`: every epoch a new permutation, its last batch may be smaller."""
-    per_epoch = -(-num_rows // batch_size)
-    for iteration in range(first, last):
-        epoch, place = divmod(iteration, per_epoch)
-        order = np.random.default_rng([seed, 0, epoch]).permutation(num_rows)
-        rows = order[place * batch_size : (place + 1) * batch_size]
-        yield rows, np.random.default_rng([seed, 1, iteration])
 
 
 def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
@@ -160,19 +172,31 @@ def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
 class _State:
     """Everything that a resumed run needs."""
 
-    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        self.network, self.optimiser = network, optimiser
+    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer, schedule: Any, settings: Training) -> None:
+        self.network, self.optimiser, self.schedule, self.settings = network, optimiser, schedule, settings
+        self.average = None
+        if settings.average is not None:
+            average = torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average)
+            self.average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
         self.iteration = 0
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Best] = {}
-        self.losses: list[float] = []
+
+    def step(self, network: nn.Module) -> None:
+        """Count an iteration; the moving average begins after a quarter of them, when the first steps are forgotten."""
+        self.iteration += 1
+        if self.average is not None:
+            if self.iteration == max(1, self.settings.iterations // 4):
+                self.average.module.load_state_dict(network.state_dict())
+            self.average.update_parameters(network)
 
     def note(self, network: nn.Module, scores: dict[str, float], more: dict[str, float]) -> None:
         """Add a validation to the history; keep the weights of every part that is at its best (NaN never is)."""
         self.history.append({"iteration": self.iteration, **more, **scores})
         for part, (module, target) in parts_of(network).items():
-            score = float(np.mean(list(scores.values()))) if target is None else scores[target]
-            if part not in self.best or score > self.best[part].score or np.isnan(self.best[part].score):
+            score = float(np.mean(list(scores.values()) or [0.0])) if target is None else scores.get(target, 0.0)
+            old = self.best.get(part)
+            if old is None or self.settings.best == "last" or score > old.score or np.isnan(old.score):
                 weights = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
                 self.best[part] = Best(score, self.iteration, weights)
 
@@ -181,6 +205,8 @@ class _State:
             "iteration": self.iteration,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "history": self.history,
             "best": {part: vars(best) for part, best in self.best.items()},
             "random": torch.get_rng_state(),
@@ -196,6 +222,10 @@ class _State:
         about = torch.load(path, map_location="cpu", weights_only=True)
         self.network.load_state_dict(about["network"])
         self.optimiser.load_state_dict(about["optimiser"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(about["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(about["average"])
         self.iteration, self.history = about["iteration"], about["history"]
         self.best = {part: Best(**best) for part, best in about["best"].items()}
         torch.set_rng_state(about["random"])

@@ -42,6 +42,19 @@ class Chunks:
         return chunk_frames_index(num_frames, self.chunk_frames, self.num_chunks)
 
 
+@dataclass(frozen=True)
+class Crop:
+    """`num_frames` frames from a random place on (0..1 of where it can begin), for training; cyclic where too short."""
+
+    num_frames: int
+    place: float
+
+    def index(self, num_frames: int) -> NDArray[np.intp]:
+        """Which frame stands where: int [num_frames]."""
+        start = int(self.place * (max(0, num_frames - self.num_frames) + 1))
+        return (start + np.arange(self.num_frames)) % num_frames
+
+
 View = Whole | Chunks
 VIEWS: dict[str, type[Whole] | type[Chunks]] = {view.name: view for view in (Whole, Chunks)}
 

@@ -29,7 +29,7 @@ def test_bundle(bundle: Bundle, rows: Rows, table: pd.DataFrame) -> pd.DataFrame
 
     `rows` are the utterances' features as extracted, in the order of `table`.
     """
-    columns: dict[str, Any] = {"id": table["id"], "speaker": table["speaker"]}
+    columns: dict[str, Any] = {name: table[name] for name in ("id", "corpus", "speaker") if name in table}
     parts = [
         bundle.score_features([np.asarray(features, np.float32) for features in rows.utterances[start : start + BATCH]])
         for start in range(0, len(rows), BATCH)
@@ -71,7 +71,25 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
         scores[target.name] = {
             name: bootstrap_over_speakers(metric, *pair, speakers)._asdict() for name, metric in chosen.items()
         }
-    return result | {"metrics": scores}
+    result |= {"metrics": scores}
+    if predictions.get("corpus", pd.Series(dtype=str)).nunique() > 1:
+        result["per_corpus"] = {
+            str(name): score_predictions(part, [target for target in targets if _has_labels(part, target)])
+            for name, part in predictions.groupby("corpus")
+        }
+    return result
+
+
+def labelled(table: pd.DataFrame, targets: list[Target]) -> pd.DataFrame:
+    """The rows that have a label for at least one target."""
+    known = np.zeros(len(table), dtype=bool)
+    for target in targets:
+        known |= table[target.name].isin(target.labels) if target.kind == "category" else table[target.name].notna()
+    return table[known].reset_index(drop=True)
+
+
+def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
+    return bool(predictions[f"true_{target.name}"].notna().any())
 
 
 def _shared_classes(predictions: pd.DataFrame, labels: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
@@ -133,20 +151,21 @@ def _map_range(values: pd.Series, from_range: tuple[float, float], to_range: tup
 def _evaluate_run(folder: Path, device: str, jobs: int, quiet: bool) -> dict[str, Any]:
     """A run's test parts scored anew with its bundles."""
     from emotone.recipe import from_json
-    from emotone.run import Data
+    from emotone.dataset import Dataset
 
     path = folder / "recipe.yaml"
     if not path.is_file():
         raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus")
     recipe = from_json(yaml.safe_load(path.read_text()), where=str(path))
-    data = Data.load(recipe, jobs, quiet)
+    data = Dataset.load(recipe, jobs, quiet, with_copies=False)
     places = sorted(folder.glob("fold-*"), key=lambda place: int(place.name.split("-")[1])) or [folder]
-    table = data.table.set_index("id")
     tables = []
     for place in places:
-        ids = list(given(data.table, place / "split.json").test)
-        bundle = Bundle.load(str(locate(str(place))), device=device)
-        tables.append(test_bundle(bundle, data.rows(ids), table.loc[ids].reset_index()))
+        split = given(data.table, place / "split.json")
+        test = labelled(data.table[data.table["id"].isin(split.test)], data.targets)
+        if not len(test):
+            raise EmotoneError(f"{folder}: this run has no test part; name a corpus with --corpus")
+        tables.append(test_bundle(Bundle.load(str(locate(str(place))), device=device), data.rows(test), test))
     result = score_predictions(pd.concat(tables, ignore_index=True), data.targets)
     return {"model": str(folder), "protocol": f"test parts of {recipe.name} ({recipe.hash})", **result}
 

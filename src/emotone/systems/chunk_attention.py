@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from emotone.data.chunk import chunk_size, count_chunks
 from emotone.data.view import Chunks
 from emotone.errors import EmotoneError
+from emotone.system import System
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ChunkAttention:
+class ChunkAttention(System):
     """How the network of `emotone.models.chunk_attention` is fitted to attributes or categories.
 
     aggregation: of the chunks, one of the paper's four.
@@ -28,8 +29,6 @@ class ChunkAttention:
     networks: "separate" fits one network per target, as published; "joint" one with an output per target.
     ccc: "lin", or "published" with its mixed degrees of freedom.
     """
-
-    requires: ClassVar[tuple[str, ...]] = ("train",)
 
     aggregation: Literal["NonAtten", "GatedVec", "RnnAttenVec", "SelfAttenVec"] = "RnnAttenVec"
     chunk_s: float = 1.0
@@ -55,6 +54,10 @@ class ChunkAttention:
         num_chunks = count_chunks(self.max_utterance_s or longest_s, self.chunk_s)
         return Chunks(chunk_size(self.chunk_s, hop_s), self.scale * num_chunks)
 
+    def utterance_limit_s(self, longest_s: float) -> float:
+        """Tmax: beyond it chunks would leave gaps."""
+        return self.max_utterance_s or longest_s
+
     def build(self, num_features: int, targets: list[Target]) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
         from emotone.export import SeparateNetworks
@@ -72,12 +75,12 @@ class ChunkAttention:
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import masked_ccc_loss, masked_cross_entropy
+        from emotone.losses import masked_ccc_loss, soft_cross_entropy
 
         terms = [
             masked_ccc_loss(output, labels[name], self.ccc)
             if output.ndim == 1
-            else masked_cross_entropy(output, labels[name])
+            else soft_cross_entropy(output, labels[name])
             for name, output in outputs.items()
         ]
         return sum(terms[1:], terms[0])

@@ -1,0 +1,63 @@
+"""What the training loop asks of a system, with the plain answer to each; a system overrides only what is its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from emotone.bundle import Target
+    from emotone.data.view import View
+    from emotone.recipe import Training
+
+
+class System:
+    """Base of all systems (`emotone.systems`): how a network is built and fitted, never where data comes from."""
+
+    requires: ClassVar[tuple[str, ...]] = ("train",)
+
+    def view(self, hop_s: float | None, longest_s: float) -> View:
+        """What the network sees of an utterance; `longest_s` is the training split's longest."""
+        raise NotImplementedError
+
+    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
+        """The untrained network: inputs of the view -> {target: [B] or [B, K]}."""
+        raise NotImplementedError
+
+    def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch."""
+        raise NotImplementedError
+
+    def utterance_limit_s(self, longest_s: float) -> float:
+        """Longest recording that is scored as one utterance."""
+        return longest_s
+
+    def crop(self, random: np.random.Generator) -> int | None:
+        """Frames of this batch's random crops, where the view allows any length; None for whole utterances."""
+        return None
+
+    def sample(
+        self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int
+    ) -> NDArray[np.intp]:
+        """Rows of a batch: every epoch a new permutation of all rows; its last batch may be smaller."""
+        num_rows = len(next(iter(labels.values())))
+        epoch, place = divmod(iteration, -(-num_rows // batch_size))
+        order = np.random.default_rng([seed, 0, epoch]).permutation(num_rows)
+        return order[place * batch_size : (place + 1) * batch_size]
+
+    def augment(
+        self, inputs: Tensor, labels: dict[str, Tensor], random: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Changes to a training batch, on the training device."""
+        return inputs, labels
+
+    def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser, and a schedule with a step per iteration (or None)."""
+        import torch
+
+        return torch.optim.Adam(network.parameters(), lr=settings.learning_rate), None

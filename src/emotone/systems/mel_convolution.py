@@ -1,0 +1,194 @@
+"""A light network on log-mel frames (`emotone.models.mel_convolution`), fitted to attributes and categories at once.
+
+This is how the bundled default is made: attributes from a teacher's scores, categories from labelled speech, both under
+augmentation of the audio (`emotone.data.augment`) and of the batch (frequency warp, tilt, masks, mixup).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.data.view import Whole
+from emotone.errors import EmotoneError
+from emotone.system import System
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from emotone.bundle import Target
+    from emotone.recipe import Training
+
+SHORTEST_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class MelConvolution(System):
+    """How the network is fitted.
+
+    channels, width, num_blocks, dropout: of the network.
+    crop_frames: shortest and longest random crop of a training batch, in frames.
+    labelled_share: share of a batch that has a category, drawn uniformly over categories.
+    category_weight, smoothing: weight of the cross-entropy against the attributes' loss; label smoothing.
+    warp_bins, tilt, mask_frames, mask_bins, mixup: largest shift along frequency (bins), random gain over frequency
+        (deviations), longest masked stretch of time and frequency, parameter of mixup's Beta distribution (0: none).
+    weight_decay: of AdamW, whose learning rate follows one cycle.
+    max_utterance_s: longest recording that is scored as a whole.
+    """
+
+    channels: tuple[int, int, int] = (16, 32, 40)
+    width: int = 112
+    num_blocks: int = 4
+    dropout: float = 0.3
+    crop_frames: tuple[int, int] = (96, 256)
+    labelled_share: float = 0.6
+    category_weight: float = 0.5
+    smoothing: float = 0.1
+    warp_bins: float = 4.0
+    tilt: float = 0.3
+    mask_frames: int = 24
+    mask_bins: int = 16
+    mixup: float = 0.3
+    weight_decay: float = 0.02
+    max_utterance_s: float = 12.0
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != 3 or len(self.crop_frames) != 2 or not 32 <= self.crop_frames[0] <= self.crop_frames[1]:
+            raise EmotoneError("mel-convolution: channels are three numbers, crop_frames two, the first at least 32")
+
+    def view(self, hop_s: float | None, longest_s: float) -> Whole:
+        """All frames of an utterance."""
+        if hop_s is None:
+            raise EmotoneError("mel-convolution needs a feature with frames; this one gives one vector per utterance")
+        return Whole(SHORTEST_FRAMES)
+
+    def utterance_limit_s(self, longest_s: float) -> float:
+        """`max_utterance_s`, whatever the training split holds."""
+        return self.max_utterance_s
+
+    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
+        """The untrained network: frames [B, T, D] -> {target: [B] or [B, K]}."""
+        from emotone.models.mel_convolution import MelConvolution as Network
+
+        if num_features % 8:
+            raise EmotoneError(f"mel-convolution needs a number of features that is a multiple of 8, not {num_features}")
+        outputs = {target.name: max(1, len(target.labels)) for target in targets}
+        first, second, third = self.channels
+        return Network(num_features, outputs, (first, second, third), self.width, self.num_blocks, dropout=self.dropout)
+
+    def crop(self, random: np.random.Generator) -> int:
+        """One length for the batch, in steps of 32 frames (0.5 s), so that few shapes occur."""
+        low, high = (frames // 32 for frames in self.crop_frames)
+        return int(random.integers(low, high + 1)) * 32
+
+    def sample(
+        self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int
+    ) -> NDArray[np.intp]:
+        """Rows of a batch: `labelled_share` of it uniform over the categories, the rest from the other rows."""
+        if "emotion" not in labels:
+            return super().sample(labels, batch_size, iteration, seed)
+        random = np.random.default_rng([seed, 0, iteration])
+        weights = labels["emotion"]  # [N, K], rows of zeros where the category is not known
+        category = np.where(weights.any(axis=1), weights.argmax(axis=1), -1)
+        others = np.flatnonzero(category < 0)
+        num_labelled = round(batch_size * self.labelled_share) if len(others) else batch_size
+        present = np.unique(category[category >= 0])
+        wanted = present[random.permutation(np.arange(num_labelled) % len(present))]
+        by_category = {int(k): np.flatnonzero(category == k) for k in present}
+        rows = [random.choice(by_category[int(k)]) for k in wanted]
+        if len(others):
+            rows += list(random.choice(others, batch_size - num_labelled))
+        return random.permutation(np.array(rows, dtype=np.intp))
+
+    def augment(
+        self, inputs: Tensor, labels: dict[str, Tensor], random: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Frequency warp, tilt and masks on frames [B, T, D]; then mixup of inputs and of labels."""
+        inputs = _warp(inputs, self.warp_bins, random)
+        inputs = _tilt(inputs, self.tilt, random)
+        inputs = _mask(_mask(inputs, self.mask_frames, 1, random), self.mask_bins, 2, random)
+        if not self.mixup:
+            return inputs, labels
+        import torch
+
+        drawn = random.beta(self.mixup, self.mixup, len(inputs))
+        share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).to(inputs)
+
+        def mix(values: Tensor) -> Tensor:
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            return values * weight + values.roll(1, 0) * (1 - weight)
+
+        return mix(inputs), {name: mix(label) for name, label in labels.items()}
+
+    def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+        """Mean over attributes of CCC loss + half the squared error, plus the weighted cross-entropy."""
+        import torch
+
+        from emotone.losses import ccc_loss, soft_cross_entropy
+
+        attributes = [
+            ccc_loss(output, labels[name]) + 0.5 * (output - labels[name]).square().mean()
+            for name, output in outputs.items()
+            if output.ndim == 1
+        ]
+        loss = torch.stack(attributes).mean() if attributes else torch.zeros(())
+        for name, output in outputs.items():
+            if output.ndim == 2:
+                loss = loss + self.category_weight * soft_cross_entropy(output, labels[name], self.smoothing)
+        return loss
+
+    def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
+        """AdamW with one cycle of the learning rate (Smith & Topin 2018)."""
+        import torch
+
+        optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.iterations, pct_start=0.15)
+        return optimiser, schedule
+
+
+def _uniform(random: np.random.Generator, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Numbers in [-1, 1), drawn on the CPU so that every device trains on the same ones."""
+    import torch
+
+    return torch.from_numpy(random.uniform(-1, 1, shape).astype(np.float32)).to(like.device)
+
+
+def _warp(frames: Tensor, most_bins: float, random: np.random.Generator) -> Tensor:
+    """Each utterance shifted and stretched (by up to 6 %) along frequency, as vocal tracts differ: [B, T, D]."""
+    import torch
+
+    B, T, D = frames.shape
+    scale = 1 + 0.06 * _uniform(random, (B, 1), frames)
+    position = torch.arange(D, device=frames.device)[None] * scale + most_bins * _uniform(random, (B, 1), frames)
+    position = position.clamp(0, D - 1.001)
+    low = position.floor().long()
+    part = (position - low)[:, None]
+    low = low[:, None].expand(-1, T, -1)
+    return frames.gather(2, low) * (1 - part) + frames.gather(2, low + 1) * part
+
+
+def _tilt(frames: Tensor, most: float, random: np.random.Generator) -> Tensor:
+    """A random smooth gain over frequency (four points) for each utterance: [B, T, D]."""
+    import torch
+
+    points = most * _uniform(random, (len(frames), 1, 4), frames)
+    return frames + torch.nn.functional.interpolate(points, size=frames.shape[2], mode="linear", align_corners=True)
+
+
+def _mask(frames: Tensor, longest: int, axis: int, random: np.random.Generator) -> Tensor:
+    """Two stretches of an axis set to the mean (0) in each utterance (Park et al., SpecAugment, Interspeech 2019)."""
+    import torch
+
+    B, size = len(frames), frames.shape[axis]
+    place = torch.arange(size, device=frames.device)[None]
+    for _ in range(2):
+        length = random.integers(min(longest, size) + 1, size=B)
+        start = (random.random(B) * (size - length + 1)).astype(np.int64)
+        first, last = (torch.from_numpy(edge).to(frames.device)[:, None] for edge in (start, start + length))
+        hidden = (place >= first) & (place < last)  # [B, size]
+        frames = frames.masked_fill(hidden[:, :, None] if axis == 1 else hidden[:, None], 0.0)
+    return frames
