@@ -27,8 +27,8 @@ SILENCE_PEAK = 1e-4
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
 
-SOUNDFILE_SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .w64 .rf64 .caf".split())
-AV_SUFFIXES = frozenset(".m4a .mp4 .webm .mkv .mka .aac .wma .3gp .amr".split())
+SOUNDFILE_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"])
+AV_SUFFIXES = frozenset([".m4a", ".mp4", ".webm", ".mkv", ".mka", ".aac", ".wma", ".3gp", ".amr"])
 SUFFIXES = SOUNDFILE_SUFFIXES | AV_SUFFIXES
 
 
@@ -157,7 +157,9 @@ def _check_file(path: str | os.PathLike[str]) -> None:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise AudioError(path, "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)) from None
+        raise AudioError(
+            path, "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        ) from None
     except ValueError as error:  # a NUL in the name
         raise AudioError(path, str(error)) from None
     if stat.S_ISDIR(status.st_mode):
@@ -228,7 +230,9 @@ def _decode(
             raise AudioError(path, f"is damaged or truncated ({reason})") from None
 
 
-def _decode_av(path: str | os.PathLike[str], start_s: float, end_s: float | None) -> Iterator[tuple[Samples, int, bool]]:
+def _decode_av(
+    path: str | os.PathLike[str], start_s: float, end_s: float | None
+) -> Iterator[tuple[Samples, int, bool]]:
     """What libsndfile cannot read (m4a, webm, ...), through PyAV where it is installed."""
     try:
         import av

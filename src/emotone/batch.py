@@ -83,7 +83,9 @@ def predict_to_stdout(files: Sequence[str], options: argparse.Namespace) -> int:
 
 
 def _header(columns: list[str], width: int) -> str:
-    return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} " + " ".join(f"{name:>{max(9, len(name))}}" for name in columns)
+    return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} " + " ".join(
+        f"{name:>{max(9, len(name))}}" for name in columns
+    )
 
 
 def _line(row: dict[str, Any], columns: list[str], width: int) -> str:

@@ -55,7 +55,9 @@ class Target:
         try:
             if about["kind"] == "attribute":
                 low, high = about["range"]
-                return cls(about["name"], "attribute", (float(low), float(high)), float(about["mean"]), float(about["std"]))
+                return cls(
+                    about["name"], "attribute", (float(low), float(high)), float(about["mean"]), float(about["std"])
+                )
             if about["kind"] == "category":
                 return cls(about["name"], "category", labels=tuple(map(str, about["labels"])))
         except (KeyError, TypeError, ValueError) as error:
@@ -186,7 +188,9 @@ class Bundle:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-        own_errors = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+        own_errors = tuple(
+            value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)
+        )
         network = (self.folder / "model.onnx").read_bytes()  # as bytes: it cannot refer to other files
         try:
             return onnxruntime.InferenceSession(network, options, [_provider(self.device)])
@@ -202,7 +206,9 @@ def _provider(device: str) -> str:
     if device not in known:
         raise unknown("device", device, known)
     if known[device] not in onnxruntime.get_available_providers():
-        raise EmotoneError(f"device '{device}' is not available to the installed onnxruntime (cuda needs onnxruntime-gpu)")
+        raise EmotoneError(
+            f"device '{device}' is not available to the installed onnxruntime (cuda needs onnxruntime-gpu)"
+        )
     return known[device]
 
 
@@ -248,7 +254,9 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(version, int):
         raise EmotoneError(f"{path}: not a bundle description (no 'format')")
     if version > FORMAT:
-        raise EmotoneError(f"{path}: bundle format {version} is newer than this Emotone reads ({FORMAT}); update Emotone")
+        raise EmotoneError(
+            f"{path}: bundle format {version} is newer than this Emotone reads ({FORMAT}); update Emotone"
+        )
     return about
 
 

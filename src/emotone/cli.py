@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = verb("predict", _predict, "Emotion in files, folders or globs: one row per file, or per window.")
     predict.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
-    predict.add_argument("--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run")
+    predict.add_argument(
+        "--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run"
+    )
     predict.add_argument("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet instead of a table")
     predict.add_argument("--window", type=_number, metavar="S", help="one row per window of S seconds")
     predict.add_argument("--hop", type=_number, metavar="S", help="from one window's start to the next (default: half)")

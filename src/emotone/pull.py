@@ -46,7 +46,9 @@ def published_systems() -> dict[str, Published]:
     True
     """
     package = importlib.import_module("emotone.published")
-    modules = [importlib.import_module(f"emotone.published.{module.name}") for module in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"emotone.published.{module.name}") for module in pkgutil.iter_modules(package.__path__)
+    ]
     return {name: published for module in modules for name, published in module.SYSTEMS.items()}
 
 
@@ -108,7 +110,9 @@ def download(url: str, to: Path) -> None:
             if promised and received != promised:
                 raise EmotoneError(f"{url}: truncated, {received} of {promised} bytes came")
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise EmotoneError(f"{url}: cannot be downloaded ({getattr(error, 'reason', error)}); offline, use --from") from None
+        raise EmotoneError(
+            f"{url}: cannot be downloaded ({getattr(error, 'reason', error)}); offline, use --from"
+        ) from None
 
 
 def check_hash(path: Path, expected: str, shown: str) -> None:

@@ -1,12 +1,12 @@
 """A run: recipe -> features -> split -> training -> bundle -> test result, in one folder, resumable at every step.
 
-    recipe.yaml            resolved, with every default
-    test.json              the result: metrics with intervals over speakers (all folds pooled)
-    [fold-K/]              one folder per fold where the split has several, else the run folder itself:
-      split.json           ids of each part
-      metrics.csv, tensorboard/
-      bundle/              the trained bundle
-      predictions.parquet  scores of the test part, through the bundle
+recipe.yaml            resolved, with every default
+test.json              the result: metrics with intervals over speakers (all folds pooled)
+[fold-K/]              one folder per fold where the split has several, else the run folder itself:
+  split.json           ids of each part
+  metrics.csv, tensorboard/
+  bundle/              the trained bundle
+  predictions.parquet  scores of the test part, through the bundle
 """
 
 from __future__ import annotations

@@ -60,7 +60,11 @@ class FeatureStore:
             num_rows = int(table["frames"].sum())
             shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
         columns = {"id": str, "offset": int, "frames": int, "error": str, "shard": int}
-        index = pd.concat(tables) if tables else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        index = (
+            pd.concat(tables)
+            if tables
+            else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        )
         index = index.drop_duplicates("id", keep="last").set_index("id")
         bad = index["error"] != ""
         return cls(folder, about["num_features"], index[~bad], index.loc[bad, "error"].to_dict(), shards)
@@ -95,7 +99,9 @@ class FeatureStore:
     def rows(self, utterances: Sequence[str]) -> Rows:
         """A fast reader for training: the utterances' places resolved once."""
         places = self.index.loc[list(utterances), ["shard", "offset", "frames"]].to_numpy()
-        return Rows([self.shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features)
+        return Rows(
+            [self.shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features
+        )
 
 
 @dataclass
@@ -181,11 +187,18 @@ def extract(
     if not len(table):
         return store
     jobs_of = [
-        (row.id, str(corpus.path_of(row.file)), 0.0 if pd.isna(row.start_s) else row.start_s, None if pd.isna(row.end_s) else row.end_s)
+        (
+            row.id,
+            str(corpus.path_of(row.file)),
+            0.0 if pd.isna(row.start_s) else row.start_s,
+            None if pd.isna(row.end_s) else row.end_s,
+        )
         for row in table.itertuples()
     ]
     work = functools.partial(_extract_one, feature, transform)
-    results = track(map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet)
+    results = track(
+        map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet
+    )
     first = max(store.shards, default=-1) + 1
     for number, shard in enumerate(_groups(results, UTTERANCES_PER_SHARD), start=first):
         _write_shard(folder, number, shard, len(feature.names), dtype)
@@ -229,12 +242,22 @@ def _write_shard(folder: Path, number: int, shard: list[Extracted], num_features
         for _, features, _ in shard:
             if features is not None:
                 assert features.shape[1] == num_features
-                file.write(np.ascontiguousarray(features, dtype=dtype).tobytes())
+                file.write(_cast(features, dtype, path).tobytes())
     table = pd.DataFrame(
         {"id": [row[0] for row in shard], "offset": offsets, "frames": frames, "error": [row[2] for row in shard]}
     )
     with replace_file(path.with_suffix(".parquet")) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def _cast(features: NDArray[np.float32], dtype: str, path: Path) -> NDArray[Any]:
+    """Features in the store's type; raises EmotoneError where float16 cannot hold a value."""
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(features, dtype=dtype)
+    if not np.isfinite(stored).all() and np.isfinite(features).all():
+        largest = float(np.abs(features).max())
+        raise EmotoneError(f"{path}: a value of {largest:g} does not fit {dtype}; use feature_dtype float32")
+    return stored
 
 
 def _map_shard(path: Path, num_rows: int, num_features: int, dtype: str) -> NDArray[Any]:

@@ -41,9 +41,7 @@ class System:
         """Frames of this batch's random crops, where the view allows any length; None for whole utterances."""
         return None
 
-    def sample(
-        self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int
-    ) -> NDArray[np.intp]:
+    def sample(self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int) -> NDArray[np.intp]:
         """Rows of a batch: every epoch a new permutation of all rows; its last batch may be smaller."""
         num_rows = len(next(iter(labels.values())))
         epoch, place = divmod(iteration, -(-num_rows // batch_size))

@@ -92,7 +92,9 @@ def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
     return bool(predictions[f"true_{target.name}"].notna().any())
 
 
-def _shared_classes(predictions: pd.DataFrame, labels: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
+def _shared_classes(
+    predictions: pd.DataFrame, labels: tuple[str, ...]
+) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
     present = set(predictions["true_emotion"].dropna())
     classes = [label for label in labels if label in present]
     known = predictions[predictions["true_emotion"].isin(classes)]
@@ -150,8 +152,8 @@ def _map_range(values: pd.Series, from_range: tuple[float, float], to_range: tup
 
 def _evaluate_run(folder: Path, device: str, jobs: int, quiet: bool) -> dict[str, Any]:
     """A run's test parts scored anew with its bundles."""
-    from emotone.recipe import from_json
     from emotone.dataset import Dataset
+    from emotone.recipe import from_json
 
     path = folder / "recipe.yaml"
     if not path.is_file():

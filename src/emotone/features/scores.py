@@ -44,10 +44,13 @@ class Scores:
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Attributes and the range of their scores; raises EmotoneError when the bundles disagree."""
         found = [
-            {target.name: target.range for target in bundle.targets if target.range is not None} for bundle in self._loaded
+            {target.name: target.range for target in bundle.targets if target.range is not None}
+            for bundle in self._loaded
         ]
         if any(ranges != found[0] for ranges in found):
-            raise EmotoneError(f"feature scores: {', '.join(self.bundles)} do not give the same attributes on the same range")
+            raise EmotoneError(
+                f"feature scores: {', '.join(self.bundles)} do not give the same attributes on the same range"
+            )
         return found[0]
 
     @property
@@ -63,7 +66,9 @@ class Scores:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples [N], 16 kHz -> mean scores [1, D]."""
         scores = [bundle.score_samples([samples]).attributes for bundle in self._loaded]
-        return np.mean([[score[name] for name in self.names] for score in scores], axis=0, dtype=np.float64).T.astype(np.float32)
+        return np.mean([[score[name] for name in self.names] for score in scores], axis=0, dtype=np.float64).T.astype(
+            np.float32
+        )
 
     @property
     def _loaded(self) -> list[Bundle]:

@@ -140,5 +140,6 @@ class ChunkAttention(nn.Module):
         values = self.output(torch.relu(self.hidden(self.aggregation(self.encode(chunks)))))
         parts = values.split(list(self.sizes.values()), dim=1)
         return {
-            name: part[:, 0] if size == 1 else part for (name, size), part in zip(self.sizes.items(), parts, strict=True)
+            name: part[:, 0] if size == 1 else part
+            for (name, size), part in zip(self.sizes.items(), parts, strict=True)
         }

@@ -97,7 +97,8 @@ class MelConvolution(nn.Module):
         values = self.output(self.embed(self.pool(self.blocks(frames))))
         parts = values.split(list(self.sizes.values()), dim=1)
         return {
-            name: part[:, 0] if size == 1 else part for (name, size), part in zip(self.sizes.items(), parts, strict=True)
+            name: part[:, 0] if size == 1 else part
+            for (name, size), part in zip(self.sizes.items(), parts, strict=True)
         }
 
 

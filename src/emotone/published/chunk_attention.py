@@ -112,7 +112,10 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
     from emotone.export import SeparateNetworks, write_bundle
 
     networks = SeparateNetworks(
-        {attribute: load_network(files[weight_path(aggregation, attribute)], attribute, aggregation) for attribute in ATTRIBUTES}
+        {
+            attribute: load_network(files[weight_path(aggregation, attribute)], attribute, aggregation)
+            for attribute in ATTRIBUTES
+        }
     )
     about = {
         "name": name,

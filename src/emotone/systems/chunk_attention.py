@@ -66,7 +66,13 @@ class ChunkAttention(System):
         def network(group: list[Target]) -> nn.Module:
             outputs = {target.name: max(1, len(target.labels)) for target in group}
             return Network(
-                num_features, outputs, self.aggregation, self.hidden_size, self.dropout, self.num_heads, self.across_chunks
+                num_features,
+                outputs,
+                self.aggregation,
+                self.hidden_size,
+                self.dropout,
+                self.num_heads,
+                self.across_chunks,
             )
 
         if self.networks == "separate":

@@ -57,7 +57,11 @@ class MelConvolution(System):
     max_utterance_s: float = 12.0
 
     def __post_init__(self) -> None:
-        if len(self.channels) != 3 or len(self.crop_frames) != 2 or not 32 <= self.crop_frames[0] <= self.crop_frames[1]:
+        if (
+            len(self.channels) != 3
+            or len(self.crop_frames) != 2
+            or not 32 <= self.crop_frames[0] <= self.crop_frames[1]
+        ):
             raise EmotoneError("mel-convolution: channels are three numbers, crop_frames two, the first at least 32")
 
     def view(self, hop_s: float | None, longest_s: float) -> Whole:
@@ -75,7 +79,9 @@ class MelConvolution(System):
         from emotone.models.mel_convolution import MelConvolution as Network
 
         if num_features % 8:
-            raise EmotoneError(f"mel-convolution needs a number of features that is a multiple of 8, not {num_features}")
+            raise EmotoneError(
+                f"mel-convolution needs a number of features that is a multiple of 8, not {num_features}"
+            )
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
         first, second, third = self.channels
         return Network(num_features, outputs, (first, second, third), self.width, self.num_blocks, dropout=self.dropout)
@@ -85,9 +91,7 @@ class MelConvolution(System):
         low, high = (frames // 32 for frames in self.crop_frames)
         return int(random.integers(low, high + 1)) * 32
 
-    def sample(
-        self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int
-    ) -> NDArray[np.intp]:
+    def sample(self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int) -> NDArray[np.intp]:
         """Rows of a batch: `labelled_share` of it uniform over the categories, the rest from the other rows."""
         if "emotion" not in labels:
             return super().sample(labels, batch_size, iteration, seed)
@@ -146,7 +150,9 @@ class MelConvolution(System):
         import torch
 
         optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.iterations, pct_start=0.15)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, settings.learning_rate, settings.iterations, pct_start=0.15
+        )
         return optimiser, schedule
 
 

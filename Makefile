@@ -1,0 +1,41 @@
+# make demo: predict the speech in examples/ with the bundled default. make test: install everything, run all tests.
+# Both set everything up by themselves in .venv; PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint benchmarks clean
+
+demo: $(VENV)/.runtime
+	$(VENV)/bin/emotone predict examples
+	@echo
+	@echo "over time (windows of 3 s, every second):"
+	$(VENV)/bin/emotone predict examples --window 3 --hop 1
+
+test: $(VENV)/.dev lint
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+benchmarks: $(VENV)/.dev
+	for file in benchmarks/bench_*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Emotone needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable .
+	touch $@
+
+# torch first and alone: a range that the constraint fixes must not make pip look at other builds.
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable ".[dev]"
+	touch $@ $(VENV)/.runtime
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
