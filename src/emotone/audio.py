@@ -27,8 +27,10 @@ SILENCE_PEAK = 1e-4
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
 
-SOUNDFILE_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"])
-AV_SUFFIXES = frozenset([".m4a", ".mp4", ".webm", ".mkv", ".mka", ".aac", ".wma", ".3gp", ".amr"])
+SOUNDFILE_SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
+)
+AV_SUFFIXES = frozenset({".m4a", ".mp4", ".webm", ".mkv", ".mka", ".aac", ".wma", ".3gp", ".amr"})
 SUFFIXES = SOUNDFILE_SUFFIXES | AV_SUFFIXES
 
 
@@ -101,7 +103,7 @@ def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
     if samples.dtype.kind not in "fi":
         raise AudioError(name, f"is of type {samples.dtype}: use float in [-1, 1] or signed integers")
     if np.issubdtype(samples.dtype, np.integer):
-        samples = samples / -float(np.iinfo(samples.dtype).min)  # type: ignore[type-var]
+        samples = samples.astype(np.float64) / 2.0 ** (8 * samples.dtype.itemsize - 1)
     mono = np.asarray(samples, dtype=np.float32)
     mono = mono if mono.ndim == 1 else mono.mean(axis=1)
     if not np.isfinite(mono).all():

@@ -76,7 +76,7 @@ class Target:
 
 @dataclass
 class Scores:
-    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, raw network `outputs`."""
+    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, the raw `outputs`."""
 
     attributes: dict[str, NDArray[np.float64]]
     probabilities: dict[str, NDArray[np.float64]]

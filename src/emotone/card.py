@@ -43,5 +43,6 @@ def trained_card(about: dict[str, Any]) -> str:
         f"# {about['name']}\n\n{about['description']}\n\n- Scores: {targets}.\n- Corpora: {corpora}.\n"
         f"- Recipe hash {training['recipe_hash']}, seed {training['seed']}, split {training['split_hash']}; "
         f"the recipe is in bundle.json, the test result in the run's test.json.\n"
-        f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n- Cite: {about['citation'] or 'not stated'}.\n\n{USE}"
+        f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n"
+        f"- Cite: {about['citation'] or 'not stated'}.\n\n{USE}"
     )

@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
-            raise unknown(action.metavar or action.dest, value, [str(choice) for choice in action.choices])
+            raise unknown(action.dest, value, [str(choice) for choice in action.choices])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = verb("evaluate", _evaluate, "Test a run or a bundle: metrics with intervals over speakers.")
     evaluate.add_argument("model", metavar="RUN|BUNDLE")
     evaluate.add_argument("--corpus", help="a prepared corpus (default: the test split of the run)")
+    evaluate.add_argument("--classes", metavar="A,B,...", help="only utterances of these categories")
     evaluate.add_argument("--json", action="store_true", help="as JSON")
     _add_machine_options(evaluate)
     _add_quiet(evaluate)
@@ -221,7 +222,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     _need_training()
     from emotone.evaluate.protocol import evaluate_model, print_result
 
-    result = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet)
+    result = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
     print_result(result, as_json=options.json)
     return 0
 

@@ -35,7 +35,7 @@ def map_ordered(
         yield from map(function, items)
         return
     remaining = iter(items)
-    while (first := next(remaining, _END)) is not _END:
+    for first in remaining:
         waiting: deque[tuple[Item, Future[Result]]] = deque()
         try:
             with _pool(jobs) as pool:
@@ -54,9 +54,6 @@ def map_ordered(
                 waiting.append((item, Future()))
             for queued, _ in waiting:
                 yield _alone(function, queued, died)
-
-
-_END: object = object()
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -56,9 +56,15 @@ def to_onnx(network: nn.Module, example: NDArray[np.float32], names: list[str], 
         # The exporter warns of LSTMs with a dynamic batch; tests compare such batches with torch.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            wrapped, (torch.from_numpy(example),), buffer, input_names=["features"], output_names=names,
-            dynamic_axes=axes, opset_version=17, dynamo=False,
-        )  # fmt: skip
+            wrapped,
+            (torch.from_numpy(example),),
+            buffer,  # type: ignore[arg-type]  # a file object is taken, though the annotation does not say so
+            input_names=["features"],
+            output_names=names,
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
     return buffer.getvalue()
 
 

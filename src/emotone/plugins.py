@@ -83,7 +83,7 @@ def create(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> A
 
 def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Settings whose names and types fit the annotations of the plugin's `__init__`."""
-    hints = typing.get_type_hints(plugin.__init__)
+    hints = typing.get_type_hints(plugin.__init__)  # type: ignore[misc]  # of the class itself
     allowed = [name for name in inspect.signature(plugin).parameters]
     for key, value in settings.items():
         if key not in allowed:
@@ -94,7 +94,7 @@ def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dic
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from YAML or JSON is of the annotated type (an int serves as a float, a bool never as an int)."""
+    """Whether a value from YAML or JSON is of the annotated type (an int serves as a float, a bool never as an int)."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True

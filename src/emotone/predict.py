@@ -30,7 +30,7 @@ BATCH_S = 64.0
 
 @dataclass
 class Curve:
-    """Scores over time: W windows from `start_s` [W] to `end_s` [W], `columns` {name: [W]}; NaN where a window failed."""
+    """Scores over time: W windows from `start_s` [W] to `end_s` [W], `columns` {name: [W]}; NaN where one failed."""
 
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]

@@ -47,8 +47,8 @@ class Split:
 class Training:
     """The loop: sizes and counts, `validate_every` in iterations, `learning_rate` of the system's optimiser.
 
-    `best` weights are those of the best validation metric, of the published loss, or simply the last; `average` keeps an
-    exponential moving average of the weights with this decay and validates and returns that.
+    `best` weights are those of the best validation metric, of the published loss, or simply the last; `average` keeps
+    an exponential moving average of the weights with this decay, and validates and returns that.
     """
 
     batch_size: int = 128
@@ -80,8 +80,11 @@ class Augmentation:
 class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
-    `targets` are attributes or `emotion`; `classes` are the categories of `emotion` (default: those in the training
-    split); `teacher` names bundles whose mean scores are the attribute labels; `where` keeps the utterances whose column has one of the values. `feature_dtype` is the feature store's. `allow_leakage` lets groups cross the train/test border.
+    corpora: prepared corpora. targets: attributes or `emotion`. feature, system: plugins with their settings.
+    split, training, augmentation: see there. teacher: bundles whose mean scores are the attribute labels.
+    classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
+    the values. feature_dtype: of the feature store. seed: of everything random in training.
+    allow_leakage: lets groups cross the train/test border. cpu_hours: the budget, set before results are seen.
     """
 
     name: str

@@ -216,8 +216,8 @@ def _check_split(split: splits.Split, data: Dataset) -> None:
     shared = sorted(fitted & set(groups.loc[list(split.test)].dropna()))
     if shared and not recipe.allow_leakage:
         raise EmotoneError(
-            f"recipe {recipe.name}: {len(shared)} groups of the test part ({recipe.split.group} {shared[0]!r}, ...) also "
-            "train; set allow_leakage=true if you mean it"
+            f"recipe {recipe.name}: {len(shared)} groups of the test part ({recipe.split.group} {shared[0]!r}, ...) "
+            "also train; set allow_leakage=true if you mean it"
         )
 
 

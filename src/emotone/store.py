@@ -2,7 +2,7 @@
 
     feature.json           feature, settings, dtype, number of features
     shard-00000.data       rows of all its utterances one after another, [frames, D], memory-mapped for reading
-    shard-00000.parquet    id, offset (first row), frames, error; renamed into place last: a shard without it is not there
+    shard-00000.parquet    id, offset (first row), frames, error; renamed into place last: without it there is no shard
 
 Extraction appends whole shards in the order of the corpus, so a killed run loses at most the shard it was writing, and
 the finished store is the same, byte for byte, as that of an undisturbed run. Another setting is another folder.

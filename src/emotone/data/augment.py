@@ -78,7 +78,7 @@ def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
 
 
 def reverberate(samples: Samples, decay_s: float, direct_db: float, random: Random) -> Samples:
-    """A room of exponentially decaying noise (60 dB in `decay_s`), the direct sound `direct_db` above it: [N] -> [N]."""
+    """A room of exponentially decaying noise (60 dB in `decay_s`), the direct sound `direct_db` above it: [N]."""
     from scipy.signal import fftconvolve
 
     time_s = np.arange(int(decay_s * RATE_HZ)) / RATE_HZ
@@ -179,8 +179,8 @@ class Augment:
     """The change that belongs to a copy's id: `utterance#voice` or `utterance#voice.channel`; number 0 changes nothing.
 
     The same voice number is the same voice, with and without a channel. `crop_share` of the changed voices speak only a
-    random part of `crop_s` seconds, those of `utterance~part` ids always do. `babble_files` are recordings whose mixture
-    serves as one of the noises.
+    random part of `crop_s` seconds, those of `utterance~part` ids always do. `babble_files` are recordings that serve,
+    mixed, as one of the noises.
     """
 
     seed: int

@@ -14,7 +14,7 @@ import yaml
 from emotone.bundle import Bundle, Target, locate
 from emotone.corpus import Corpus
 from emotone.data.split import given
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, unknown
 from emotone.evaluate import metrics
 from emotone.evaluate.statistics import bootstrap_over_speakers
 from emotone.store import Rows, extract
@@ -105,7 +105,12 @@ def _shared_classes(
 
 
 def evaluate_model(
-    model: str, corpus_name: str | None, device: str = "cpu", jobs: int = 1, quiet: bool = False, classes: str = ""
+    model: str,
+    corpus_name: str | None,
+    device: str = "cpu",
+    jobs: int = 1,
+    quiet: bool = False,
+    classes: str | None = None,
 ) -> dict[str, Any]:
     """The test result of a run (its own test parts, scored anew) or of a bundle on a whole corpus.
 
@@ -118,7 +123,7 @@ def evaluate_model(
     corpus = Corpus.load(corpus_name)
     table = corpus.utterances
     if classes:
-        table = table[table["emotion"].isin(classes.split(","))].reset_index(drop=True)
+        table = _keep_classes(table, classes.split(","), corpus.name)
     targets, skipped, notes = [], [], []
     for target in bundle.targets:
         column = "emotion" if target.kind == "category" else target.name
@@ -143,6 +148,15 @@ def evaluate_model(
         "corpora": {corpus.name: corpus.fingerprint}, "num_failed": len(store.failed), "not_in_corpus": skipped,
         "notes": notes, **score_predictions(predictions, targets),
     }  # fmt: skip
+
+
+def _keep_classes(table: pd.DataFrame, classes: list[str], corpus: str) -> pd.DataFrame:
+    """The utterances of these categories; raises EmotoneError for one that the corpus does not have."""
+    present = set(table["emotion"].dropna())
+    for name in classes:
+        if name not in present:
+            raise unknown("class", name, present, where=f"corpus {corpus}")
+    return table[table["emotion"].isin(classes)].reset_index(drop=True)
 
 
 def _map_range(values: pd.Series, from_range: tuple[float, float], to_range: tuple[float, float]) -> pd.Series:

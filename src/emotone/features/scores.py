@@ -66,9 +66,8 @@ class Scores:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples [N], 16 kHz -> mean scores [1, D]."""
         scores = [bundle.score_samples([samples]).attributes for bundle in self._loaded]
-        return np.mean([[score[name] for name in self.names] for score in scores], axis=0, dtype=np.float64).T.astype(
-            np.float32
-        )
+        mean = np.mean([[score[name] for name in self.names] for score in scores], axis=0)  # [D, 1]
+        return np.array(mean.T, dtype=np.float32, ndmin=2)
 
     @property
     def _loaded(self) -> list[Bundle]:

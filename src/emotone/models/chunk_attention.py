@@ -76,8 +76,8 @@ class _SelfAttention(nn.Module):
 
     def attend(self, sequence: Tensor) -> Tensor:  # [N, L, H] -> [N, L, H]
         query, key, value = self.query_key_value(sequence).chunk(3, dim=2)
-        heads = [part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value)]
-        attended = F.scaled_dot_product_attention(*heads, dropout_p=self.rate if self.training else 0.0)
+        query, key, value = (part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value))
+        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=self.rate if self.training else 0.0)
         return self.output(attended.transpose(1, 2).flatten(2))
 
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]

@@ -1,4 +1,4 @@
-"""Chunk-level attention as published (PyTorch, MSP-Podcast 1.6): SelfAttenVec and RnnAttenVec, three attributes each."""
+"""Chunk-level attention as published (PyTorch, MSP-Podcast 1.6): SelfAttenVec and RnnAttenVec, three attributes."""
 
 from __future__ import annotations
 
@@ -129,7 +129,11 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
             "commit": COMMIT, "files": SYSTEMS[name].files,
         },
         "results": [
-            {"protocol": "MSP-Podcast 1.6 test, as published (not measured by Emotone)", "metric": "CCC", **PUBLISHED_CCC[aggregation]}
+            {
+                "protocol": "MSP-Podcast 1.6 test, as published (not measured by Emotone)",
+                "metric": "CCC",
+                **PUBLISHED_CCC[aggregation],
+            }
         ],
         "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
         "citation": CITATION,
