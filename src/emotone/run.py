@@ -39,7 +39,7 @@ from emotone.export import write_bundle
 from emotone.files import replace_file
 from emotone.recipe import Recipe
 from emotone.store import Rows
-from emotone.train import Scorer, fit
+from emotone.train import Scorer, fit, predict_outputs
 
 
 def train_recipe(
@@ -132,6 +132,9 @@ class _Fold:
             system, network, examples(train), known, _scorer(targets, known.labels) if known else None,
             recipe.training, self.folder, seed, device, quiet,
         )  # fmt: skip
+        plain = train[train["emotion"].isna() & ~train["store_id"].str.contains(r"#(?!0\.0$)", regex=True)]
+        if len(plain):
+            system.finish(network, targets, predict_outputs(network, examples(plain), 1, "cpu"))
         _write_json(self.folder / "split.json", {part: list(getattr(self.split, part)) for part in splits.PARTS})
         about = self._about(targets, view, system.utterance_limit_s(longest_s))
         shape = views.apply(view, np.zeros((frames, len(mean)), np.float32)).shape

@@ -54,6 +54,9 @@ class System:
         """Changes to a training batch, on the training device."""
         return inputs, labels
 
+    def finish(self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]) -> None:
+        """A last change of the trained network, given its outputs for the training speech without a category."""
+
     def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
         """The optimiser, and a schedule with a step per iteration (or None)."""
         import torch

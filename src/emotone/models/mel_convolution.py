@@ -44,16 +44,48 @@ class _AttentiveStatistics(nn.Module):
         return torch.cat([mean.flatten(1), torch.sqrt(variance.clamp(min=1e-5)).flatten(1)], dim=1)
 
 
+class _Tower(nn.Module):
+    """Convolutions, pooling over time and an embedding: planes of frames [B, P, T, D] -> [B, W]."""
+
+    def __init__(
+        self,
+        num_planes: int,
+        num_features: int,
+        channels: tuple[int, int, int],
+        width: int,
+        num_blocks: int,
+        num_heads: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        first, second, third = channels
+        self.stem = nn.Sequential(
+            _layer(num_planes, first, 5, (2, 2)), _layer(first, second, 3, (2, 2)), _layer(second, third, 3, (1, 2))
+        )
+        bands = third * (num_features // 8)
+        self.project = nn.Sequential(nn.Conv1d(bands, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU())
+        self.blocks = nn.Sequential(*[_TemporalBlock(width, 2**number) for number in range(num_blocks)])
+        self.pool = _AttentiveStatistics(width, num_heads)
+        self.embed = nn.Sequential(
+            nn.BatchNorm1d(2 * width), nn.Dropout(dropout), nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout)
+        )
+
+    def forward(self, planes: Tensor) -> Tensor:
+        frames = self.project(self.stem(planes).transpose(2, 3).flatten(1, 2))  # [B, W, T / 4]
+        return self.embed(self.pool(self.blocks(frames)))
+
+
 class MelConvolution(nn.Module):
     """Normalised log-mel frames [B, T, D] of any length -> named outputs.
 
-    The stem sees the frames twice: as they are, and with their loudness-weighted mean over time removed, which takes a
-    fixed channel (microphone, equaliser) away.
+    Two towers: that of the attributes sees the frames as they are and with their loudness-weighted mean over time
+    removed; that of the categories sees only the latter, so that a fixed channel (microphone, equaliser) or the
+    speaker's average spectrum cannot decide a category.
 
     Args:
         num_features: D, a multiple of 8.
         outputs: {name: number of values}; an attribute has 1 value, a category one logit per class.
-        channels: of the three 2-D convolutions.
+        channels: of each tower's three 2-D convolutions.
         width: W, of everything after them.
         num_blocks: residual blocks over time, dilations 1, 2, 4, ...
         num_heads: of the attentive pooling.
@@ -68,38 +100,36 @@ class MelConvolution(nn.Module):
         self,
         num_features: int,
         outputs: Mapping[str, int],
-        channels: tuple[int, int, int] = (16, 32, 40),
-        width: int = 112,
-        num_blocks: int = 4,
+        channels: tuple[int, int, int] = (12, 24, 32),
+        width: int = 88,
+        num_blocks: int = 3,
         num_heads: int = 4,
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.sizes = dict(outputs)
-        first, second, third = channels
-        self.stem = nn.Sequential(
-            _layer(2, first, 5, (2, 2)), _layer(first, second, 3, (2, 2)), _layer(second, third, 3, (1, 2))
-        )
-        bands = third * (num_features // 8)
-        self.project = nn.Sequential(nn.Conv1d(bands, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU())
-        self.blocks = nn.Sequential(*[_TemporalBlock(width, 2**number) for number in range(num_blocks)])
-        self.pool = _AttentiveStatistics(width, num_heads)
-        self.embed = nn.Sequential(
-            nn.BatchNorm1d(2 * width), nn.Dropout(dropout), nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout)
-        )
-        self.output = nn.Linear(width, sum(outputs.values()))
+        attributes = [name for name, size in outputs.items() if size == 1]
+        sizes = (channels, width, num_blocks, num_heads, dropout)
+        self.attributes = attributes
+        self.towers = nn.ModuleDict()
+        if attributes:
+            self.towers["attributes"] = _Tower(2, num_features, *sizes)
+            self.attribute_output = nn.Linear(width, len(attributes))
+        categories = {name: size for name, size in outputs.items() if size > 1}
+        if categories:
+            self.towers["categories"] = _Tower(1, num_features, *sizes)
+        self.category_outputs = nn.ModuleDict({name: nn.Linear(width, size) for name, size in categories.items()})
 
     def forward(self, mel: Tensor) -> dict[str, Tensor]:  # [B, T, D] -> {name: [B] or [B, K]}
         loudness = torch.sigmoid(3 * mel.mean(2, keepdim=True))  # [B, T, 1]: silence must not decide the mean
         centred = mel - (loudness * mel).sum(1, keepdim=True) / loudness.sum(1, keepdim=True)
-        planes = self.stem(torch.stack([mel, centred], dim=1))  # [B, channels, T / 4, D / 8]
-        frames = self.project(planes.transpose(2, 3).flatten(1, 2))  # [B, W, T / 4]
-        values = self.output(self.embed(self.pool(self.blocks(frames))))
-        parts = values.split(list(self.sizes.values()), dim=1)
-        return {
-            name: part[:, 0] if size == 1 else part
-            for (name, size), part in zip(self.sizes.items(), parts, strict=True)
-        }
+        outputs: dict[str, Tensor] = {}
+        if self.attributes:
+            values = self.attribute_output(self.towers["attributes"](torch.stack([mel, centred], dim=1)))
+            outputs |= {name: values[:, place] for place, name in enumerate(self.attributes)}
+        if self.category_outputs:
+            embedding = self.towers["categories"](centred[:, None])
+            outputs |= {name: output(embedding) for name, output in self.category_outputs.items()}
+        return outputs
 
 
 def _layer(in_channels: int, out_channels: int, kernel: int, stride: tuple[int, int]) -> nn.Sequential:

@@ -6,14 +6,14 @@ augmentation of the audio (`emotone.data.augment`) and of the batch (frequency w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.data.view import Whole
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, unknown
 from emotone.system import System
 
 if TYPE_CHECKING:
@@ -37,12 +37,15 @@ class MelConvolution(System):
     warp_bins, tilt, mask_frames, mask_bins, mixup: largest shift along frequency (bins), random gain over frequency
         (deviations), longest masked stretch of time and frequency, parameter of mixup's Beta distribution (0: none).
     weight_decay: of AdamW, whose learning rate follows one cycle.
+    balance: after training, category biases are shifted until speech without a category gets these mean probabilities
+        (categories that are not named share the rest evenly); empty: not at all. Acted categories are extreme: without
+        this, everyday emotion falls on the neutral side of every border.
     max_utterance_s: longest recording that is scored as a whole.
     """
 
-    channels: tuple[int, int, int] = (16, 32, 40)
-    width: int = 112
-    num_blocks: int = 4
+    channels: tuple[int, int, int] = (12, 24, 32)
+    width: int = 88
+    num_blocks: int = 3
     dropout: float = 0.3
     crop_frames: tuple[int, int] = (96, 256)
     labelled_share: float = 0.6
@@ -54,6 +57,7 @@ class MelConvolution(System):
     mask_bins: int = 16
     mixup: float = 0.3
     weight_decay: float = 0.02
+    balance: dict[str, float] = field(default_factory=dict)
     max_utterance_s: float = 12.0
 
     def __post_init__(self) -> None:
@@ -145,6 +149,21 @@ class MelConvolution(System):
                 loss = loss + self.category_weight * soft_cross_entropy(output, labels[name], self.smoothing)
         return loss
 
+    def finish(self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]) -> None:
+        """Shift the category biases as `balance` says."""
+        for target in targets:
+            if target.kind == "category" and self.balance:
+                shift = _bias_for(unlabelled[target.name], self._prior(target.labels))
+                bias = network.category_outputs[target.name].bias  # type: ignore[union-attr, index]
+                bias.data += bias.new_tensor(shift)
+
+    def _prior(self, labels: tuple[str, ...]) -> NDArray[np.float64]:
+        for name in self.balance:
+            if name not in labels:
+                raise unknown("category", name, labels, where="mel-convolution: balance")
+        rest = (1 - sum(self.balance.values())) / max(1, len(labels) - len(self.balance))
+        return np.array([self.balance.get(label, rest) for label in labels])
+
     def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
         """AdamW with one cycle of the learning rate (Smith & Topin 2018)."""
         import torch
@@ -154,6 +173,16 @@ class MelConvolution(System):
             optimiser, settings.learning_rate, settings.iterations, pct_start=0.15
         )
         return optimiser, schedule
+
+
+def _bias_for(logits: NDArray[np.float32], prior: NDArray[np.float64], num_steps: int = 500) -> NDArray[np.float64]:
+    """The bias [K] that gives logits [N, K] the mean probabilities `prior` [K]; a damped fixed point, sum zero."""
+    bias = np.zeros(len(prior))
+    for _ in range(num_steps):
+        shifted = logits + bias
+        odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+        bias += 0.5 * np.log(prior / (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0))
+    return bias - bias.mean()
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], like: Tensor) -> Tensor:
