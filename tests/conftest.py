@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# One thread each: tests run in several processes, whose threads would only wait for each other.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))
 

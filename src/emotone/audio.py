@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from emotone.audio_length import mp3_tells_length, promised_bytes
 from emotone.errors import EmotoneError
 
 Samples = NDArray[np.float32]
@@ -26,6 +26,7 @@ SILENCE_PEAK = 1e-4
 """A peak below -80 dB of full scale is silence: less than two steps of a 16-bit sample and its dither."""
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
+LONGEST_SAMPLES = 2**40
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
@@ -66,10 +67,13 @@ def read_blocks(
     path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
 ) -> Iterator[Samples]:
     """The samples of `load` as a stream of blocks of about `block_s` seconds; never yields nothing at all."""
+    if not 0 <= start_s < (float("inf") if end_s is None else end_s):
+        raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
     _check_file(path)
-    num_samples = 0
+    num_decoded = num_samples = 0
     resampler = None
     for samples, rate_hz, is_last in _decode(path, start_s, end_s, block_s):
+        num_decoded += len(samples)
         if not np.isfinite(samples).all():
             raise AudioError(path, "holds NaN or infinite samples")
         if rate_hz != RATE_HZ:
@@ -82,7 +86,8 @@ def read_blocks(
             num_samples += len(samples)
             yield _limit(samples, path)
     if not num_samples:
-        raise AudioError(path, "holds no samples" if not start_s else f"ends before {start_s:g} s")
+        nothing = f"ends before {start_s:g} s" if start_s else "holds no samples"
+        raise AudioError(path, "is shorter than a sample at 16 kHz" if num_decoded else nothing)
 
 
 def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
@@ -112,6 +117,8 @@ def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
         import soxr
 
         mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
+        if not mono.size:
+            raise AudioError(name, "is shorter than a sample at 16 kHz")
     return _limit(mono, name)
 
 
@@ -172,34 +179,17 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         raise AudioError(path, "is empty (0 bytes)")
     try:
         with open(path, "rb") as file:
-            promised = _wav_end(file.read(65_536))
+            promised = promised_bytes(file)
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}") from None
-    if promised is not None and promised > status.st_size:
+    if promised is not None and promised > status.st_size + 1:  # some writers count a padding byte that is not there
         raise AudioError(path, f"is truncated: its header promises {promised} bytes, it has {status.st_size}")
-
-
-def _wav_end(head: bytes) -> int | None:
-    """Where the samples of a RIFF file should end, in bytes; None for other formats and headers written to a pipe.
-
-    libsndfile shortens a truncated WAV silently, so this is checked here.
-    """
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
-    position = 12
-    while position + 8 <= len(head):
-        name, size = head[position : position + 4], struct.unpack_from("<I", head, position + 4)[0]
-        if name == b"data":
-            written_to_pipe = size == 0 or size >= 0x7FFF_0000
-            return None if written_to_pipe else position + 8 + size
-        position += 8 + size + size % 2
-    return None
 
 
 def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(os.fsencode(path))  # bytes, so that any file name works
-    except (soundfile.SoundFileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(path, f"is not audio that can be read ({reason})") from None
 
@@ -213,6 +203,9 @@ def _decode(
         return
     with _open(path) as file:
         rate_hz, total = file.samplerate, file.frames
+        if total > LONGEST_SAMPLES:
+            raise AudioError(path, "does not say how long it is (written to a pipe?): convert it, e.g. with ffmpeg")
+        is_guess = file.format == "MP3" and not _tells_length(path)
         first = min(round(start_s * rate_hz), total)
         stop = total if end_s is None else min(round(end_s * rate_hz), total)
         try:
@@ -224,12 +217,19 @@ def _decode(
                 block = file.read(wanted, dtype="float32")
                 position += len(block)
                 if len(block) < wanted:
-                    raise AudioError(path, f"is truncated: {position} of {total} samples could be read")
+                    if not is_guess:
+                        raise AudioError(path, f"is truncated: {position} of {total} samples could be read")
+                    stop = position
                 mono = block if block.ndim == 1 else block.mean(axis=1)
                 yield mono, rate_hz, position >= stop
         except (soundfile.SoundFileError, OSError) as error:
             reason = getattr(error, "error_string", str(error)).rstrip(".")
             raise AudioError(path, f"is damaged or truncated ({reason})") from None
+
+
+def _tells_length(path: str | os.PathLike[str]) -> bool:
+    with open(path, "rb") as file:
+        return mp3_tells_length(file)
 
 
 def _decode_av(

@@ -52,7 +52,7 @@ class MelConvolution(System):
     category_weight: float = 0.5
     smoothing: float = 0.1
     warp_bins: float = 4.0
-    tilt: float = 0.3
+    tilt: float = 0.0
     mask_frames: int = 24
     mask_bins: int = 16
     mixup: float = 0.3

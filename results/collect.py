@@ -1,0 +1,91 @@
+"""Commits results: python results/collect.py RUN [RUN ...] writes results/RECIPE/HASH.json; then the tables of README.md.
+
+Without a run it only writes the tables anew from the JSON files.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RESULTS = Path(__file__).resolve().parent
+HEAD = """# Results
+
+Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with the
+95% interval of a bootstrap over speakers. Speaker-independent unless a protocol says otherwise. Nothing was tuned on a
+test part: iterations, rate and sizes were fixed beforehand to fit the budget of CPU time, the checkpoint is chosen on
+the validation speakers.
+"""
+
+
+def collect(run: Path) -> None:
+    """Write one run's result."""
+    result = json.loads((run / "test.json").read_text())
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    about = {
+        **result, "cpu_hours": round(result["cpu_s"] / 3600, 2), "date": str(datetime.date.today()),
+        "feature": recipe["feature"], "system": recipe["system"], "training": recipe["training"],
+    }  # fmt: skip
+    path = RESULTS / result["recipe"] / f"{result['hash']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(about, indent=1) + "\n")
+
+
+def interval(numbers: dict[str, float]) -> str:
+    """A value with its interval."""
+    return f"{numbers['value']:.3f} [{numbers['low']:.3f}, {numbers['high']:.3f}]"
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """One recipe's results, a row per system setting and seed."""
+    targets = [(target, "uar" if "uar" in numbers else "ccc") for target, numbers in results[0]["metrics"].items()]
+    head = [f"{target} {metric.upper()}" for target, metric in targets]
+    lines = [f"| setting | seed | {' | '.join(head)} | CPU h |", "|" + "---|" * (len(head) + 3)]
+    for result in sorted(results, key=lambda one: (str(one["system"].get("aggregation")), one["seed"])):
+        values = " | ".join(interval(result["metrics"][target][metric]) for target, metric in targets)
+        setting = result["system"].get("aggregation", result["system"]["name"])
+        lines.append(f"| {setting} | {result['seed']} | {values} | {result['cpu_hours']} |")
+    return "\n".join(lines)
+
+
+def zero_shot(results: list[dict[str, Any]]) -> str:
+    """Bundles on corpora they were not trained on."""
+    lines = ["| protocol | target | values |", "|---|---|---|"]
+    for result in results:
+        size = f"{result['num_utterances']} utterances, {result['num_speakers']} speakers"
+        for target, numbers in result["metrics"].items():
+            shown = ("uar", "accuracy") if "uar" in numbers else ("pearson", "ccc")
+            values = ", ".join(f"{name} {interval(numbers[name])}" for name in shown)
+            lines.append(f"| {result['protocol']} ({size}) | {target} | {values} |")
+    return "\n".join(lines)
+
+
+def write_tables() -> None:
+    """All tables, from all JSON files."""
+    parts = [HEAD]
+    for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir() and path.name[0] not in "._"):
+        results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+        if not results:
+            continue
+        parts.append(f"## {folder.name}\n")
+        if "results" in results[0]:
+            parts += [zero_shot(one["results"]) + f"\n\nTraining: {one['cpu_hours']} CPU hours.\n" for one in results]
+        else:
+            training = results[0]["training"]
+            parts.append(
+                f"{results[0]['protocol']}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
+                f"speakers. {training['iterations']} iterations of {training['batch_size']} utterances, learning rate "
+                f"{training['learning_rate']:g}.\n\n{table(results)}\n"
+            )
+    (RESULTS / "README.md").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        collect(Path(name))
+    write_tables()
