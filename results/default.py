@@ -90,15 +90,14 @@ def card(about: dict[str, Any]) -> str:
         for target, numbers in result["metrics"].items():
             shown = ("uar", "accuracy") if "uar" in numbers else ("pearson", "ccc")
             values = ", ".join(
-                f"{name} {numbers[name]['value']:.3f} [{numbers[name]['low']:.3f}, {numbers[name]['high']:.3f}]" for name in shown
+                f"{name} {numbers[name]['value']:.3f} [{numbers[name]['low']:.3f}, {numbers[name]['high']:.3f}]"
+                for name in shown
             )
             lines.append(f"| {result['protocol']} ({size}) | {target} | {values} |")
     return "\n".join(lines) + f"\n\nLicence of the weights: MIT. Cite the teacher: {TEACHER}.\n\n{USE}"
 
 
-TEACHER = (
-    "W.-C. Lin and C. Busso, Chunk-Level Speech Emotion Recognition, IEEE Transactions on Affective Computing 14(2), 2023"
-)
+TEACHER = "W.-C. Lin and C. Busso, Chunk-Level Speech Emotion Recognition, IEEE Transactions on Affective Computing 14(2), 2023"
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,15 +1,13 @@
-"""Fixtures shared by all tests: the shared data read in place, and a cache of their own."""
+"""Fixtures shared by all tests: the shared data read in place, a cache of their own, small bundles made on the fly."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-
-# One thread each: tests run in several processes, whose threads would only wait for each other.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))
@@ -30,3 +28,56 @@ def shared() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache."""
     monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def write_tiny_bundle(folder: Path) -> Path:
+    """A bundle with every kind of target: mean and deviation of log-mel frames, one linear layer."""
+    import torch
+    from torch import nn
+
+    from emotone.export import write_bundle
+
+    labels = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+    attributes = ["arousal", "dominance", "valence"]
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.output = nn.Linear(32, len(attributes) + len(labels))
+
+        def forward(self, frames: torch.Tensor) -> dict[str, torch.Tensor]:  # [B, T, D]
+            mean = frames.mean(dim=1)
+            spread = (frames - mean[:, None]).square().mean(dim=1)
+            values = self.output(torch.cat([mean, spread], dim=1))
+            outputs = {name: values[:, place] for place, name in enumerate(attributes)}
+            return outputs | {"emotion": values[:, len(attributes) :]}
+
+    torch.manual_seed(0)
+    about: dict[str, Any] = {
+        "name": "tiny", "description": "A bundle for tests", "max_utterance_s": 10.0,
+        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
+        "view": {"name": "whole", "min_frames": 4},
+        "targets": [
+            *({"name": name, "kind": "attribute", "range": [1, 7], "mean": 4.0, "std": 1.0} for name in attributes),
+            {"name": "emotion", "kind": "category", "labels": labels},
+        ],
+        "training": {}, "results": [], "licence": "CC0", "citation": "",
+    }  # fmt: skip
+    mean, std = np.full(16, -5.0, np.float32), np.full(16, 3.0, np.float32)
+    return write_bundle(folder, Network().eval(), about, (50, 16), mean, std, "# tiny\n")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle with three attributes and seven categories, made on the fly; not to be changed."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def pulled(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The published chunk-attention networks as bundles: {name: folder}; not to be changed."""
+    from emotone.pull import pull
+
+    folder = tmp_path_factory.mktemp("pulled")
+    names = ("chunk-attention-self", "chunk-attention-rnn")
+    return {name: pull(name, shared / "published", folder / name) for name in names}

@@ -191,6 +191,8 @@ def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         return soundfile.SoundFile(os.fsencode(path))  # bytes, so that any file name works
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
         reason = getattr(error, "error_string", str(error)).rstrip(".")
+        if "possibly a pipe" in reason:  # what libsndfile says of an MP3 without a whole frame
+            reason = "no audio in it"
         raise AudioError(path, f"is not audio that can be read ({reason})") from None
 
 

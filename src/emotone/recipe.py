@@ -48,7 +48,8 @@ class Training:
     """The loop: sizes and counts, `validate_every` in iterations, `learning_rate` of the system's optimiser.
 
     `best` weights are those of the best validation metric, of the published loss, or simply the last; `average` keeps
-    an exponential moving average of the weights with this decay, and validates and returns that.
+    an exponential moving average of the weights with this decay, and validates and returns that;
+    `clip_norm` is the largest norm of a gradient.
     """
 
     batch_size: int = 128
@@ -58,6 +59,7 @@ class Training:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     best: Literal["metric", "published-loss", "last"] = "metric"
     average: float | None = None
+    clip_norm: float | None = None
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,8 @@ def fit(
         loss = system.loss(model(inputs), labels)
         fabric_optimiser.zero_grad()
         fabric.backward(loss)
+        if settings.clip_norm is not None:
+            fabric.clip_gradients(model, fabric_optimiser, max_norm=settings.clip_norm)
         fabric_optimiser.step()
         if schedule is not None:
             schedule.step()

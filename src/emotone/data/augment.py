@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -192,18 +194,35 @@ class Augment:
         """Samples [N] of one copy -> changed samples [N']."""
         utterance, _, numbers = id_.rpartition("#")
         voice, _, channel = numbers.partition(".")
-        random = generator(self.seed, "crop", utterance, voice)
-        if "~" in utterance or (voice != "0" and random.random() < self.crop_share):
-            samples = crop(samples, float(random.uniform(*self.crop_s)), random)
-        if voice != "0":
-            samples = change_voice(samples, generator(self.seed, "voice", utterance, voice))
+        samples = self._voice(samples, utterance, voice)
         if channel not in ("", "0"):
             random = generator(self.seed, "channel", utterance, voice, channel)
             samples = change_channel(samples, self._voices(random), random)
         return samples
 
+    def _voice(self, samples: Samples, utterance: str, voice: str) -> Samples:
+        """The crop and voice of a copy; its channels follow each other, so the last one is kept."""
+        key = (self, utterance, voice, samples.tobytes())
+        if _LAST_VOICE.get("key") != key:
+            random = generator(self.seed, "crop", utterance, voice)
+            if "~" in utterance or (voice != "0" and random.random() < self.crop_share):
+                samples = crop(samples, float(random.uniform(*self.crop_s)), random)
+            if voice != "0":
+                samples = change_voice(samples, generator(self.seed, "voice", utterance, voice))
+            _LAST_VOICE.update(key=key, samples=samples)
+        return _LAST_VOICE["samples"]
+
     def _voices(self, random: Random) -> list[Samples]:
         count = min(int(random.integers(3, 8)), len(self.babble_files))
         if not count:
             return []
-        return [audio.load(self.babble_files[n]) for n in random.choice(len(self.babble_files), count, replace=False)]
+        chosen = random.choice(len(self.babble_files), count, replace=False)
+        return [_load_babble(self.babble_files[number]) for number in chosen]
+
+
+_LAST_VOICE: dict[str, Any] = {}
+
+
+@lru_cache(maxsize=200)
+def _load_babble(file: str) -> Samples:
+    return audio.load(file)

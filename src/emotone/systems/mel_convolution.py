@@ -6,7 +6,7 @@ augmentation of the audio (`emotone.data.augment`) and of the batch (frequency w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +38,8 @@ class MelConvolution(System):
         (deviations), longest masked stretch of time and frequency, parameter of mixup's Beta distribution (0: none).
     weight_decay: of AdamW, whose learning rate follows one cycle.
     balance: after training, category biases are shifted until speech without a category gets these mean probabilities
-        (categories that are not named share the rest evenly); empty: not at all. Acted categories are extreme: without
-        this, everyday emotion falls on the neutral side of every border.
+        (those not named share the rest evenly, so {} asks for even ones); null: not at all. Acted categories are
+        extreme: without this, everyday emotion falls on the neutral side of every border.
     max_utterance_s: longest recording that is scored as a whole.
     """
 
@@ -57,7 +57,7 @@ class MelConvolution(System):
     mask_bins: int = 16
     mixup: float = 0.3
     weight_decay: float = 0.02
-    balance: dict[str, float] = field(default_factory=dict)
+    balance: dict[str, float] | None = None
     max_utterance_s: float = 12.0
 
     def __post_init__(self) -> None:
@@ -152,17 +152,10 @@ class MelConvolution(System):
     def finish(self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]) -> None:
         """Shift the category biases as `balance` says."""
         for target in targets:
-            if target.kind == "category" and self.balance:
-                shift = _bias_for(unlabelled[target.name], self._prior(target.labels))
+            if target.kind == "category" and self.balance is not None:
+                shift = _bias_for(unlabelled[target.name], _prior(self.balance, target.labels))
                 bias = network.category_outputs[target.name].bias  # type: ignore[union-attr, index]
                 bias.data += bias.new_tensor(shift)
-
-    def _prior(self, labels: tuple[str, ...]) -> NDArray[np.float64]:
-        for name in self.balance:
-            if name not in labels:
-                raise unknown("category", name, labels, where="mel-convolution: balance")
-        rest = (1 - sum(self.balance.values())) / max(1, len(labels) - len(self.balance))
-        return np.array([self.balance.get(label, rest) for label in labels])
 
     def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
         """AdamW with one cycle of the learning rate (Smith & Topin 2018)."""
@@ -173,6 +166,15 @@ class MelConvolution(System):
             optimiser, settings.learning_rate, settings.iterations, pct_start=0.15
         )
         return optimiser, schedule
+
+
+def _prior(given: dict[str, float], labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """Mean probabilities [K]: the given ones, the rest evenly."""
+    for name in given:
+        if name not in labels:
+            raise unknown("category", name, labels, where="mel-convolution: balance")
+    rest = (1 - sum(given.values())) / max(1, len(labels) - len(given))
+    return np.array([given.get(label, rest) for label in labels])
 
 
 def _bias_for(logits: NDArray[np.float32], prior: NDArray[np.float64], num_steps: int = 500) -> NDArray[np.float64]:

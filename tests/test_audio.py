@@ -1,0 +1,432 @@
+"""Audio of every format, rate and kind of damage: the same samples, or one clear line."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from emotone import audio
+from emotone.audio import RATE_HZ, AudioError
+from emotone.audio_length import promised_bytes
+
+Floats = NDArray[np.floating]
+PCM_TYPES = {"PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31, "FLOAT": 24, "DOUBLE": 24}
+
+
+def tone(duration_s: float = 1.0, rate_hz: int = RATE_HZ, pitch_hz: float = 440.0) -> NDArray[np.float64]:
+    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return 0.5 * np.sin(2 * np.pi * pitch_hz * time_s)
+
+
+def refused(path: str | Path, *words: str) -> None:
+    """Loading fails with one line that begins with the file and has the words."""
+    with pytest.raises(AudioError) as caught:
+        audio.load(path)
+    line = str(caught.value)
+    assert "\n" not in line and line.endswith(caught.value.reason)
+    assert caught.value.path == os.fspath(path)
+    assert any(word in line for word in words), line
+
+
+# ---- every format gives the samples that went in ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subtype", PCM_TYPES)
+def test_wav_of_every_sample_type(tmp_path: Path, subtype: str) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ, subtype=subtype)
+    samples = audio.load(tmp_path / "a.wav")
+    assert samples.dtype == np.float32 and samples.shape == (RATE_HZ,)
+    np.testing.assert_allclose(samples, tone(), atol=2.0 ** -PCM_TYPES[subtype])
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".aiff", ".au", ".caf", ".w64", ".rf64"])
+def test_lossless_formats(tmp_path: Path, suffix: str) -> None:
+    soundfile.write(tmp_path / f"a{suffix}", tone(), RATE_HZ)
+    np.testing.assert_allclose(audio.load(tmp_path / f"a{suffix}"), tone(), atol=2.0**-15)
+    assert audio.probe(tmp_path / f"a{suffix}") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "options"),
+    [
+        ("a.mp3", 44_100, {}),
+        ("a.mp3", 16_000, {}),
+        ("a.ogg", 44_100, {}),
+        ("a.opus", 48_000, {"format": "OGG", "subtype": "OPUS"}),
+    ],
+)
+def test_lossy_formats(tmp_path: Path, name: str, rate_hz: int, options: dict[str, str]) -> None:
+    soundfile.write(tmp_path / name, tone(2.0, rate_hz), rate_hz, **options)
+    samples = audio.load(tmp_path / name)
+    assert abs(len(samples) - 2 * RATE_HZ) <= 1
+    inner = slice(1000, 31_000)  # coders smear the ends
+    np.testing.assert_allclose(samples[inner], tone(2.0)[inner], atol=0.02)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
+def test_resampling_equals_one_call_of_soxr(tmp_path: Path, rate_hz: int) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * rate_hz + 7).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, rate_hz, subtype="FLOAT")
+    expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
+    loaded = audio.load(tmp_path / "a.wav")
+    assert loaded.shape == expected.shape
+    np.testing.assert_allclose(loaded, expected, atol=1e-6)
+    np.testing.assert_allclose(audio.from_array(samples, rate_hz), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_channels", [2, 6])
+def test_channels_are_averaged(tmp_path: Path, num_channels: int) -> None:
+    channels = np.random.default_rng(1).uniform(-0.9, 0.9, (4_000, num_channels)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", channels, RATE_HZ, subtype="FLOAT")
+    np.testing.assert_allclose(audio.load(tmp_path / "a.wav"), channels.mean(axis=1), atol=1e-7)
+    np.testing.assert_allclose(audio.from_array(channels, RATE_HZ), channels.mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+@pytest.mark.parametrize("block_s", [0.01, 0.37, 1.0, 30.0])
+def test_blocks_make_up_the_whole(tmp_path: Path, rate_hz: int, block_s: float) -> None:
+    samples = np.random.default_rng(2).uniform(-0.5, 0.5, 2 * rate_hz + 13)
+    soundfile.write(tmp_path / "a.flac", samples, rate_hz)
+    blocks = list(audio.read_blocks(tmp_path / "a.flac", block_s=block_s))
+    assert all(len(block) for block in blocks)
+    np.testing.assert_allclose(np.concatenate(blocks), audio.load(tmp_path / "a.flac"), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3"])
+def test_part_of_a_file(tmp_path: Path, name: str) -> None:
+    options = {"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}
+    soundfile.write(tmp_path / name, tone(3.0), RATE_HZ, **options)
+    whole = audio.load(tmp_path / name)
+    part = audio.load(tmp_path / name, 0.5, 1.25)
+    assert part.shape == (12_000,)
+    np.testing.assert_allclose(part, whole[8_000:20_000], atol=1e-4)
+    np.testing.assert_allclose(audio.load(tmp_path / name, 2.5), whole[40_000:], atol=1e-4)
+    np.testing.assert_array_equal(audio.load(tmp_path / name, 0.0, 99.0), whole)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_mp3_without_a_frame_count_is_whole(tmp_path: Path, mode: str) -> None:
+    """Most text-to-speech services write such files; libsndfile can only guess their length."""
+    soundfile.write(tmp_path / "a.mp3", tone(4.0, 44_100), 44_100, bitrate_mode=mode)
+    data = (tmp_path / "a.mp3").read_bytes()
+    frames = data.split(data[:2])  # the first one holds the count
+    (tmp_path / "b.mp3").write_bytes(data[len(data[:2] + frames[1]) :])
+    samples = audio.load(tmp_path / "b.mp3")
+    assert 4.0 <= len(samples) / RATE_HZ < 4.1
+    (tmp_path / "c.mp3").write_bytes(b"ID3\x03\0\0\0\0\x10\0" + bytes(2_048) + data)
+    np.testing.assert_array_equal(audio.load(tmp_path / "c.mp3"), audio.load(tmp_path / "a.mp3"))
+
+
+def test_shared_speech_in_its_own_formats(shared: Path) -> None:
+    for file, duration_s in {
+        "emodb/wav/03a01Fa.flac": 1.898,
+        "librispeech/2609/156975/2609-156975-0000.flac": 0,
+    }.items():
+        path = next((shared / "data").rglob(Path(file).name))
+        samples = audio.load(path)
+        assert np.abs(samples).max() <= 1 and (not duration_s or abs(len(samples) / RATE_HZ - duration_s) < 0.01)
+
+
+# ---- loudness ---------------------------------------------------------------------------------------------------
+
+
+def test_a_small_overshoot_is_clipped_and_another_scale_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "loud.wav", 3 * tone(), RATE_HZ, subtype="FLOAT")
+    samples = audio.load(tmp_path / "loud.wav")
+    np.testing.assert_allclose(samples, np.clip(3 * tone(), -1, 1), atol=1e-6)
+    soundfile.write(tmp_path / "int.wav", 20_000 * tone(), RATE_HZ, subtype="FLOAT")
+    refused(tmp_path / "int.wav", "up to 10000; they must lie in [-1, 1]")
+
+
+def test_full_scale_does_not_wrap_in_opensmile(tmp_path: Path) -> None:
+    """+1.0 becomes -32768 in openSMILE's 16-bit samples; the square wave must equal one clipped to 32767/32768."""
+    pytest.importorskip("opensmile")
+    from emotone.features.lld import Lld
+
+    square = np.sign(np.sin(np.arange(8_000) / 20) + 1e-9).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", square, RATE_HZ, subtype="FLOAT")
+    samples = audio.load(tmp_path / "a.wav")
+    assert samples.max() == 1.0
+    np.testing.assert_array_equal(Lld()(samples), Lld()(np.minimum(square, np.float32(32_767 / 32_768))))
+
+
+def test_silence_is_known(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), RATE_HZ)
+    assert audio.is_silent(audio.load(tmp_path / "a.wav"))
+    assert audio.is_silent(np.full(100, -0.9e-4, np.float32)) and not audio.is_silent(np.full(100, -1.1e-4, np.float32))
+    assert audio.is_silent(np.zeros(0, np.float32))
+
+
+def test_active_duration_counts_sound_only() -> None:
+    sound, pause = tone(1.0).astype(np.float32), np.zeros(32_000, np.float32)
+    assert audio.active_duration_s(np.concatenate([pause, sound, pause])) == pytest.approx(1.0, abs=0.07)
+    assert audio.active_duration_s(sound[:50]) == pytest.approx(50 / RATE_HZ)
+    lone = np.zeros(1_000, np.float32)
+    lone[-1] = 0.5  # in a part too short for a frame
+    assert audio.active_duration_s(lone) > 0
+
+
+# ---- short, and next to nothing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 800])
+def test_short_files(tmp_path: Path, num_samples: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(num_samples, 0.25), RATE_HZ)
+    assert audio.load(tmp_path / "a.wav").shape == (num_samples,)
+
+
+def test_less_than_a_sample_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(1, 0.25), 48_000)
+    refused(tmp_path / "a.wav", "shorter than a sample")
+    with pytest.raises(AudioError, match="shorter than a sample"):
+        audio.from_array(np.ones(1), 48_000)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".aiff"])
+def test_header_without_samples(tmp_path: Path, suffix: str) -> None:
+    soundfile.write(tmp_path / f"a{suffix}", np.zeros(0), RATE_HZ)
+    refused(tmp_path / f"a{suffix}", "holds no samples", "is not audio")
+
+
+# ---- what is no audio -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.wav", b"This is a text file.\n" * 100),
+        ("a.mp3", b"This is a text file.\n" * 100),
+        ("a.flac", np.random.default_rng(3).bytes(5_000)),
+        ("a.ogg", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(500)),
+        ("a.raw", bytes(1_000)),
+        ("a.wav", b"R"),
+        ("a.wav", b"RIFF" + bytes(4) + b"WAVE"),
+        ("a.wav", b"RIFF\xff\xff\xff\xffWAVEdata\xff\xff\xff\xff"),
+        ("a.aiff", b"FORM\x00\x00"),
+        ("a.au", b".snd"),
+        ("a.caf", b"caff\x00\x01\x00\x00desc"),
+        ("a.ogg", b"OggS" + bytes(30)),
+        ("a.flac", b"fLaC"),
+    ],
+)
+def test_not_audio(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, "is not audio that can be read", "is damaged or truncated", "is truncated")
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "link.wav").symlink_to(tmp_path / "nowhere.wav")
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    refused(tmp_path / "missing.wav", "does not exist")
+    refused(tmp_path / "missing" / "a.wav", "does not exist")
+    refused(tmp_path / "empty.wav" / "a.wav", "Not a directory")
+    refused(tmp_path / "link.wav", "does not exist")
+    refused(tmp_path / "loop.wav", "symbolic links")
+    refused(tmp_path / "empty.wav", "is empty")
+    refused(tmp_path / "folder.wav", "is a folder")
+    refused(tmp_path / "pipe.wav", "is not a regular file")
+    refused("a\0b.wav", "null")
+    refused("", "does not exist")
+
+
+def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ)
+    (tmp_path / "a.wav").chmod(0)
+    if os.access(tmp_path / "a.wav", os.R_OK):  # the superuser may read anything
+
+        def deny(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("builtins.open", deny)
+    refused(tmp_path / "a.wav", "cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au", ".caf", ".w64", ".rf64", ".flac", ".ogg", ".opus", ".mp3"])
+def test_truncated(tmp_path: Path, suffix: str) -> None:
+    """A file that ends early is refused, wherever it ends: half a recording must not pass for a whole one."""
+    whole = tmp_path / f"whole{suffix}"
+    options = {"format": "OGG", "subtype": "OPUS"} if suffix == ".opus" else {}
+    noise = np.random.default_rng(4).uniform(-0.5, 0.5, 48_000)
+    soundfile.write(whole, noise, RATE_HZ, **options)
+    audio.load(whole)
+    data = whole.read_bytes()
+    for share in (0.02, 0.2, 0.5, 0.8, 0.95):
+        cut = tmp_path / f"cut{suffix}"
+        cut.write_bytes(data[: int(len(data) * share)])
+        refused(cut, "is truncated", "truncated (", "is not audio that can be read")
+
+
+def test_stream_without_a_length_is_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", tone(), RATE_HZ)
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    data[21] &= 0xF0  # the 36 bits of the number of samples in STREAMINFO
+    data[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(data)
+    refused(tmp_path / "a.flac", "does not say how long it is")
+
+
+def test_wav_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    place = data.index(b"data") + 4
+    for size in (0xFFFF_FFFF, 0x7FFF_FFFF):
+        data[place : place + 4] = size.to_bytes(4, "little")
+        (tmp_path / "a.wav").write_bytes(data)
+        assert audio.load(tmp_path / "a.wav").shape == (RATE_HZ,)
+
+
+def test_promised_bytes_of_files_with_more_after_the_samples(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ)
+    with open(tmp_path / "a.wav", "ab") as file:
+        file.write(b"LIST\x04\x00\x00\x00INFO")
+    with open(tmp_path / "a.wav", "rb") as file:
+        assert promised_bytes(file) == 44 + 2 * RATE_HZ
+    assert audio.load(tmp_path / "a.wav").shape == (RATE_HZ,)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_nan_and_infinity(tmp_path: Path, value: float, rate_hz: int) -> None:
+    samples = tone(1.0, rate_hz)
+    samples[len(samples) // 2] = value
+    soundfile.write(tmp_path / "a.wav", samples, rate_hz, subtype="FLOAT")
+    refused(tmp_path / "a.wav", "holds NaN or infinite samples")
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        audio.from_array(samples, rate_hz)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "words"),
+    [
+        (-1.0, None, "from -1 s to its end"),
+        (1.0, 0.5, "from 1 s to 0.5 s"),
+        (0.5, 0.5, "from 0.5"),
+        (2.0, None, "ends"),
+    ],
+)
+def test_impossible_parts(tmp_path: Path, start_s: float, end_s: float | None, words: str) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ)
+    with pytest.raises(AudioError, match=words):
+        audio.load(tmp_path / "a.wav", start_s, end_s)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["with space.wav", "new\nline.wav", "😀 ähm.wav", "-rf.wav", "a.WAV", "'\"$(x).wav", "no suffix", b"\xff\xfe.wav"],
+)
+def test_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = os.fsdecode(name)
+    soundfile.write(tmp_path / "plain.wav", tone(), RATE_HZ)
+    os.rename("plain.wav", file)
+    assert audio.load(file).shape == (RATE_HZ,)
+    os.truncate(file, 100)
+    refused(file, "is truncated")
+
+
+def test_errors_cross_processes() -> None:
+    error = pickle.loads(pickle.dumps(AudioError("a\nb.wav", "is\nodd")))
+    assert (error.path, error.reason, str(error)) == ("a\nb.wav", "is odd", "a b.wav: is odd")
+
+
+# ---- what only PyAV reads ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "aac"), ("a.webm", "libopus"), ("a.mkv", "flac")])
+def test_formats_of_the_av_extra(tmp_path: Path, name: str, codec: str) -> None:
+    av = pytest.importorskip("av")
+    write_av(av, tmp_path / name, codec)
+    samples = audio.load(tmp_path / name)
+    assert abs(len(samples) - 2 * RATE_HZ) < 2_200  # coders pad
+    spectrum = np.abs(np.fft.rfft(samples[8_000:24_000]))
+    assert spectrum.argmax() == 440
+    np.testing.assert_allclose(audio.load(tmp_path / name, 0.5, 1.0), samples[8_000:16_000], atol=1e-6)
+    assert audio.probe(tmp_path / name) == len(samples) / RATE_HZ
+    (tmp_path / name).write_bytes(b"This is a text file.\n" * 100)
+    refused(tmp_path / name, "is not audio that can be read")
+
+
+def test_av_extra_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.m4a").write_bytes(bytes(100))
+    monkeypatch.setitem(sys.modules, "av", None)
+    refused(tmp_path / "a.m4a", 'pip install "emotone[av]"')
+
+
+def write_av(av: object, path: Path, codec: str) -> None:
+    """A tone of two seconds through PyAV."""
+    with av.open(str(path), "w") as container:  # type: ignore[attr-defined]
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        frame_format = stream.codec_context.codec.audio_formats[0].name
+        samples = tone(2.0, 48_000).astype(np.float32)
+        for start in range(0, len(samples), 960):
+            block = samples[None, start : start + 960]
+            if frame_format.startswith("s16"):
+                block = (block * 32_767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(block, format=frame_format, layout="mono")  # type: ignore[attr-defined]
+            frame.sample_rate, frame.pts = 48_000, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+# ---- arrays -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale"), [("f2", 1), ("f4", 1), ("f8", 1), ("i1", 2**7), ("i2", 2**15), ("i4", 2**31), (">i2", 2**15)]
+)
+def test_array_types(kind: str, scale: int) -> None:
+    samples = (tone() * scale).astype(kind)
+    np.testing.assert_allclose(
+        audio.from_array(samples, RATE_HZ), tone(), atol=max(1 / scale if scale > 1 else 0, 1e-3)
+    )
+
+
+def test_array_is_not_changed() -> None:
+    loud = (1.5 * tone()).astype(np.float32)
+    kept = loud.copy()
+    assert np.abs(audio.from_array(loud, RATE_HZ)).max() == 1.0
+    np.testing.assert_array_equal(loud, kept)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "words"),
+    [
+        (np.zeros(0), 16_000, "not empty"),
+        (np.zeros((0, 2)), 16_000, "not empty"),
+        (np.zeros((2, 3, 4)), 16_000, r"\[samples\] or \[samples, channels\]"),
+        (np.float32(1), 16_000, r"not of shape \(\)"),
+        (np.zeros((2, 100)), 16_000, "transpose"),
+        (np.zeros(100, np.uint8), 16_000, "type uint8"),
+        (np.zeros(100, bool), 16_000, "type bool"),
+        (np.zeros(100, complex), 16_000, "type complex128"),
+        (np.array(["a"]), 16_000, "type"),
+        (np.zeros(100), 0, "must be positive"),
+        (np.zeros(100), -8_000, "must be positive"),
+        (np.full(100, 30_000.0), 16_000, r"must lie in \[-1, 1\]"),
+    ],
+)
+def test_impossible_arrays(samples: NDArray[np.generic], rate_hz: int, words: str) -> None:
+    with pytest.raises(AudioError, match=words):
+        audio.from_array(np.asarray(samples), rate_hz)
+
+
+Loader = Callable[[Path], object]
+
+
+@pytest.mark.parametrize("loader", [audio.load, audio.probe])
+def test_every_way_in_checks_the_file(tmp_path: Path, loader: Loader) -> None:
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(AudioError, match="is empty"):
+        loader(tmp_path / "a.wav")
