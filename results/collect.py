@@ -1,4 +1,4 @@
-"""Commits results: python results/collect.py RUN [RUN ...] writes results/RECIPE/HASH.json; then the tables of README.md.
+"""Results to commit: python results/collect.py RUN [RUN ...] writes RECIPE/HASH.json here and the tables of README.md.
 
 Without a run it only writes the tables anew from the JSON files.
 """
@@ -16,10 +16,10 @@ import yaml
 RESULTS = Path(__file__).resolve().parent
 HEAD = """# Results
 
-Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with the
-95% interval of a bootstrap over speakers. Speaker-independent unless a protocol says otherwise. Nothing was tuned on a
-test part: iterations, rate and sizes were fixed beforehand to fit the budget of CPU time, the checkpoint is chosen on
-the validation speakers.
+Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
+the 95% interval of a bootstrap over speakers. Speaker-independent unless a protocol says otherwise. Iterations, rate
+and sizes of training were fixed beforehand to fit a budget of CPU time; the checkpoint is chosen on the validation
+speakers.
 """
 
 
