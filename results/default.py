@@ -74,22 +74,13 @@ def card(about: dict[str, Any]) -> str:
         + ", ".join(next(target["labels"] for target in about["targets"] if target["kind"] == "category"))
         + ".",
         "",
-        "Trained on EmoDB (CC0, acted German) and LibriSpeech (CC BY 4.0, read English) alone, under augmentation of",
-        "voice and channel, by the recipe `default` (in bundle.json; `emotone train default` runs it). The attributes",
-        "imitate the mean of the published chunk-level attention networks (MSP-Podcast 1.6), so they inherit what those",
-        "know and do not know; **valence does not transfer** to other corpora: do not use it without checking. The",
-        "categories are EmoDB's, acted by ten people; mild anger and happiness are often missed. Their biases are set so",
-        "that read speech gets even probabilities: on everyday speech compare categories between recordings rather than",
-        "reading one probability by itself.",
+        *TRAINING.strip().splitlines(),
         "",
         f"Recipe hash {training['recipe_hash']}, seed {training['seed']}, corpora {training['corpora']}.",
         "",
         "## Measured",
         "",
-        "95% intervals from a bootstrap over speakers. While the method was found, nine candidates with other settings were",
-        "looked at on the three cross-corpus tests (EmoTale, RAVDESS, nEMO); silence around utterances, the separate view",
-        "of the category tower and the balanced biases were chosen with those numbers in view, so the cross-corpus numbers",
-        "are optimistic by an unknown, probably small, amount. The held-out agreement is not affected by that.",
+        *CAVEAT.strip().splitlines(),
         "",
         "| protocol | what | value |",
         "|---|---|---|",
@@ -107,6 +98,20 @@ def card(about: dict[str, Any]) -> str:
     return "\n".join(lines) + f"\n\nLicence of the weights: MIT. Cite the teacher: {TEACHER}.\n\n{USE}"
 
 
+TRAINING = """
+Trained on EmoDB (CC0, acted German) and LibriSpeech (CC BY 4.0, read English) alone, under augmentation of voice and
+channel, by the recipe `default` (in bundle.json; `emotone train default` runs it). The attributes imitate the mean of
+the published chunk-level attention networks (MSP-Podcast 1.6), so they inherit what those know and do not know;
+**valence does not transfer** to other corpora: do not use it without checking. The categories are EmoDB's, acted by ten
+people; mild anger and happiness are often missed. Their biases are set so that read speech gets even probabilities: on
+everyday speech compare categories between recordings rather than reading one probability by itself.
+"""
+CAVEAT = """
+95% intervals from a bootstrap over speakers. While the method was found, nine candidates with other settings were
+looked at on the three cross-corpus tests (EmoTale, RAVDESS, nEMO); silence around utterances, the separate view of the
+category tower and the balanced biases were chosen with those numbers in view, so the cross-corpus numbers are
+optimistic by an unknown amount. The held-out agreement with the teacher is not affected by that.
+"""
 TEACHER = "W.-C. Lin and C. Busso, Chunk-Level Speech Emotion Recognition, IEEE Trans. Affective Computing 14(2), 2023"
 
 if __name__ == "__main__":

@@ -91,14 +91,17 @@ def test_channels_are_averaged(tmp_path: Path, num_channels: int) -> None:
     np.testing.assert_allclose(audio.from_array(channels, RATE_HZ), channels.mean(axis=1), atol=1e-7)
 
 
-@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-@pytest.mark.parametrize("block_s", [0.01, 0.37, 1.0, 30.0])
-def test_blocks_make_up_the_whole(tmp_path: Path, rate_hz: int, block_s: float) -> None:
-    samples = np.random.default_rng(2).uniform(-0.5, 0.5, 2 * rate_hz + 13)
-    soundfile.write(tmp_path / "a.flac", samples, rate_hz)
-    blocks = list(audio.read_blocks(tmp_path / "a.flac", block_s=block_s))
-    assert all(len(block) for block in blocks)
-    np.testing.assert_allclose(np.concatenate(blocks), audio.load(tmp_path / "a.flac"), atol=1e-6)
+@pytest.mark.parametrize(
+    ("name", "rate_hz"), [("a.flac", 16_000), ("a.flac", 44_100), ("a.mp3", 16_000), ("a.mp3", 44_100), ("a.ogg", 16_000)]
+)
+def test_blocks_make_up_the_whole(tmp_path: Path, name: str, rate_hz: int) -> None:
+    soundfile.write(tmp_path / name, tone(2.1, rate_hz), rate_hz)
+    whole = audio.load(tmp_path / name)
+    np.testing.assert_allclose(whole[2_000:32_000], tone(2.1)[2_000:32_000], atol=0.02)
+    for block_s in (0.01, 0.37, 1.0):
+        blocks = list(audio.read_blocks(tmp_path / name, block_s=block_s))
+        assert all(len(block) for block in blocks)
+        np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3"])
@@ -113,17 +116,28 @@ def test_part_of_a_file(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(audio.load(tmp_path / name, 0.0, 99.0), whole)
 
 
-@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
-def test_mp3_without_a_frame_count_is_whole(tmp_path: Path, mode: str) -> None:
-    """Most text-to-speech services write such files; libsndfile can only guess their length."""
-    soundfile.write(tmp_path / "a.mp3", tone(4.0, 44_100), 44_100, bitrate_mode=mode)
-    data = (tmp_path / "a.mp3").read_bytes()
-    frames = data.split(data[:2])  # the first one holds the count
-    (tmp_path / "b.mp3").write_bytes(data[len(data[:2] + frames[1]) :])
-    samples = audio.load(tmp_path / "b.mp3")
-    assert 4.0 <= len(samples) / RATE_HZ < 4.1
-    (tmp_path / "c.mp3").write_bytes(b"ID3\x03\0\0\0\0\x10\0" + bytes(2_048) + data)
-    np.testing.assert_array_equal(audio.load(tmp_path / "c.mp3"), audio.load(tmp_path / "a.mp3"))
+def without_count(path: Path, samples: Floats, mode: str) -> Path:
+    """An MP3 whose first frame, the one with the number of frames, is left out."""
+    soundfile.write(path, samples, 44_100, bitrate_mode=mode, compression_level=0.5)
+    data = path.read_bytes()
+    bit_rate = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)[data[2] >> 4] * 1_000
+    path.write_bytes(data[144 * bit_rate // 44_100 + (data[2] >> 1 & 1) :])
+    return path
+
+
+@pytest.mark.parametrize("before", [b"", b"ID3\x03\0\0\0\0\x10\0" + b"Info" * 512])
+@pytest.mark.parametrize("after", [b"", b"TAG" + bytes(125)])
+def test_mp3_without_a_frame_count_is_whole(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """Many text-to-speech services write such files; libsndfile can only guess their length."""
+    path = without_count(tmp_path / "a.mp3", tone(4.0, 44_100), "CONSTANT")
+    path.write_bytes(before + path.read_bytes() + after)
+    assert 4.0 <= len(audio.load(path)) / RATE_HZ < 4.1
+
+
+def test_mp3_whose_end_would_be_lost_is_refused(tmp_path: Path) -> None:
+    loud_start = np.random.default_rng(0).normal(0, 0.3, 44_100 * 5)
+    loud_start[44_100:] *= 1e-4
+    refused(without_count(tmp_path / "a.mp3", loud_start, "VARIABLE"), "variable bit rate")
 
 
 def test_shared_speech_in_its_own_formats(shared: Path) -> None:
@@ -191,7 +205,7 @@ def test_less_than_a_sample_is_refused(tmp_path: Path) -> None:
         audio.from_array(np.ones(1), 48_000)
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".aiff"])
+@pytest.mark.parametrize("suffix", [".wav", ".ogg", ".aiff"])
 def test_header_without_samples(tmp_path: Path, suffix: str) -> None:
     soundfile.write(tmp_path / f"a{suffix}", np.zeros(0), RATE_HZ)
     refused(tmp_path / f"a{suffix}", "holds no samples", "is not audio")
@@ -268,13 +282,14 @@ def test_truncated(tmp_path: Path, suffix: str) -> None:
         refused(cut, "is truncated", "truncated (", "is not audio that can be read")
 
 
-def test_stream_without_a_length_is_named(tmp_path: Path) -> None:
+def test_flac_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", tone(), RATE_HZ)
     data = bytearray((tmp_path / "a.flac").read_bytes())
     data[21] &= 0xF0  # the 36 bits of the number of samples in STREAMINFO
     data[22:26] = bytes(4)
     (tmp_path / "a.flac").write_bytes(data)
-    refused(tmp_path / "a.flac", "does not say how long it is")
+    assert audio.load(tmp_path / "a.flac").shape == (RATE_HZ,)
+    assert audio.load(tmp_path / "a.flac", 0.0, 0.5).shape == (RATE_HZ // 2,)
 
 
 def test_wav_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
@@ -394,7 +409,7 @@ def test_array_types(kind: str, scale: int) -> None:
 
 
 def test_array_is_not_changed() -> None:
-    loud = (1.5 * tone()).astype(np.float32)
+    loud = (3 * tone()).astype(np.float32)
     kept = loud.copy()
     assert np.abs(audio.from_array(loud, RATE_HZ)).max() == 1.0
     np.testing.assert_array_equal(loud, kept)

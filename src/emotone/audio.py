@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio_length import mp3_tells_length, promised_bytes
+from emotone.audio_length import count_mp3_samples, promised_bytes
 from emotone.errors import EmotoneError
 
 Samples = NDArray[np.float32]
@@ -27,6 +27,9 @@ SILENCE_PEAK = 1e-4
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
 LONGEST_SAMPLES = 2**40
+"""More (two years) is what a FLAC stream says that was written to a pipe: it does not know."""
+MP3_SLACK_SAMPLES = 4 * 1152
+"""How much of an MP3 without a frame count may be missing: its last frames are often not whole."""
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
@@ -186,9 +189,28 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         raise AudioError(path, f"is truncated: its header promises {promised} bytes, it has {status.st_size}")
 
 
-def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
+class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A file read from front to back.
+
+    soundfile seeks after every read of a seekable file, and an MP3 decoder that has sought leaves up to a third of a
+    second silent, because its frames lean on earlier ones; a FLAC stream of unknown length cannot be sought at all.
+    """
+
+    def seekable(self) -> bool:
+        """False, so that nothing is sought behind our back."""
+        return False
+
+    def skip_to(self, position: int) -> None:
+        """Go to a sample; in an MP3 what comes in the second before it is decoded too."""
+        lead = min(position, self.samplerate) if self.format == "MP3" else 0
+        if position > lead:
+            self.seek(position - lead)
+        self.read(lead, dtype="float32")
+
+
+def _open(path: str | os.PathLike[str]) -> _Stream:
     try:
-        return soundfile.SoundFile(os.fsencode(path))  # bytes, so that any file name works
+        return _Stream(os.fsencode(path))  # bytes, so that any file name works
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         if "possibly a pipe" in reason:  # what libsndfile says of an MP3 without a whole frame
@@ -205,14 +227,12 @@ def _decode(
         return
     with _open(path) as file:
         rate_hz, total = file.samplerate, file.frames
-        if total > LONGEST_SAMPLES:
-            raise AudioError(path, "does not say how long it is (written to a pipe?): convert it, e.g. with ffmpeg")
-        is_guess = file.format == "MP3" and not _tells_length(path)
+        is_guess = total > LONGEST_SAMPLES or (file.format == "MP3" and _is_guess(path, total))
         first = min(round(start_s * rate_hz), total)
         stop = total if end_s is None else min(round(end_s * rate_hz), total)
         try:
             if first:
-                file.seek(first)
+                file.skip_to(first)
             position = first
             while position < stop:
                 wanted = min(int(block_s * rate_hz), stop - position)
@@ -229,9 +249,13 @@ def _decode(
             raise AudioError(path, f"is damaged or truncated ({reason})") from None
 
 
-def _tells_length(path: str | os.PathLike[str]) -> bool:
+def _is_guess(path: str | os.PathLike[str], total: int) -> bool:
+    """Whether an MP3's `total` samples are a guess; raises AudioError for one that would lose the end."""
     with open(path, "rb") as file:
-        return mp3_tells_length(file)
+        counted = count_mp3_samples(file)
+    if counted is not None and counted > total + MP3_SLACK_SAMPLES:
+        raise AudioError(path, "is an MP3 of variable bit rate that does not say how long it is: convert it")
+    return counted is not None
 
 
 def _decode_av(

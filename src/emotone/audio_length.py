@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 from typing import BinaryIO
@@ -41,17 +42,41 @@ def promised_bytes(file: BinaryIO) -> int | None:
     return _ogg_end(file) if head[:4] == b"OggS" else None
 
 
-def mp3_tells_length(file: BinaryIO) -> bool:
-    """Whether an MP3 file starts with a frame count (a Xing, Info or VBRI header); without it its length is a guess."""
-    file.seek(0)
-    head = file.read(10)
-    if head[:3] == b"ID3" and len(head) == 10:
-        size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(10 + size)
-    else:
-        file.seek(0)
-    first_frame = file.read(192)
-    return any(name in first_frame for name in (b"Xing", b"Info", b"VBRI"))
+def count_mp3_samples(file: BinaryIO) -> int | None:
+    """Samples in an MP3 file without a frame count, found by walking its frames; None where it has a count.
+
+    Without a count (a Xing, Info or VBRI header in the first frame) libsndfile guesses the length from the first frame.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        position = 0
+        if data[:3] == b"ID3" and len(data) > 10:
+            position = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+        if any(name in data[position : position + 192] for name in (b"Xing", b"Info", b"VBRI")):
+            return None
+        num_samples = 0
+        while (frame := _mp3_frame(data[position : position + 4])) is not None:
+            position += frame[0]
+            num_samples += frame[1]
+        return num_samples
+
+
+MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+MP3_KBPS = (
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG-2 and 2.5
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # MPEG-1
+)
+
+
+def _mp3_frame(header: bytes) -> tuple[int, int] | None:
+    """Bytes and samples of the layer III frame with this header; None for what is none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+        return None
+    version, bit_rate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or bit_rate in (0, 15) or rate == 3:
+        return None
+    is_first = version == 3
+    slots = (144_000 if is_first else 72_000) * MP3_KBPS[is_first][bit_rate] // MP3_RATES_HZ[version][rate]
+    return slots + (header[2] >> 1 & 1), 1152 if is_first else 576
 
 
 def _unless_piped(start: int, size: int) -> int | None:
