@@ -131,6 +131,8 @@ def probe(path: str | os.PathLike[str]) -> float:
     if Path(path).suffix.lower() in AV_SUFFIXES:
         return sum(len(block) for block in read_blocks(path)) / RATE_HZ
     with _open(path) as file:
+        if file.frames > LONGEST_SAMPLES:
+            raise AudioError(path, "does not say how long it is")
         return file.frames / file.samplerate
 
 

@@ -36,24 +36,25 @@ def map_ordered(
         return
     remaining = iter(items)
     for first in remaining:
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        waiting: deque[Item] = deque()
+        futures: deque[Future[Result]] = deque()
+        pool = _pool(jobs)
         try:
-            with _pool(jobs) as pool:
-                for item in itertools.chain([first], remaining):
-                    waiting.append((item, pool.submit(function, item)))
-                    if len(waiting) >= 4 * jobs:
-                        yield waiting[0][1].result()
-                        waiting.popleft()
-                while waiting:
-                    yield waiting[0][1].result()
+            for item in itertools.chain([first], remaining):
+                waiting.append(item)  # before it is submitted, which fails where the pool is broken
+                futures.append(pool.submit(function, item))
+                if len(waiting) >= 4 * jobs:
+                    yield futures.popleft().result()
                     waiting.popleft()
+            while waiting:
+                yield futures.popleft().result()
+                waiting.popleft()
         except BrokenProcessPool:
-            # Nobody can say which item broke the pool, so those that were under way run again one by one. An item whose
-            # submission failed was not yet in `waiting`; it is in `items` no longer either, and so it is put there.
-            if not any(item is queued for queued, _ in waiting):
-                waiting.append((item, Future()))
-            for queued, _ in waiting:
-                yield _alone(function, queued, died)
+            # Nobody can say which item broke the pool, so those that were under way run again one by one.
+            for item in waiting:
+                yield _alone(function, item, died)
+        finally:
+            pool.shutdown(cancel_futures=True)  # whoever stops early waits for what runs, not for what would follow
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

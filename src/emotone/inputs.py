@@ -24,9 +24,9 @@ def find_inputs(inputs: Sequence[str]) -> list[str]:
                 raise EmotoneError(f"{given}: no audio in this folder ({' '.join(sorted(SUFFIXES))})")
         elif not os.path.lexists(given) and glob.has_magic(given):
             matches = sorted(glob.glob(given, recursive=True))
-            if not matches:
-                raise EmotoneError(f"{given}: matches nothing")
             found = [file for match in matches for file in (_audio_below(match) if os.path.isdir(match) else [match])]
+            if not found:
+                raise EmotoneError(f"{given}: matches {'no audio' if matches else 'nothing'}")
         else:
             found = [given]
         files |= dict.fromkeys(found)

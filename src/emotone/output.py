@@ -7,7 +7,7 @@ written in the order of the inputs and put in place by atomic rename, so it is w
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +40,8 @@ class ResultFile:
             _import_pyarrow()
         if not path.absolute().parent.is_dir():
             raise EmotoneError(f"{path}: the folder does not exist")
+        if path.is_dir():
+            raise EmotoneError(f"{path}: is a folder")
         self.path = path
         self.columns = list(columns)
         self.partial = path.with_name(path.name + ".partial")
@@ -97,7 +99,10 @@ class ResultFile:
             return
         end = self._file.tell()
         while (line := self._file.readline()).endswith(b"\n"):
-            self._offsets[json.loads(line)["file"]] = end
+            try:
+                self._offsets[json.loads(line)["file"]] = end
+            except ValueError:  # a machine that lost its power may leave zeros where a line should be
+                break
             end = self._file.tell()
         self._file.truncate(end)
 
@@ -105,9 +110,18 @@ class ResultFile:
 def _write_csv(path: Path, columns: list[str], rows: Iterator[Row]) -> None:
     # surrogateescape: a file name that is not valid UTF-8 is written with the bytes it has
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        for row in itertools.chain([dict(zip(columns, columns, strict=True))], rows):
+            file.write(",".join(_csv_cell(row[column]) for column in columns) + "\n")
+
+
+def _csv_cell(value: Any) -> str:
+    """A cell, quoted where it must be; a carriage return in a file name too, which Python's csv would leave bare.
+
+    >>> _csv_cell('two "words"\\r'), _csv_cell(0.5), _csv_cell(None)
+    ('"two ""words""\\r"', '0.5', '')
+    """
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",\r\n') else text
 
 
 def _write_json(path: Path, columns: list[str], rows: Iterator[Row]) -> None:
@@ -135,8 +149,9 @@ def _write_parquet(path: Path, columns: list[str], rows: Iterator[Row], group_si
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         group: list[Row] = []
         for row in rows:
-            name = row["file"].encode("utf-8", "backslashreplace").decode()  # Parquet text must be valid UTF-8
-            group.append(row | {"file": name})
+            # Parquet text must be valid UTF-8
+            words = {name: row[name].encode("utf-8", "backslashreplace").decode() for name in text & row.keys()}
+            group.append(row | words)
             if len(group) == group_size:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))
                 group = []

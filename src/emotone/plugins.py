@@ -103,7 +103,9 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is typing.Literal:
         return value in arguments and type(value) in {type(argument) for argument in arguments}
     if origin in (list, tuple):
-        return isinstance(value, list | tuple) and all(fits(item, arguments[0]) for item in value)
+        size = _size(origin, arguments)
+        is_list = isinstance(value, list | tuple) and size in (None, len(value))
+        return is_list and all(fits(item, arguments[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, arguments[1]) for item in value.values())
     if hint is float:
@@ -126,5 +128,13 @@ def describe(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(describe(argument) for argument in arguments)
     if origin in (list, tuple):
-        return f"a list of {describe(arguments[0])}"
+        size = _size(origin, arguments)
+        return f"a list{'' if size is None else f' of {size}'} ({describe(arguments[0])})"
+    if origin is dict:
+        return "a mapping"
     return plain.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _size(origin: Any, arguments: tuple[Any, ...]) -> int | None:
+    """How long a value of this list or tuple type is; None for any length."""
+    return None if origin is list or Ellipsis in arguments else len(arguments)

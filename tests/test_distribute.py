@@ -1,0 +1,151 @@
+"""One map over processes: order, bounded memory, and workers that die."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from emotone.distribute import map_ordered
+
+# Workers import functions by name, so these are ones that every worker has.
+WORKER = """
+import os, time
+
+def square(number):
+    time.sleep(0.02 * (number % 3))
+    return number * number
+
+def die_on_seven(number):
+    if number % 10 == 7:
+        os._exit(3)
+    return number
+
+def fail_on_three(number):
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+def note(item):
+    folder, number = item
+    open(f"{folder}/{number}", "w").close()
+    return number
+
+def threads(_):
+    return os.environ["OMP_NUM_THREADS"]
+
+def always_die(number):
+    os._exit(3)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A module that this process and its workers can import."""
+    (tmp_path / "emotone_test_worker.py").write_text(WORKER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import importlib
+
+    yield importlib.import_module("emotone_test_worker")
+    sys.modules.pop("emotone_test_worker")
+
+
+def died(number: int) -> int:
+    return -number
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 2, 3])
+def test_results_come_in_the_order_of_the_items(worker, jobs: int) -> None:  # type: ignore[no-untyped-def]
+    assert list(map_ordered(worker.square, range(30), jobs)) == [number**2 for number in range(30)]
+    assert list(map_ordered(worker.square, [], jobs)) == []
+
+
+def test_few_items_are_taken_ahead(worker) -> None:  # type: ignore[no-untyped-def]
+    """A list of a million files, or one that never ends, is not drawn into memory."""
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for taken in range(1_000_000):
+            yield taken
+
+    results = map_ordered(worker.square, items(), 2)
+    for number in range(20):
+        assert next(results) == number**2
+        assert taken - number <= 8
+    results.close()  # type: ignore[attr-defined]  # a generator
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_a_dying_worker_loses_only_its_item(worker, jobs: int) -> None:  # type: ignore[no-untyped-def]
+    results = list(map_ordered(worker.die_on_seven, range(25), jobs, died))
+    assert results == [-number if number % 10 == 7 else number for number in range(25)]
+
+
+def test_equal_items_are_all_kept_when_a_worker_dies(worker) -> None:  # type: ignore[no-untyped-def]
+    items = [1] * 12 + [7] + [1] * 12
+    assert list(map_ordered(worker.die_on_seven, items, 2, died)) == [-7 if item == 7 else 1 for item in items]
+
+
+def test_without_an_answer_for_the_dead_it_is_an_error(worker) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(BrokenProcessPool):
+        list(map_ordered(worker.always_die, [1, 2], 2))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_exception_of_the_function_is_the_callers(worker, jobs: int) -> None:  # type: ignore[no-untyped-def]
+    results = map_ordered(worker.fail_on_three, range(9), jobs, died)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+
+
+def test_a_worker_has_one_core(worker) -> None:  # type: ignore[no-untyped-def]
+    assert set(map_ordered(worker.threads, range(4), 2)) == {"1"}
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "emotone_test_worker.py").write_text("import time\ndef wait(_):\n    time.sleep(600)\n")
+    (tmp_path / "parent.py").write_text(
+        "from emotone.distribute import map_ordered\nfrom emotone_test_worker import wait\n"
+        "if __name__ == '__main__':\n    list(map_ordered(wait, range(4), 2))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path)
+    try:
+        workers = wait_for_children(parent.pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 10
+    while any(is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, "workers still run"
+        time.sleep(0.05)
+
+
+def wait_for_children(pid: int) -> list[int]:
+    """Two workers of a process that sleep in their task."""
+    import psutil
+
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children = [child.pid for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+        if len(children) == 2:
+            time.sleep(0.5)  # until their first task has begun
+            return children
+        time.sleep(0.05)
+    raise AssertionError("no workers were started")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
