@@ -7,53 +7,32 @@ same frames. Mel: wall time, against librosa.
 
 from __future__ import annotations
 
-import os
+import timing  # first: it sets the number of threads
 
-os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+# isort: split
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
 
-import re  # noqa: E402 - numpy reads the number of threads when it is imported
-import shutil  # noqa: E402
-import statistics  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
+import librosa
+import numpy as np
+import opensmile
+from numpy.typing import NDArray
 
-import librosa  # noqa: E402
-import numpy as np  # noqa: E402
-import opensmile  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from emotone import audio  # noqa: E402
-from emotone.features.lld import Lld  # noqa: E402
-from emotone.features.mel import Mel  # noqa: E402
+from emotone import audio
+from emotone.features.lld import Lld
+from emotone.features.mel import Mel
 
 Array = NDArray[np.float32]
-SPEECH = Path(__file__).parents[1] / "examples" / "jfk.wav"
-NUM_RUNS = 15
-
-
-def compare(
-    title: str, ours: Callable[[], object], theirs: Callable[[], object], clock: Callable[[], float], target: str
-) -> None:
-    """Run both in turns and print their medians and the ratio of these."""
-    durations_s: tuple[list[float], list[float]] = ([], [])
-    for _ in range(NUM_RUNS):
-        for run, taken_s in zip((ours, theirs), durations_s, strict=True):
-            start_s = clock()
-            run()
-            taken_s.append(clock() - start_s)
-    our_s, their_s = map(statistics.median, durations_s)
-    print(
-        f"{title:<34} {our_s * 1e3:9.2f} ms {their_s * 1e3:9.2f} ms   "
-        f"ours/theirs {our_s / their_s:.2f}   theirs/ours {their_s / our_s:5.2f}   wanted: {target}"
-    )
 
 
 def speech(num_samples: int, seed: int) -> Array:
     """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
     rng = np.random.default_rng(seed)
-    samples = audio.load(SPEECH)
+    samples = audio.load(timing.EXAMPLE)
     repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
     return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
 
@@ -72,11 +51,10 @@ def bench_mel(title: str, inputs: list[Array], target: str) -> None:
         loudest = expected.max(axis=1, keepdims=True)
         np.testing.assert_allclose(found / loudest, expected / loudest, rtol=1e-5, atol=1e-6)
 
-    compare(
+    timing.compare(
         title,
         lambda: [feature(samples) for samples in inputs],
         lambda: [librosa_mel(samples) for samples in inputs],
-        time.perf_counter,
         target,
     )
 
@@ -106,17 +84,16 @@ def bench_lld(title: str, feature: Lld, inputs: list[Array], target: str) -> Non
         extract = two_passes(Path(folder), feature)
         for samples in inputs:
             np.testing.assert_array_equal(feature(samples), extract(samples))
-        compare(
+        timing.compare(
             title,
             lambda: [feature(samples) for samples in inputs],
             lambda: [extract(samples) for samples in inputs],
-            time.process_time,
             target,
+            clock=time.process_time,
         )
 
 
 def main() -> None:
-    print(f"{'median of ' + str(NUM_RUNS) + ' runs':<34} {'ours':>9}    {'theirs':>9}")
     short = [speech(3 * audio.RATE_HZ, seed) for seed in range(20)]
     bench_mel("mel, 20 files of 3 s", short, "theirs/ours >= 3")
     bench_mel("mel, 10 minutes", [speech(600 * audio.RATE_HZ, 0)], "theirs/ours >= 1.5")

@@ -1,0 +1,66 @@
+"""The bundled default end to end, warm process, one core: `python benchmarks/bench_predict.py`.
+
+Decoding to scores of a one-hour recording (16 kHz FLAC, windows of 8 s every 4 s) and of EmoDB's files one by one.
+Times are CPU seconds of the process, which one thread makes the same as wall time on a quiet machine; both are shown.
+"""
+
+from __future__ import annotations
+
+import timing  # first: it sets the number of threads
+
+# isort: split
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+import emotone
+from emotone import audio
+from emotone.inputs import find_inputs
+
+
+def report(title: str, duration_s: float, run: Callable[[], object], target: str) -> None:
+    run()
+    cpu_s, wall_s = [], []
+    for _ in range(timing.NUM_RUNS):
+        began_cpu, began = time.process_time(), time.perf_counter()
+        run()
+        cpu_s.append(time.process_time() - began_cpu)
+        wall_s.append(time.perf_counter() - began)
+    cpu, wall = statistics.median(cpu_s), statistics.median(wall_s)
+    print(
+        f"{title:<40} {cpu:7.2f} CPU s  {wall:7.2f} s   real time x {duration_s / cpu:6.0f} (CPU) "
+        f"{duration_s / wall:6.0f} (wall)   wanted: {target}",
+        flush=True,
+    )
+
+
+def write_hour(path: Path, files: list[str], rate_hz: int) -> None:
+    """Speech one after another until an hour is full."""
+    remaining = 3600 * rate_hz
+    with soundfile.SoundFile(path, "w", rate_hz, 1) as hour:
+        while remaining:
+            for file in files:
+                samples = audio.load(file)[:remaining]
+                hour.write(samples)
+                remaining -= len(samples)
+
+
+def main() -> None:
+    predictor = emotone.load("default", threads=1)
+    data = timing.SHARED / "data"
+    speech, short = find_inputs([str(data / "librispeech")]), find_inputs([str(data / "emodb")])
+    with tempfile.TemporaryDirectory() as folder:
+        hour = Path(folder) / "hour.flac"
+        write_hour(hour, speech, audio.RATE_HZ)
+        report("1 hour, FLAC 16 kHz", 3600, lambda: predictor.predict(hour), ">= 300")
+    duration_s = float(np.sum([audio.probe(file) for file in short]))
+    report("EmoDB, 535 files one by one", duration_s, lambda: [predictor.predict(file) for file in short], ">= 150")
+
+
+if __name__ == "__main__":
+    main()
