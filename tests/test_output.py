@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotone.errors import EmotoneError
-from emotone.output import FORMATS, ResultFile
+from emotone.output import FORMATS, ResultFile, _write_parquet
 
 COLUMNS = ["file", "start_s", "end_s", "arousal", "anger", "error"]
 SETTINGS = {"bundle": "abc", "window_s": None, "hop_s": None}
@@ -142,9 +142,9 @@ def test_names_that_are_not_utf8(tmp_path: Path, suffix: str) -> None:
 
 
 def test_large_parquet_tables_are_written_in_groups(tmp_path: Path) -> None:
-    table = {f"{number}": [{**dict.fromkeys(COLUMNS), "file": f"{number}", "error": ""}] for number in range(20_001)}
-    write(tmp_path / "x.parquet", table)
-    assert pd.read_parquet(tmp_path / "x.parquet")["file"].tolist() == list(table)
+    rows = [{**dict.fromkeys(COLUMNS), "file": f"{number}", "error": ""} for number in range(95)]
+    _write_parquet(tmp_path / "x.parquet", COLUMNS, iter(rows), group_size=10)
+    assert pd.read_parquet(tmp_path / "x.parquet")["file"].tolist() == [row["file"] for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -110,14 +110,17 @@ class Bundle:
         """
         folder = locate(name)
         about = read_about(folder)
-        check_files(folder, about, ("model.onnx", "arrays.safetensors"))
         where = str(folder / "bundle.json")
         try:
+            check_files(folder, about, ("model.onnx", "arrays.safetensors"))
             feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
             view = views.view_from_json(about["view"], where)
             targets = [Target.from_json(target, where) for target in about["targets"]]
-        except (KeyError, TypeError) as error:
+            numbers = about["max_utterance_s"], about["normalise"]["clip"]
+        except (KeyError, TypeError, AttributeError) as error:
             raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
+        if not targets or "name" not in about or not all(plugins.fits(number, float) for number in numbers):
+            raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
         return cls(folder, about, feature, view, targets, threads, device, _read_arrays(folder, len(feature.names)))
 
     @property
@@ -184,7 +187,7 @@ class Bundle:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors become ours
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -193,9 +196,31 @@ class Bundle:
         )
         network = (self.folder / "model.onnx").read_bytes()  # as bytes: it cannot refer to other files
         try:
-            return onnxruntime.InferenceSession(network, options, [_provider(self.device)])
+            session = onnxruntime.InferenceSession(network, options, [_provider(self.device)])
         except own_errors as error:
             raise EmotoneError(f"{self.folder / 'model.onnx'}: not a network that can be loaded ({error})") from None
+        self._check_network(session)
+        return session
+
+    def _check_network(self, session: Any) -> None:
+        """Raise EmotoneError when the network's inputs and outputs are not those of the description."""
+        width = len(self.feature.names)
+        rows = [self.view.chunk_frames, width] if isinstance(self.view, views.Chunks) else [width]
+        inputs = {node.name: node.shape for node in session.get_inputs()}
+        if set(inputs) != {"features"} or not _has_shape(inputs["features"], rows):
+            raise EmotoneError(f"{self.folder / 'model.onnx'}: must take features [B, ..., {width}], not {inputs}")
+        outputs = {node.name: node.shape for node in session.get_outputs()}
+        for target in self.targets:
+            wanted = [len(target.labels)] if target.kind == "category" else []
+            if target.name not in outputs or not _has_shape(outputs[target.name], wanted, num_axes=1 + len(wanted)):
+                raise EmotoneError(f"{self.folder / 'model.onnx'}: has no output {target.name} {['B', *wanted]}")
+
+
+def _has_shape(shape: list[Any], last: list[int], num_axes: int | None = None) -> bool:
+    """Whether a network's shape, whose free axes are names, ends with these sizes."""
+    ends = shape[len(shape) - len(last) :]
+    fits = all(not isinstance(size, int) or size == wanted for size, wanted in zip(ends, last, strict=True))
+    return fits and (num_axes is None or len(shape) == num_axes)
 
 
 def _provider(device: str) -> str:
@@ -226,13 +251,13 @@ def available() -> dict[str, Path]:
 def locate(name: str) -> Path:
     """The folder of a bundle: a name from `available`, a bundle's folder, or a run's folder that holds `bundle/`."""
     given = Path(name)
-    if given.is_dir():
-        for folder in (given, given / "bundle"):
-            if (folder / "bundle.json").is_file():
-                return folder
-        raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
+    for folder in (given, given / "bundle"):
+        if (folder / "bundle.json").is_file():
+            return folder
     known = available()
     if name not in known:
+        if given.is_dir():
+            raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
         from emotone.pull import published_systems
 
         if name in published_systems():
@@ -248,7 +273,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         if path.stat().st_size > LARGEST_JSON_BYTES:
             raise EmotoneError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes")
         about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EmotoneError(f"{path}: not a readable bundle description ({error})") from None
     version = about.get("format") if isinstance(about, dict) else None
     if not isinstance(version, int):

@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we, quietly
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"emotone: {EmotoneError(f'{error.filename}: {error.strerror}' if error.filename else error)}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,7 +122,9 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def _add_machine_options(parser: argparse.ArgumentParser) -> None:
     _add_jobs(parser)
-    parser.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the network runs (default cpu)")
+    parser.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda"), metavar="cpu|cuda", help="where the network runs (default cpu)"
+    )
 
 
 def _add_quiet(parser: argparse.ArgumentParser) -> None:

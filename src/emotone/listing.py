@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from emotone import bundle, plugins
+from emotone.errors import EmotoneError, unknown
 from emotone.pull import published_systems
 
 PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
@@ -17,7 +19,7 @@ PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
 
 
 def collect(kind: str) -> list[dict[str, Any]]:
-    """One dict per thing of a kind: name, about, needs (extras and corpora), ready."""
+    """One dict per thing of a kind: name, about, needs (extras), missing (extras), get (how); recipes: corpora."""
     if kind == "bundles":
         return _bundles()
     if kind == "recipes":
@@ -26,11 +28,7 @@ def collect(kind: str) -> list[dict[str, Any]]:
 
 
 def _bundles() -> list[dict[str, Any]]:
-    found = []
-    for name, folder in bundle.available().items():
-        about = bundle.read_about(folder)
-        needs = _plugin("features", about["feature"]["name"])["needs"]
-        found.append(_entry(name, about.get("description", ""), needs))
+    found = [_bundle(name, folder) for name, folder in bundle.available().items()]
     here = {entry["name"] for entry in found}
     for name, published in published_systems().items():
         if name not in here:
@@ -38,17 +36,35 @@ def _bundles() -> list[dict[str, Any]]:
     return found
 
 
+def _bundle(name: str, folder: Path) -> dict[str, Any]:
+    try:
+        about = bundle.read_about(folder)
+        return _entry(name, str(about["description"]), _plugin("features", str(about["feature"]["name"]))["needs"])
+    except (EmotoneError, KeyError, TypeError) as error:  # one damaged bundle must not hide the others
+        return _entry(name, f"cannot be used: {error if isinstance(error, EmotoneError) else 'not complete'}", [])
+
+
 def _recipes() -> list[dict[str, Any]]:
     folder = Path(__file__).parent / "recipes"
-    found = []
-    for path in sorted(folder.glob("*.yaml")):
-        about = next((line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")), "")
-        found.append(_entry(path.stem, about, ["train"]))
-    return found
+    return [_recipe(path, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))]
+
+
+def _recipe(path: Path, text: str) -> dict[str, Any]:
+    """A recipe's first comment, and its corpora and feature, without the YAML package, which is of the train extra."""
+    about = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
+    if base := re.search(r"^base: (\S+)$", text, re.MULTILINE):
+        text += (path.parent / f"{base[1]}.yaml").read_text(encoding="utf-8")
+    corpora = re.search(r"^corpora: \[(.*)\]$", text, re.MULTILINE)
+    feature = re.search(r"^feature: \{name: ([\w-]+)", text, re.MULTILINE)
+    assert corpora is not None and feature is not None
+    needs = sorted({"train", *_plugin("features", feature[1])["needs"]})
+    return _entry(path.stem, about, needs) | {"corpora": corpora[1].split(", ")}
 
 
 def _plugin(kind: str, name: str) -> dict[str, Any]:
     """A plugin's docstring and needs, read from its source: listing torch models must not import torch."""
+    if name.replace("_", "-") not in plugins.names(kind):
+        raise unknown(plugins.SINGULAR[kind], name, plugins.names(kind))
     spec = importlib.util.find_spec(f"emotone.{kind}.{name.replace('-', '_')}")
     assert spec is not None and spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
@@ -77,6 +93,7 @@ def print_listing(kinds: list[str], as_json: bool) -> None:
         for entry in entries:
             extras = [f"{extra}{' (not installed)' if extra in entry['missing'] else ''}" for extra in entry["needs"]]
             notes = [f"needs {', '.join(extras)}"] if extras else []
+            notes += [f"corpora {', '.join(entry['corpora'])}"] if "corpora" in entry else []
             notes += [f"get it: {entry['get']}"] if entry["get"] else []
             print(f"  {entry['name']:<{width}}  {entry['about']}{' [' + '; '.join(notes) + ']' if notes else ''}")
     sys.stdout.flush()

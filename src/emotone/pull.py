@@ -12,7 +12,7 @@ import importlib
 import os
 import pickle
 import pkgutil
-import urllib.error
+import struct
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,11 @@ OWNER = "winston-lin-wei-cheng"
 SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
 LARGEST_FILE_BYTES = 64_000_000
 TIMEOUT_S = 30.0
+READ_ERRORS = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, pickle.UnpicklingError,
+    RuntimeError, struct.error, TypeError, ValueError,
+)  # fmt: skip
+"""What torch's readers of its three file formats raise at damaged and foreign files."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,10 @@ def obtain(published: Published, path: str, source: Path | None) -> Path:
 def source_url(published: Published, path: str) -> str:
     """Where a file is downloaded from; EMOTONE_SOURCE_URL overrides the pattern (a mirror)."""
     pattern = os.environ.get("EMOTONE_SOURCE_URL", SOURCE_URL)
-    return pattern.format(owner=OWNER, repository=published.repository, commit=published.commit, path=path)
+    try:
+        return pattern.format(owner=OWNER, repository=published.repository, commit=published.commit, path=path)
+    except (KeyError, IndexError, ValueError):
+        raise EmotoneError(f"EMOTONE_SOURCE_URL {pattern!r}: may only have the fields of {SOURCE_URL}") from None
 
 
 def download(url: str, to: Path) -> None:
@@ -98,7 +106,7 @@ def download(url: str, to: Path) -> None:
         raise EmotoneError(f"{url}: not an http(s) address")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, open(to, "wb") as file:
-            promised = int(response.headers.get("Content-Length", 0))
+            promised = int(response.headers.get("Content-Length") or 0)
             if promised > LARGEST_FILE_BYTES:
                 raise EmotoneError(f"{url}: {promised} bytes, more than the {LARGEST_FILE_BYTES} allowed")
             received = 0
@@ -109,7 +117,7 @@ def download(url: str, to: Path) -> None:
                 file.write(block)
             if promised and received != promised:
                 raise EmotoneError(f"{url}: truncated, {received} of {promised} bytes came")
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
         raise EmotoneError(
             f"{url}: cannot be downloaded ({getattr(error, 'reason', error)}); offline, use --from"
         ) from None
@@ -130,6 +138,11 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise missing_extra("torch", "train", "pull") from None
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({str(error).splitlines()[0]})") from None
+    except READ_ERRORS as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({reason})") from None
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
+    ):
+        raise EmotoneError(f"{path}: refused, not a dictionary of tensors")
     return {name.removeprefix("module."): value for name, value in weights.items()}

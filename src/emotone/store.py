@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class FeatureStore:
         tables, shards = [], {}
         for path in sorted(folder.glob("shard-*.parquet")):
             number = int(path.stem.split("-")[1])
-            table = pd.read_parquet(path).assign(shard=number)
+            table = _read_index(path).assign(shard=number)
             tables.append(table)
             num_rows = int(table["frames"].sum())
             shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
@@ -170,8 +170,8 @@ def extract(
 ) -> FeatureStore:
     """The store of a feature for every utterance of a corpus; does what is not done yet and resumes after a kill.
 
-    An utterance whose audio or extraction fails is recorded with its error (and tried again by the next call); the
-    rest goes on. `transform` changes the samples before the feature sees them (augmented copies).
+    An utterance whose audio or extraction fails is recorded with its error, and the rest goes on; a call that finds
+    nothing else to do tries it again. `transform` changes the samples before the feature sees them (augmented copies).
     """
     folder = store_folder(corpus.name, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
@@ -184,6 +184,9 @@ def extract(
             path.write_text(json.dumps(about, indent=1))
     store = FeatureStore.open(folder)
     table = corpus.utterances.loc[~corpus.utterances["id"].isin(store.index.index), ["id", "file", "start_s", "end_s"]]
+    untried = ~table["id"].isin(store.failed)
+    if untried.any():  # an interrupted extraction goes on as if nothing had happened
+        table = table[untried]
     if not len(table):
         return store
     jobs_of = [
@@ -199,8 +202,9 @@ def extract(
     results = track(
         map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet
     )
+    news = (result for result in results if store.failed.get(result[0]) != result[2])  # not the same failure again
     first = max(store.shards, default=-1) + 1
-    for number, shard in enumerate(_groups(results, UTTERANCES_PER_SHARD), start=first):
+    for number, shard in enumerate(_groups(news, UTTERANCES_PER_SHARD), start=first):
         _write_shard(folder, number, shard, len(feature.names), dtype)
     return FeatureStore.open(folder)
 
@@ -222,7 +226,7 @@ def _died(job: Job) -> Extracted:
     return job[0], None, f"{job[1]}: the process that read it died"
 
 
-def _groups(results: Iterator[Extracted], size: int) -> Iterator[list[Extracted]]:
+def _groups(results: Iterable[Extracted], size: int) -> Iterator[list[Extracted]]:
     group: list[Extracted] = []
     for result in results:
         group.append(result)
@@ -267,6 +271,13 @@ def _map_shard(path: Path, num_rows: int, num_features: int, dtype: str) -> NDAr
     if not num_rows:
         return np.zeros((0, num_features), dtype)
     return np.memmap(path, dtype=dtype, mode="r", shape=(num_rows, num_features))
+
+
+def _read_index(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, columns=["id", "offset", "frames", "error"])
+    except (OSError, ValueError, KeyError) as error:  # not Parquet, or not this table
+        raise EmotoneError(f"{path}: damaged ({error}); remove this folder and extract again") from None
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

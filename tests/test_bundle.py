@@ -1,0 +1,382 @@
+"""Bundles: written and read back, equal to torch, and refused with one line when anything is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from safetensors.numpy import load_file, save
+
+from emotone import bundle as bundles
+from emotone.bundle import Bundle, Target
+from emotone.errors import EmotoneError
+from emotone.export import SeparateNetworks, write_bundle
+from emotone.files import sha256_of
+from emotone.models.chunk_attention import ChunkAttention
+
+ATTRIBUTES = ("arousal", "dominance", "valence")
+
+
+def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(0, 0.1, round(duration_s * 16_000)).astype(np.float32)
+
+
+@pytest.fixture
+def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle of one's own to damage."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Edit `bundle.json`, with the hashes of the files as they are now."""
+    about = json.loads((folder / "bundle.json").read_text())
+    about["sha256"] = {name: sha256_of(folder / name) for name in bundles.FILES if (folder / name).exists()}
+    edit(about)
+    (folder / "bundle.json").write_text(json.dumps(about))
+
+
+def refused(folder: Path, *words: str) -> None:
+    """Loading or scoring fails with one line that names the bundle and has the words."""
+    with pytest.raises(EmotoneError) as caught:
+        Bundle.load(str(folder)).score_samples([noise(0.5)])
+    line = str(caught.value)
+    assert "\n" not in line and str(folder) in line
+    assert all(word in line for word in words), line
+
+
+# ---- round trip -------------------------------------------------------------------------------------------------
+
+
+def test_a_written_bundle_says_what_it_was_written_with(tiny_bundle: Path) -> None:
+    bundle = Bundle.load(str(tiny_bundle))
+    assert (bundle.name, bundle.max_utterance_s, bundle.view.name) == ("tiny", 10.0, "whole")
+    assert bundle.targets[0] == Target("arousal", "attribute", (1.0, 7.0), 4.0, 1.0)
+    assert [Target.from_json(target.to_json(), "here") for target in bundle.targets] == bundle.targets
+    assert {path.name for path in tiny_bundle.iterdir()} == {*bundles.FILES, "bundle.json", "README.md"}
+    weights = load_file(tiny_bundle / "weights.safetensors")
+    assert {name: value.shape for name, value in weights.items()} == {"output.bias": (10,), "output.weight": (10, 32)}
+
+
+def test_scores_follow_from_the_files_alone(tiny_bundle: Path) -> None:
+    """Feature, normaliser, network and targets put together by hand."""
+    bundle = Bundle.load(str(tiny_bundle))
+    samples = noise(1.0)
+    scores = bundle.score_samples([samples])
+    weights = load_file(tiny_bundle / "weights.safetensors")
+    frames = np.clip((bundle.feature(samples).astype(float) + 5.0) / 3.0, -3, 3)
+    values = weights["output.weight"] @ np.concatenate([frames.mean(0), frames.var(0)]) + weights["output.bias"]
+    for place, name in enumerate(ATTRIBUTES):
+        assert scores.attributes[name][0] == pytest.approx(4 + values[place], abs=1e-5)
+    odds = np.exp(values[3:])
+    np.testing.assert_allclose([share[0] for share in scores.probabilities.values()], odds / odds.sum(), atol=1e-6)
+
+
+def test_utterances_of_all_lengths_go_together(tiny_bundle: Path) -> None:
+    bundle = Bundle.load(str(tiny_bundle))
+    batch = [noise(duration_s, seed) for seed, duration_s in enumerate((1.0, 0.001, 2.5, 1.0, 0.3))]
+    together = bundle.score_samples(batch)
+    for position, samples in enumerate(batch):
+        alone = bundle.score_samples([samples])
+        for name in ATTRIBUTES:
+            assert together.attributes[name][position] == pytest.approx(alone.attributes[name][0], abs=1e-5)
+
+
+def test_a_bundle_is_not_there_until_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundles, "sha256_of", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        bundles.write(tmp_path / "b", {}, b"", {}, {}, "")
+    with pytest.raises(EmotoneError, match="no bundle in this folder"):
+        bundles.locate(str(tmp_path / "b"))
+
+
+# ---- ONNX against torch -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "across_chunks"),
+    [("NonAtten", True), ("GatedVec", True), ("RnnAttenVec", True), ("SelfAttenVec", True), ("SelfAttenVec", False)],
+)
+@pytest.mark.parametrize("separate", [True, False])
+def test_onnx_equals_torch(tmp_path: Path, aggregation: Any, across_chunks: bool, separate: bool) -> None:
+    torch.manual_seed(0)
+    sizes = {"arousal": 1, "emotion": 5}
+    groups = [{name: size} for name, size in sizes.items()] if separate else [sizes]
+    parts = [ChunkAttention(16, group, aggregation, hidden_size=24, across_chunks=across_chunks) for group in groups]
+    for module in (module for part in parts for module in part.modules()):
+        if isinstance(module, torch.nn.BatchNorm1d):  # as if trained
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2.0)
+    network = SeparateNetworks(dict(zip(sizes, parts, strict=True))) if separate else parts[0]
+    about = {
+        "name": "x", "max_utterance_s": 4.0, "feature": {"name": "mel", "settings": {"num_mels": 16}},
+        "view": {"name": "chunks", "chunk_frames": 9, "num_chunks": 4},
+        "targets": [
+            {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3.0, "std": 2.0},
+            {"name": "emotion", "kind": "category", "labels": list("abcde")},
+        ],
+    }  # fmt: skip
+    write_bundle(tmp_path / "b", network.eval(), about, (4, 9, 16), np.zeros(16), np.ones(16), "")
+    bundle = Bundle.load(str(tmp_path / "b"))
+    for batch_size in (1, 3, 7):
+        features = [np.random.default_rng(n).normal(size=(36 + n, 16)).astype(np.float32) for n in range(batch_size)]
+        scores = bundle.score_features(features)
+        inputs = np.stack([np.clip(part, -3, 3)[bundle.view.index(len(part))] for part in features])
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(inputs))
+        for name, output in expected.items():
+            np.testing.assert_allclose(scores.outputs[name], output.numpy(), atol=1e-5)
+        np.testing.assert_allclose(scores.attributes["arousal"], expected["arousal"].numpy() * 2 + 3, atol=2e-5)
+        shares = torch.softmax(expected["emotion"], dim=1).numpy()
+        np.testing.assert_allclose(np.stack(list(scores.probabilities.values()), axis=1), shares, atol=1e-5)
+
+
+# ---- names ------------------------------------------------------------------------------------------------------
+
+
+def test_bundles_are_found_by_name_folder_and_run(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_bundle, bundles.bundles_folder() / "mine")
+    shutil.copytree(tiny_bundle, tmp_path / "run" / "bundle")
+    assert bundles.available()["mine"] == bundles.bundles_folder() / "mine"
+    assert Bundle.load("mine").folder == bundles.bundles_folder() / "mine"
+    assert Bundle.load("run").folder == Path("run/bundle")
+    (tmp_path / "mine").mkdir()  # a folder of that name without a bundle is not meant
+    assert Bundle.load("mine").folder == bundles.bundles_folder() / "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("defualt", "unknown bundle 'defualt'; did you mean"),
+        ("chunk-attention-self", "get it with: emotone pull chunk-attention-self"),
+        ("chunk-attention-sef", "did you mean 'chunk-attention-self'?"),
+        ("empty", "empty: no bundle in this folder (bundle.json is missing)"),
+        ("../..", "no bundle in this folder"),
+        ("", "no bundle in this folder"),
+    ],
+)
+def test_unknown_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    if name == "defualt":
+        monkeypatch.setattr(bundles, "available", lambda: {"default": tmp_path})
+    with pytest.raises(EmotoneError) as caught:
+        Bundle.load(name)
+    assert words in str(caught.value)
+
+
+# ---- damage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "arrays.safetensors", "bundle.json"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "empty"])
+def test_damaged_files(copy: Path, name: str, damage: str) -> None:
+    content = (copy / name).read_bytes()
+    if damage == "missing":
+        (copy / name).unlink()
+        words = ("missing",)
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 0x80]) + content[middle + 1 :]
+        (copy / name).write_bytes({"cut": content[:-9], "flipped": flipped, "empty": b""}[damage])
+        words = ("not a readable bundle description",) if name == "bundle.json" else ("damaged", "SHA-256")
+    refused(copy, *words)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "arrays.safetensors"])
+def test_other_files_with_matching_hashes(copy: Path, name: str) -> None:
+    """Somebody else may have written the description, hashes and all."""
+    for content in (b"", b"\x80\x04garbage", np.random.default_rng(0).bytes(3_000)):
+        (copy / name).write_bytes(content)
+        change(copy, lambda about: None)
+        refused(copy, name)
+
+
+def test_a_pickle_in_the_place_of_a_file_is_not_run(copy: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "it-ran"),)
+
+    for name in ("model.onnx", "arrays.safetensors"):
+        (copy / name).write_bytes(pickle.dumps(Bomb()))
+        change(copy, lambda about: None)
+        refused(copy, name)
+    assert not (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"feature_mean": np.zeros(16, np.float32)},
+        {"feature_mean": np.zeros(16, np.float32), "feature_std": np.ones(15, np.float32)},
+        {"feature_mean": np.zeros((16, 1), np.float32), "feature_std": np.ones(16, np.float32)},
+    ],
+)
+def test_arrays_of_other_shapes(copy: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
+    (copy / "arrays.safetensors").write_bytes(save(arrays))
+    change(copy, lambda about: None)
+    refused(copy, "arrays.safetensors", "must be there with shape (16,)")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "words"),
+    [
+        ({"frames": ["B", "T", 16]}, {}, "must take features"),
+        ({"features": ["B", "T", 17]}, {}, "must take features [B, ..., 16]"),
+        ({}, {"arousal": ["B", 2]}, "has no output arousal"),
+        ({}, {"emotion": ["B", 6]}, "has no output emotion ['B', 7]"),
+        ({}, {"emotion": ["B"]}, "has no output emotion"),
+        ({}, {"excitement": ["B"]}, "has no output arousal"),
+    ],
+)
+def test_a_network_of_other_shapes(copy: Path, inputs: dict[str, Any], outputs: dict[str, Any], words: str) -> None:
+    inputs = inputs or {"features": ["B", "T", 16]}
+    if "excitement" not in outputs:
+        outputs = {**dict.fromkeys(ATTRIBUTES, ["B"]), "emotion": ["B", 7]} | outputs
+    (copy / "model.onnx").write_bytes(constant_network(inputs, outputs))
+    change(copy, lambda about: None)
+    refused(copy, "model.onnx", words)
+
+
+def constant_network(inputs: dict[str, Any], outputs: dict[str, Any], initializers: list[Any] = []) -> bytes:  # noqa: B006
+    """An ONNX network of these shapes that answers with zeros."""
+    nodes = [
+        helper.make_node(
+            "Constant", [], [name],
+            value=helper.make_tensor(name, TensorProto.FLOAT, [1] * len(shape), [0.0]),
+        )
+        for name, shape in outputs.items()
+    ]  # fmt: skip
+    values = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        for shapes in (inputs, outputs)
+    ]
+    graph = helper.make_graph(nodes, "constant", *values, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("place", ["secret.bin", "../secret.bin", "/etc/hostname"])
+def test_a_network_cannot_read_other_files(copy: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.chdir(copy)
+    for folder in (copy, copy.parent):
+        np.full(4, 7, np.float32).tofile(folder / "secret.bin")
+    tensor = onnx.TensorProto(name="stolen", data_type=TensorProto.FLOAT, dims=[4])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in {"location": place, "offset": "0", "length": "16"}.items():
+        tensor.external_data.add(key=key, value=value)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["stolen"], ["arousal"])], "thief",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", "T", 16])],
+        [helper.make_tensor_value_info("arousal", TensorProto.FLOAT, ["B"])], [tensor],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (copy / "model.onnx").write_bytes(model.SerializeToString())
+    change(copy, lambda about: about.update(targets=about["targets"][:1]))
+    refused(copy, "model.onnx", "not a network that can be loaded")
+
+
+# ---- descriptions -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[]", "no 'format'"),
+        (b"3", "no 'format'"),
+        (b'{"name": "x"}', "no 'format'"),
+        (b'{"format": "1"}', "no 'format'"),
+        (b'{"format": 2}', "bundle format 2 is newer than this Emotone reads (1); update Emotone"),
+        (b'{"format": 1}', "missing"),
+        (b"\xff\xfe", "not a readable bundle description"),
+        (b" " * 4_000_001, "larger than"),
+        (b"[" * 200_000, "not a readable bundle description"),
+    ],
+)
+def test_descriptions_that_are_none(copy: Path, content: bytes, words: str) -> None:
+    (copy / "bundle.json").write_bytes(content)
+    if words == "missing":
+        words = "damaged"
+    refused(copy, words)
+
+
+DESCRIPTION_EDITS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
+    ("no sha256", lambda about: about.pop("sha256"), "damaged"),
+    ("sha256 a list", lambda about: about.update(sha256=[]), "not a complete bundle description"),
+    ("no feature", lambda about: about.pop("feature"), "not a complete bundle description"),
+    ("feature a word", lambda about: about.update(feature="mel"), "not a complete bundle description"),
+    ("feature of no name", lambda about: about["feature"].update(name=None), "not a complete bundle description"),
+    ("no view", lambda about: about.pop("view"), "not a complete bundle description"),
+    ("other view", lambda about: about["view"].update(name="hole"), "unknown view 'hole'; did you mean 'whole'?"),
+    ("view setting", lambda about: about["view"].update(min_frame=4), "did you mean 'min_frames'?"),
+    ("huge view", lambda about: about["view"].update(min_frames=10**9), "from 1 to 1000000"),
+    ("no targets", lambda about: about.update(targets=[]), "must be there"),
+    ("targets a number", lambda about: about.update(targets=3), "not a complete bundle description"),
+    ("target a word", lambda about: about.update(targets=["arousal"]), "is not complete"),
+    ("target kind", lambda about: about["targets"][0].update(kind="x"), "target kind must be"),
+    ("range", lambda about: about["targets"][0].update(range=[1]), "is not complete"),
+    ("mean", lambda about: about["targets"][0].update(mean="x"), "is not complete"),
+    ("no name", lambda about: about.pop("name"), "must be there"),
+    ("no limit", lambda about: about.pop("max_utterance_s"), "not a complete bundle description"),
+    ("limit", lambda about: about.update(max_utterance_s="x"), "must be there"),
+    ("clip", lambda about: about.update(normalise={"clip": None}), "must be there"),
+]
+
+
+@pytest.mark.parametrize(("edit", "words"), [pytest.param(*rest, id=name) for name, *rest in DESCRIPTION_EDITS])
+def test_descriptions_that_lack_something(copy: Path, edit: Callable[[dict[str, Any]], object], words: str) -> None:
+    change(copy, edit)
+    refused(copy, words)
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        ({"name": "mell", "settings": {}}, "unknown feature 'mell'; did you mean 'mel'?"),
+        ({"name": "../../evil", "settings": {}}, "unknown feature '../../evil'"),
+        ({"name": "mel", "settings": {"num_melz": 4}}, "unknown setting 'num_melz'; did you mean 'num_mels'?"),
+        ({"name": "mel", "settings": {"num_mels": "4"}}, "num_mels must be a whole number"),
+        ({"name": "mel", "settings": {"num_mels": -4}}, "num_mels must be"),
+        ({"name": "mel", "settings": []}, ""),
+    ],
+)
+def test_features_that_are_not_here(copy: Path, feature: dict[str, Any], words: str) -> None:
+    change(copy, lambda about: about.update(feature=feature))
+    with pytest.raises(EmotoneError) as caught:
+        Bundle.load(str(copy))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_file_names_in_the_description_lead_nowhere(copy: Path) -> None:
+    """Files have fixed names; a description cannot make Emotone read another place."""
+    change(copy, lambda about: about["sha256"].update({"../../etc/passwd": "0", "model.onnx": about["sha256"]["model.onnx"]}))
+    assert Bundle.load(str(copy)).score_samples([noise(0.5)]).attributes
+
+
+@pytest.mark.parametrize(
+    ("device", "words"), [("cdua", "unknown device 'cdua'; did you mean 'cuda'?"), ("cuda", "is not available")]
+)
+def test_devices_that_are_not_there(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, device: str, words: str
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EmotoneError) as caught:
+        Bundle.load(str(tiny_bundle), device=device).score_samples([noise(0.5)])
+    assert words in str(caught.value)

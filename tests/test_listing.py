@@ -1,0 +1,98 @@
+"""What `emotone list` says, complete and without importing what it lists."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emotone import bundle, listing, plugins, recipe
+from emotone.pull import published_systems
+
+
+def test_every_plugin_and_recipe_is_listed_with_a_line() -> None:
+    for kind in plugins.KINDS:
+        entries = listing.collect(kind)
+        assert [entry["name"] for entry in entries] == plugins.names(kind)
+        assert all(entry["about"] and set(entry["needs"]) <= set(listing.PACKAGES) for entry in entries)
+    recipes = listing.collect("recipes")
+    assert [entry["name"] for entry in recipes] == recipe.available()
+    assert all(entry["about"] for entry in recipes)
+
+
+def test_needs_are_those_of_the_plugins_themselves() -> None:
+    """The listing reads sources; the classes must say the same."""
+    needs = {entry["name"]: entry["needs"] for entry in listing.collect("features")}
+    for name in plugins.names("features"):
+        assert needs[name] == sorted(plugins.find("features", name).requires)  # type: ignore[attr-defined]
+    assert needs["mel"] == [] and needs["lld"] == ["opensmile"]
+    for entry in listing.collect("systems"):
+        assert entry["needs"] == ["train"]
+
+
+def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
+    for entry in listing.collect("recipes"):
+        loaded = recipe.load_recipe(entry["name"])
+        assert entry["corpora"] == loaded.corpora
+        feature = plugins.find("features", loaded.feature.name)
+        assert entry["needs"] == sorted({"train", *feature.requires})  # type: ignore[attr-defined]
+
+
+def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
+    before = {entry["name"]: entry for entry in listing.collect("bundles")}
+    for name in published_systems():
+        assert before[name]["get"] == f"emotone pull {name}"
+    shutil.copytree(tiny_bundle, bundle.bundles_folder() / "chunk-attention-rnn")
+    after = {entry["name"]: entry for entry in listing.collect("bundles")}
+    assert set(after) == set(before)
+    assert after["chunk-attention-rnn"] == {
+        "name": "chunk-attention-rnn", "about": "A bundle for tests", "needs": [], "missing": [], "get": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"format": 99}', "format 99 is newer"),
+        ("{", "not a readable bundle description"),
+        ('{"format": 1}', "cannot be used: not complete"),
+        ('{"format": 1, "description": "", "feature": {"name": "mell"}}', "unknown feature 'mell'"),
+    ],
+)
+def test_a_damaged_bundle_does_not_hide_the_others(content: str, words: str) -> None:
+    folder = bundle.bundles_folder() / "broken"
+    folder.mkdir(parents=True)
+    (folder / "bundle.json").write_text(content)
+    entries = {entry["name"]: entry["about"] for entry in listing.collect("bundles")}
+    assert words in entries["broken"] and "chunk-attention-self" in entries
+
+
+def test_missing_extras_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(listing.PACKAGES, "opensmile", "no_such_package")
+    listing.print_listing(["features"], as_json=False)
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["features:"] and "opensmile (not installed)" in lines["lld"] and "needs" not in lines["mel"]
+
+
+def test_both_forms_hold_the_same_names(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = ["bundles", "recipes", "corpora", "features", "systems", "models"]
+    listing.print_listing(kinds, as_json=True)
+    tables = json.loads(capsys.readouterr().out)
+    listing.print_listing(kinds, as_json=False)
+    printed = capsys.readouterr().out.splitlines()
+    expected = [name for kind in kinds for name in (f"{kind}:", *(entry["name"] for entry in tables[kind]))]
+    assert [line.split()[0] for line in printed] == expected
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from emotone.listing import collect\n"
+        "for kind in ('bundles', 'recipes', 'corpora', 'features', 'systems', 'models'): collect(kind)\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "pandas", "opensmile", "onnxruntime", "yaml", "scipy", "soundfile"} & set(loaded)

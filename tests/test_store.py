@@ -1,0 +1,249 @@
+"""The feature store: what is in it is what extraction gives, failures are kept, damage is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from emotone import audio, store
+from emotone.corpus import Corpus
+from emotone.data.normalise import normalise
+from emotone.data.view import Chunks, Crop, Whole
+from emotone.errors import EmotoneError
+from emotone.features.mel import Mel
+from emotone.store import FeatureStore, extract
+
+MEL = Mel(num_mels=8, scale="log")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    """Eleven utterances: eight files, and three parts of a ninth."""
+    random = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for number in range(9):
+        noise = random.normal(0, 0.1, 1_000 + 700 * number)
+        soundfile.write(tmp_path / f"{number}.wav", noise, 16_000)
+        rows.append({"id": f"u{number}", "file": f"{number}.wav"})
+    rows[8:] = [
+        {"id": f"u8.{part}", "file": "8.wav", "start_s": 0.1 * part, "end_s": 0.1 * part + 0.1} for part in range(3)
+    ]
+    return Corpus("small", tmp_path, pd.DataFrame(rows))
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "UTTERANCES_PER_SHARD", 4)
+
+
+def direct(corpus: Corpus) -> dict[str, NDArray[np.float32]]:
+    return {
+        row.id: MEL(audio.load(corpus.root / row.file, row.start_s if row.start_s > 0 else 0.0, none(row.end_s)))
+        for row in corpus.utterances.itertuples()
+    }
+
+
+def none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 5e-3)])
+def test_content_is_that_of_direct_extraction(corpus: Corpus, jobs: int, dtype: str, tolerance: float) -> None:
+    found = extract(corpus, "mel", MEL, jobs=jobs, dtype=dtype, quiet=True)
+    expected = direct(corpus)
+    assert len(found) == 11 and list(found.index.index) == list(expected) and len(found.shards) == 3
+    for utterance, features in expected.items():
+        read = found.read(utterance)
+        assert read.dtype == np.float32 and utterance in found
+        np.testing.assert_allclose(read, features, atol=tolerance)
+    assert found.frames(["u3", "u0"]).tolist() == [len(expected["u3"]), len(expected["u0"])]
+
+
+def test_moments_equal_numpy(corpus: Corpus) -> None:
+    found = extract(corpus, "mel", MEL, quiet=True)
+    ids = ["u2", "u5", "u8.1"]
+    frames = np.concatenate([direct(corpus)[utterance] for utterance in ids]).astype(np.float64)
+    moments = found.moments(ids)
+    np.testing.assert_allclose(moments.mean, frames.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(moments.std, frames.std(axis=0), rtol=1e-12)
+
+
+def test_settings_and_transforms_have_stores_of_their_own(corpus: Corpus) -> None:
+    folders = {
+        store.store_folder("small", "mel", MEL),
+        store.store_folder("small", "mel", dataclasses.replace(MEL, num_mels=9)),
+        store.store_folder("small", "mel", MEL, "float16"),
+        store.store_folder("small", "mel", MEL, transform=Halve()),
+        store.store_folder("small", "mel", MEL, transform=Halve(0.25)),
+        store.store_folder("other", "mel", MEL),
+    }
+    assert len(folders) == 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Halve:
+    """A change of the samples."""
+
+    share: float = 0.5
+
+    def __call__(self, samples: audio.Samples, utterance: str) -> audio.Samples:
+        return samples[: int(len(samples) * self.share)]
+
+
+def test_a_transform_comes_before_the_feature(corpus: Corpus) -> None:
+    found = extract(corpus, "mel", MEL, quiet=True, transform=Halve())
+    samples = audio.load(corpus.root / "3.wav")
+    np.testing.assert_array_equal(found.read("u3"), MEL(samples[: len(samples) // 2]))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_failures_are_recorded_and_tried_again(corpus: Corpus, jobs: int) -> None:
+    whole = (corpus.root / "1.wav").read_bytes()
+    (corpus.root / "1.wav").write_bytes(whole[:500])
+    (corpus.root / "5.wav").unlink()
+    found = extract(corpus, "mel", MEL, jobs=jobs, quiet=True)
+    assert len(found) == 9 and set(found.failed) == {"u1", "u5"}
+    assert "is truncated" in found.failed["u1"] and "does not exist" in found.failed["u5"]
+    with pytest.raises(EmotoneError, match=r"no features of 'u5' \(.*5.wav: does not exist\)"):
+        found.read("u5")
+    before = content(found.folder)
+    assert extract(corpus, "mel", MEL, quiet=True).failed == found.failed
+    assert content(found.folder) == before  # the same failure is not written twice
+    (corpus.root / "1.wav").write_bytes(whole)
+    again = extract(corpus, "mel", MEL, quiet=True)
+    assert set(again.failed) == {"u5"}
+    np.testing.assert_array_equal(again.read("u1"), direct_of(corpus, "1.wav"))
+
+
+def direct_of(corpus: Corpus, file: str) -> NDArray[np.float32]:
+    return MEL(audio.load(corpus.root / file))
+
+
+def test_an_interrupted_extraction_goes_on_where_it_was(corpus: Corpus, tmp_path: Path) -> None:
+    """With a failure in the first shard, which must not change the order of the rest."""
+    (corpus.root / "1.wav").unlink()
+    whole = extract(corpus, "mel", MEL, quiet=True)
+    expected = content(whole.folder)
+    for number in range(3):  # as if killed before shard `number`, or between its data and its index
+        for path in whole.folder.glob("shard-*.parquet"):
+            if int(path.stem[-5:]) >= number:
+                path.unlink()
+        assert len(extract(corpus, "mel", MEL, quiet=True)) == 10
+        assert content(whole.folder) == expected
+
+
+def test_new_utterances_are_added(corpus: Corpus) -> None:
+    part = Corpus("small", corpus.root, corpus.utterances.iloc[:5])
+    before = content(extract(part, "mel", MEL, quiet=True).folder)
+    found = extract(corpus, "mel", MEL, quiet=True)
+    assert len(found) == 11 and content(found.folder).items() >= before.items()
+
+
+def test_nothing_is_done_twice(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(corpus, "mel", MEL, quiet=True)
+
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(audio, "load", fail)
+    assert len(extract(corpus, "mel", MEL, quiet=True)) == 11
+
+
+@dataclasses.dataclass(frozen=True)
+class Large:
+    """A feature beyond float16."""
+
+    names = ("large",)
+
+    def __call__(self, samples: audio.Samples) -> NDArray[np.float32]:
+        return np.full((3, 1), 70_000, np.float32)
+
+
+def test_values_that_float16_cannot_hold_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(EmotoneError, match="a value of 70000 does not fit float16; use feature_dtype float32"):
+        extract(corpus, "large", Large(), quiet=True, dtype="float16")
+    assert len(extract(corpus, "large", Large(), quiet=True)) == 11
+
+
+def test_corpus_without_utterances(tmp_path: Path) -> None:
+    empty = Corpus("none", tmp_path, pd.DataFrame({"id": [], "file": []}))
+    found = extract(empty, "mel", MEL, quiet=True)
+    assert len(found) == 0 and found.failed == {}
+
+
+# ---- damage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [-4, -1, 4])
+def test_a_shard_of_another_size_is_named(corpus: Corpus, size: int) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    path = folder / "shard-00001.data"
+    os.truncate(path, path.stat().st_size + size)
+    with pytest.raises(EmotoneError, match=r"shard-00001.data: damaged, .* extract again"):
+        extract(corpus, "mel", MEL, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("shard-00001.data", None), ("shard-00002.parquet", b"PAR1"), ("shard-00002.parquet", b""),
+        ("feature.json", None), ("feature.json", b"{"), ("feature.json", b"\xff"),
+    ],
+)  # fmt: skip
+def test_damaged_files_are_named(corpus: Corpus, name: str, damage: bytes | None) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    (folder / name).unlink()
+    if damage is not None:
+        (folder / name).write_bytes(damage)
+    with pytest.raises(EmotoneError, match=name) as caught:
+        FeatureStore.open(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parquet_file_of_another_table_is_named(corpus: Corpus) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    pd.DataFrame({"a": [1]}).to_parquet(folder / "shard-00000.parquet")
+    with pytest.raises(EmotoneError, match="shard-00000.parquet: damaged"):
+        FeatureStore.open(folder)
+
+
+def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(EmotoneError, match="not a feature store"):
+        FeatureStore.open(tmp_path)
+
+
+# ---- batches ----------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_normalised_views(corpus: Corpus) -> None:
+    found = extract(corpus, "mel", MEL, quiet=True)
+    ids = ["u3", "u0", "u7"]
+    moments = found.moments(ids)
+    rows = found.rows(ids)
+    assert len(rows) == 3
+    view = Chunks(5, 3)
+    batch = rows.batch([2, 0], view, moments.mean, moments.std)
+    assert batch.shape == (2, 3, 5, 8) and batch.dtype == np.float32
+    for position, utterance in enumerate(["u7", "u3"]):
+        features = found.read(utterance)
+        expected = normalise(features, moments.mean, moments.std)[view.index(len(features))]
+        np.testing.assert_array_equal(batch[position], expected)
+    crops = rows.batch([1, 2], [Crop(9, 0.0), Crop(9, 0.99)], moments.mean, moments.std)
+    last = normalise(found.read("u7"), moments.mean, moments.std)
+    np.testing.assert_array_equal(crops[1], last[len(last) - 9 :])
+    assert rows.batch([0], Whole(), moments.mean, moments.std).shape == (1, len(found.read("u3")), 8)
+    with pytest.raises(ValueError, match="at least one row"):
+        rows.batch([], view, moments.mean, moments.std)
