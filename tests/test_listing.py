@@ -37,9 +37,10 @@ def test_needs_are_those_of_the_plugins_themselves() -> None:
 def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
     for entry in listing.collect("recipes"):
         loaded = recipe.load_recipe(entry["name"])
-        assert entry["corpora"] == loaded.corpora
+        assert (entry["corpora"], entry["bundles"]) == (loaded.corpora, loaded.teacher)
         feature = plugins.find("features", loaded.feature.name)
-        assert entry["needs"] == sorted({"train", *feature.requires})  # type: ignore[attr-defined]
+        teachers = {"opensmile"} if loaded.teacher else set()  # the published systems need it
+        assert entry["needs"] == sorted({"train", *feature.requires, *teachers})  # type: ignore[attr-defined]
 
 
 def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:

@@ -110,6 +110,7 @@ class Bundle:
         """
         folder = locate(name)
         about = read_about(folder)
+        _provider(device)
         where = str(folder / "bundle.json")
         try:
             check_files(folder, about, ("model.onnx", "arrays.safetensors"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emotone import __version__
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, missing_extra, unknown
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -163,6 +164,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _pull(options: argparse.Namespace) -> int:
+    _need("torch", "onnx", "scipy")
     from emotone.pull import pull
 
     folder = pull(options.name, options.source, options.to)
@@ -181,7 +183,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    _need_training()
+    _need("pandas", "pyarrow", "yaml")
     from emotone import plugins
     from emotone.corpus import check_name
     from emotone.recipe import parse_overrides
@@ -198,7 +200,7 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _extract(options: argparse.Namespace) -> int:
-    _need_training()
+    _need("pandas", "pyarrow", "yaml")
     from emotone import plugins
     from emotone.corpus import Corpus
     from emotone.recipe import parse_overrides
@@ -213,7 +215,7 @@ def _extract(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    _need_training()
+    _need("pandas", "pyarrow", "yaml", "torch", "lightning_fabric", "onnx", "tensorboard")
     from emotone.recipe import load_recipe
     from emotone.run import train_recipe
 
@@ -224,7 +226,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    _need_training()
+    _need("pandas", "pyarrow", "yaml")
     from emotone.evaluate.protocol import evaluate_model, print_result
 
     result = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
@@ -232,14 +234,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _need_training() -> None:
-    """The verbs for researchers need the [train] extra; one line says so where it is missing."""
-    try:
-        import pandas  # noqa: F401
-        import pyarrow  # noqa: F401
-        import yaml  # noqa: F401
-    except ImportError as error:
-        raise EmotoneError(f'this verb needs the package {error.name}: pip install "emotone[train]"') from None
+def _need(*packages: str) -> None:
+    """The verbs for researchers need the [train] extra; one line says so where a package of it is missing."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, "train", "this verb")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
 
 
 def collect(kind: str) -> list[dict[str, Any]]:
-    """One dict per thing of a kind: name, about, needs (extras), missing (extras), get (how); recipes: corpora."""
+    """One dict per thing of a kind: name, about, needs (extras), missing (extras), get (how); recipes: corpora, bundles."""
     if kind == "bundles":
         return _bundles()
     if kind == "recipes":
@@ -46,7 +46,7 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
 def _recipes() -> list[dict[str, Any]]:
     folder = Path(__file__).parent / "recipes"
-    return [_recipe(path, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))]
+    return [_recipe(path, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def _recipe(path: Path, text: str) -> dict[str, Any]:
@@ -54,11 +54,13 @@ def _recipe(path: Path, text: str) -> dict[str, Any]:
     about = next((line[1:].strip() for line in text.splitlines() if line.startswith("#")), "")
     if base := re.search(r"^base: (\S+)$", text, re.MULTILINE):
         text += (path.parent / f"{base[1]}.yaml").read_text(encoding="utf-8")
-    corpora = re.search(r"^corpora: \[(.*)\]$", text, re.MULTILINE)
+    lists = {key: names.split(", ") for key, names in re.findall(r"^(corpora|teacher): \[(.*)\]$", text, re.MULTILINE)}
     feature = re.search(r"^feature: \{name: ([\w-]+)", text, re.MULTILINE)
-    assert corpora is not None and feature is not None
-    needs = sorted({"train", *_plugin("features", feature[1])["needs"]})
-    return _entry(path.stem, about, needs) | {"corpora": corpora[1].split(", ")}
+    assert feature is not None
+    needs = {"train", *_plugin("features", feature[1])["needs"]}
+    if "teacher" in lists:  # all there are so far are published systems
+        needs |= {"opensmile"}
+    return _entry(path.stem, about, sorted(needs)) | {"corpora": lists["corpora"], "bundles": lists.get("teacher", [])}
 
 
 def _plugin(kind: str, name: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def print_listing(kinds: list[str], as_json: bool) -> None:
         for entry in entries:
             extras = [f"{extra}{' (not installed)' if extra in entry['missing'] else ''}" for extra in entry["needs"]]
             notes = [f"needs {', '.join(extras)}"] if extras else []
-            notes += [f"corpora {', '.join(entry['corpora'])}"] if "corpora" in entry else []
+            notes += [f"{key} {', '.join(entry[key])}" for key in ("corpora", "bundles") if entry.get(key)]
             notes += [f"get it: {entry['get']}"] if entry["get"] else []
             print(f"  {entry['name']:<{width}}  {entry['about']}{' [' + '; '.join(notes) + ']' if notes else ''}")
     sys.stdout.flush()

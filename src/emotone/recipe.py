@@ -224,6 +224,8 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
+        if isinstance(old, str) and isinstance(value, dict):  # a plugin given by its bare name
+            old = {"name": old}
         if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
             merged[key] = _merge(old, value)
         else:

@@ -39,13 +39,14 @@ from emotone.export import write_bundle
 from emotone.files import replace_file
 from emotone.recipe import Recipe
 from emotone.store import Rows
-from emotone.train import Scorer, fit, predict_outputs
+from emotone.train import Scorer, check_device, fit, predict_outputs
 
 
 def train_recipe(
     recipe: Recipe, to: Path | None = None, device: str = "cpu", jobs: int = 1, quiet: bool = False
 ) -> Path:
     """Run a recipe (or what is left of it); returns the run's folder."""
+    check_device(device)
     folder = to or Path("runs") / recipe.name / recipe.hash
     data = Dataset.load(recipe, jobs, quiet)
     folds = data.folds()
@@ -56,6 +57,7 @@ def train_recipe(
         if not (place / "done.json").is_file():
             place.mkdir(exist_ok=True)
             _Fold(data, split, number, place, alone=len(folds) == 1).run(device, quiet)
+        (place / "checkpoint.pt").unlink(missing_ok=True)
     tables = [pd.read_parquet(path) for place in places if (path := place / "predictions.parquet").is_file()]
     result: dict[str, Any] = {
         "recipe": recipe.name, "hash": recipe.hash, "seed": recipe.seed, "corpora": data.fingerprints,
@@ -144,7 +146,6 @@ class _Fold:
             with replace_file(self.folder / "predictions.parquet") as path:
                 predictions.to_parquet(path, index=False)
         _write_json(self.folder / "done.json", {"cpu_s": time.process_time() - started})
-        (self.folder / "checkpoint.pt").unlink()
 
     def _about(self, targets: list[Target], view: View, limit_s: float) -> dict[str, Any]:
         """What `bundle.json` says."""

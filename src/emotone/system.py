@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from emotone.recipe import Training
 
 
-class System:
+class System(ABC):
     """Base of all systems (`emotone.systems`): how a network is built and fitted, never where data comes from."""
 
     requires: ClassVar[tuple[str, ...]] = ("train",)
 
+    @abstractmethod
     def view(self, hop_s: float | None, longest_s: float) -> View:
         """What the network sees of an utterance; `longest_s` is the training split's longest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, num_features: int, targets: list[Target]) -> nn.Module:
         """The untrained network: inputs of the view -> {target: [B] or [B, K]}."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The loss of a batch."""
-        raise NotImplementedError
 
     def utterance_limit_s(self, longest_s: float) -> float:
         """Longest recording that is scored as one utterance."""

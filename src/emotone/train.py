@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.data.view import Crop
+from emotone.errors import EmotoneError, unknown
 from emotone.export import SeparateNetworks
 from emotone.files import replace_file
 from emotone.progress import track
@@ -111,10 +112,11 @@ def fit(
             state.note(tested, scores, {"loss": torch.stack(losses).mean().item()})
             losses.clear()
             if fabric.is_global_zero:
-                state.save(folder / "checkpoint.pt")
+                # The checkpoint last: what a killed run had not written before it, the next one writes again.
                 _write_history(folder / "metrics.csv", state.history)
                 if events is not None:
                     events.add(state.history[-1])
+                state.save(folder / "checkpoint.pt")
             fabric.barrier()
     if events is not None:
         events.close()
@@ -125,6 +127,14 @@ def fit(
 def _crops(system: System, random: np.random.Generator, num_rows: int) -> list[Crop] | None:
     length = system.crop(random)
     return None if length is None else [Crop(length, place) for place in random.random(num_rows)]
+
+
+def check_device(device: str) -> None:
+    """Raise EmotoneError for a device that is not there, before any work starts."""
+    if device not in ("cpu", "cuda"):
+        raise unknown("device", device, ("cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EmotoneError("device 'cuda' is not available: no GPU, or a torch without CUDA; use --device cpu")
 
 
 def predict_outputs(

@@ -1,0 +1,71 @@
+"""Streaming moments and z-scores against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+from numpy.typing import NDArray
+
+from emotone.data.normalise import CLIP, Moments, normalise
+
+values = st.floats(-1e3, 1e3, width=32) | st.just(float("nan"))
+tables = stn.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=values)
+
+
+@given(tables, st.lists(st.integers(0, 40), max_size=5))
+def test_moments_of_parts_are_those_of_the_whole(table: NDArray[np.float32], cuts: list[int]) -> None:
+    moments = Moments()
+    for part in np.split(table, sorted(min(cut, len(table)) for cut in cuts)):
+        moments.update(part)
+    doubles = table.astype(np.float64)
+    known = ~np.isnan(doubles)
+    for column in range(table.shape[1]):
+        present = doubles[known[:, column], column]
+        mean, std = (present.mean(), present.std()) if len(present) else (0.0, 0.0)
+        assert moments.mean[column] == pytest.approx(mean, rel=1e-9, abs=1e-9)
+        assert moments.std[column] == pytest.approx(std, rel=1e-7, abs=1e-4)
+
+
+def test_a_small_spread_beside_a_large_mean_is_exact() -> None:
+    """Where the mean of squares minus the square of the mean would lose every digit."""
+    random = np.random.default_rng(0)
+    table = 1e7 + random.normal(size=(10_000, 3))
+    moments = Moments()
+    for part in np.array_split(table, 37):
+        moments.update(part)
+    np.testing.assert_allclose(moments.mean, table.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(moments.std, table.std(axis=0), rtol=1e-9)
+
+
+def test_constant_features_normalise_to_zero() -> None:
+    moments = Moments()
+    moments.update(np.full((5, 2), 3.5, np.float32))
+    assert moments.std.tolist() == [1e-10, 1e-10]
+    assert not normalise(np.full((5, 2), 3.5, np.float32), moments.mean, moments.std).any()
+
+
+def test_features_that_are_never_known() -> None:
+    moments = Moments()
+    moments.update(np.array([[np.nan, 1.0], [np.nan, 3.0]]))
+    moments.update(np.zeros((0, 2)))
+    assert moments.mean.tolist() == [0.0, 2.0] and moments.std.tolist() == [1e-10, 1.0]
+
+
+@given(tables)
+def test_scores_equal_numpy(table: NDArray[np.float32]) -> None:
+    mean, std = np.linspace(-1, 1, table.shape[1]), np.linspace(0.5, 400, table.shape[1])
+    scores = normalise(table, mean, std)
+    assert scores.dtype == np.float32 and scores.shape == table.shape
+    expected = np.clip(np.nan_to_num((table.astype(np.float64) - mean) / std), -CLIP, CLIP)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-3)
+
+
+def test_what_has_no_value_and_what_has_too_much() -> None:
+    features = np.array([[np.nan, np.inf, -np.inf, 99.0, -99.0, 0.5]], np.float32)
+    before = features.copy()
+    assert normalise(features, np.zeros(6), np.ones(6), 2.0).tolist() == [[0.0, 2.0, -2.0, 2.0, -2.0, 0.5]]
+    np.testing.assert_array_equal(features, before)
+    assert normalise(np.zeros((2, 3, 6), np.float32), np.zeros(6), np.ones(6)).shape == (2, 3, 6)

@@ -1,0 +1,98 @@
+"""Losses against reference values and plain formulas; finite wherever a batch may take them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from emotone.losses import CccVariant, ccc_loss, masked_ccc_loss, soft_cross_entropy
+
+VARIANTS: tuple[CccVariant, ...] = ("lin", "published")
+numbers = st.floats(-5, 5, width=32)
+
+
+def test_ccc_equals_the_published_loss_and_metric(shared: Path) -> None:
+    cases = json.loads((shared / "golden/functions.json").read_text())["ccc"]
+    assert len(cases) > 1
+    for case in cases:
+        prediction, target = (torch.tensor(case[name], dtype=torch.float64) for name in ("prediction", "target"))
+        assert ccc_loss(prediction, target, "published").item() == pytest.approx(case["published_loss"], abs=1e-6)
+        assert ccc_loss(prediction, target).item() == pytest.approx(1 - case["metric"], abs=1e-6)
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=30))
+def test_ccc_equals_numpy_with_finite_gradients(pairs: list[tuple[float, float]]) -> None:
+    p, t = np.array(pairs).T
+    for variant in VARIANTS:
+        ddof = 1 if variant == "published" and len(p) > 1 else 0
+        spread = p.var(ddof=ddof) + t.var(ddof=ddof) + (p.mean() - t.mean()) ** 2
+        covariance = ((p - p.mean()) * (t - t.mean())).mean()
+        prediction = torch.tensor(p, requires_grad=True)
+        loss = ccc_loss(prediction, torch.tensor(t), variant)
+        assert loss.item() == pytest.approx(1 - 2 * covariance / (spread + 1e-8), abs=1e-6)
+        loss.backward()
+        assert prediction.grad is not None and torch.isfinite(prediction.grad).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("prediction", "target"),
+    [([1.0], [1.0]), ([1.0], [2.0]), ([2.0] * 4, [2.0] * 4), ([2.0] * 4, [3.0] * 4), ([0.0, 1.0], [3.0, 3.0])],
+)
+def test_batches_of_one_and_constants(variant: CccVariant, prediction: list[float], target: list[float]) -> None:
+    output = torch.tensor(prediction, requires_grad=True)
+    loss = ccc_loss(output, torch.tensor(target), variant)
+    loss.backward()
+    assert loss.item() == pytest.approx(1.0)
+    assert output.grad is not None and torch.isfinite(output.grad).all()
+
+
+def test_rows_without_a_label_do_not_count() -> None:
+    nan = float("nan")
+    output = torch.tensor([0.1, 0.5, -3.0, 0.9], requires_grad=True)
+    target = torch.tensor([0.0, 0.7, nan, 1.0])
+    loss = masked_ccc_loss(output, target)
+    known = torch.tensor([0, 1, 3])
+    assert loss.item() == pytest.approx(ccc_loss(output[known], target[known]).item())
+    loss.backward()
+    assert output.grad is not None and output.grad[2] == 0 and torch.isfinite(output.grad).all()
+    none = masked_ccc_loss(output, torch.full((4,), nan))
+    none.backward()
+    assert none.item() == 0 and torch.isfinite(output.grad).all()
+
+
+def test_cross_entropy_of_hard_labels_equals_torch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(9, 5, generator=generator)
+    labels = torch.randint(0, 5, (9,), generator=generator)
+    hot = torch.nn.functional.one_hot(labels, 5).float()
+    for smoothing in (0.0, 0.1):
+        expected = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        torch.testing.assert_close(soft_cross_entropy(logits, hot, smoothing), expected)
+    hot[3:5] = 0  # not known
+    keep = [0, 1, 2, 5, 6, 7, 8]
+    torch.testing.assert_close(
+        soft_cross_entropy(logits, hot), torch.nn.functional.cross_entropy(logits[keep], labels[keep])
+    )
+
+
+def test_cross_entropy_of_mixed_labels() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5]])
+    target = torch.tensor([[0.25, 0.75, 0.0]])
+    assert soft_cross_entropy(logits, target).item() == pytest.approx(
+        -(target * torch.log_softmax(logits, 1)).sum().item()
+    )
+
+
+def test_cross_entropy_without_any_label_is_zero() -> None:
+    logits: Tensor = torch.randn(3, 4, requires_grad=True)
+    loss = soft_cross_entropy(logits, torch.zeros(3, 4), 0.1)
+    loss.backward()
+    assert loss.item() == 0 and logits.grad is not None and not logits.grad.any()

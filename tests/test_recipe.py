@@ -1,0 +1,216 @@
+"""Recipes: typed, checked before any work, merged, hashed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emotone import recipe
+from emotone.errors import EmotoneError
+from emotone.recipe import Recipe, from_json, load_recipe, parse_overrides
+
+SMALL = "corpora: [emodb]\ntargets: [emotion]\nfeature: mel\nsystem: {name: chunk-attention, aggregation: GatedVec}\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+def load(path: Path, *overrides: str) -> Recipe:
+    return load_recipe(str(path), overrides)
+
+
+@pytest.mark.parametrize("name", recipe.available())
+def test_recipes_that_come_with_emotone(name: str) -> None:
+    loaded = load_recipe(name)
+    assert loaded.name == name and loaded.description
+    assert yaml.safe_load(yaml.safe_dump(loaded.to_json())) == loaded.to_json()
+    again = from_json(loaded.to_json(), "here")
+    assert again == loaded and again.hash == loaded.hash
+
+
+def test_published_setting_of_chunk_level_attention() -> None:
+    loaded = load_recipe("msp-podcast-1.6-chunk-attention")
+    assert loaded.system.settings["max_utterance_s"] == 11.0 and loaded.system.settings["chunk_s"] == 1.0
+    assert loaded.feature.settings == {"frame_size_ms": 32.0, "frame_step_ms": 16.0}
+    training = loaded.training
+    assert (training.batch_size, training.iterations, training.validate_every) == (128, 5000, 50)
+    assert training.learning_rate == 1e-4 and loaded.split.name == "official"
+
+
+def test_defaults_are_filled_in(small: Path) -> None:
+    loaded = load(small)
+    assert loaded.name == "small" and loaded.training == recipe.Training() and loaded.feature.settings == {}
+    about = loaded.to_json()
+    assert about["feature"] == {"name": "mel"} and about["training"]["precision"] == "32-true"
+
+
+# ---- overrides --------------------------------------------------------------------------------------------------
+
+
+def test_overrides_reach_every_depth(small: Path) -> None:
+    loaded = load(
+        small, "seed=3", "training.learning_rate=1e-3", "feature.num_mels=40", "targets=[arousal, valence]",
+        "split={name: leave-speakers-out, num_folds: 5}", "split.fold=2", "system.aggregation=NonAtten",
+    )  # fmt: skip
+    assert (loaded.seed, loaded.training.learning_rate, loaded.targets) == (3, 1e-3, ["arousal", "valence"])
+    assert loaded.feature.settings == {"num_mels": 40} and loaded.system.settings == {"aggregation": "NonAtten"}
+    assert (loaded.split.name, loaded.split.num_folds, loaded.split.fold) == ("leave-speakers-out", 5, 2)
+
+
+def test_another_plugin_brings_its_own_settings(small: Path) -> None:
+    assert load(small, "system.name=mel-convolution").system.settings == {}
+    assert load(small, "system={name: chunk-attention, scale: 2}").system.settings == {
+        "aggregation": "GatedVec", "scale": 2,
+    }  # fmt: skip
+    assert load(small, "system=mel-convolution").system == recipe.Choice("mel-convolution")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3), ("1E5", 1e5), ("3", 3), ("true", True), ("null", None), ("", None), ("a=b", "a=b"),
+        ("[1, x]", [1, "x"]), ("{a: 1e2}", {"a": 100.0}), ("'03'", "03"), ("eel", "eel"),
+    ],
+)  # fmt: skip
+def test_values_are_read_as_yaml(text: str, value: object) -> None:
+    assert parse_overrides([f"key={text}"]) == {"key": value}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("seed", "is not of the form key=value"),
+        ("=3", "is not of the form key=value"),
+        ("a..b=3", "is not of the form key=value"),
+        ("key=[1", "is not a value YAML can read"),
+        ("key={a: 1, a", "is not a value YAML can read"),
+    ],
+)
+def test_overrides_that_are_none(override: str, words: str) -> None:
+    with pytest.raises(EmotoneError) as caught:
+        parse_overrides([override])
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_part_of_a_whole_that_was_set() -> None:
+    with pytest.raises(EmotoneError, match="sets a part of what another override set as a whole"):
+        parse_overrides(["training=3", "training.seed=1"])
+
+
+# ---- what is wrong is one line ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("seeds=1", "unknown recipe key 'seeds'; did you mean 'seed'?"),
+        ("training.batchsize=1", "training: unknown recipe key 'batchsize'; did you mean 'batch_size'?"),
+        ("split.folds=1", "split: unknown recipe key 'folds'; did you mean 'fold'?"),
+        ("training.batch_size=many", "batch_size must be a whole number, not 'many'"),
+        ("training.batch_size=1.5", "batch_size must be a whole number, not 1.5"),
+        ("training.batch_size=true", "batch_size must be a whole number, not True"),
+        ("training.learning_rate=fast", "learning_rate must be a number, not 'fast'"),
+        ("training.precision=8-bit", "precision must be one of '32-true', 'bf16-mixed', '16-mixed', not '8-bit'"),
+        ("training=3", "training must be a mapping, not 3"),
+        ("targets=arousal", "targets must be a list (text), not 'arousal'"),
+        ("targets=[1]", "targets must be a list (text), not [1]"),
+        ("split.fold=some", "fold must be a whole number or one of 'all', not 'some'"),
+        ("augmentation.crop_s=[1.0]", "crop_s must be a list of 2 (a number), not [1.0]"),
+        ("where={speaker: x}", "where must be a mapping, not"),
+        ("feature=mell", "unknown feature 'mell'; did you mean 'mel'?"),
+        ("feature=[mel]", "feature must be a name, or a mapping with a name, not ['mel']"),
+        ("feature.num_mell=3", "feature mel: unknown setting 'num_mell'; did you mean 'num_mels'?"),
+        ("feature.num_mels=x", "feature mel: num_mels must be a whole number, not 'x'"),
+        ("system.name=chunk-atention", "unknown system 'chunk-atention'; did you mean 'chunk-attention'?"),
+        ("system.aggregation=Gated", "aggregation must be one of 'NonAtten', 'GatedVec'"),
+        ("system.hidden=3", "unknown setting 'hidden'; did you mean 'hidden_size'?"),
+    ],
+)
+def test_wrong_keys_and_types(small: Path, override: str, words: str) -> None:
+    with pytest.raises(EmotoneError) as caught:
+        load(small, override)
+    line = str(caught.value)
+    assert words in line and "\n" not in line and (str(small) in line or "unknown " in line)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "a recipe is a mapping of keys to values"),
+        ("- a\n- b\n", "a recipe is a mapping"),
+        ("a: [", "not readable as YAML"),
+        ("\x00", "not readable as YAML"),
+        ("!!python/object/apply:os.system ['touch it-ran']", "not readable as YAML"),
+        (SMALL.replace("corpora: [emodb]\n", ""), "recipe key 'corpora' is missing"),
+        (SMALL + "3: x\n", "unknown recipe key '3'"),
+        (SMALL + "base: smal\n", "unknown recipe 'smal'"),
+        (SMALL + "base: default-held-out\n", "its base has a base itself"),
+    ],
+)
+def test_files_that_are_no_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(content)
+    with pytest.raises(EmotoneError) as caught:
+        load_recipe("r.yaml")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not Path("it-ran").exists()
+
+
+def test_binary_is_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EmotoneError, match="not readable as YAML"):
+        load(tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("emodb-chunk-atention", "unknown recipe 'emodb-chunk-atention'; did you mean 'emodb-chunk-attention'?"),
+        ("nowhere/r.yaml", "nowhere/r.yaml: no such recipe file"),
+        ("", "unknown recipe ''"),
+    ],
+)
+def test_recipes_that_are_not_there(name: str, words: str) -> None:
+    with pytest.raises(EmotoneError) as caught:
+        load_recipe(name)
+    assert words in str(caught.value)
+
+
+# ---- inheritance ------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_changes_only_what_it_says(small: Path, tmp_path: Path) -> None:
+    child = tmp_path / "child.yaml"
+    child.write_text(f"base: {small}\ntraining: {{iterations: 7}}\nsystem: {{hidden_size: 8}}\nseed: 5\n")
+    loaded, base = load(child), load(small)
+    assert loaded.name == "child" and loaded.seed == 5 and loaded.corpora == base.corpora
+    assert loaded.training.iterations == 7 and loaded.training.batch_size == base.training.batch_size
+    assert loaded.system.settings == {"aggregation": "GatedVec", "hidden_size": 8}
+    assert load(child, "system.hidden_size=9").system.settings["hidden_size"] == 9
+
+
+# ---- identity ---------------------------------------------------------------------------------------------------
+
+
+def test_the_hash_is_of_what_decides_the_outcome(small: Path, tmp_path: Path) -> None:
+    base = load(small)
+    assert load(small, "name=other", "description=words", "cpu_hours=3").hash == base.hash
+    assert load(small, "training.batch_size=128", "training.learning_rate=1e-4").hash == base.hash  # the defaults
+    other = tmp_path / "reordered.yaml"
+    other.write_text("\n".join(reversed(SMALL.splitlines())))
+    assert load(other).hash == base.hash
+    changed = {load(small, override).hash for override in ("seed=1", "feature.num_mels=3", "training.iterations=9")}
+    assert len(changed | {base.hash}) == 4
+
+
+def test_the_hash_is_short_and_stable(small: Path) -> None:
+    assert len(load(small).hash) == 12 and int(load(small).hash, 16)
+    assert load(small).hash == load(small).hash
