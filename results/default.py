@@ -14,9 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from emotone import __version__, bundle
+from emotone.bundle import Bundle
 from emotone.card import USE
-from emotone.evaluate.protocol import evaluate_model
+from emotone.evaluate.protocol import evaluate_model, score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "src" / "emotone" / "bundles" / "default"
@@ -33,7 +36,7 @@ def main(run: Path, held_out: Path) -> None:
     about["results"] = results
     (TARGET / "README.md").write_text(card(about), encoding="utf-8")
     (TARGET / "bundle.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    spent = {str(one): json.loads((one / "test.json").read_text())["cpu_s"] for one in (run, held_out)}
+    spent_s = [json.loads(path.read_text())["cpu_s"] for one in (run, held_out) for path in one.rglob("done.json")]
     training = about["training"]
     summary = {
         "recipe": "default",
@@ -41,7 +44,7 @@ def main(run: Path, held_out: Path) -> None:
         "seed": training["seed"],
         "date": str(datetime.date.today()),
         "emotone": __version__,
-        "cpu_hours": round(sum(spent.values()) / 3600, 2),
+        "cpu_hours": round(sum(spent_s) / 3600, 2),
         "results": results,
     }
     path = ROOT / "results" / "default" / f"{training['recipe_hash']}.json"
@@ -52,9 +55,12 @@ def main(run: Path, held_out: Path) -> None:
 
 def measure(held_out: Path) -> list[dict[str, Any]]:
     """All results of the card: agreement with the teacher, human ratings, zero-shot categories."""
-    agreement = json.loads((held_out / "test.json").read_text())
+    tables = [pd.read_parquet(path) for path in sorted(held_out.glob("fold-*/predictions.parquet"))]
+    targets = Bundle.load(str(TARGET)).targets
+    agreement = score_predictions(pd.concat(tables, ignore_index=True), targets)
+    folds = f"speakers held out, {len(tables)} of 5 folds (copies of the recipe)"
     results = [
-        {"protocol": f"{name}, speakers held out in five folds (copies of the recipe), against the teacher", **numbers}
+        {"protocol": f"{name}: attributes against the teacher, {folds}", **numbers}
         for name, numbers in agreement["per_corpus"].items()
     ]
     for model in (str(TARGET), *TEACHERS):

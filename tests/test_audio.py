@@ -92,7 +92,8 @@ def test_channels_are_averaged(tmp_path: Path, num_channels: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rate_hz"), [("a.flac", 16_000), ("a.flac", 44_100), ("a.mp3", 16_000), ("a.mp3", 44_100), ("a.ogg", 16_000)]
+    ("name", "rate_hz"),
+    [("a.flac", 16_000), ("a.flac", 44_100), ("a.mp3", 16_000), ("a.mp3", 44_100), ("a.ogg", 16_000)],
 )
 def test_blocks_make_up_the_whole(tmp_path: Path, name: str, rate_hz: int) -> None:
     soundfile.write(tmp_path / name, tone(2.1, rate_hz), rate_hz)

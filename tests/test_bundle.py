@@ -366,7 +366,10 @@ def test_features_that_are_not_here(copy: Path, feature: dict[str, Any], words: 
 
 def test_file_names_in_the_description_lead_nowhere(copy: Path) -> None:
     """Files have fixed names; a description cannot make Emotone read another place."""
-    change(copy, lambda about: about["sha256"].update({"../../etc/passwd": "0", "model.onnx": about["sha256"]["model.onnx"]}))
+    change(
+        copy,
+        lambda about: about["sha256"].update({"../../etc/passwd": "0", "model.onnx": about["sha256"]["model.onnx"]}),
+    )
     assert Bundle.load(str(copy)).score_samples([noise(0.5)]).attributes
 
 

@@ -52,9 +52,7 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/emotone"),
     ],
 )
-def test_cache_folder(
-    monkeypatch: pytest.MonkeyPatch, platform: str, variables: dict[str, str], expected: str
-) -> None:
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch, platform: str, variables: dict[str, str], expected: str) -> None:
     monkeypatch.setattr("emotone.files.sys.platform", platform)
     monkeypatch.setenv("HOME", "/home/me")
     for name in ("EMOTONE_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):

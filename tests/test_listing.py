@@ -28,7 +28,7 @@ def test_needs_are_those_of_the_plugins_themselves() -> None:
     """The listing reads sources; the classes must say the same."""
     needs = {entry["name"]: entry["needs"] for entry in listing.collect("features")}
     for name in plugins.names("features"):
-        assert needs[name] == sorted(plugins.find("features", name).requires)  # type: ignore[attr-defined]
+        assert needs[name] == sorted(plugins.find("features", name).requires)
     assert needs["mel"] == [] and needs["lld"] == ["opensmile"]
     for entry in listing.collect("systems"):
         assert entry["needs"] == ["train"]
@@ -40,7 +40,7 @@ def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
         assert (entry["corpora"], entry["bundles"]) == (loaded.corpora, loaded.teacher)
         feature = plugins.find("features", loaded.feature.name)
         teachers = {"opensmile"} if loaded.teacher else set()  # the published systems need it
-        assert entry["needs"] == sorted({"train", *feature.requires, *teachers})  # type: ignore[attr-defined]
+        assert entry["needs"] == sorted({"train", *feature.requires, *teachers})
 
 
 def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:

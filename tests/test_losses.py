@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from emotone.losses import CccVariant, ccc_loss, masked_ccc_loss, soft_cross_entropy
+from emotone.losses import CccVariant, ccc_loss, masked_ccc_loss, masked_squared_error, soft_cross_entropy
 
 VARIANTS: tuple[CccVariant, ...] = ("lin", "published")
 numbers = st.floats(-5, 5, width=32)
@@ -58,14 +58,17 @@ def test_rows_without_a_label_do_not_count() -> None:
     nan = float("nan")
     output = torch.tensor([0.1, 0.5, -3.0, 0.9], requires_grad=True)
     target = torch.tensor([0.0, 0.7, nan, 1.0])
-    loss = masked_ccc_loss(output, target)
+    ccc = masked_ccc_loss(output, target)
     known = torch.tensor([0, 1, 3])
-    assert loss.item() == pytest.approx(ccc_loss(output[known], target[known]).item())
-    loss.backward()
+    assert ccc.item() == pytest.approx(ccc_loss(output[known], target[known]).item())
+    ccc.backward()
     assert output.grad is not None and output.grad[2] == 0 and torch.isfinite(output.grad).all()
-    none = masked_ccc_loss(output, torch.full((4,), nan))
-    none.backward()
-    assert none.item() == 0 and torch.isfinite(output.grad).all()
+    error = masked_squared_error(output, target)
+    assert error.item() == pytest.approx((output - target)[known].square().mean().item())
+    for loss in (masked_ccc_loss, masked_squared_error):
+        none = loss(output, torch.full((4,), nan))
+        none.backward()
+        assert none.item() == 0 and torch.isfinite(output.grad).all()
 
 
 def test_cross_entropy_of_hard_labels_equals_torch() -> None:

@@ -109,9 +109,7 @@ def test_every_window_is_treated_exactly_like_a_file(
     expected_hop = hop_s or min(4.0, (window_s or 8.0) / 2)
     np.testing.assert_allclose(np.diff(curve.start_s), expected_hop)
     for number, (start, end) in enumerate(zip(curve.start_s, curve.end_s, strict=True)):
-        alone = predictor.predict(
-            write(tmp_path / "w.wav", samples[round(start * RATE_HZ) : round(end * RATE_HZ)])
-        )
+        alone = predictor.predict(write(tmp_path / "w.wav", samples[round(start * RATE_HZ) : round(end * RATE_HZ)]))
         for name, value in (alone.scores | alone.probabilities).items():
             assert curve.columns[name][number] == pytest.approx(value, abs=2e-6)
 
@@ -273,4 +271,4 @@ def test_names_of_the_package() -> None:
     attributes: dict[str, Any] = {name: getattr(emotone, name) for name in emotone.__all__}
     assert attributes["Predictor"] is Predictor and attributes["EmotoneError"] is EmotoneError
     with pytest.raises(AttributeError, match="predikt"):
-        emotone.predikt  # noqa: B018  # type: ignore[attr-defined]
+        emotone.predikt  # noqa: B018

@@ -1,4 +1,4 @@
-"""Published weights: equal to the reference outputs, fetched safely, and refused when they are not what they should be."""
+"""Published weights: equal to the reference outputs, fetched safely, and refused when they are something else."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ PATH = "NormTerm/act_norm_means.mat"
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("golden_name", GOLDEN)
-def test_scores_equal_the_published_ones(
-    shared: Path, pulled: dict[str, Path], name: str, golden_name: str
-) -> None:
+def test_scores_equal_the_published_ones(shared: Path, pulled: dict[str, Path], name: str, golden_name: str) -> None:
     golden = np.load(shared / f"golden/systems/{golden_name}.npz")
     bundle = Bundle.load(str(pulled[name]), threads=1)
     from_features = bundle.score_features([golden["lld"]])
@@ -387,5 +385,3 @@ def test_a_slow_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_pa
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
         with pytest.raises(EmotoneError, match="cannot be downloaded .*timed out"):
             download(url, tmp_path / "x")
-
-

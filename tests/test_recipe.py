@@ -153,9 +153,7 @@ def test_wrong_keys_and_types(small: Path, override: str, words: str) -> None:
         (SMALL + "base: default-held-out\n", "its base has a base itself"),
     ],
 )
-def test_files_that_are_no_recipe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, words: str
-) -> None:
+def test_files_that_are_no_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, words: str) -> None:
     monkeypatch.chdir(tmp_path)
     Path("r.yaml").write_text(content)
     with pytest.raises(EmotoneError) as caught:

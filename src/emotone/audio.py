@@ -191,7 +191,7 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         raise AudioError(path, f"is truncated: its header promises {promised} bytes, it has {status.st_size}")
 
 
-class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+class _Stream(soundfile.SoundFile):
     """A file read from front to back.
 
     soundfile seeks after every read of a seekable file, and an MP3 decoder that has sought leaves up to a third of a

@@ -50,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we, quietly
         return 0
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"emotone: {EmotoneError(f'{error.filename}: {error.strerror}' if error.filename else error)}", file=sys.stderr)
+        print(
+            f"emotone: {EmotoneError(f'{error.filename}: {error.strerror}' if error.filename else error)}",
+            file=sys.stderr,
+        )
         return 2
 
 
@@ -124,7 +127,11 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 def _add_machine_options(parser: argparse.ArgumentParser) -> None:
     _add_jobs(parser)
     parser.add_argument(
-        "--device", default="cpu", choices=("cpu", "cuda"), metavar="cpu|cuda", help="where the network runs (default cpu)"
+        "--device",
+        default="cpu",
+        choices=("cpu", "cuda"),
+        metavar="cpu|cuda",
+        help="where the network runs (default cpu)",
     )
 
 
@@ -189,10 +196,11 @@ def _prepare(options: argparse.Namespace) -> int:
     from emotone.recipe import parse_overrides
 
     reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
+    name = check_name(options.name or options.corpus)
     if not options.folder.is_dir():
         raise EmotoneError(f"{options.folder}: not a folder")
     corpus = reader.read(options.folder)
-    corpus.name = check_name(options.name or options.corpus)
+    corpus.name = name
     folder = corpus.save()
     speakers = corpus.utterances["speaker"].nunique()
     _say(options, f"{corpus.name}: {len(corpus)} utterances, {speakers} speakers: {folder}")

@@ -19,7 +19,7 @@ PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
 
 
 def collect(kind: str) -> list[dict[str, Any]]:
-    """One dict per thing of a kind: name, about, needs (extras), missing (extras), get (how); recipes: corpora, bundles."""
+    """One dict per thing of a kind: name, about, extras it needs, those missing, how to get it; its corpora, bundles."""
     if kind == "bundles":
         return _bundles()
     if kind == "recipes":
@@ -46,7 +46,10 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
 def _recipes() -> list[dict[str, Any]]:
     folder = Path(__file__).parent / "recipes"
-    return [_recipe(path, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)]
+    return [
+        _recipe(path, path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)
+    ]
 
 
 def _recipe(path: Path, text: str) -> dict[str, Any]:

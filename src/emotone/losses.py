@@ -38,6 +38,18 @@ def masked_ccc_loss(prediction: Tensor, target: Tensor, variant: CccVariant = "l
     return ccc_loss(prediction[known], target[known], variant)
 
 
+def masked_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error over the rows whose target is known (not NaN); 0 when there is none.
+
+    >>> masked_squared_error(torch.tensor([1.0, 5.0]), torch.tensor([3.0, float("nan")])).item()
+    4.0
+    """
+    known = ~torch.isnan(target)
+    if not known.any():
+        return prediction.sum() * 0.0
+    return (prediction[known] - target[known]).square().mean()
+
+
 def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of logits [B, K] with class weights [B, K], averaged over their sum.
 

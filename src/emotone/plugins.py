@@ -90,7 +90,10 @@ def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dic
             raise unknown("setting", key, allowed, where=where)
         if key in hints and not fits(value, hints[key]):
             raise EmotoneError(f"{where}: {key} must be {describe(hints[key])}, not {value!r}")
-    return dict(settings)
+    # YAML and JSON have lists where frozen settings are tuples.
+    return {
+        key: tuple(value) if typing.get_origin(hints.get(key)) is tuple else value for key, value in settings.items()
+    }
 
 
 def fits(value: Any, hint: Any) -> bool:

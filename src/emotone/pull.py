@@ -27,8 +27,8 @@ SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
 LARGEST_FILE_BYTES = 64_000_000
 TIMEOUT_S = 30.0
 READ_ERRORS = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, pickle.UnpicklingError,
-    RuntimeError, struct.error, TypeError, ValueError,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+    TypeError, ValueError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 """What torch's readers of its three file formats raise at damaged and foreign files."""
 

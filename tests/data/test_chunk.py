@@ -65,7 +65,8 @@ def test_chunk_size_is_rounded_down(chunk_s: float, hop_s: float, expected: int)
 
 
 @pytest.mark.parametrize(
-    ("longest_s", "chunk_s", "expected"), [(11.0, 1.0, 11), (11.01, 1.0, 12), (0.9, 0.3, 3), (0.2, 1.0, 1), (4.0, 1.5, 3)]
+    ("longest_s", "chunk_s", "expected"),
+    [(11.0, 1.0, 11), (11.01, 1.0, 12), (0.9, 0.3, 3), (0.2, 1.0, 1), (4.0, 1.5, 3)],
 )
 def test_count_is_rounded_up(longest_s: float, chunk_s: float, expected: int) -> None:
     assert chunk.count_chunks(longest_s, chunk_s) == expected

@@ -153,7 +153,7 @@ def test_across_chunks_attends_across_and_the_published_way_does_not() -> None:
     for across, moves in ((True, True), (False, False)):
         model = network("SelfAttenVec", across_chunks=across)
         seen: list[Tensor] = []
-        model.aggregation.norm_2.register_forward_hook(lambda _m, _i, output: seen.append(output))
+        model.aggregation.norm_2.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output))
         with torch.inference_mode():
             model(inputs), model(changed)
         before, after = (part.reshape(B, C, H) for part in seen)

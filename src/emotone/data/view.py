@@ -78,7 +78,7 @@ def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
     for key, value in settings.items():
         if key not in {field.name for field in dataclasses.fields(view)}:
             raise unknown("view setting", key, [field.name for field in dataclasses.fields(view)], where=where)
-        if not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        if type(value) is not int or not 1 <= value <= 1_000_000:  # a bool is an int too
             raise EmotoneError(f"{where}: {key} must be a whole number from 1 to 1000000, not {value!r}")
     try:
         return view(**settings)

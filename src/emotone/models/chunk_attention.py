@@ -74,18 +74,26 @@ class _SelfAttention(nn.Module):
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.output.bias)
 
-    def attend(self, sequence: Tensor) -> Tensor:  # [N, L, H] -> [N, L, H]
-        query, key, value = self.query_key_value(sequence).chunk(3, dim=2)
+    def attend(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, C, H]
+        query, key, value = self.query_key_value(chunks).chunk(3, dim=2)
         query, key, value = (part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value))
         attended = F.scaled_dot_product_attention(query, key, value, dropout_p=self.rate if self.training else 0.0)
         return self.output(attended.transpose(1, 2).flatten(2))
 
+    def attend_to_self(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, C, H]
+        """Attention where each chunk is a sequence of its own: all weight is on its own value, so only that is made."""
+        weight, bias = self.query_key_value.weight.chunk(3)[2], self.query_key_value.bias.chunk(3)[2]
+        attended = F.linear(chunks, weight, bias)
+        if self.training:  # an attention weight that is dropped takes its whole head along
+            heads = attended.flatten(0, 1).unflatten(1, (self.num_heads, -1))
+            attended = F.dropout1d(heads, self.rate).reshape(chunks.shape)
+        return self.output(attended)
+
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
-        sequence = chunks if self.across_chunks else chunks.flatten(0, 1)[:, None]
-        sequence = self.norm_1(sequence + self.dropout(self.attend(sequence)))
-        wide = self.dropout(torch.relu(self.widen(sequence)))
-        sequence = self.norm_2(sequence + self.dropout(self.narrow(wide)))
-        return sequence.reshape(-1, *chunks.shape[1:]).mean(dim=1)
+        attended = self.attend(chunks) if self.across_chunks else self.attend_to_self(chunks)
+        sequence = self.norm_1(chunks + self.dropout(attended))
+        wide = self.dropout(F.relu(self.widen(sequence), inplace=True))  # the widest array: one copy of it is enough
+        return self.norm_2(sequence + self.dropout(self.narrow(wide))).mean(dim=1)
 
 
 class ChunkAttention(nn.Module):

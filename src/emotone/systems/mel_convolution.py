@@ -136,10 +136,10 @@ class MelConvolution(System):
         """Mean over attributes of CCC loss + half the squared error, plus the weighted cross-entropy."""
         import torch
 
-        from emotone.losses import ccc_loss, soft_cross_entropy
+        from emotone.losses import masked_ccc_loss, masked_squared_error, soft_cross_entropy
 
         attributes = [
-            ccc_loss(output, labels[name]) + 0.5 * (output - labels[name]).square().mean()
+            masked_ccc_loss(output, labels[name]) + 0.5 * masked_squared_error(output, labels[name])
             for name, output in outputs.items()
             if output.ndim == 1
         ]

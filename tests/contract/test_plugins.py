@@ -1,0 +1,197 @@
+"""What every plugin keeps to, whoever writes it: found by its file, checked without being named here."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import pickle
+import typing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emotone import plugins
+from emotone.bundle import Target
+from emotone.data.view import Chunks, Whole
+from emotone.errors import EmotoneError
+from emotone.listing import PACKAGES
+from emotone.system import System
+
+ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
+SETTLED = [(kind, name) for kind, name in ALL if kind != "models"]  # models are plain networks, built by systems
+
+
+def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
+    for package in getattr(plugins.find(kind, name), "requires", ()):
+        pytest.importorskip(PACKAGES[package])
+    return plugins.create(kind, name, settings)
+
+
+@pytest.fixture
+def settings(tiny_bundle: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Settings of the plugins that cannot do without."""
+    return {("features", "scores"): {"bundles": [str(tiny_bundle)]}}
+
+
+def speech(num_samples: int) -> NDArray[np.float32]:
+    """Voiced and unvoiced stretches, loud and soft."""
+    random = np.random.default_rng(0)
+    time_s = np.arange(num_samples) / 16_000
+    buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+    return (0.1 * buzz * (np.sin(9 * time_s) > 0) + random.normal(0, 0.02, num_samples)).astype(np.float32)
+
+
+# ---- all kinds --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_module_and_class_are_documented(kind: str, name: str) -> None:
+    plugin = plugins.find(kind, name)
+    module = inspect.getmodule(plugin)
+    assert module is not None and module.__name__ == f"emotone.{kind}.{name.replace('-', '_')}"
+    for documented in (module, plugin):
+        assert documented.__doc__ and documented.__doc__.splitlines()[0].endswith((".", ":"))
+    assert len((module.__doc__ or "").splitlines()[0]) <= 120
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTLED)
+def test_settings_are_typed_fields_of_a_frozen_dataclass(kind: str, name: str) -> None:
+    plugin = plugins.find(kind, name)
+    assert dataclasses.is_dataclass(plugin) and plugin.__dataclass_params__.frozen
+    hints = typing.get_type_hints(plugin)
+    for field in dataclasses.fields(plugin):
+        if field.default is not dataclasses.MISSING:
+            assert plugins.fits(field.default, hints[field.name]), field.name
+        assert plugins.describe(hints[field.name])
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTLED)
+def test_instances_are_plain_data(kind: str, name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    instance = build(kind, name, settings.get((kind, name), {}))
+    about = plugins.settings_of(instance)
+    assert plugins.create(kind, name, json.loads(json.dumps(about))) == instance or kind == "features"
+    copy = pickle.loads(pickle.dumps(instance))
+    assert copy == instance and plugins.settings_of(copy) == about
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTLED)
+def test_misspelt_settings_are_refused(kind: str, name: str) -> None:
+    with pytest.raises(EmotoneError, match=f"{plugins.SINGULAR[kind]} {name}: unknown setting 'no_such_setting'"):
+        plugins.create(kind, name, {"no_such_setting": 1})
+
+
+# ---- features ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", plugins.names("features"))
+def test_a_feature_gives_named_float32_rows(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    feature = build("features", name, settings.get(("features", name), {}))
+    names = feature.names
+    assert len(set(names)) == len(names) and all(isinstance(item, str) and item for item in names)
+    rows: dict[int, int] = {}
+    for num_samples in (16_000, 40_000):
+        samples = speech(num_samples)
+        kept = samples.copy()
+        features = feature(samples)
+        assert features.dtype == np.float32 and features.ndim == 2 and features.shape[1] == len(names)
+        assert np.isfinite(features).all()
+        np.testing.assert_array_equal(samples, kept)
+        np.testing.assert_array_equal(feature(samples), features)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(feature))(samples), features)
+        rows[num_samples] = len(features)
+    if feature.hop_s is None:
+        assert set(rows.values()) == {1}
+    else:
+        assert rows[40_000] - rows[16_000] == pytest.approx(1.5 / feature.hop_s, abs=1)
+
+
+@pytest.mark.parametrize("name", plugins.names("features"))
+def test_a_feature_says_how_short_is_too_short(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    feature = build("features", name, settings.get(("features", name), {}))
+    shortest = round(feature.min_duration_s * 16_000)
+    assert 0 < shortest <= 16_000
+    features = feature(speech(shortest))
+    assert len(features) >= 1 and np.isfinite(features).all()
+    with pytest.raises(EmotoneError) as caught:
+        feature(speech(shortest - 1))
+    assert "\n" not in str(caught.value)
+
+
+# ---- corpora ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", plugins.names("corpora"))
+def test_a_reader_says_where_its_corpus_comes_from(name: str, tmp_path: Path) -> None:
+    reader = plugins.find("corpora", name)
+    assert_class_variables(
+        reader, citation=str, licence=str, attributes=dict, emotions=tuple, language=(str, type(None))
+    )
+    for low, high in reader.attributes.values():
+        assert low < high
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(EmotoneError) as caught:
+            plugins.create("corpora", name).read(folder)
+        assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def assert_class_variables(plugin: type, **types: Any) -> None:
+    for name, kind in types.items():
+        assert isinstance(getattr(plugin, name), kind), name
+
+
+# ---- systems and their models -----------------------------------------------------------------------------------
+
+TARGETS = [Target("arousal", "attribute", (1.0, 7.0)), Target("emotion", "category", labels=("a", "b", "c"))]
+
+
+@pytest.mark.parametrize("name", plugins.names("systems"))
+def test_a_system_builds_a_network_that_learns(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    system = build("systems", name, {})
+    assert isinstance(system, System) and system.utterance_limit_s(3.0) > 0
+    view = system.view(0.016, 3.0)
+    assert isinstance(view, Whole | Chunks)
+    network = system.build(16, TARGETS).train()
+    inputs = torch.randn(4, *np.zeros((190, 16))[view.index(190)].shape)
+    labels = {"arousal": torch.randn(4), "emotion": torch.eye(3)[[0, 1, 2, 0]]}
+    inputs, labels = system.augment(inputs, labels, np.random.default_rng(0))
+    outputs = network(inputs)
+    assert {key: tuple(value.shape) for key, value in outputs.items()} == {"arousal": (4,), "emotion": (4, 3)}
+    loss = system.loss(outputs, labels)
+    loss.backward()
+    assert loss.ndim == 0 and torch.isfinite(loss)
+    unknown = {"arousal": torch.full((4,), float("nan")), "emotion": torch.zeros(4, 3)}
+    assert torch.isfinite(system.loss(outputs, unknown))
+    with pytest.raises(EmotoneError, match="one vector per utterance"):
+        system.view(None, 3.0)
+
+
+@pytest.mark.parametrize("name", plugins.names("systems"))
+def test_batches_are_drawn_alike_for_a_seed(name: str) -> None:
+    system = build("systems", name, {})
+    labels = {"arousal": np.zeros(50, np.float32), "emotion": np.eye(3, dtype=np.float32)[np.arange(50) % 3]}
+    draws = [system.sample(labels, 16, iteration, seed) for seed in (1, 1, 2) for iteration in range(5)]
+    for first, second, other in zip(draws[:5], draws[5:10], draws[10:], strict=True):
+        np.testing.assert_array_equal(first, second)
+        assert not np.array_equal(first, other) and first.min() >= 0 and first.max() < 50
+
+
+@cache
+def annotations(plugin: type) -> dict[str, Any]:
+    return typing.get_type_hints(plugin.__init__)
+
+
+@pytest.mark.parametrize("name", plugins.names("models"))
+def test_a_model_is_a_network_with_typed_settings(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    model = plugins.find("models", name)
+    assert issubclass(model, torch.nn.Module)
+    parameters = list(inspect.signature(model).parameters.values())
+    assert [parameter.name for parameter in parameters[:2]] == ["num_features", "outputs"]
+    assert all(parameter.default is not inspect.Parameter.empty for parameter in parameters[2:])
+    assert {parameter.name for parameter in parameters} <= set(annotations(model))
