@@ -1,4 +1,4 @@
-"""`emotone predict examples/jfk.wav` as a process against a bare `import torch`: `python benchmarks/bench_startup.py`."""
+"""`emotone predict examples/jfk.wav` as a process against `import torch`: `python benchmarks/bench_startup.py`."""
 
 from __future__ import annotations
 

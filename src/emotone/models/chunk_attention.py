@@ -39,18 +39,18 @@ class _RnnAttention(nn.Module):
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
-        self.rnn = nn.RNN(hidden_size, hidden_size, batch_first=True)
+        self.rnn = nn.RNN(hidden_size, hidden_size)
         self.score = nn.Linear(hidden_size, hidden_size, bias=False)
         self.output = nn.Linear(2 * hidden_size, hidden_size, bias=False)
 
     def forward(self, chunks: Tensor) -> Tensor:  # [B, C, H] -> [B, H]
         start = 0 * chunks[None, :, 0]  # zeros that depend on the input: the ONNX form then takes any batch size
-        states, _ = self.rnn(chunks, start)  # [B, C, H]
-        last = states[:, -1]  # [B, H]
+        states, _ = self.rnn(chunks.transpose(0, 1), start)  # [C, B, H]: in the order of its steps, not copied to it
+        last = states[-1]  # [B, H]
         # (W s_c) . s_C = s_c . (W' s_C): one product per utterance instead of one per chunk
         query = last @ self.score.weight  # [B, H]
-        attention = torch.softmax((states * query[:, None]).sum(dim=2), dim=1)  # [B, C]
-        context = (attention[:, :, None] * states).sum(dim=1)  # [B, H]
+        attention = torch.softmax((states * query).sum(dim=2), dim=0)  # [C, B]
+        context = (attention[:, :, None] * states).sum(dim=0)  # [B, H]
         return torch.tanh(self.output(torch.cat([context, last], dim=1)))
 
 
