@@ -76,7 +76,7 @@ def card(about: dict[str, Any]) -> str:
     lines = [
         f"# {about['name']}",
         "",
-        f"{about['description']}. Arousal, dominance and valence on 1..7; probabilities of "
+        f"{about['description']}. Attributes are on 1..7; the categories are "
         + ", ".join(next(target["labels"] for target in about["targets"] if target["kind"] == "category"))
         + ".",
         "",

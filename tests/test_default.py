@@ -11,6 +11,7 @@ from scipy.stats import pearsonr
 
 import emotone
 from emotone.bundle import BUNDLED, Bundle, check_files, read_about
+from emotone.recipe import load_recipe
 
 DEFAULT = BUNDLED / "default"
 
@@ -41,6 +42,10 @@ def test_onnx_equals_the_weights_for_fine_tuning() -> None:
 
 def test_trained_on_emodb_and_librispeech_alone() -> None:
     assert set(read_about(DEFAULT)["training"]["corpora"]) == {"emodb", "librispeech"}
+
+
+def test_committed_recipe_is_the_one_it_was_trained_by() -> None:
+    assert read_about(DEFAULT)["training"]["recipe_hash"] == load_recipe("default").hash
 
 
 def test_agrees_with_human_ratings_of_arousal_and_dominance(shared: Path) -> None:

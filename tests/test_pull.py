@@ -37,6 +37,7 @@ EMOTALE = {
     "chunk-attention-rnn": {"arousal": (0.778, 0.650), "dominance": (0.702, 0.646), "valence": (0.211, 0.117)},
 }
 PATH = "NormTerm/act_norm_means.mat"
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch, of what it refuses
 
 
 # ---- golden equality --------------------------------------------------------------------------------------------
@@ -344,7 +345,6 @@ def test_things_that_are_no_state_dict(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_weights_are_refused_with_one_line(tmp_path: Path, data: st.DataObject) -> None:

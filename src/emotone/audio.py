@@ -6,10 +6,12 @@ both go through the same code. Every failure is an `AudioError` that names the f
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -30,6 +32,8 @@ LONGEST_SAMPLES = 2**40
 """More (two years) is what a FLAC stream says that was written to a pipe: it does not know."""
 MP3_SLACK_SAMPLES = 4 * 1152
 """How much of an MP3 without a frame count may be missing: its last frames are often not whole."""
+AV_SLACK_S = 0.25
+"""How much shorter than its container says a track may be: coders' delays and paddings."""
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
@@ -277,7 +281,7 @@ def _decode_av(
             if not container.streams.audio:
                 raise AudioError(path, "holds no audio stream")
             to_mono = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-            for frame in container.decode(audio=0):
+            for frame in itertools.chain(container.decode(audio=0), [None]):  # None: what the resampler still holds
                 for resampled in to_mono.resample(frame):
                     block = resampled.to_ndarray()[0]
                     begin, position = position, position + len(block)
@@ -286,5 +290,18 @@ def _decode_av(
                         yield part, RATE_HZ, False
                     if stop is not None and position >= stop:
                         return
+            promised_s = _promised_s(container)
     except av.FFmpegError as error:
         raise AudioError(path, f"is not audio that can be read ({error.strerror})") from None
+    if promised_s is not None and position / RATE_HZ < promised_s - AV_SLACK_S:
+        raise AudioError(path, f"is truncated: {position / RATE_HZ:.2f} of {promised_s:.2f} s could be read")
+
+
+def _promised_s(container: Any) -> float | None:
+    """How long an MP4 or Matroska file says its audio is; None for other formats, which only estimate it."""
+    stream = container.streams.audio[0]
+    if not container.format.name.startswith(("mov", "matroska")):
+        return None
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration is not None and len(container.streams) == 1 else None

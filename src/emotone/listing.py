@@ -19,7 +19,7 @@ PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
 
 
 def collect(kind: str) -> list[dict[str, Any]]:
-    """One dict per thing of a kind: name, about, extras it needs, those missing, how to get it; its corpora, bundles."""
+    """One dict per thing of a kind: name, about, extras it needs, those missing, how to get it; corpora, bundles."""
     if kind == "bundles":
         return _bundles()
     if kind == "recipes":

@@ -198,7 +198,7 @@ class Predictor:
             np.array([window.start_s for window in windows]), np.array([window.end_s for window in windows]), columns,
             [window.error for window in windows],
         )  # fmt: skip
-        prediction = Prediction(file, curve.start_s[0], curve.end_s[-1], curve=curve)
+        prediction = Prediction(file, float(curve.start_s[0]), float(curve.end_s[-1]), curve=curve)
         weight = np.array([window.weight if window.values else 0.0 for window in windows])
         if not any(window.values for window in windows):
             prediction.error = windows[0].error

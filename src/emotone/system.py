@@ -55,7 +55,9 @@ class System(ABC):
         """Changes to a training batch, on the training device."""
         return inputs, labels
 
-    def finish(self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]) -> None:
+    def finish(  # noqa: B027 - most systems have nothing left to do
+        self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]
+    ) -> None:
         """A last change of the trained network, given its outputs for the training speech without a category."""
 
     def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
