@@ -82,13 +82,14 @@ def test_moments_equal_numpy(corpus: Corpus) -> None:
 
 
 def test_settings_and_transforms_have_stores_of_their_own(corpus: Corpus) -> None:
+    elsewhere = dataclasses.replace(corpus, root=corpus.root / "elsewhere")
     folders = {
-        store.store_folder("small", "mel", MEL),
-        store.store_folder("small", "mel", dataclasses.replace(MEL, num_mels=9)),
-        store.store_folder("small", "mel", MEL, "float16"),
-        store.store_folder("small", "mel", MEL, transform=Halve()),
-        store.store_folder("small", "mel", MEL, transform=Halve(0.25)),
-        store.store_folder("other", "mel", MEL),
+        store.store_folder(corpus, "mel", MEL),
+        store.store_folder(corpus, "mel", dataclasses.replace(MEL, num_mels=9)),
+        store.store_folder(corpus, "mel", MEL, "float16"),
+        store.store_folder(corpus, "mel", MEL, transform=Halve()),
+        store.store_folder(corpus, "mel", MEL, transform=Halve(0.25)),
+        store.store_folder(elsewhere, "mel", MEL),
     }
     assert len(folders) == 6
 

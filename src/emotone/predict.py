@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas
 
 WINDOW_S = 8.0
+"""Windows of a long recording, unless the user or the bundle's longest utterance says less."""
 HOP_S = 4.0
 BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
@@ -146,7 +147,7 @@ class Predictor:
         else:
             file, blocks = os.fspath(source), audio.read_blocks(source)
         limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
-        window_s = window_s or WINDOW_S
+        window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
         windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
         prediction = self._summarise(file, list(self._score(windows)))
         if not prediction.scores and not prediction.probabilities:

@@ -148,15 +148,15 @@ Transform = Callable[[audio.Samples, str], audio.Samples]
 
 
 def store_folder(
-    corpus: str, feature_name: str, feature: Any, dtype: str = "float32", transform: Transform | None = None
+    corpus: Corpus, feature_name: str, feature: Any, dtype: str = "float32", transform: Transform | None = None
 ) -> Path:
-    """Where the store of a corpus, feature and settings lies; another setting is another folder."""
-    settings: list[Any] = [plugins.settings_of(feature), dtype]
+    """Where the store of a corpus, feature and settings lies; other settings or another audio folder: another store."""
+    settings: list[Any] = [plugins.settings_of(feature), dtype, str(corpus.root.resolve())]
     if transform is not None:
         settings += [type(transform).__name__, plugins.settings_of(transform)]
     about = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(about.encode()).hexdigest()[:8]
-    return cache_folder() / "features" / corpus / f"{feature_name}-{digest}"
+    return cache_folder() / "features" / corpus.name / f"{feature_name}-{digest}"
 
 
 def extract(
@@ -173,7 +173,7 @@ def extract(
     An utterance whose audio or extraction fails is recorded with its error, and the rest goes on; a call that finds
     nothing else to do tries it again. `transform` changes the samples before the feature sees them (augmented copies).
     """
-    folder = store_folder(corpus.name, feature_name, feature, dtype, transform)
+    folder = store_folder(corpus, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "feature": feature_name, "settings": plugins.settings_of(feature), "dtype": dtype,
