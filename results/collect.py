@@ -19,7 +19,7 @@ HEAD = """# Results
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
 the 95% interval of a bootstrap over speakers. Speaker-independent unless a protocol says otherwise. Iterations, rate
 and sizes of training were fixed beforehand to fit a budget of CPU time; the checkpoint is chosen on the validation
-speakers.
+speakers. How fast it is stands in [benchmarks.md](benchmarks.md).
 """
 
 
