@@ -59,7 +59,6 @@ def test_every_format_gives_the_same_corpus(plant: Plant, suffix: str) -> None:
 
 
 def test_excel_where_pandas_can(plant: Plant) -> None:
-    pytest.importorskip("openpyxl")
     folder = plant("a.wav", "sub/b.flac")
     pd.DataFrame(ROWS).to_excel(folder / "labels.xlsx", index=False)
     assert Table(**SETTINGS).read(folder).utterances["speaker"].tolist() == ["03", None]
