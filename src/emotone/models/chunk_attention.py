@@ -142,7 +142,14 @@ class ChunkAttention(nn.Module):
     def encode(self, chunks: Tensor) -> Tensor:
         """Chunk vectors [B, C, H] of chunks [B, C, m, D]: the LSTM's last output, batch-normalised."""
         _, (state, _) = self.lstm(chunks.flatten(0, 1))  # [layers, B * C, H]
-        return self.norm(state[-1]).unflatten(0, (-1, chunks.shape[1]))
+        return self._normalise(state[-1]).unflatten(0, (-1, chunks.shape[1]))
+
+    def _normalise(self, vectors: Tensor) -> Tensor:  # [B * C, H] -> [B * C, H]
+        if self.training and len(vectors) == 1:
+            # One vector has no variance: it is normalised by the running moments, which stay as they are.
+            norm = self.norm
+            return F.batch_norm(vectors, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        return self.norm(vectors)
 
     def forward(self, chunks: Tensor) -> dict[str, Tensor]:  # [B, C, m, D] -> {name: [B] or [B, K]}
         values = self.output(torch.relu(self.hidden(self.aggregation(self.encode(chunks)))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -42,10 +43,19 @@ class ChunkAttention(System):
     ccc: Literal["lin", "published"] = "lin"
 
     def __post_init__(self) -> None:
+        for name in ("chunk_s", "max_utterance_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise EmotoneError(f"chunk-attention: {name} must be a positive number of seconds, not {value}")
+        for name in ("scale", "hidden_size", "num_heads"):
+            if getattr(self, name) < 1:
+                raise EmotoneError(f"chunk-attention: {name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.dropout <= 1:
+            raise EmotoneError(f"chunk-attention: dropout must be from 0 to 1, not {self.dropout}")
         if self.aggregation == "SelfAttenVec" and self.hidden_size % self.num_heads:
-            raise EmotoneError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
-        if self.chunk_s <= 0 or self.scale < 1:
-            raise EmotoneError(f"chunk_s must be positive and scale at least 1, not {self.chunk_s} and {self.scale}")
+            raise EmotoneError(
+                f"chunk-attention: hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}"
+            )
 
     def view(self, hop_s: float | None, longest_s: float) -> Chunks:
         """The chunks of an utterance; `longest_s` is the training split's longest utterance."""
