@@ -13,13 +13,17 @@ from typing import Any
 
 import yaml
 
+from emotone.evaluate.naming import system_labels
+
 RESULTS = Path(__file__).resolve().parent
+SETTINGS = ("feature", "normalise", "split", "system", "training")
 HEAD = """# Results
 
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
-the 95% interval of a bootstrap over speakers. Speaker-independent unless a protocol says otherwise. Iterations, rate
-and sizes of training were fixed beforehand to fit a budget of CPU time; the checkpoint is chosen on the validation
-speakers. How fast it is stands in [benchmarks.md](benchmarks.md).
+the 95% interval of a bootstrap over speakers; "folds" is mean and deviation of the metric over folds, as published
+tables have it. Speaker-independent unless a protocol says otherwise. Iterations, rate and sizes of training were fixed
+beforehand to fit a budget of CPU time; checkpoints and C are chosen on the validation speakers unless a setting says
+otherwise. How fast it is stands in [benchmarks.md](benchmarks.md).
 """
 
 
@@ -29,7 +33,7 @@ def collect(run: Path) -> None:
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     about = {
         **result, "cpu_hours": round(result["cpu_s"] / 3600, 2), "date": str(datetime.date.today()),
-        "feature": recipe["feature"], "system": recipe["system"], "training": recipe["training"],
+        **{key: recipe[key] for key in SETTINGS},
     }  # fmt: skip
     path = RESULTS / result["recipe"] / f"{result['hash']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,15 +46,37 @@ def interval(numbers: dict[str, float]) -> str:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """One recipe's results, a row per system setting and seed."""
+    """One recipe's results, a row per setting and seed."""
     targets = [(target, "uar" if "uar" in numbers else "ccc") for target, numbers in results[0]["metrics"].items()]
-    head = [f"{target} {metric.upper()}" for target, metric in targets]
-    lines = [f"| setting | seed | {' | '.join(head)} | CPU h |", "|" + "---|" * (len(head) + 3)]
-    for result in sorted(results, key=lambda one: (str(one["system"].get("aggregation")), one["seed"])):
-        values = " | ".join(interval(result["metrics"][target][metric]) for target, metric in targets)
-        setting = result["system"].get("aggregation", result["system"]["name"])
-        lines.append(f"| {setting} | {result['seed']} | {values} | {result['cpu_hours']} |")
+    head = ["setting", "seed", *(f"{target} {metric.upper()}" for target, metric in targets), "folds", "CPU h"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    recipes = [{"name": one["recipe"], **{key: one[key] for key in SETTINGS if key in one}} for one in results]
+    rows = sorted(zip(system_labels(recipes), results, strict=True), key=lambda row: (row[0], row[1]["seed"]))
+    for label, result in rows:
+        values = [interval(result["metrics"][target][metric]) for target, metric in targets]
+        setting = label.removeprefix(result["recipe"]).strip() or "as it is"
+        cells = [setting, result["seed"], *values, folds(result, targets), result["cpu_hours"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
+
+
+def folds(result: dict[str, Any], targets: list[tuple[str, str]]) -> str:
+    """Mean and deviation over folds of each target's metric, where the run has them."""
+    if "folds" not in result:
+        return ""
+    each = [result["folds"][target][metric] for target, metric in targets]
+    return ", ".join(f"{one['mean']:.3f} ± {one['std']:.3f}" for one in each)
+
+
+def training(result: dict[str, Any]) -> str:
+    """How long a network was trained; nothing for systems that are solved."""
+    settings = result["training"]
+    if "chosen" in result:
+        return ""
+    return (
+        f" {settings['iterations']} iterations of {settings['batch_size']} utterances, learning rate "
+        f"{settings['learning_rate']:g}."
+    )
 
 
 def zero_shot(results: list[dict[str, Any]]) -> str:
@@ -76,11 +102,9 @@ def write_tables() -> None:
         if "results" in results[0]:
             parts += [zero_shot(one["results"]) + f"\n\nTraining: {one['cpu_hours']} CPU hours.\n" for one in results]
         else:
-            training = results[0]["training"]
             parts.append(
                 f"{results[0]['protocol']}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
-                f"speakers. {training['iterations']} iterations of {training['batch_size']} utterances, learning rate "
-                f"{training['learning_rate']:g}.\n\n{table(results)}\n"
+                f"speakers.{training(results[0])}\n\n{table(results)}\n"
             )
     (RESULTS / "README.md").write_text("\n".join(parts))
 

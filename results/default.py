@@ -64,9 +64,9 @@ def measure(held_out: Path) -> list[dict[str, Any]]:
         for name, numbers in agreement["per_corpus"].items()
     ]
     for model in (str(TARGET), *TEACHERS):
-        results.append(evaluate_model(model, "emotale", quiet=True))
+        results.append(evaluate_model(model, "emotale", quiet=True).result)
     for corpus in ("ravdess", "nemo"):
-        results.append(evaluate_model(str(TARGET), corpus, quiet=True, classes=FOUR))
+        results.append(evaluate_model(str(TARGET), corpus, quiet=True, classes=FOUR).result)
     return results
 
 

@@ -336,7 +336,7 @@ DESCRIPTION_EDITS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("no name", lambda about: about.pop("name"), "must be there"),
     ("no limit", lambda about: about.pop("max_utterance_s"), "not a complete bundle description"),
     ("limit", lambda about: about.update(max_utterance_s="x"), "must be there"),
-    ("clip", lambda about: about.update(normalise={"clip": None}), "must be there"),
+    ("clip", lambda about: about.update(normalise={"clip": "3"}), "must be there"),
 ]
 
 

@@ -111,7 +111,7 @@ def test_a_part_of_a_whole_that_was_set() -> None:
     [
         ("seeds=1", "unknown recipe key 'seeds'; did you mean 'seed'?"),
         ("training.batchsize=1", "training: unknown recipe key 'batchsize'; did you mean 'batch_size'?"),
-        ("split.folds=1", "split: unknown recipe key 'folds'; did you mean 'fold'?"),
+        ("split.fodl=1", "split: unknown recipe key 'fodl'; did you mean 'fold'?"),
         ("training.batch_size=many", "batch_size must be a whole number, not 'many'"),
         ("training.batch_size=1.5", "batch_size must be a whole number, not 1.5"),
         ("training.batch_size=true", "batch_size must be a whole number, not True"),
@@ -212,3 +212,35 @@ def test_the_hash_is_of_what_decides_the_outcome(small: Path, tmp_path: Path) ->
 def test_the_hash_is_short_and_stable(small: Path) -> None:
     assert len(load(small).hash) == 12 and int(load(small).hash, 16)
     assert load(small).hash == load(small).hash
+
+
+# ---- keys that came later ---------------------------------------------------------------------------------------
+
+
+def test_later_keys_change_the_hash_only_where_they_are_set(small: Path) -> None:
+    plain = load(small)
+    for same in ("normalise.clip=3.0", "split.repeats=1", "init=''", "label_map={}", "normalise={by: training}"):
+        assert load(small, same).hash == plain.hash, same
+    for other in ("normalise.clip=null", "split.repeats=2", "label_map={emodb: {anger: fear}}", "split.seed=1"):
+        assert load(small, other).hash != plain.hash, other
+
+
+@pytest.mark.parametrize(("name", "hash_"), [("default", "e50eacd9a16e"), ("emodb-chunk-attention", "f94ebd36a0e4")])
+def test_hashes_of_published_results_stay(name: str, hash_: str) -> None:
+    assert load_recipe(name).hash == hash_
+
+
+def test_text_that_looks_like_a_number_stays_text_in_quotes(small: Path) -> None:
+    loaded = load(small, "training.learning_rate=1e-3", "split.folds=[['1e3', '02'], ['03'], ['04']]")
+    assert loaded.training.learning_rate == 1e-3 and loaded.split.folds[0] == ["1e3", "02"]
+
+
+def test_a_recipe_that_starts_from_a_bundle_has_its_feature_and_system(tmp_path: Path) -> None:
+    path = tmp_path / "tuned.yaml"
+    path.write_text("corpora: [mine]\ntargets: [emotion]\ninit: default\nsystem: {mixup: 0.1}\n")
+    loaded = load(path)
+    assert loaded.feature.name == "mel" and loaded.feature.settings["scale"] == "log"
+    assert loaded.system.name == "mel-convolution" and loaded.system.settings["mixup"] == 0.1
+    assert loaded.system.settings["crop_frames"] == [96, 224]
+    with pytest.raises(EmotoneError, match="unknown bundle 'defalt'; did you mean 'default'?"):
+        load(path, "init=defalt")

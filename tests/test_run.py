@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from emotone import audio
 from emotone.bundle import Bundle
 from emotone.corpus import Corpus
 from emotone.errors import EmotoneError
+from emotone.evaluate import metrics
 from emotone.evaluate.protocol import evaluate_model
+from emotone.evaluate.run_folder import load_run
 from emotone.recipe import Recipe, load_recipe
 from emotone.run import train_recipe
 
@@ -92,12 +95,18 @@ def test_run_leaves_bundle_and_result(tones: Corpus, trained: Path) -> None:
     assert not (trained / "checkpoint.pt").exists()
 
 
-def test_evaluate_repeats_the_test_result(trained: Path) -> None:
-    result = json.loads((trained / "test.json").read_text())
-    again = evaluate_model(str(trained), None, quiet=True)
-    for target, values in again["metrics"].items():
-        for name, interval in values.items():
-            assert interval["value"] == result["metrics"][target][name]["value"]
+def test_evaluate_reads_a_run_and_tests_its_bundle_on_a_corpus(trained: Path) -> None:
+    run = evaluate_model(str(trained), None, quiet=True)
+    assert len(run.test) == 12 and len(run.validation) == 12 and run.hash == run.result["hash"]
+    assert (
+        set(run.test["repeat"]) == {0}
+        and set(run.test["fold"]) == {0}
+        and run.test["duration_s"].between(0.4, 0.8).all()
+    )
+    again = evaluate_model(str(trained), "tones", quiet=True)
+    assert len(again.test) == 48 and again.warnings == ["the bundle tones was trained on tones itself: this is no test"]
+    both = again.test.set_index("id").loc[run.test["id"]]
+    np.testing.assert_allclose(both["predicted_arousal"], run.test["predicted_arousal"], atol=1e-5)
 
 
 def test_bundle_predicts_from_audio_what_the_test_had_from_the_store(tones: Corpus, trained: Path) -> None:
@@ -125,11 +134,21 @@ def test_all_folds_are_pooled_and_resumed(tones: Corpus, recipe: Path, tmp_path:
         ("targets=[arousl]", "unknown target 'arousl'; did you mean 'arousal'?"),
         ("corpora=[tone]", "corpus 'tone' is not prepared"),
         ("classes=[hi, low]", "unknown class 'hi'"),
-        ("split.num_folds=2", "split.num_folds must be from 3"),
+        ("split.num_folds=2", "num_folds must be from 3"),
+        ("split.num_folds=null", "split leave-speakers-out needs split.num_folds"),
+        ("split.fold=4", "split.fold must be from 0 to 3, or all, not 4"),
+        ("split.test=[tones]", "split leave-speakers-out has no test (it takes num_folds, group)"),
+        ("split.repeats=0", "split.repeats must be at least 1"),
+        ("split.validate=false", "training.best must be 'last'"),
+        ("label_map={tones: {high: high}}", "label_map of tones leaves out low ("),
+        ("label_map={tones: {high: high, low: null}}", "emotion needs two classes or more"),
+        ("label_map={tones: {high: high, lov: low}}", "unknown category 'lov'; did you mean 'low'?"),
+        ("label_map={tone: {}}", "label_map: unknown corpus 'tone'; did you mean 'tones'?"),
+        ("ranges={arousal: [7, 1]}", "ranges.arousal must be [lowest, highest]"),
         ("split.name=oficial", "unknown split 'oficial'; did you mean 'official'?"),
         ("split.name=official", "have no official split"),
         ("where={speakr: ['0']}", "unknown column 'speakr'; did you mean 'speaker'?"),
-        ("split.name=everything", "training.best must be 'last'"),
+        ("split={name: everything, num_folds: null}", "training.best must be 'last'"),
     ],
 )
 def test_what_cannot_run_is_one_line(tones: Corpus, recipe: Path, tmp_path: Path, override: str, words: str) -> None:
@@ -171,3 +190,106 @@ def test_teacher_and_augmented_copies(trained: Path, recipe: Path, tmp_path: Pat
     result = json.loads((folder / "test.json").read_text())
     assert result["num_utterances"] == 12
     assert Bundle.load(str(folder)).about["training"]["recipe"]["teacher"] == [str(trained / "bundle")]
+
+
+# ---- repeats, maps, normalisation per speaker, starting from a bundle -------------------------------------------
+
+QUICK = ("training.iterations=4", "training.validate_every=2")
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "test.json").read_text())
+
+
+def test_repeats_are_averaged_and_kept_apart(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+    folder = train_recipe(load(recipe, *QUICK, "split.repeats=2", "split.fold=all"), tmp_path / "run", quiet=True)
+    result = result_of(folder)
+    assert sorted(path.parent.name for path in folder.glob("repeat-*/fold-*")) == ["repeat-0"] * 4 + ["repeat-1"] * 4
+    assert result["num_utterances"] == 48 and "mean of 2 repeats" in result["protocol"]
+    run = load_run(folder)
+    each = [metrics.ccc(part["predicted_arousal"], part["true_arousal"]) for _, part in run.test.groupby("repeat")]
+    assert result["metrics"]["arousal"]["ccc"]["value"] == pytest.approx(np.mean(each), abs=1e-12)
+    assert each[0] != each[1]
+    folds = result["folds"]["arousal"]["ccc"]
+    assert len(folds["each"]) == 8
+    assert folds["mean"] == pytest.approx(np.mean([one["value"] for one in folds["each"]]))
+    assert (tmp_path / "results.parquet").is_file()
+
+
+def test_labels_are_mapped_and_those_left_out_counted(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+    labels = tones.utterances["emotion"].where(tones.utterances["arousal"] > 1.5, "lowest")
+    third = Corpus("thirds", tones.root, tones.utterances.assign(emotion=labels), meta=tones.meta)
+    third.save()
+    num_lowest = int((labels == "lowest").sum())
+    mapping = "label_map={thirds: {high: joy, low: grief, lowest: null}}"
+    settings = ("corpora=[thirds]", "targets=[emotion]", mapping, "ranges={arousal: [0, 1]}")
+    folder = train_recipe(load(recipe, *QUICK, *settings), tmp_path / "run", quiet=True)
+    result = result_of(folder)
+    assert num_lowest and result["left_out"] == {"no label": num_lowest} and result["classes"] == ["grief", "joy"]
+    settings = ("corpora=[thirds]", "targets=[emotion]", "classes=[high, low]")
+    assert result_of(train_recipe(load(recipe, *QUICK, *settings), tmp_path / "b", quiet=True))["left_out"] == {
+        "emotion lowest": num_lowest
+    }
+
+
+def test_ranges_are_mapped_linearly(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+    settings = ("targets=[arousal]", "ranges={arousal: [-1, 1]}")
+    run = load_run(train_recipe(load(recipe, *QUICK, *settings), tmp_path / "run", quiet=True))
+    own = tones.utterances.set_index("id")["arousal"].loc[run.test["id"]].to_numpy()
+    np.testing.assert_allclose(run.test["true_arousal"], (own - 1) / 3 - 1, atol=1e-12)
+    assert run.targets[0].range == (-1.0, 1.0)
+
+
+def test_one_corpus_trains_and_another_tests(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    table = tones.utterances.iloc[:16].assign(emotion=lambda rows: rows["emotion"].str.upper())
+    random = np.random.default_rng(1)
+    for file in table["file"]:
+        soundfile.write(tmp_path / "other" / file, random.normal(0, 0.1, 9_000), 16_000)
+    meta = {"ranges": {"arousal": [1, 7]}, "licence": "CC0"}
+    Corpus("other", tmp_path / "other", table, meta=meta).save()
+    split = "split={name: cross-corpus, test: [other], num_folds: 4, fold: all}"
+    settings = ("corpora=[tones, other]", split, "targets=[emotion]")
+    with pytest.raises(EmotoneError, match="no training utterance has the category HIGH"):
+        train_recipe(load(recipe, *QUICK, *settings), tmp_path / "a", quiet=True)
+    mapped = (*settings, "label_map={other: {HIGH: high, LOW: low}}")
+    run = load_run(train_recipe(load(recipe, *QUICK, *mapped), tmp_path / "b", quiet=True))
+    assert set(run.test["corpus"]) == {"other"} and len(run.test) == 16 and set(run.validation["corpus"]) == {"tones"}
+    same = ("corpora=[tones, copy]", split.replace("other", "copy"), "targets=[emotion]")
+    Corpus("copy", tones.root, tones.utterances, meta=tones.meta).save()
+    with pytest.raises(EmotoneError, match="allow_leakage"):  # the same audio under another name
+        train_recipe(load(recipe, *QUICK, *same), tmp_path / "c", quiet=True)
+
+
+def test_normalising_per_speaker_is_flagged_and_its_bundle_refuses_single_files(
+    tones: Corpus, recipe: Path, tmp_path: Path
+) -> None:
+    settings = ("normalise={by: speaker, clip: null}", "targets=[arousal]")
+    run = load_run(train_recipe(load(recipe, *settings), tmp_path / "run", quiet=True))
+    assert any(line.startswith("transductive") for line in run.warnings) and "transductive" in run.result["protocol"]
+    bundle = Bundle.load(str(run.folder))
+    with pytest.raises(EmotoneError, match="normalises by speaker.*cannot score single files"):
+        bundle.score_samples([np.zeros(16_000, np.float32)])
+    # By hand: the test speaker's own frames standardised, then the network.
+    features = [bundle.extract(audio.load(tones.path_of(f"{id_}.wav"))) for id_ in run.test["id"]]
+    frames = np.concatenate(features).astype(np.float64)
+    moments = [np.tile(value.astype(np.float32), (len(features), 1)) for value in (frames.mean(0), frames.std(0))]
+    scores = bundle.score_features(features, (moments[0], moments[1])).attributes["arousal"]
+    np.testing.assert_allclose(scores, run.test["predicted_arousal"], atol=1e-4)
+
+
+def test_training_may_start_from_a_bundle(tones: Corpus, trained: Path, recipe: Path, tmp_path: Path) -> None:
+    start = ("init=" + str(trained / "bundle"), "training.iterations=1", "training.validate_every=1")
+    with pytest.raises(
+        EmotoneError, match="was itself trained on tones, so it may know the test part; set allow_leakage"
+    ):
+        train_recipe(load(recipe, *start), tmp_path / "a", quiet=True)
+    folder = train_recipe(
+        load(recipe, *start, "allow_leakage=true", "training.learning_rate=0"), tmp_path / "b", quiet=True
+    )
+    result, before = result_of(folder), result_of(trained)
+    assert result["init"][0]["new"] == [] and result["init"][0]["taken"] > 5
+    assert result["metrics"]["emotion"]["uar"]["value"] == before["metrics"]["emotion"]["uar"]["value"]
+    assert any("LEAKAGE ALLOWED" in line for line in result["warnings"])
+    fresh = train_recipe(load(recipe, *start, "allow_leakage=true", "targets=[emotion]"), tmp_path / "c", quiet=True)
+    assert all("arousal" not in name for name in result_of(fresh)["init"][0]["new"])

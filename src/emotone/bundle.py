@@ -13,6 +13,7 @@ fixed names within the folder, and `bundle.json` holds the SHA-256 of the other 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -74,6 +75,11 @@ class Target:
         }  # fmt: skip
 
 
+Clip = float | None
+SpeakerMoments = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Mean and standard deviation of features, [N, D] each."""
+
+
 @dataclass
 class Scores:
     """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, the raw `outputs`."""
@@ -117,10 +123,10 @@ class Bundle:
             feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
             view = views.view_from_json(about["view"], where)
             targets = [Target.from_json(target, where) for target in about["targets"]]
-            numbers = about["max_utterance_s"], about["normalise"]["clip"]
+            numbers = plugins.fits(about["max_utterance_s"], float) and plugins.fits(about["normalise"]["clip"], Clip)
         except (KeyError, TypeError, AttributeError) as error:
             raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
-        if not targets or "name" not in about or not all(plugins.fits(number, float) for number in numbers):
+        if not targets or "name" not in about or not numbers:
             raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
         return cls(folder, about, feature, view, targets, threads, device, _read_arrays(folder, len(feature.names)))
 
@@ -147,12 +153,40 @@ class Bundle:
         """Scores of several pieces of audio, each float32 [N], 16 kHz."""
         return self.score_features([self.extract(samples) for samples in batch])
 
-    def score_features(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
-        """Scores of several utterances' features [T, D], as extracted (not normalised)."""
-        mean, std = self._arrays["feature_mean"], self._arrays["feature_std"]
-        clip = float(self.about["normalise"]["clip"])
-        inputs = [views.apply(self.view, normalise(features, mean, std, clip)) for features in batch]
+    def score_features(self, batch: Sequence[NDArray[np.float32]], speaker: SpeakerMoments | None = None) -> Scores:
+        """Scores of several utterances' features [T, D], as extracted (not normalised).
+
+        A bundle that normalises by speaker needs `speaker`: mean and deviation [N, D] of each utterance's speaker.
+        """
+        mean, std = self._moments(len(batch), speaker)
+        clip = self.about["normalise"]["clip"]
+        inputs = [
+            views.apply(self.view, normalise(features, mean[n], std[n], math.inf if clip is None else float(clip)))
+            for n, features in enumerate(batch)
+        ]
         return self._decode(self._run(inputs))
+
+    @property
+    def feature_moments(self) -> SpeakerMoments:
+        """Mean and deviation of the training speech: [D] each."""
+        return self._arrays["feature_mean"], self._arrays["feature_std"]
+
+    @property
+    def normalises_by_speaker(self) -> bool:
+        """Whether scores need statistics of a speaker's other utterances, which single files do not have."""
+        return self.about["normalise"].get("by") == "speaker"
+
+    def _moments(self, size: int, speaker: SpeakerMoments | None) -> SpeakerMoments:
+        """Mean and deviation of each of `size` utterances: [size, D]."""
+        if self.normalises_by_speaker:
+            if speaker is None:
+                raise EmotoneError(
+                    f"bundle {self.name} normalises by speaker, with statistics of all of a speaker's utterances, so "
+                    "it cannot score single files; use it with: emotone evaluate"
+                )
+            return speaker
+        shape = (size, len(self._arrays["feature_mean"]))
+        return tuple(np.broadcast_to(self._arrays[name], shape) for name in ("feature_mean", "feature_std"))  # type: ignore[return-value]
 
     def _run(self, inputs: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Network outputs [N, ...]; inputs of one shape go through together."""

@@ -8,13 +8,18 @@ name. With a teacher, the attribute columns of both hold its scores: those of a 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from emotone import plugins
+from emotone.audio_scan import scan
 from emotone.bundle import Target
 from emotone.corpus import ATTRIBUTES, Corpus
 from emotone.data import split as splits
@@ -25,63 +30,78 @@ from emotone.features.scores import Scores
 from emotone.recipe import Recipe
 from emotone.store import FeatureStore, Rows, extract
 
-SPLIT_WITH_FOLDS = ("leave_speakers_out", "leave_one_speaker_out")
+
+@dataclass
+class Selection:
+    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets."""
+
+    recipe: Recipe
+    corpora: dict[str, Corpus]
+    table: pd.DataFrame
+    targets: list[Target]
+
+    @classmethod
+    def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
+        """Load the corpora, look through their audio, map and check labels and settings; raises EmotoneError."""
+        _check_maps(recipe)
+        _split_name(recipe)
+        corpora = {name: Corpus.load(name) for name in recipe.corpora}
+        tables = [_select(corpus, recipe, scan(corpus, jobs, quiet)) for corpus in corpora.values()]
+        table = pd.concat(tables, ignore_index=True)
+        teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
+        targets = [_target(name, table, corpora, recipe, teacher) for name in recipe.targets]
+        return cls(recipe, corpora, table, targets)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Of every corpus, by name."""
+        return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
+
+    def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
+        """The splits to run in one repeat, by fold number; raises EmotoneError for settings that do not fit."""
+        settings = self.recipe.split
+        folds = splits.SPLITS[_split_name(self.recipe)](self.table, **_split_settings(self.recipe, repeat))
+        if settings.fold != "all" and not 0 <= settings.fold < len(folds):
+            raise EmotoneError(f"split.fold must be from 0 to {len(folds) - 1}, or all, not {settings.fold}")
+        wanted = range(len(folds)) if settings.fold == "all" else [settings.fold]
+        chosen: dict[int, splits.Split] = {number: folds[number] for number in wanted}
+        if not settings.validate:
+            chosen = {number: splits.without_validation(split) for number, split in chosen.items()}
+        return chosen
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Utterances without a label for any target, counted by what they have instead; a teacher leaves none out."""
+        if self.recipe.teacher:
+            return {}
+        known = labelled(self.table, self.targets)["id"]
+        lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
+        reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
+        return {str(reason): int(count) for reason, count in reasons.value_counts().items()}
 
 
 @dataclass
-class Dataset:
-    """See the module's docstring; `stores` are feature stores by the name in a row's `store` column."""
+class Dataset(Selection):
+    """A selection with its features; `stores` are feature stores by the name in a row's `store` column."""
 
-    recipe: Recipe
-    table: pd.DataFrame
     copies: pd.DataFrame
     stores: dict[str, FeatureStore]
     feature: Any
-    targets: list[Target]
-    fingerprints: dict[str, str]
 
     @classmethod
-    def load(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False, with_copies: bool = True) -> Dataset:
-        """Load and check the corpora, extract what is missing; raises EmotoneError before any work starts.
-
-        `with_copies` False leaves the training copies out (for testing a finished run).
-        """
-        corpora = {name: Corpus.load(name) for name in recipe.corpora}
+    def extract(cls, selection: Selection, jobs: int = 1, quiet: bool = False) -> Dataset:
+        """The selection with features, of which those that are missing are extracted."""
+        recipe, corpora = selection.recipe, selection.corpora
         feature = plugins.create("features", recipe.feature.name, recipe.feature.settings)
         teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
-        selected = {name: _select(corpus, recipe) for name, corpus in corpora.items()}
-        table = pd.concat(selected.values(), ignore_index=True)
-        targets = [_target(name, table, corpora, recipe, teacher) for name in recipe.targets]
-        _split_name(recipe)
         loader = _Loader(recipe, feature, teacher, jobs, quiet, _babble_files(recipe, corpora))
+        selected = {name: selection.table[selection.table["corpus"] == corpora[name].name] for name in corpora}
         tables = [loader.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
-        if with_copies and loader.augments:
+        if loader.augments:
             copies = [loader.add(*_copies(corpora[name], selected[name], recipe), f"{name}#") for name in corpora]
-        fingerprints = {name: corpus.fingerprint for name, corpus in corpora.items()}
         whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
-        return cls(recipe, *whole, loader.stores, feature, targets, fingerprints)
-
-    def folds(self) -> dict[int, splits.Split]:
-        """The splits to run, by fold number."""
-        settings, name = self.recipe.split, _split_name(self.recipe)
-        if name in ("official", "everything"):
-            return {0: splits.SPLITS[name](self.table)}
-        if name == "given":
-            if settings.file is None:
-                raise EmotoneError("split given needs split.file, the JSON file that lists the parts")
-            return {0: splits.given(self.table, settings.file)}
-        groups = splits.groups_of(self.table, settings.group)
-        if name == "leave_one_speaker_out":
-            folds = [[group] for group in groups]
-        elif settings.num_folds is None:
-            raise EmotoneError(f"split {settings.name} needs split.num_folds")
-        elif not 3 <= settings.num_folds <= len(groups):
-            raise EmotoneError(f"split.num_folds must be from 3 to the {len(groups)} groups, not {settings.num_folds}")
-        else:
-            folds = [groups[number :: settings.num_folds] for number in range(settings.num_folds)]
-        wanted = range(len(folds)) if settings.fold == "all" else [settings.fold]
-        return {fold: splits.speaker_folds(self.table, folds, fold, settings.group) for fold in wanted}
+        return cls(recipe, corpora, whole[0], selection.targets, whole[1], loader.stores, feature)
 
     def rows(self, table: pd.DataFrame) -> Rows:
         """A reader of the features of these rows of `table` or `copies`, in their order."""
@@ -92,12 +112,12 @@ class Dataset:
                 parts[position] = features
         return Rows(parts, len(self.feature.names))
 
-    def moments(self, table: pd.DataFrame) -> Moments:
-        """Feature statistics over the frames of these rows, in one streaming pass."""
+    def moments(self, table: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation [D] of the features over the frames of these rows, in one streaming pass."""
         moments = Moments()
         for features in self.rows(table).utterances:
             moments.update(features)
-        return moments
+        return moments.mean.astype(np.float32), moments.std.astype(np.float32)
 
 
 @dataclass
@@ -177,17 +197,43 @@ def _check_extracted(store: FeatureStore, table: pd.DataFrame) -> None:
         raise EmotoneError(f"{store.folder}: {len(lost)} utterances have no features, e.g. {lost[0]}: {reason}")
 
 
+def labelled(table: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:
+    """The rows that have a label for at least one target."""
+    known = np.zeros(len(table), dtype=bool)
+    for target in targets:
+        known |= table[target.name].isin(target.labels) if target.kind == "category" else table[target.name].notna()
+    return table[known].reset_index(drop=True)
+
+
 def _split_name(recipe: Recipe) -> str:
-    name = recipe.split.name.replace("-", "_")
-    known = [split for split in splits.SPLITS if split != "speaker_folds"]
-    if name not in known:
-        raise unknown("split", recipe.split.name, [split.replace("_", "-") for split in known], f"recipe {recipe.name}")
+    name = recipe.split.name.replace("_", "-")
+    if name not in splits.SPLITS:
+        raise unknown("split", recipe.split.name, splits.SPLITS, f"recipe {recipe.name}")
     return name
 
 
-def _select(corpus: Corpus, recipe: Recipe) -> pd.DataFrame:
-    """The recipe's rows of one corpus, with its name, licence and citation."""
-    table = corpus.utterances.copy()
+def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
+    """The settings that the recipe's split function takes; raises EmotoneError for others, and for one it lacks."""
+    name = _split_name(recipe)
+    takes = inspect.signature(splits.SPLITS[name]).parameters
+    settings: dict[str, Any] = {}
+    for key in ("num_folds", "group", "file", "folds", "stratify", "test", "seed"):
+        value = getattr(recipe.split, key)
+        is_set = value not in (None, [], 0) and not (key == "group" and value == "speaker")
+        if key not in takes and is_set:
+            allowed = ", ".join(other for other in takes if other != "utterances") or "no settings"
+            raise EmotoneError(f"recipe {recipe.name}: split {name} has no {key} (it takes {allowed})")
+        if key in takes and not is_set and takes[key].default is inspect.Parameter.empty:
+            raise EmotoneError(f"recipe {recipe.name}: split {name} needs split.{key}")
+        if key in takes and is_set:
+            settings[key] = value
+    return settings | ({"seed": recipe.split.seed + repeat} if "seed" in takes else {})
+
+
+def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
+    """The recipe's rows of one corpus, with its name, licence and citation, and what is known of the audio."""
+    heard = [column for column in ("duration_s", "content", "copy_of") if column in scanned]
+    table = _map_labels(corpus.utterances.join(scanned[heard], on="id"), corpus, recipe)
     for column, values in recipe.where.items():
         if column not in table:
             raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")
@@ -202,6 +248,41 @@ def _select(corpus: Corpus, recipe: Recipe) -> pd.DataFrame:
         for column in ("id", "speaker", "session"):
             table[column] = (corpus.name + "/" + table[column]).where(table[column].notna(), None)
     return table.assign(utterance=table["id"])
+
+
+def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataFrame:
+    """The recipe's categories and ranges instead of the corpus's own; a label that is not mapped is an error."""
+    for attribute, (low, high) in recipe.ranges.items():
+        own = corpus.meta.get("ranges", {}).get(attribute)
+        if own is not None:
+            table[attribute] = low + (table[attribute] - own[0]) / (own[1] - own[0]) * (high - low)
+    mapping = recipe.label_map.get(corpus.name)
+    if mapping is None:
+        return table
+    where = f"recipe {recipe.name}: label_map of {corpus.name}"
+    counts = table["emotion"].value_counts()
+    for label in mapping:
+        if label not in counts:
+            raise unknown("category", label, map(str, counts.index), where=where)
+    missing = [f"{label} ({count})" for label, count in counts.items() if label not in mapping]
+    if missing:
+        raise EmotoneError(
+            f"{where} leaves out {', '.join(missing)}; map each to a category, or to null to leave it out"
+        )
+    table["emotion"] = table["emotion"].map(mapping, na_action="ignore").astype("object")
+    return table.assign(emotion=table["emotion"].where(table["emotion"].notna(), None))
+
+
+def _check_maps(recipe: Recipe) -> None:
+    """Maps must be of the recipe's corpora and of attributes with a range."""
+    for name in recipe.label_map:
+        if name not in recipe.corpora:
+            raise unknown("corpus", name, recipe.corpora, where=f"recipe {recipe.name}: label_map")
+    for attribute, limits in recipe.ranges.items():
+        if attribute not in ATTRIBUTES:
+            raise unknown("attribute", attribute, ATTRIBUTES, where=f"recipe {recipe.name}: ranges")
+        if len(limits) != 2 or not limits[0] < limits[1]:
+            raise EmotoneError(f"recipe {recipe.name}: ranges.{attribute} must be [lowest, highest], not {limits}")
 
 
 def _target(
@@ -223,8 +304,12 @@ def _target(
         raise unknown("target", name, [*known, "emotion"], where=where)
     if teacher:
         return Target(name, "attribute", teacher.ranges[name])
-    ranges = {tuple(corpus.meta.get("ranges", {}).get(name, ())) for corpus in corpora.values()}
-    if len(ranges) != 1 or () in ranges:
-        raise EmotoneError(f"{where}: {name} needs one known range in all corpora, found {sorted(ranges)}")
-    low, high = ranges.pop()
+    own = {corpus: tuple(about.meta.get("ranges", {}).get(name, ())) for corpus, about in corpora.items()}
+    if () in own.values() or (len(set(own.values())) > 1 and name not in recipe.ranges):
+        found = ", ".join(f"{corpus} {list(limits) or 'none'}" for corpus, limits in own.items())
+        raise EmotoneError(
+            f"{where}: {name} needs a range in all corpora, found {found}; where they differ, set ranges.{name} to the "
+            "one to map them to"
+        )
+    low, high = recipe.ranges.get(name) or next(iter(own.values()))
     return Target(name, "attribute", (float(low), float(high)))

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotone import bundle
+from emotone.errors import EmotoneError
 
 
 class SeparateNetworks(nn.Module):
@@ -84,3 +86,18 @@ def write_bundle(
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
     arrays = {"feature_mean": mean.astype(np.float32), "feature_std": std.astype(np.float32)}
     return bundle.write(folder, about, to_onnx(network, example, names, dynamic), arrays, weights, card)
+
+
+def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:
+    """Start a network from a bundle's weights: every array whose name and shape agree; the others stay as they are.
+
+    Returns the number of arrays taken and the names of those that begin anew (e.g. the output of other categories).
+    Raises EmotoneError where nothing agrees or the file is damaged.
+    """
+    bundle.check_files(folder, bundle.read_about(folder), ("weights.safetensors",))
+    given, own = load_file(folder / "weights.safetensors"), network.state_dict()
+    taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    if not taken:
+        raise EmotoneError(f"{folder}: no weight of this bundle fits the recipe's network; use the bundle's own system")
+    network.load_state_dict(own | taken)
+    return {"taken": len(taken), "new": sorted(set(own) - set(taken))}

@@ -36,6 +36,12 @@ def replace_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+RUNS = Path("runs")
+"""Where runs go, in the working folder."""
+LEDGER = "results.parquet"
+"""The file with the numbers of all runs of a folder."""
+
+
 def cache_folder() -> Path:
     """Where prepared corpora, feature stores and pulled bundles are kept: `EMOTONE_CACHE` or the platform's place."""
     given = os.environ.get("EMOTONE_CACHE")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ from emotone.errors import EmotoneError, unknown
 RECIPES = Path(__file__).parent / "recipes"
 
 
+def _later(default: Any) -> Any:
+    """A key that recipes did not always have: it enters the hash only where it is set, so that old hashes stay."""
+    made = dict if default == {} else list if default == [] else None
+    given = {"default": default} if made is None else {"default_factory": made}
+    return field(**given, metadata={"later": True})
+
+
 @dataclass(frozen=True)
 class Choice:
     """A plugin and its settings: in YAML one mapping, `{name: lld, frame_size_ms: 32}`."""
@@ -34,13 +42,36 @@ class Choice:
 
 @dataclass(frozen=True)
 class Split:
-    """How utterances are divided: a function of `emotone.data.split` and its settings; `fold` "all" runs every fold."""
+    """How utterances are divided: a function of `emotone.data.split` and its settings; `fold` "all" runs every fold.
+
+    `validate` false lets the validation part train as well; `repeats` runs all folds as often, each time with the next
+    seed (of training, and of the split where it takes one).
+    """
 
     name: str = "official"
     num_folds: int | None = None
     fold: int | Literal["all"] = "all"
     group: str = "speaker"
     file: str | None = None
+    folds: list[list[str]] = _later([])
+    stratify: str | None = _later(None)
+    test: list[str] = _later([])
+    seed: int = _later(0)
+    validate: bool = _later(True)
+    repeats: int = _later(1)
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Z-scores of features, clipped to +-`clip` (null: not at all).
+
+    `by` training: mean and deviation of the training part. `by` speaker: of all utterances of each speaker, also of
+    test speakers; no label is used, but a speaker must be known and have several utterances (transductive: results
+    are better than on single unknown utterances, and every report says so).
+    """
+
+    by: Literal["training", "speaker"] = "training"
+    clip: float | None = 3.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +114,11 @@ class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
     corpora: prepared corpora. targets: attributes or `emotion`. feature, system: plugins with their settings.
-    split, training, augmentation: see there. teacher: bundles whose mean scores are the attribute labels.
+    split, training, normalise, augmentation: see there. teacher: bundles whose mean scores are the attribute labels.
+    label_map: {corpus: {its category: the recipe's, or null to leave it out}}; must name every category of the corpus.
+    ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly.
+    init: a bundle from whose weights training starts; it gives feature, system and their settings where the recipe
+    does not.
     classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
     the values. feature_dtype: of the feature store. seed: of everything random in training.
     allow_leakage: lets groups cross the train/test border. cpu_hours: the budget, set before results are seen.
@@ -105,11 +140,16 @@ class Recipe:
     allow_leakage: bool = False
     cpu_hours: float | None = None
     description: str = ""
+    normalise: Normalise = _later(Normalise())
+    label_map: dict[str, dict[str, str | None]] = _later({})
+    ranges: dict[str, list[float]] = _later({})
+    init: str = _later("")
 
     @property
     def hash(self) -> str:
         """Identity of the experiment: of everything that decides its outcome, not of its name and description."""
-        about = {key: value for key, value in self.to_json().items() if key not in ("name", "description", "cpu_hours")}
+        about = _without_later_defaults(self, self.to_json())
+        about = {key: value for key, value in about.items() if key not in ("name", "description", "cpu_hours")}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
@@ -118,6 +158,19 @@ class Recipe:
         for key in ("feature", "system"):
             about[key] = {"name": about[key]["name"], **about[key]["settings"]}
         return about
+
+
+def _without_later_defaults(part: Any, about: dict[str, Any]) -> dict[str, Any]:
+    """The data of a recipe or a part of it without the later keys that are not set."""
+    kept = dict(about)
+    for item in dataclasses.fields(part):
+        value = getattr(part, item.name)
+        default = item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
+        if item.metadata.get("later") and value == default:
+            del kept[item.name]
+        elif dataclasses.is_dataclass(value) and not isinstance(value, Choice):
+            kept[item.name] = _without_later_defaults(value, about[item.name])
+    return kept
 
 
 def available() -> list[str]:
@@ -161,11 +214,28 @@ def locate(name: str) -> Path:
 
 def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     """The recipe of plain data: all names and types are checked, the plugins' own settings too."""
-    recipe = _build(Recipe, about, where)
+    recipe = _build(Recipe, _with_init(about, where), where)
     for kind, choice in (("features", recipe.feature), ("systems", recipe.system)):
         plugin = plugins.find(kind, choice.name)
         plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.SINGULAR[kind]} {choice.name}")
     return recipe
+
+
+def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The data with feature and system of the bundle `init`, where it does not say them itself."""
+    if not about.get("init"):
+        return about
+    from emotone.bundle import locate as locate_bundle
+    from emotone.bundle import read_about
+
+    bundle = read_about(locate_bundle(str(about["init"])))
+    feature = bundle.get("feature", {})
+    given = {"feature": {"name": feature.get("name"), **feature.get("settings", {})}}
+    training = bundle.get("training", {})
+    system = training.get("system") or training.get("recipe", {}).get("system")
+    if "system" not in about and not system:
+        raise EmotoneError(f"{where}: the bundle {about['init']} does not say which system trained it; set system")
+    return _merge(given | {"system": system}, about)
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -189,34 +259,30 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     return about
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose numbers may be written 1e-4 as well, which YAML 1.1 takes for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def _parse_value(text: str, where: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        return yaml.load(text, _Loader)
     except yaml.YAMLError:
         raise EmotoneError(f"{where}: {text!r} is not a value YAML can read") from None
-    return _float(value)
-
-
-def _float(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as text; people mean the number."""
-    if isinstance(value, dict):
-        return {key: _float(item) for key, item in value.items()}
-    if isinstance(value, str) and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        about = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise EmotoneError(f"{path}: not readable as YAML ({error})") from None
     if not isinstance(about, dict):
         raise EmotoneError(f"{path}: a recipe is a mapping of keys to values")
-    return _float(about)
+    return about
 
 
 def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,4 +333,5 @@ def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
         raise EmotoneError(f"{where}: {key} must be {plugins.describe(hint)}, not {value!r}")
     if typing.get_origin(hint) is tuple:
         return tuple(value)
-    return float(value) if hint is float else value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_number and (hint is float or float in typing.get_args(hint)) else value

@@ -128,7 +128,10 @@ class Rows:
         std: NDArray[np.floating],
         clip: float = 3.0,
     ) -> NDArray[np.float32]:
-        """Normalised batch [B, ...view, D] of one view, or of a crop per row; all of one shape."""
+        """Normalised batch [B, ...view, D] of one view, or of a crop per row; all of one shape.
+
+        `mean` and `std` are [D], or [B, D] where rows are normalised differently; `clip` is infinite for none.
+        """
         from emotone.data.normalise import normalise
 
         batch: NDArray[np.float32] | None = None
@@ -137,10 +140,30 @@ class Rows:
             index = (view[position] if isinstance(view, Sequence) else view).index(len(features))
             if batch is None:
                 batch = np.empty((len(rows), *index.shape, self.num_features), np.float32)
-            np.take(normalise(features, mean, std, clip), index, axis=0, out=batch[position])
+            own = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
+            np.take(normalise(features, *own, clip), index, axis=0, out=batch[position])
         if batch is None:
             raise ValueError("a batch needs at least one row")
         return batch
+
+    def moments_of(self, groups: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
+        """Mean and deviation [S, D] over all frames of each group (e.g. speaker), and the group of every row: int [N].
+
+        Raises EmotoneError for a row without a group, or a group with a single row, which would normalise to zeros.
+        """
+        codes, names = pd.factorize(np.asarray(groups, dtype=object), sort=True)
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        if (codes < 0).any() or (counts < 2).any():
+            alone = f", and {names[counts < 2][0]!r} has only one" if (counts < 2).any() else ""
+            raise EmotoneError(
+                f"normalising per speaker needs a known speaker with two utterances or more: {int((codes < 0).sum())} "
+                f"of {len(codes)} utterances have no speaker{alone}; use normalise.by=training"
+            )
+        moments = [Moments() for _ in names]
+        for code, features in zip(codes, self.utterances, strict=True):
+            moments[code].update(features)
+        mean, std = (np.stack([getattr(one, part) for one in moments]).astype(np.float32) for part in ("mean", "std"))
+        return mean, std, codes
 
 
 Transform = Callable[[audio.Samples, str], audio.Samples]

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from emotone.data.view import View
     from emotone.recipe import Training
 
+Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
+"""Inputs [N, ...view, D] as the network sees them, and labels {target: [N] z-normalised (NaN unknown), or [N, K]}."""
+
 
 class System(ABC):
     """Base of all systems (`emotone.systems`): how a network is built and fitted, never where data comes from."""
 
     requires: ClassVar[tuple[str, ...]] = ("train",)
+    solves: ClassVar[bool] = False
+    """Whether `solve` finds the weights at once; the training loop is for all others."""
 
     @abstractmethod
     def view(self, hop_s: float | None, longest_s: float) -> View:
@@ -30,9 +35,15 @@ class System(ABC):
     def build(self, num_features: int, targets: list[Target]) -> nn.Module:
         """The untrained network: inputs of the view -> {target: [B] or [B, K]}."""
 
-    @abstractmethod
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
-        """The loss of a batch."""
+        """The loss of a batch, for systems that the loop fits."""
+        raise NotImplementedError
+
+    def solve(
+        self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int
+    ) -> dict[str, Any]:
+        """Set the network's weights (`solves`); returns what was chosen and how each choice did, for the result."""
+        raise NotImplementedError
 
     def utterance_limit_s(self, longest_s: float) -> float:
         """Longest recording that is scored as one utterance."""

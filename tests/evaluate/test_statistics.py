@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
-from emotone.evaluate.statistics import Interval, bootstrap_over_speakers
+from emotone.evaluate.statistics import BLOCK_CELLS, Interval, PooledMetric, bootstrap_over_speakers
 
 NUMBER_METRICS = (metrics.ccc, metrics.pearson, metrics.rmse)
 CLASS_METRICS = (metrics.accuracy, metrics.uar, metrics.macro_f1)
@@ -51,6 +53,57 @@ def test_equals_a_slow_loop(metric: Callable[..., float]) -> None:
     # Any function at all goes the general way, with the same draws.
     general = bootstrap_over_speakers(lambda p, t: metric(p, t), *data, num_resamples=200, seed=3)
     np.testing.assert_allclose(general, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+def test_repeats_are_averaged_over_the_same_draws(metric: Callable[..., float]) -> None:
+    first, second = (scores(seed) if metric in NUMBER_METRICS else labels(seed) for seed in (1, 2))
+    names = sorted(set(first[2]))
+    random, values = np.random.default_rng(3), []
+    for drawn in random.integers(len(names), size=(100, len(names))):
+        kept = [[row for k in drawn for row in np.flatnonzero(part[2] == names[k])] for part in (first, second)]
+        parts = zip((first, second), kept, strict=True)
+        values.append(np.mean([metric(part[0][rows], part[1][rows]) for part, rows in parts]))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    expected = (low, np.mean([metric(*part[:2]) for part in (first, second)]), high)
+    p, t, speakers = (np.concatenate(both) for both in zip(first, second, strict=True))
+    repeats = np.repeat([0, 1], len(first[0]))
+    for each in (metric, lambda p, t: metric(p, t)):
+        interval = bootstrap_over_speakers(each, p, t, speakers, num_resamples=100, seed=3, repeats=repeats)
+        np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+def test_a_difference_has_the_draws_of_both(metric: Callable[..., float]) -> None:
+    p, t, speakers = scores(1) if metric in NUMBER_METRICS else labels(1)
+    other = np.roll(p, 1)
+    names = np.unique(speakers)
+    values = []
+    for drawn in np.random.default_rng(0).integers(len(names), size=(100, len(names))):
+        rows = np.concatenate([np.flatnonzero(speakers == names[k]) for k in drawn])
+        values.append(metric(p[rows], t[rows]) - metric(other[rows], t[rows]))
+    expected = (np.nanquantile(values, 0.025), metric(p, t) - metric(other, t), np.nanquantile(values, 0.975))
+    pooled = PooledMetric(metric, [p, other], t, speakers)
+    np.testing.assert_allclose(pooled.interval([1, -1], num_resamples=100), expected, rtol=0, atol=1e-12)
+
+
+def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = bootstrap_over_speakers(metrics.ccc, *scores(), num_resamples=501)
+    monkeypatch.setattr("emotone.evaluate.statistics.BLOCK_CELLS", 50)
+    assert bootstrap_over_speakers(metrics.ccc, *scores(), num_resamples=501) == pytest.approx(whole, abs=1e-14)
+
+
+@pytest.mark.parametrize("num_speakers", [30, 3000])
+def test_ten_thousand_resamples_of_thirty_thousand_predictions(num_speakers: int) -> None:
+    p, t, speakers = scores(0, 30_000, num_speakers)
+    for prediction, target, metric in ((p, t, metrics.ccc), (p.astype(int), t.astype(int), metrics.uar)):
+        started = time.process_time()
+        bootstrap_over_speakers(metric, prediction, target, speakers, num_resamples=10_000)
+        assert time.process_time() - started < 5
+    tracemalloc.start()
+    bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=10_000)
+    assert tracemalloc.get_traced_memory()[1] < 12 * 8 * BLOCK_CELLS
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("metric", NUMBER_METRICS)
@@ -101,6 +154,7 @@ def test_one_speaker_has_no_interval() -> None:
     [
         (["x", None], {}, "1 of 2 utterances have no speaker"),
         (["x"], {}, "speakers must be of one length with the target"),
+        (["x", "y"], {"repeats": [0]}, "repeats must be of one length with the target"),
         (["x", "y"], {"level": 1.5}, "level must lie in"),
         (["x", "y"], {"num_resamples": 0}, "num_resamples be positive"),
     ],

@@ -9,31 +9,37 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
+from emotone.audio_scan import scan
 
-from emotone.bundle import Bundle, Target, locate
+from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
-from emotone.data.split import given
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate import metrics
+from emotone.evaluate.run_folder import Run, load_run, speakers_of
 from emotone.evaluate.statistics import bootstrap_over_speakers
 from emotone.store import Rows, extract
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 CATEGORY_METRICS = {"uar": metrics.uar, "accuracy": metrics.accuracy, "macro_f1": metrics.macro_f1}
+ABOUT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
 BATCH = 32
 
 
 def test_bundle(bundle: Bundle, rows: Rows, table: pd.DataFrame) -> pd.DataFrame:
-    """Scores and labels of utterances: id, speaker, per attribute `true_*` and `predicted_*`, per category `p_*`.
+    """Scores and labels of utterances: who and what they are, per attribute `true_*` and `predicted_*`, `p_*`.
 
-    `rows` are the utterances' features as extracted, in the order of `table`.
+    `rows` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
     """
-    columns: dict[str, Any] = {name: table[name] for name in ("id", "corpus", "speaker") if name in table}
-    parts = [
-        bundle.score_features([np.asarray(features, np.float32) for features in rows.utterances[start : start + BATCH]])
-        for start in range(0, len(rows), BATCH)
-    ]
+    columns: dict[str, Any] = {name: table[name].to_numpy() for name in ABOUT_COLUMNS if name in table}
+    speakers = rows.moments_of(table["speaker"]) if bundle.normalises_by_speaker else None
+    parts = []
+    for start in range(0, len(rows), BATCH):
+        batch = [np.asarray(features, np.float32) for features in rows.utterances[start : start + BATCH]]
+        own = None
+        if speakers is not None:
+            mean, std, codes = speakers
+            own = mean[codes[start : start + BATCH]], std[codes[start : start + BATCH]]
+        parts.append(bundle.score_features(batch, own))
     for target in bundle.targets:
         if target.kind == "attribute":
             columns[f"true_{target.name}"] = table[target.name].to_numpy(float)
@@ -51,25 +57,25 @@ test_bundle.__test__ = False  # type: ignore[attr-defined]  # a verb of this mod
 def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
     """Metrics of a prediction table with 95% intervals over speakers, and how much was measured.
 
-    Categories are compared over the classes both sides have: probabilities are renormalised over them, utterances of
-    other classes left out and counted.
+    Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
+    sides have: probabilities are renormalised over them, utterances of other classes left out and counted.
     """
-    result: dict[str, Any] = {"num_speakers": int(predictions["speaker"].nunique()), "num_utterances": len(predictions)}
+    num_utterances = int(predictions["id"].nunique())
+    result: dict[str, Any] = {
+        "num_speakers": int(predictions["speaker"].nunique()), "num_utterances": num_utterances,
+        "num_unknown_speaker": int(predictions.loc[predictions["speaker"].isna(), "id"].nunique()),
+    }  # fmt: skip
     scores: dict[str, Any] = {}
     for target in targets:
-        if target.kind == "attribute":
-            known = predictions[predictions[f"true_{target.name}"].notna()]
-            pair = known[f"predicted_{target.name}"].to_numpy(), known[f"true_{target.name}"].to_numpy(float)
-            chosen: dict[str, Any] = ATTRIBUTE_METRICS
-        else:
-            known, pair, classes = _shared_classes(predictions, target.labels)
-            result |= {"classes": classes, "num_left_out": len(predictions) - len(known)}
-            chosen = CATEGORY_METRICS
+        known, pair, classes = pairs_of(predictions, target)
+        if target.kind == "category":
+            result |= {"classes": classes, "num_left_out": num_utterances - int(known["id"].nunique())}
         if not len(known):
             raise EmotoneError(f"no utterance has a label for {target.name}")
-        speakers = known["speaker"].to_numpy()
+        repeats = known["repeat"] if "repeat" in known and known["repeat"].nunique() > 1 else None
         scores[target.name] = {
-            name: bootstrap_over_speakers(metric, *pair, speakers)._asdict() for name, metric in chosen.items()
+            name: bootstrap_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
+            for name, metric in metrics_of(target).items()
         }
     result |= {"metrics": scores}
     if predictions.get("corpus", pd.Series(dtype=str)).nunique() > 1:
@@ -80,12 +86,39 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
     return result
 
 
-def labelled(table: pd.DataFrame, targets: list[Target]) -> pd.DataFrame:
-    """The rows that have a label for at least one target."""
-    known = np.zeros(len(table), dtype=bool)
+def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
+    """Metrics of every fold by itself, and their mean, deviation (n - 1) and extremes, as published tables have them.
+
+    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives.
+    """
+    summary: dict[str, Any] = {}
     for target in targets:
-        known |= table[target.name].isin(target.labels) if target.kind == "category" else table[target.name].notna()
-    return table[known].reset_index(drop=True)
+        for name, metric in metrics_of(target).items():
+            each = []
+            for (repeat, fold), part in predictions.groupby(["repeat", "fold"]):
+                known, pair, _ = pairs_of(part, target)
+                if len(known):
+                    each.append({"repeat": int(repeat), "fold": int(fold), "value": float(metric(*pair))})
+            values = np.array([one["value"] for one in each])
+            spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            summary.setdefault(target.name, {})[name] = {
+                "mean": float(values.mean()), "std": spread, "min": float(values.min()), "max": float(values.max()),
+                "each": each,
+            }  # fmt: skip
+    return summary
+
+
+def metrics_of(target: Target) -> dict[str, Any]:
+    """The metrics of a target by name, the main one first."""
+    return ATTRIBUTE_METRICS if target.kind == "attribute" else CATEGORY_METRICS
+
+
+def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
+    """The rows with a label for a target, (prediction, truth) as the metrics take them, and the classes compared."""
+    if target.kind == "category":
+        return _shared_classes(predictions, target.labels)
+    known = predictions[predictions[f"true_{target.name}"].notna()]
+    return known, (known[f"predicted_{target.name}"].to_numpy(), known[f"true_{target.name}"].to_numpy(float)), []
 
 
 def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
@@ -111,43 +144,46 @@ def evaluate_model(
     jobs: int = 1,
     quiet: bool = False,
     classes: str | None = None,
-) -> dict[str, Any]:
-    """The test result of a run (its own test parts, scored anew) or of a bundle on a whole corpus.
+) -> Run:
+    """A finished run as it is, or a bundle tested on a whole corpus; `.result` has the numbers.
 
     Attributes of a corpus with another range are compared on the corpus's range, to which predictions are mapped
     linearly; the result says so. Attributes and categories that only one side has are left out and named.
     """
     if corpus_name is None:
-        return _evaluate_run(Path(model), device, jobs, quiet)
+        return load_run(Path(model))
     bundle = Bundle.load(model, device=device)
     corpus = Corpus.load(corpus_name)
-    table = corpus.utterances
+    table = corpus.utterances.join(scan(corpus, jobs, quiet)["duration_s"], on="id")
     if classes:
         table = _keep_classes(table, classes.split(","), corpus.name)
-    targets, skipped, notes = [], [], []
-    for target in bundle.targets:
-        column = "emotion" if target.kind == "category" else target.name
-        if not table[column].notna().any():
-            skipped.append(target.name)
-            continue
-        targets.append(target)
+    present = {target.name: bool(table[_column(target)].notna().any()) for target in bundle.targets}
+    targets = [target for target in bundle.targets if present[target.name]]
     if not targets:
-        raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(skipped)}")
+        raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(present)}")
     store = extract(corpus, bundle.about["feature"]["name"], bundle.feature, jobs, quiet=quiet)
     usable = table[table["id"].isin(store.index.index)].reset_index(drop=True)
-    predictions = test_bundle(bundle, store.rows(list(usable["id"])), usable)
-    for target in targets:
-        low_high = corpus.meta.get("ranges", {}).get(target.name)
-        if target.range is not None and low_high and tuple(low_high) != target.range:
-            predictions[f"predicted_{target.name}"] = _map_range(
-                predictions[f"predicted_{target.name}"], target.range, tuple(low_high)
-            )
-            notes.append(f"{target.name} mapped from {target.range} to {tuple(low_high)}")
-    return {
+    predictions = test_bundle(bundle, store.rows(list(usable["id"])), usable.assign(corpus=corpus.name))
+    notes = [note for target in targets if (note := _to_corpus_range(predictions, target, corpus))]
+    result = {
         "model": bundle.name, "protocol": f"{bundle.name} on all of {corpus.name}, nothing trained on it here",
-        "corpora": {corpus.name: corpus.fingerprint}, "num_failed": len(store.failed), "not_in_corpus": skipped,
-        "notes": notes, **score_predictions(predictions, targets),
+        "corpora": {corpus.name: corpus.fingerprint}, "num_failed": len(store.failed),
+        "not_in_corpus": [name for name, is_there in present.items() if not is_there], "notes": notes,
+        "warnings": _warnings(bundle, corpus), **score_predictions(predictions, targets),
     }  # fmt: skip
+    ranged = [_with_range(target, corpus) for target in targets]
+    return Run(bundle.folder, {"name": bundle.name}, result, ranged, predictions, pd.DataFrame())
+
+
+def _warnings(bundle: Bundle, corpus: Corpus) -> list[str]:
+    trained = bundle.about.get("training", {}).get("corpora", {})
+    if corpus.name in trained or corpus.fingerprint in trained.values():
+        return [f"the bundle {bundle.name} was trained on {corpus.name} itself: this is no test"]
+    return []
+
+
+def _column(target: Target) -> str:
+    return "emotion" if target.kind == "category" else target.name
 
 
 def _keep_classes(table: pd.DataFrame, classes: list[str], corpus: str) -> pd.DataFrame:
@@ -159,31 +195,22 @@ def _keep_classes(table: pd.DataFrame, classes: list[str], corpus: str) -> pd.Da
     return table[table["emotion"].isin(classes)].reset_index(drop=True)
 
 
-def _map_range(values: pd.Series, from_range: tuple[float, float], to_range: tuple[float, float]) -> pd.Series:
-    share = (values - from_range[0]) / (from_range[1] - from_range[0])
-    return to_range[0] + share * (to_range[1] - to_range[0])
+def _with_range(target: Target, corpus: Corpus) -> Target:
+    """The target on the corpus's own range, where it has one."""
+    limits = corpus.meta.get("ranges", {}).get(target.name)
+    if target.kind == "category" or not limits:
+        return target
+    return Target(target.name, "attribute", (float(limits[0]), float(limits[1])), target.mean, target.std)
 
 
-def _evaluate_run(folder: Path, device: str, jobs: int, quiet: bool) -> dict[str, Any]:
-    """A run's test parts scored anew with its bundles."""
-    from emotone.dataset import Dataset
-    from emotone.recipe import from_json
-
-    path = folder / "recipe.yaml"
-    if not path.is_file():
-        raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus")
-    recipe = from_json(yaml.safe_load(path.read_text()), where=str(path))
-    data = Dataset.load(recipe, jobs, quiet, with_copies=False)
-    places = sorted(folder.glob("fold-*"), key=lambda place: int(place.name.split("-")[1])) or [folder]
-    tables = []
-    for place in places:
-        split = given(data.table, place / "split.json")
-        test = labelled(data.table[data.table["id"].isin(split.test)], data.targets)
-        if not len(test):
-            raise EmotoneError(f"{folder}: this run has no test part; name a corpus with --corpus")
-        tables.append(test_bundle(Bundle.load(str(locate(str(place))), device=device), data.rows(test), test))
-    result = score_predictions(pd.concat(tables, ignore_index=True), data.targets)
-    return {"model": str(folder), "protocol": f"test parts of {recipe.name} ({recipe.hash})", **result}
+def _to_corpus_range(predictions: pd.DataFrame, target: Target, corpus: Corpus) -> str:
+    """Map a target's predictions to the corpus's range, in place; says so, or "" where there is nothing to do."""
+    own = _with_range(target, corpus).range
+    if target.range is None or own is None or own == target.range:
+        return ""
+    share = (predictions[f"predicted_{target.name}"] - target.range[0]) / (target.range[1] - target.range[0])
+    predictions[f"predicted_{target.name}"] = own[0] + share * (own[1] - own[0])
+    return f"{target.name} mapped from {target.range} to {own}"
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:
@@ -195,5 +222,5 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
     for target, values in result["metrics"].items():
         for name, interval in values.items():
             print(f"  {target:<10} {name:<9} {interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]")
-    for note in result.get("notes", []):
-        print(f"  {note}", file=sys.stderr)
+    for line in (*result.get("warnings", []), *result.get("notes", [])):
+        print(f"  {line}", file=sys.stderr)

@@ -125,8 +125,9 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
         "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
         "targets": attribute_targets(files),
         "training": {
-            "system": "chunk-attention", "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}",
-            "commit": COMMIT, "files": SYSTEMS[name].files,
+            "system": {"name": "chunk-attention", "aggregation": aggregation, "across_chunks": False},
+            "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}", "commit": COMMIT,
+            "files": SYSTEMS[name].files,
         },
         "results": [
             {

@@ -1,0 +1,82 @@
+"""`emotone check`: what crosses the borders of a recipe's splits, balance of classes, what is wrong with audio."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from emotone.audio_scan import scan
+from emotone.corpus import Corpus
+from emotone.data.split import PARTS
+from emotone.dataset import Selection
+from emotone.evaluate.leakage import Crossing, check_corpus, class_balance, describe, find_crossings
+from emotone.evaluate.text_table import align
+from emotone.recipe import Recipe
+
+Check = dict[str, Any]
+
+
+def check_prepared(name: str, jobs: int = 1, quiet: bool = False) -> Check:
+    """A prepared corpus: `problems` and `notes`, each a line with the ids it is about."""
+    corpus = Corpus.load(name)
+    findings = check_corpus(corpus, scan(corpus, jobs, quiet))
+    lines = {
+        kind: [
+            {"kind": one.kind, "line": one.line, "ids": list(one.ids)} for one in findings if one.is_problem == is_bad
+        ]
+        for kind, is_bad in (("problems", True), ("notes", False))
+    }
+    return {"corpus": corpus.name, "fingerprint": corpus.fingerprint, **lines}
+
+
+def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
+    """All folds of a recipe: what leaks (`problems`), what crosses otherwise (`notes`), sizes and balance per fold."""
+    data = Selection.read(recipe, jobs, quiet)
+    lines: dict[Any, Check] = {}  # by kind and border, in the words of the first fold
+    folds = []
+    for number, split in data.folds().items():
+        groups: dict[Any, list[Crossing]] = {}
+        for crossing in find_crossings(data.table, split):
+            groups.setdefault((crossing.is_leak, crossing.kind, crossing.border), []).append(crossing)
+        for key, crossings in groups.items():
+            lines.setdefault(key, {"line": describe(crossings)[0], "folds": []})["folds"].append(number)
+        sizes = {part: len(getattr(split, part)) for part in PARTS if getattr(split, part)}
+        fold: Check = {"fold": number, **sizes}
+        if "emotion" in recipe.targets:
+            fold["balance"] = class_balance(data.table, split).T.to_dict()
+        folds.append(fold)
+    unreadable = data.table["content"].isna() & data.table["duration_s"].isna()
+    if unreadable.any():
+        ids = list(data.table.loc[unreadable, "id"])
+        line = f"{len(ids)} of {len(data.table)} utterances cannot be read: {', '.join(ids[:3])}"
+        lines[(True, "unreadable", ())] = {"line": line, "folds": []}
+    return {
+        "recipe": recipe.name, "allow_leakage": recipe.allow_leakage, "left_out": data.left_out,
+        "problems": [line for key, line in lines.items() if key[0]],
+        "notes": [line for key, line in lines.items() if not key[0]], "folds": folds,
+    }  # fmt: skip
+
+
+def print_check(check: Check, as_json: bool) -> None:
+    """To stdout: problems first, then notes, then a table of the folds and the balance of the first one."""
+    if as_json:
+        print(json.dumps(check, indent=1))
+        return
+    for word, lines in (("PROBLEM", check["problems"]), ("note", check["notes"])):
+        for one in lines:
+            num_folds = len(one.get("folds", []))
+            where = f"in {num_folds} folds, e.g. fold {one['folds'][0]}: " if num_folds > 1 else ""
+            print(f"{word}: {where}{one['line']}")
+    for reason, count in check.get("left_out", {}).items():
+        print(f"note: {count} utterances are left out: {reason}")
+    folds = check.get("folds", [])
+    if folds:
+        sizes = pd.DataFrame(folds).drop(columns="balance", errors="ignore").fillna(0).astype(int)
+        print(align(sizes.to_dict("records")))
+        if "balance" in folds[0]:
+            print(f"fold {folds[0]['fold']}:")
+            print(align([{"category": name, **parts} for name, parts in folds[0]["balance"].items()]))
+    if not check["problems"]:
+        print("no problem found")

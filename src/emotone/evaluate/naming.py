@@ -1,0 +1,70 @@
+"""Which runs are one system, and short names that tell systems apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NOT_THE_SYSTEM = ("name", "description", "cpu_hours", "seed", "split.seed", "split.repeats")
+"""Settings of a recipe in which runs of one system may differ."""
+
+
+def system_hash(recipe: Mapping[str, Any]) -> str:
+    """Identity of a system: of all of a recipe but its seeds, name and description.
+
+    >>> system_hash({"seed": 0, "split": {"name": "a", "repeats": 3}}) == system_hash({"split": {"name": "a"}})
+    True
+    """
+    settings = json.dumps(_settings(recipe), sort_keys=True)
+    return hashlib.sha256(settings.encode()).hexdigest()[:12]
+
+
+def system_labels(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each of several systems: the recipe's, with the settings that differ among recipes of that name.
+
+    Settings that only some of them have (those of another plugin, say) are named where nothing else tells two apart.
+
+    >>> recipes = [{"name": "chunks", "system": {"name": "a", "size": size}, "seed": 0} for size in (32, 64)]
+    >>> system_labels([*recipes, {"name": "other", "seed": 0}])
+    ['chunks size=32', 'chunks size=64', 'other']
+    """
+    labels = []
+    for recipe in recipes:
+        namesakes = [_settings(other) for other in recipes if other["name"] == recipe["name"]]
+        keys = sorted({key for settings in namesakes for key in settings})
+        differing = [key for key in keys if len({json.dumps(each.get(key)) for each in namesakes}) > 1]
+        chosen = [key for key in differing if all(key in each for each in namesakes)]
+        if len({json.dumps([each[key] for key in chosen]) for each in namesakes}) < len(namesakes):
+            chosen = differing
+        settings = _settings(recipe)
+        words = [f"{_short(key, chosen)}={_text(settings[key])}" for key in chosen if key in settings]
+        labels.append(" ".join([str(recipe["name"]), *words]))
+    return labels
+
+
+def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a system, with dotted keys."""
+    return {key: value for key, value in _flat(recipe).items() if key not in NOT_THE_SYSTEM}
+
+
+def _flat(about: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in about.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _short(key: str, keys: Sequence[str]) -> str:
+    """`system` for system.name, and the last part of a key where no other one ends so."""
+    key = key.removesuffix(".name")
+    last = key.split(".")[-1]
+    ends = [other.removesuffix(".name").split(".")[-1] for other in keys]
+    return last if ends.count(last) == 1 else key
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,99 @@
+"""A finished run, read back: its recipe and the prediction tables of all folds and repeats.
+
+A prediction table has a row per utterance and repeat: `id, corpus, speaker, gender, language, duration_s, repeat,
+fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_emotion` and `p_LABEL` of every label.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from emotone.bundle import Target, read_about
+from emotone.errors import EmotoneError
+
+
+@dataclass
+class Run:
+    """Everything that reports and comparisons need; `validation` is empty where the split validates nothing."""
+
+    folder: Path
+    recipe: dict[str, Any]
+    result: dict[str, Any]
+    targets: list[Target]
+    test: pd.DataFrame
+    validation: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """The recipe's name."""
+        return str(self.recipe["name"])
+
+    @property
+    def hash(self) -> str:
+        """Identity of recipe, settings and seed."""
+        return str(self.result["hash"])
+
+    @property
+    def seed(self) -> int:
+        """The recipe's seed."""
+        return int(self.recipe["seed"])
+
+    @property
+    def warnings(self) -> list[str]:
+        """What every report of the run must say, e.g. that groups cross the test border."""
+        return list(self.result.get("warnings", []))
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run folder; raises EmotoneError when it is none, not finished, or has no test part."""
+    if not (folder / "recipe.yaml").is_file():
+        raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus")
+    recipe, result = _read(folder / "recipe.yaml"), _read(folder / "test.json")
+    places = places_of(folder)
+    targets = [Target.from_json(target, str(folder)) for target in read_about(places[0] / "bundle")["targets"]]
+    test = _concatenate(places, "predictions.parquet")
+    if test.empty:
+        raise EmotoneError(f"{folder}: this run has no test part; evaluate its bundle on a corpus with --corpus")
+    return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))
+
+
+def speakers_of(predictions: pd.DataFrame) -> pd.Series:
+    """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself."""
+    alone = "utterance " + predictions["id"].astype(str)
+    return predictions["speaker"].astype("object").where(predictions["speaker"].notna(), alone)
+
+
+def places_of(folder: Path) -> list[Path]:
+    """The folders of a run's folds in order (repeat, fold), or the run folder itself where there is one fold.
+
+    Raises EmotoneError for a fold that is not finished.
+    """
+    found = [path for path in (*folder.glob("fold-*"), *folder.glob("repeat-*/fold-*")) if path.is_dir()]
+    places = sorted(found, key=lambda path: [int(number) for number in re.findall(r"(?:repeat|fold)-(\d+)", str(path))])
+    for place in places or [folder]:
+        if not (place / "done.json").is_file():
+            raise EmotoneError(f"{place}: not finished; run emotone train again, it goes on where it stopped")
+    return places or [folder]
+
+
+def _concatenate(places: list[Path], name: str) -> pd.DataFrame:
+    tables = [pd.read_parquet(path) for place in places if (path := place / name).is_file()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise EmotoneError(f"{path.parent}: not finished ({path.name} is missing); run emotone train again") from None
+    try:
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise EmotoneError(f"{path}: cannot be read ({error})") from None

@@ -1,0 +1,214 @@
+"""What the verbs of the command line do. Each imports what it needs when it runs, so that `predict` starts at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from emotone.errors import EmotoneError, missing_extra, unknown
+
+LISTED = ("bundles", "recipes", "corpora", "features", "systems", "models")
+TABLES = ("pandas", "pyarrow", "yaml")
+
+
+def predict(options: Namespace) -> int:
+    """Emotion in files: rows on stdout or in a file."""
+    from emotone.batch import predict_to_file, predict_to_stdout
+    from emotone.inputs import find_inputs
+
+    files = find_inputs(options.inputs)
+    if options.output is None:
+        failed = predict_to_stdout(files, options)
+    else:
+        failed = predict_to_file(files, options)
+        say(options, f"{len(files)} files, {failed} failed: {options.output}")
+    return 1 if failed else 0
+
+
+def pull(options: Namespace) -> int:
+    """Published weights as a bundle."""
+    _need("torch", "onnx", "scipy")
+    from emotone.pull import pull as pull_bundle
+
+    folder = pull_bundle(options.name, options.source, options.to)
+    say(options, f"{options.name}: {folder}; try: emotone predict FILE --model {options.to or options.name}")
+    return 0
+
+
+def list_all(options: Namespace) -> int:
+    """What there is."""
+    from emotone.listing import print_listing
+
+    print_listing([options.kind] if options.kind else list(LISTED), options.json)
+    return 0
+
+
+def prepare(options: Namespace) -> int:
+    """An owner's folder as a corpus."""
+    _need(*TABLES)
+    from emotone import plugins
+    from emotone.corpus import check_name
+    from emotone.recipe import parse_overrides
+
+    reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
+    name = check_name(options.name or options.corpus)
+    if not options.folder.is_dir():
+        raise EmotoneError(f"{options.folder}: not a folder")
+    corpus = reader.read(options.folder)
+    corpus.name = name
+    folder = corpus.save()
+    for note in corpus.meta.get("notes", []):
+        say(options, f"note: {note}")
+    speakers = corpus.utterances["speaker"].nunique()
+    say(options, f"{corpus.name}: {len(corpus)} utterances, {speakers} speakers: {folder}")
+    return 0
+
+
+def info(options: Namespace) -> int:
+    """What a corpus holds, as text or JSON, and as a picture."""
+    _need(*TABLES, *(["matplotlib"] if options.picture else []))
+    from emotone.audio_scan import scan
+    from emotone.corpus import Corpus
+    from emotone.evaluate.info import corpus_info, picture, print_info
+
+    corpus = Corpus.load(options.corpus)
+    scanned = scan(corpus, options.jobs, options.quiet)
+    if options.picture:
+        if options.picture.suffix != ".svg":
+            raise EmotoneError(f"{options.picture}: the picture is SVG; name it .svg")
+        _write(options.picture, picture(corpus, scanned))
+        say(options, f"picture: {options.picture}")
+    about = corpus_info(corpus, scanned)
+    if options.json:
+        print(json.dumps(about, indent=1))
+    else:
+        print_info(about)
+    return 0
+
+
+def check(options: Namespace) -> int:
+    """What is wrong with a corpus, or with the splits of a recipe: 1 where something leaks or cannot be read."""
+    _need(*TABLES)
+    from emotone import recipe as recipes
+    from emotone.corpus import prepared
+    from emotone.evaluate.check import check_prepared, check_recipe, print_check
+
+    is_corpus = options.what in prepared() or (Path(options.what) / "corpus.json").is_file()
+    if is_corpus and not options.overrides:
+        found = check_prepared(options.what, options.jobs, options.quiet)
+    elif options.what in recipes.available() or options.what.endswith((".yaml", ".yml")):
+        found = check_recipe(recipes.load_recipe(options.what, options.overrides), options.jobs, options.quiet)
+    else:
+        raise unknown("recipe or prepared corpus", options.what, [*recipes.available(), *prepared()])
+    print_check(found, options.json)
+    return 1 if found["problems"] else 0
+
+
+def export(options: Namespace) -> int:
+    """A prepared corpus in the field's exchange format."""
+    _need(*TABLES, "audformat")
+    from emotone.audformat_export import write_audformat
+    from emotone.corpus import Corpus
+
+    write_audformat(Corpus.load(options.corpus), options.folder)
+    say(options, f"{options.corpus}: {options.folder}")
+    return 0
+
+
+def extract(options: Namespace) -> int:
+    """A feature of every utterance of a corpus."""
+    _need(*TABLES)
+    from emotone import plugins, store
+    from emotone.corpus import Corpus
+    from emotone.recipe import parse_overrides
+
+    feature = plugins.create("features", options.feature, parse_overrides(options.settings))
+    done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
+    for utterance, error in sorted(done.failed.items()):
+        print(f"emotone: {utterance}: {error}", file=sys.stderr)
+    say(options, f"{len(done)} utterances, {len(done.failed)} failed: {done.folder}")
+    return 1 if done.failed else 0
+
+
+def train(options: Namespace) -> int:
+    """A recipe, from features to test result."""
+    _need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
+    from emotone.recipe import load_recipe
+    from emotone.run import train_recipe
+
+    recipe = load_recipe(options.recipe, options.overrides)
+    folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
+    say(options, f"run: {folder}")
+    return 0
+
+
+def evaluate(options: Namespace) -> int:
+    """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
+    _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
+    from emotone.evaluate.protocol import evaluate_model, print_result
+
+    run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
+    if options.report or options.robustness:
+        from emotone.evaluate.report import build_report
+        from emotone.evaluate.robustness import robustness
+
+        curves = robustness(run, options.noise, options.jobs, options.quiet) if options.robustness else None
+        report, page = build_report(run, curves)
+        run.result["robustness"] = curves
+        _write_report(options, report, page)
+    print_result(run.result, as_json=options.json)
+    return 0
+
+
+def compare(options: Namespace) -> int:
+    """Runs against each other on the same utterances, or the table of all runs."""
+    _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
+    if options.ledger is not None:
+        from emotone.ledger import tabulate
+
+        print(tabulate(options.ledger))
+        return 0
+    from emotone.evaluate.compare import compare_runs, print_comparison
+    from emotone.evaluate.comparison_page import comparison_page
+
+    if len(options.runs) < 2:
+        raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
+    compared = compare_runs(options.runs, [options.metric] if options.metric else [])
+    if options.report:
+        _write_report(options, compared.to_json(), comparison_page(compared))
+    print_comparison(compared, options.json)
+    return 0
+
+
+def _write_report(options: Namespace, about: Any, page: str) -> None:
+    """The report as a page, or the same as JSON, by the suffix of the file."""
+    if options.report is None:
+        return
+    if options.report.suffix not in (".html", ".json"):
+        raise EmotoneError(f"{options.report}: a report ends in .html or .json")
+    _write(options.report, page if options.report.suffix == ".html" else json.dumps(about, indent=1))
+    say(options, f"report: {options.report}")
+
+
+def say(options: Namespace, message: str) -> None:
+    """A message for people, on stderr."""
+    if not getattr(options, "quiet", False):
+        print(message, file=sys.stderr)
+
+
+def _write(path: Path, text: str) -> None:
+    from emotone.files import replace_file
+
+    with replace_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _need(*packages: str) -> None:
+    """The verbs for researchers need the [train] extra; one line says so where a package of it is missing."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, "train", "this verb")
