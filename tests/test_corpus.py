@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def corpora(draw: st.DrawFn) -> Corpus:
 
 
 def make(**columns: list[object]) -> Corpus:
-    return Corpus("mine", Path("audio"), pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], **columns}))
+    table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], **columns})
+    return Corpus("mine", Path("audio"), table, meta={"ranges": {"valence": [1, 7]}})
 
 
 def test_columns_are_complete_typed_and_null_where_unknown() -> None:
@@ -63,10 +65,16 @@ def test_given_tables_are_not_changed() -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"id": ["a", "a"]}, "unique and present; repeated: 'a'"),
-        ({"id": ["a", None]}, "unique and present; repeated: None"),
+        ({"id": ["a", "a"]}, "1 of 2 utterances repeat the id of another, e.g. 'a'"),
+        ({"id": ["a", None]}, "1 of 2 utterances have no id, e.g. 'b.wav'"),
         ({"arousal": ["low", "high"]}, "column arousal holds what is not a number"),
         ({"split": ["train", "trian"]}, "unknown split 'trian'; did you mean 'train'?"),
+        ({"file": ["a.wav", None]}, "1 of 2 utterances have no file, e.g. 'b'"),
+        ({"arousal": [1.0, np.inf]}, "1 of 2 utterances have an infinite arousal, e.g. 'b'"),
+        ({"valence": [9.0, 0.5]}, "2 of 2 utterances have valence outside [1, 7], e.g. 'a', 9"),
+        ({"start_s": [0.0, 2.0], "end_s": [1.0, 2.0]}, "1 of 2 utterances do not end after they start, e.g. 'b', 2, 2"),
+        ({"end_s": [0.0, None]}, "1 of 2 utterances do not end after they start, e.g. 'a', nan, 0"),
+        ({"start_s": [-1.0, None]}, "1 of 2 utterances do not end after they start, e.g. 'a', -1, nan"),
     ],
 )
 def test_wrong_utterances_are_refused(columns: dict[str, list[object]], message: str) -> None:
@@ -77,9 +85,30 @@ def test_wrong_utterances_are_refused(columns: dict[str, list[object]], message:
 
 @pytest.mark.parametrize("stranger", ["c", None])
 def test_votes_on_unknown_utterances_are_refused(stranger: str | None) -> None:
-    table, raters = pd.DataFrame({"id": ["a"]}), pd.DataFrame({"id": ["a", stranger, "d"], "rater": ["1", "1", "1"]})
-    with pytest.raises(EmotoneError, match="rater table names unknown utterances"):
-        Corpus("mine", Path("audio"), table, raters)
+    raters = pd.DataFrame({"id": ["a", stranger, "d"], "rater": ["1", "1", "1"]})
+    with pytest.raises(EmotoneError, match=f"2 of 3 votes are on unknown utterances, e.g. {stranger!r}"):
+        Corpus("mine", Path("audio"), make().utterances, raters)
+
+
+def test_votes_outside_the_range_are_refused() -> None:
+    raters = pd.DataFrame({"id": ["a", "b"], "rater": ["1", "1"], "valence": [1.0, 8.0]})
+    with pytest.raises(EmotoneError, match=r"1 of 2 votes have valence outside \[1, 7\], e.g. 'b', 8"):
+        Corpus("mine", Path("audio"), make().utterances, raters, {"ranges": {"valence": [1, 7]}})
+
+
+def test_rounding_at_the_limit_is_in_range() -> None:
+    assert make(valence=[7.0000001, 0.9999999]).utterances["valence"].notna().all()
+
+
+def test_a_hundred_thousand_utterances_take_seconds(tmp_path: Path) -> None:
+    names = pd.Series(range(100_000)).map("Audios/MSP-PODCAST_{:06d}".format)
+    scores = pd.Series(np.linspace(1, 7, 100_000))
+    table = pd.DataFrame({"id": names, "file": names + ".wav", "speaker": "1", "transcript": "x", "arousal": scores})
+    begin_s = time.perf_counter()
+    corpus = Corpus("large", Path("audio"), table, meta={"ranges": {"arousal": [1, 7]}})
+    loaded = Corpus.load(str(corpus.save(tmp_path / "large")))
+    assert loaded.fingerprint == corpus.fingerprint
+    assert time.perf_counter() - begin_s < 15  # 2 s where nothing else runs
 
 
 @given(corpora())

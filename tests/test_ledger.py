@@ -129,12 +129,19 @@ def test_several_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(table) == 4 * 8 * 3
 
 
+def written_at(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
 def test_killed_at_any_moment_it_is_whole(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     known: set[str] = set()
     for kill in range(6):
+        before = written_at(tmp_path / "results.parquet")
         process = start(tmp_path / f"run{kill}", 10_000)
-        time.sleep(0.05 + 0.1 * random.random())
+        while written_at(tmp_path / "results.parquet") == before:  # it has recorded at least once
+            time.sleep(0.01)
+        time.sleep(0.1 * random.random())
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         record(*make_run(tmp_path / "after"), tmp_path / "results.parquet")  # the lock is free again

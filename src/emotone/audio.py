@@ -74,15 +74,10 @@ def read_blocks(
     path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
 ) -> Iterator[Samples]:
     """The samples of `load` as a stream of blocks of about `block_s` seconds; never yields nothing at all."""
-    if not 0 <= start_s < (float("inf") if end_s is None else end_s):
-        raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
-    _check_file(path)
     num_decoded = num_samples = 0
     resampler = None
-    for samples, rate_hz, is_last in _decode(path, start_s, end_s, block_s):
+    for samples, rate_hz, is_last in read_native(path, start_s, end_s, block_s):
         num_decoded += len(samples)
-        if not np.isfinite(samples).all():
-            raise AudioError(path, "holds NaN or infinite samples")
         if rate_hz != RATE_HZ:
             if resampler is None:
                 import soxr
@@ -91,10 +86,23 @@ def read_blocks(
             samples = resampler.resample_chunk(samples, last=is_last)
         if len(samples):
             num_samples += len(samples)
-            yield _limit(samples, path)
+            yield limit(samples, path)
     if not num_samples:
         nothing = f"ends before {start_s:g} s" if start_s else "holds no samples"
         raise AudioError(path, "is shorter than a sample at 16 kHz" if num_decoded else nothing)
+
+
+def read_native(
+    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
+) -> Iterator[tuple[Samples, int, bool]]:
+    """Mono blocks at the file's own rate: samples, rate in Hz, whether it is the last; raises AudioError as `load`."""
+    if not 0 <= start_s < (float("inf") if end_s is None else end_s):
+        raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
+    _check_file(path)
+    for samples, rate_hz, is_last in _decode(path, start_s, end_s, block_s):
+        if not np.isfinite(samples).all():
+            raise AudioError(path, "holds NaN or infinite samples")
+        yield samples, rate_hz, is_last
 
 
 def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
@@ -126,7 +134,7 @@ def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
         mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
         if not mono.size:
             raise AudioError(name, "is shorter than a sample at 16 kHz")
-    return _limit(mono, name)
+    return limit(mono, name)
 
 
 def probe(path: str | os.PathLike[str]) -> float:
@@ -162,7 +170,7 @@ def active_duration_s(samples: Samples, frame_s: float = 0.032, range_db: float 
     return float((power >= threshold).mean() * len(samples) / RATE_HZ)
 
 
-def _limit(samples: Samples, path: str | os.PathLike[str]) -> Samples:
+def limit(samples: Samples, path: str | os.PathLike[str]) -> Samples:
     """Samples clipped to [-1, 1]; an error where the scale is plainly another one."""
     peak = max(samples.max(), -samples.min())
     if peak > LOUDEST_FLOAT:

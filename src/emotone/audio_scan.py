@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone import audio
+from emotone.audio_copies import SKETCHED_S, sketch
 from emotone.corpus import Corpus, corpora_folder
 from emotone.distribute import map_ordered
 from emotone.errors import EmotoneError
@@ -34,21 +34,23 @@ CLIPPED_RUN = 3
 LOWEST_TOP = FULL_SCALE // 100
 """Below -40 dB of full scale the steps of 16 bits are too coarse to tell a flat top."""
 KEY = ["file", "start_s", "end_s", "size", "time_ns"]
-MEASURES = ["duration_s", "content", "peak", "clipped_share", "is_silent"]
+MEASURES = ["duration_s", "content", "peak", "clipped_share", "is_silent", "sketch"]
 KINDS: dict[str, Any] = {
     "file": object, "start_s": float, "end_s": float, "size": "int64", "time_ns": "int64", "duration_s": float,
-    "content": object, "peak": float, "clipped_share": float, "is_silent": "boolean", "error": object,
+    "content": object, "peak": float, "clipped_share": float, "is_silent": "boolean", "sketch": object,
+    "error": object,
 }  # fmt: skip
 
 Row = dict[str, Any]
-Task = tuple[str | None, list[Row]]
+Task = tuple[str, list[Row]]
 
 
 def scan(corpus: Corpus, jobs: int = 1, quiet: bool = False) -> pd.DataFrame:
     """What the audio of every utterance is like, indexed by `id`, in the order of the corpus.
 
     `duration_s` (seconds); `content` (hash of the samples); `peak` (1 is full scale); `clipped_share` of the samples;
-    `is_silent` (below -80 dB of full scale); `error` (the line, or ""). Where there is an error, the rest is null; a
+    `is_silent` (below -80 dB of full scale); `sketch` (bytes, for `audio_copies.find_copies`);
+    `error` (the line, or ""). Where there is an error, the rest is null; a
     silent utterance has no content, so that one silence is no duplicate of another.
 
     The content is that of the samples at the file's own rate, averaged over channels and rounded to 16 bits, without
@@ -71,8 +73,8 @@ def scan(corpus: Corpus, jobs: int = 1, quiet: bool = False) -> pd.DataFrame:
     known = _read(path)
     todo = wanted[KEY].drop_duplicates().merge(known[KEY], how="left", indicator=True)
     tasks = [
-        (None if pd.isna(file) else str(corpus.path_of(file)), part.to_dict("records"))
-        for file, part in todo[todo["_merge"] == "left_only"][KEY].groupby("file", dropna=False, sort=False)
+        (str(corpus.path_of(file)), parts.to_dict("records"))
+        for file, parts in todo.loc[todo["_merge"] == "left_only", KEY].groupby("file", sort=False)
     ]
     results = map_ordered(_scan_file, tasks, jobs, died=_died)
     news: list[Row] = []
@@ -93,9 +95,8 @@ def scan(corpus: Corpus, jobs: int = 1, quiet: bool = False) -> pd.DataFrame:
 def _wanted(corpus: Corpus) -> pd.DataFrame:
     """Utterances with what identifies their audio: the part of the file, the file's size and time."""
     table = corpus.utterances[["id", "file", "start_s", "end_s"]].copy()
-    states = {file: _state(corpus.path_of(file)) for file in table["file"].dropna().unique()}
-    table["size"] = table["file"].map({file: size for file, (size, _) in states.items()}).fillna(-1).astype("int64")
-    table["time_ns"] = table["file"].map({file: at for file, (_, at) in states.items()}).fillna(-1).astype("int64")
+    states = table["file"].map({file: _state(corpus.path_of(file)) for file in table["file"].unique()})
+    table["size"], table["time_ns"] = states.str[0], states.str[1]
     table["start_s"] = table["start_s"].fillna(0.0)
     table["end_s"] = table["end_s"].fillna(np.inf)  # null would not equal null
     return table
@@ -144,14 +145,13 @@ def _frame(rows: list[Row]) -> pd.DataFrame:
 def _scan_file(task: Task) -> list[Row]:
     """The measures of the wanted parts of a file, in one pass over it."""
     path, parts = task
-    if path is None:
-        return _failed(task, "the utterance has no file")
     measures = [_Measure(part["start_s"], part["end_s"]) for part in parts]
     error = ""
     try:
-        for samples, rate_hz in _read_native(path):
-            for measure in measures:
-                measure.update(samples, rate_hz)
+        # At the file's own rate, where clipping still shows and no resampler has touched the content.
+        for samples, rate_hz, _ in audio.read_native(path):
+            for measure in measures if len(samples) else []:
+                measure.update(audio.limit(samples, path), rate_hz)
             if all(measure.is_whole for measure in measures):
                 break
     except EmotoneError as reason:
@@ -159,22 +159,8 @@ def _scan_file(task: Task) -> list[Row]:
     return [part | measure.result(path, error) for part, measure in zip(parts, measures, strict=True)]
 
 
-def _failed(task: Task, error: str) -> list[Row]:
-    return [part | {"error": error} for part in task[1]]
-
-
 def _died(task: Task) -> list[Row]:
-    return _failed(task, f"{task[0]}: the process that read it died")
-
-
-def _read_native(path: str) -> Iterator[tuple[audio.Samples, int]]:
-    """Mono blocks at the file's own rate, where clipping still shows and no resampler has touched the content."""
-    audio._check_file(path)
-    for samples, rate_hz, _ in audio._decode(path, 0.0, None, audio.BLOCK_S):
-        if not np.isfinite(samples).all():
-            raise audio.AudioError(path, "holds NaN or infinite samples")
-        if len(samples):
-            yield audio._limit(samples, path), rate_hz
+    return [part | {"error": f"{task[0]}: the process that read it died"} for part in task[1]]
 
 
 class _Measure:
@@ -185,7 +171,7 @@ class _Measure:
         self.is_whole = False
         self._rate_hz = self._position = self._num_samples = 0
         self._peak = 0.0
-        self._content = _Content()
+        self._content, self._sketch = _Content(), _Sketch()
         self._tops = (_FlatTops(), _FlatTops())
 
     def update(self, samples: audio.Samples, rate_hz: int) -> None:
@@ -202,15 +188,13 @@ class _Measure:
         self._peak = max(self._peak, float(np.abs(own).max()))
         steps = np.rint(own * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i2")
         self._content.update(steps, rate_hz)
+        self._sketch.update(own, rate_hz, self.is_whole)
         self._tops[0].update(steps)
         self._tops[1].update(~steps)  # -1 - steps: the same range, upside down
 
     def result(self, path: str, error: str) -> Row:
         """The measures, or the error: of the part, or of the file where it kept the part from being read."""
-        if not 0 <= self.start_s < self.end_s:
-            end = "its end" if np.isinf(self.end_s) else f"{self.end_s:g} s"
-            error = f"{path}: cannot be read from {self.start_s:g} s to {end}"
-        elif error and self.is_whole and self._num_samples:
+        if error and self.is_whole and self._num_samples:
             error = ""
         elif not error and not self._num_samples:
             error = f"{path}: ends before {self.start_s:g} s" if self.start_s else f"{path}: holds no samples"
@@ -223,6 +207,7 @@ class _Measure:
             "peak": self._peak,
             "clipped_share": sum(top.num_clipped for top in self._tops) / self._num_samples,
             "is_silent": is_silent,
+            "sketch": self._sketch.bytes,
             "error": "",
         }
 
@@ -253,6 +238,37 @@ class _Content:
     def hash(self) -> str:
         """32 hexadecimal digits."""
         return self._digest.hexdigest()
+
+
+class _Sketch:
+    """The sketch of the first samples; they are held no longer than it takes."""
+
+    def __init__(self) -> None:
+        self._held: list[audio.Samples] = []
+        self._rate_hz = self._num_held = 0
+        self._done = b""
+
+    def update(self, samples: audio.Samples, rate_hz: int, is_last: bool) -> None:
+        """Take the next samples, as many as are sketched."""
+        if self._done:
+            return
+        missing = int(SKETCHED_S * rate_hz) - self._num_held
+        self._held.append(samples[:missing].copy())
+        self._rate_hz = rate_hz
+        self._num_held += len(self._held[-1])
+        if is_last or len(samples) >= missing:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._done = sketch(np.concatenate(self._held), self._rate_hz).tobytes()
+        self._held.clear()
+
+    @property
+    def bytes(self) -> bytes:
+        """The sketch's bytes, once all samples have come."""
+        if not self._done:
+            self._finish()
+        return self._done
 
 
 class _FlatTops:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # any file name can be shown
     try:
-        options = _parser().parse_args(arguments)
+        options = _parse(arguments)
         return options.run(options)
     except EmotoneError as error:
         print(f"emotone: {error}", file=sys.stderr)
@@ -55,6 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Options of the command line; settings may stand after options too, which argparse does not expect."""
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    key = next((name for name in ("settings", "overrides") if hasattr(options, name)), None)
+    strange = [word for word in others if key is None or word.startswith("-") or "=" not in word]
+    if strange:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    if key is not None:
+        setattr(options, key, [*getattr(options, key), *others])
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

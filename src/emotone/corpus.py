@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emotone.errors import EmotoneError, unknown
@@ -28,6 +29,8 @@ UTTERANCE_COLUMNS = (
 )  # fmt: skip
 RATER_COLUMNS = ("id", "rater", "emotion", "arousal", "dominance", "valence")
 SPLITS = ("train", "validation", "test", "unlabelled")
+ROUNDING = 1e-6
+"""How far outside its range an attribute may lie, as a share of the range."""
 
 
 @dataclass
@@ -35,7 +38,9 @@ class Corpus:
     """Utterances of one corpus (pandas, one row each), its raters' votes and where its audio lies.
 
     `utterances.file` is relative to `root` (POSIX separators), `start_s`/`end_s` are null for whole files. `meta` holds
-    `ranges` {attribute: [low, high]}, `emotions`, `licence`, `citation`, `language`.
+    `ranges` {attribute: [low, high]}, `emotions`, `licence`, `citation`, `language`, and `notes`: lines on what the
+    reader left out or did not find. Raises EmotoneError, with how many rows are wrong and the first of them: an id
+    missing or twice, no file, an end that is not after the start, an attribute that is infinite or outside its range.
 
     >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> Corpus("mine", Path("audio"), table).utterances["emotion"].isna().all()
@@ -51,21 +56,45 @@ class Corpus:
     def __post_init__(self) -> None:
         self.root = Path(self.root)
         self.utterances = _with_columns(self.utterances, UTTERANCE_COLUMNS, self.name)
-        ids = self.utterances["id"]
-        if ids.isna().any() or not ids.is_unique:
-            repeated = ids[ids.duplicated() | ids.isna()].iloc[0]
-            raise EmotoneError(f"corpus {self.name}: utterance ids must be unique and present; repeated: {repeated!r}")
+        self._check_utterances()
         if self.raters is not None:
             self.raters = _with_columns(self.raters, RATER_COLUMNS, self.name)
-            strangers = set(self.raters["id"].fillna("(none)")) - set(ids)
-            if strangers:
-                raise EmotoneError(f"corpus {self.name}: rater table names unknown utterances, e.g. {min(strangers)!r}")
-        splits = set(self.utterances["split"].dropna()) - set(SPLITS)
-        if splits:
-            raise unknown("split", min(splits), SPLITS, where=f"corpus {self.name}")
+            strangers = ~self.raters["id"].isin(self.utterances["id"])
+            self._refuse(self.raters, strangers, "votes are on unknown utterances")
+            self._check_attributes(self.raters, "votes")
 
     def __len__(self) -> int:
         return len(self.utterances)
+
+    def _check_utterances(self) -> None:
+        table = self.utterances
+        self._refuse(table, table["id"].isna(), "utterances have no id", "file")
+        self._refuse(table, table["id"].duplicated(), "utterances repeat the id of another")
+        self._refuse(table, table["file"].isna(), "utterances have no file")
+        start_s, end_s = table["start_s"].fillna(0), table["end_s"]
+        wrong = (start_s < 0) | np.isinf(start_s) | np.isinf(end_s) | (end_s <= start_s)
+        self._refuse(table, wrong, "utterances do not end after they start", "id", "start_s", "end_s")
+        self._check_attributes(table, "utterances")
+        splits = set(table["split"].dropna()) - set(SPLITS)
+        if splits:
+            raise unknown("split", min(splits), SPLITS, where=f"corpus {self.name}")
+
+    def _check_attributes(self, table: pd.DataFrame, rows: str) -> None:
+        for attribute in ATTRIBUTES:
+            values = table[attribute]
+            self._refuse(table, np.isinf(values), f"{rows} have an infinite {attribute}")
+            if attribute in self.meta.get("ranges", {}):
+                low, high = self.meta["ranges"][attribute]
+                slack = ROUNDING * (high - low)  # a mean of ratings may miss a limit by its rounding
+                wrong = (values < low - slack) | (values > high + slack)
+                self._refuse(table, wrong, f"{rows} have {attribute} outside [{low:g}, {high:g}]", "id", attribute)
+
+    def _refuse(self, table: pd.DataFrame, wrong: pd.Series, problem: str, *shown: str) -> None:
+        """Raise EmotoneError for rows that are wrong: how many, and the `shown` columns (the id) of the first."""
+        if wrong.any():
+            first = table.loc[wrong.idxmax(), list(shown or ["id"])].tolist()
+            what = ", ".join(f"{value:g}" if isinstance(value, float) else repr(value) for value in first)
+            raise EmotoneError(f"corpus {self.name}: {int(wrong.sum())} of {len(table)} {problem}, e.g. {what}")
 
     def path_of(self, file: str) -> Path:
         """Where an utterance's audio lies; raises EmotoneError for a path that would leave the corpus folder."""
@@ -153,6 +182,17 @@ def utterance_id(file: str | os.PathLike[str]) -> str:
     'wav/03a01Fa'
     """
     return Path(file).with_suffix("").as_posix()
+
+
+def segment_ids(table: pd.DataFrame) -> list[str]:
+    """Ids of utterances that may be parts of files: path without suffix, and `#start-end` in seconds for a part.
+
+    >>> segment_ids(pd.DataFrame({"file": ["a.wav", "b.wav"], "start_s": [0.5, None], "end_s": [2.0, None]}))
+    ['a#0.5-2', 'b']
+    """
+    times = table.reindex(columns=["start_s", "end_s"]).map(lambda time_s: "" if pd.isna(time_s) else f"{time_s:.10g}")
+    parts = ("-".join(times) if any(times) else "" for times in zip(times["start_s"], times["end_s"], strict=True))
+    return [utterance_id(file) + (f"#{part}" if part else "") for file, part in zip(table["file"], parts, strict=True)]
 
 
 def mean_ratings(raters: pd.DataFrame) -> pd.DataFrame:

@@ -172,7 +172,7 @@ def _copies(corpus: Corpus, table: pd.DataFrame, recipe: Recipe) -> tuple[Corpus
         ]
     )
     own = copies.assign(id=copies["store_id"], split=None)[list(corpus.utterances.columns)]
-    return Corpus(corpus.name, corpus.root, own, None, corpus.meta), copies
+    return Corpus(corpus.name, corpus.root, own), copies
 
 
 def _copy_names(row: dict[str, Any], num_crops: int) -> list[str]:
@@ -232,8 +232,7 @@ def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
 
 def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
     """The recipe's rows of one corpus, with its name, licence and citation, and what is known of the audio."""
-    heard = [column for column in ("duration_s", "content", "copy_of") if column in scanned]
-    table = _map_labels(corpus.utterances.join(scanned[heard], on="id"), corpus, recipe)
+    table = _map_labels(corpus.utterances.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
     for column, values in recipe.where.items():
         if column not in table:
             raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")

@@ -168,7 +168,7 @@ class Fold:
 def check_split(split: splits.Split, data: Selection) -> None:
     """Refuse an empty part, and a class to be tested that nothing trains."""
     recipe = data.recipe
-    solves = plugins.find("systems", recipe.system.name).solves
+    solves = plugins.find("systems", recipe.system.name).solves  # type: ignore[attr-defined]
     if recipe.split.name == "everything":
         needed = ["train"]
     else:

@@ -1,7 +1,7 @@
 """openSMILE's feature sets with other frames, and with low-level descriptors and deltas in one pass.
 
 Configurations are derived from those that the installed `opensmile` package ships, and lie on disk only while openSMILE
-reads them. To add a set, name it in `FEATURE_SETS` and in the `feature_set` of the features that offer it.
+reads them. To add a set, name it in `FeatureSetName` and in `FEATURE_SETS`.
 """
 
 from __future__ import annotations
@@ -31,35 +31,66 @@ FRAME_SIZES_MS = (20.0, 1000.0)
 """Sizes that openSMILE takes; its pitch tracker ends the process where a frame has 256 samples or fewer."""
 FRAME_STEPS_MS = (1.0, 1000.0)
 
+FeatureSetName = Literal[
+    "IS09_emotion",
+    "IS10_paraling_compat",
+    "IS11_speaker_state",
+    "IS12_speaker_trait_compat",
+    "IS13_ComParE",
+    "ComParE_2016",
+    "GeMAPSv01a",
+    "GeMAPSv01b",
+    "eGeMAPSv01a",
+    "eGeMAPSv01b",
+    "eGeMAPSv02",
+    "emobase",
+]
+"""The sets that `opensmile` 2.6 ships, named like their configurations."""
+
 
 @dataclass(frozen=True)
 class FeatureSet:
     """A set that openSMILE ships: its configuration, and what must be known of it where openSMILE is not installed.
 
     frame_size_ms: its longest frame. frame_step_ms: from one of its frames to the next.
+    num_frames_min: frames that it needs for a first row; 2 where the pitch is smoothed over the next frame.
     """
 
     configuration: str
-    frame_size_ms: float
-    frame_step_ms: float
+    frame_size_ms: float = 60.0
+    frame_step_ms: float = 10.0
+    num_frames_min: int = 1
 
 
-FEATURE_SETS = {"IS13_ComParE": FeatureSet("is09-13/IS13_ComParE.conf", frame_size_ms=60.0, frame_step_ms=10.0)}
+FEATURE_SETS: dict[FeatureSetName, FeatureSet] = {
+    "IS09_emotion": FeatureSet("is09-13/IS09_emotion.conf", frame_size_ms=25.0),
+    "IS10_paraling_compat": FeatureSet("is09-13/IS10_paraling_compat.conf", num_frames_min=2),
+    "IS11_speaker_state": FeatureSet("is09-13/IS11_speaker_state.conf", num_frames_min=2),
+    "IS12_speaker_trait_compat": FeatureSet("is09-13/IS12_speaker_trait_compat.conf", num_frames_min=2),
+    "IS13_ComParE": FeatureSet("is09-13/IS13_ComParE.conf"),
+    "ComParE_2016": FeatureSet("compare/ComParE_2016.conf"),
+    "GeMAPSv01a": FeatureSet("gemaps/v01a/GeMAPSv01a.conf"),
+    "GeMAPSv01b": FeatureSet("gemaps/v01b/GeMAPSv01b.conf"),
+    "eGeMAPSv01a": FeatureSet("egemaps/v01a/eGeMAPSv01a.conf"),
+    "eGeMAPSv01b": FeatureSet("egemaps/v01b/eGeMAPSv01b.conf"),
+    "eGeMAPSv02": FeatureSet("egemaps/v02/eGeMAPSv02.conf"),
+    "emobase": FeatureSet("emobase/emobase.conf", frame_size_ms=40.0),
+}
 
 
 @dataclass(frozen=True)
 class OpenSmileFeature:
-    """What the features computed by openSMILE share; each names its sets and its own default frames.
+    """What the features computed by openSMILE share; each has its own default set and frames.
 
-    frame_size_ms: of every frame in the set, 20..1000; None: the set's own (IS13: 60 ms for voice and pitch, 20 ms for
-    the spectrum). frame_step_ms: from one frame to the next, 1..1000; None: the set's own (IS13: 10 ms).
-    Calling it raises EmotoneError for less than one frame, NaN, and where openSMILE is missing.
+    feature_set: one of `FeatureSetName`. frame_size_ms: of every frame in the set, 20..1000; None: the set's own (IS13:
+    60 ms for voice and pitch, 20 ms for the spectrum). frame_step_ms: from one frame to the next, 1..1000; None: the
+    set's own (10 ms). Calling it raises EmotoneError for too few samples, NaN, and where openSMILE is missing.
     """
 
     requires: ClassVar[tuple[str, ...]] = ("opensmile",)
     level: ClassVar[Literal["lld_and_deltas", "functionals"]]
 
-    feature_set: str
+    feature_set: FeatureSetName
     frame_size_ms: float | None
     frame_step_ms: float | None
 
@@ -85,17 +116,22 @@ class OpenSmileFeature:
     @property
     def hop_s(self) -> float | None:
         """Seconds from one frame to the next."""
-        return (self.frame_step_ms or FEATURE_SETS[self.feature_set].frame_step_ms) / 1000
+        return self._step_ms / 1000
 
     @property
     def min_duration_s(self) -> float:
-        """Shortest input in seconds: the longest frame."""
+        """Shortest input in seconds: the longest frame, or the first two where the set needs them."""
         return self._num_samples_min / RATE_HZ
 
     @property
+    def _step_ms(self) -> float:
+        return self.frame_step_ms or FEATURE_SETS[self.feature_set].frame_step_ms
+
+    @property
     def _num_samples_min(self) -> int:
-        size_ms = self.frame_size_ms or FEATURE_SETS[self.feature_set].frame_size_ms
-        return math.floor(size_ms * RATE_HZ / 1000 + 0.5)
+        known = FEATURE_SETS[self.feature_set]
+        num_more = (known.num_frames_min - 1) * _num_samples(self._step_ms)
+        return _num_samples(self.frame_size_ms or known.frame_size_ms) + num_more
 
     def __call__(self, samples: Array) -> Array:
         """Samples [N], 16 kHz -> float32 [T, D]; raises EmotoneError for too few of them and for NaN."""
@@ -119,60 +155,56 @@ class OpenSmileFeature:
             raise EmotoneError(f"{self.title} needs samples of one channel, not of shape {samples.shape}")
         if len(samples) < self._num_samples_min:
             given_ms, least_ms = 1000 * len(samples) / RATE_HZ, 1000 * self.min_duration_s
-            raise EmotoneError(f"{self.title}: {given_ms:g} ms are too short; a frame has {least_ms:g} ms")
+            raise EmotoneError(f"{self.title}: {given_ms:g} ms are too short; {self.feature_set} needs {least_ms:g} ms")
         if not np.isfinite(samples).all():
             raise EmotoneError(f"{self.title}: the samples hold NaN or infinite values")
+
+
+def _num_samples(duration_ms: float) -> int:
+    """Samples of a frame or a step, rounded as openSMILE does."""
+    return math.floor(duration_ms * RATE_HZ / 1000 + 0.5)
 
 
 _SOURCE, _SINK = "extsource", "extsink"
 """Components of the source and the sink that openSMILE ships for use from other programs."""
 
-_LLD_CONFIGURATION = r"""
-[componentInstances:cComponentManager]
-instance[dataMemory].type=cDataMemory
-\{\cm[source{?}:source]}
-%s
+_CONCATENATION = """
 [componentInstances:cComponentManager]
 instance[emotone].type=cVectorConcat
 [emotone:cVectorConcat]
 reader.dmLevel = %s
 writer.dmLevel = lld_and_deltas
 includeSingleElementFields = 1
-\{\cm[sink{?}:sink]}
 """
-"""Reads descriptors and deltas together, so that no frame is computed twice and no functional at all."""
+"""Reads descriptors and deltas together, so that no frame is computed twice."""
 
 
 def derive(feature: OpenSmileFeature, folder: Path) -> str:
     """The text of a feature's configuration, from the set's own in openSMILE's configuration `folder`."""
     path = folder / FEATURE_SETS[feature.feature_set].configuration
     text = _read(path)
-    included = {name: _read(path.parent / name) for name in re.findall(r"^\\\{([^\\{}]+)\}", text, re.MULTILINE)}
-    for name in included:
-        if ".lld." in name:
-            included[name] = _set_frames(included[name], feature)
-    if feature.level == "lld_and_deltas":
-        descriptors = "\n".join(part for name, part in included.items() if ".lld." in name)
-        return _LLD_CONFIGURATION % (descriptors, ";".join(_sources(text, level) for level in ("lld", "lld_de")))
-    for name, part in included.items():
-        text = text.replace(rf"\{{{name}}}", part)
-    return text
+    whole = feature.level == "functionals"
+    for name in re.findall(r"^\\\{([^\\{}]+)\}", text, re.MULTILINE):
+        text = text.replace(rf"\{{{name}}}", _read(path.parent / name) if whole or ".func." not in name else "")
+    text = _set_frames(text, feature)
+    return text if whole else _keep_descriptors(text, path)
 
 
 def _set_frames(text: str, feature: OpenSmileFeature) -> str:
     """Configuration text with the feature's frame size and step in every framer."""
     for key, value_ms in (("frameSize", feature.frame_size_ms), ("frameStep", feature.frame_step_ms)):
-        if value_ms is not None:
-            text = re.sub(rf"^({key}\s*=\s*)[\d.]+", rf"\g<1>{value_ms / 1000:.9f}", text, flags=re.MULTILINE)
+        if value_ms is not None:  # functionals keep their 0, which stands for the whole input
+            text = re.sub(rf"^({key}\s*=\s*)0\.\d+", rf"\g<1>{value_ms / 1000:.9f}", text, flags=re.MULTILINE)
     return text
 
 
-def _sources(text: str, level: str) -> str:
-    """The levels that a level is put together from, `a;b;c`."""
-    found = re.search(rf"^reader\.dmLevel\s*=\s*(\S+)\s+writer\.dmLevel\s*=\s*{level}$", text, re.MULTILINE)
-    if not found:
-        raise EmotoneError(f"the installed openSMILE has a configuration without level '{level}'; use opensmile 2.6")
-    return found[1]
+def _keep_descriptors(text: str, path: Path) -> str:
+    """Configuration text without functionals, and with the set's levels of descriptors in one."""
+    levels = re.findall(r"^writer\.dmLevel\s*=\s*(lld|lld_de)$", text, re.MULTILINE)
+    if not levels:
+        raise EmotoneError(f"{path}: has no level 'lld'; use opensmile 2.6")
+    # Sets of a single file name all components that compute or join functionals so.
+    return re.sub(r"^instance\[\w*func\w*\].*$", "", text, flags=re.MULTILINE) + _CONCATENATION % ";".join(levels)
 
 
 def _read(path: Path) -> str:

@@ -140,8 +140,8 @@ class Rows:
             index = (view[position] if isinstance(view, Sequence) else view).index(len(features))
             if batch is None:
                 batch = np.empty((len(rows), *index.shape, self.num_features), np.float32)
-            own = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
-            np.take(normalise(features, *own, clip), index, axis=0, out=batch[position])
+            own_mean, own_std = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
+            np.take(normalise(features, own_mean, own_std, clip), index, axis=0, out=batch[position])
         if batch is None:
             raise ValueError("a batch needs at least one row")
         return batch

@@ -152,14 +152,15 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.protocol import evaluate_model, print_result
 
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
-    if options.report or options.robustness:
-        from emotone.evaluate.report import build_report
+    curves = None
+    if options.robustness or options.noise:
         from emotone.evaluate.robustness import robustness
 
-        curves = robustness(run, options.noise, options.jobs, options.quiet) if options.robustness else None
-        report, page = build_report(run, curves)
-        run.result["robustness"] = curves
-        _write_report(options, report, page)
+        curves = run.result["robustness"] = robustness(run, options.noise, options.jobs, options.quiet)
+    if options.report:
+        from emotone.evaluate.report import build_report
+
+        _write_report(options, *build_report(run, curves))
     print_result(run.result, as_json=options.json)
     return 0
 
@@ -186,8 +187,6 @@ def compare(options: Namespace) -> int:
 
 def _write_report(options: Namespace, about: Any, page: str) -> None:
     """The report as a page, or the same as JSON, by the suffix of the file."""
-    if options.report is None:
-        return
     if options.report.suffix not in (".html", ".json"):
         raise EmotoneError(f"{options.report}: a report ends in .html or .json")
     _write(options.report, page if options.report.suffix == ".html" else json.dumps(about, indent=1))

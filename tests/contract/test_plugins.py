@@ -129,8 +129,9 @@ def test_a_feature_says_how_short_is_too_short(name: str, settings: dict[tuple[s
 def test_a_reader_says_where_its_corpus_comes_from(name: str, tmp_path: Path) -> None:
     reader = plugins.find("corpora", name)
     assert_class_variables(
-        reader, citation=str, licence=str, attributes=dict, emotions=tuple, language=(str, type(None))
-    )
+        plugins.create("corpora", name), citation=str, licence=str, attributes=dict, emotions=(tuple, dict),
+        language=(str, type(None)),
+    )  # fmt: skip
     for low, high in reader.attributes.values():
         assert low < high
     for folder in (tmp_path, tmp_path / "missing"):
@@ -139,7 +140,7 @@ def test_a_reader_says_where_its_corpus_comes_from(name: str, tmp_path: Path) ->
         assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def assert_class_variables(plugin: type, **types: Any) -> None:
+def assert_class_variables(plugin: Any, **types: Any) -> None:
     for name, kind in types.items():
         assert isinstance(getattr(plugin, name), kind), name
 

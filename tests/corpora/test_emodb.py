@@ -44,7 +44,9 @@ def test_real_corpus(shared: Path) -> None:
 def test_official_layout(plant: Plant) -> None:
     folder = plant("wav/03a01Fa.wav", "wav/16b10Wb.wav", "wav/08a02Na.wav", "silb/03a01Fa.silb", "wav/.hidden.wav")
     (folder / "erkennung.txt").write_text(RATINGS, encoding="latin-1")
-    table = EmoDB().read(folder).utterances
+    corpus = EmoDB().read(folder)
+    assert corpus.meta["notes"] == [f"{folder / 'erkennung.txt'}: 1 of 3 audio files have no row, e.g. 08a02Na"]
+    table = corpus.utterances
     assert table["file"].tolist() == ["wav/03a01Fa.wav", "wav/08a02Na.wav", "wav/16b10Wb.wav"]
     assert table["emotion"].tolist() == ["happiness", "neutral", "anger"]
     assert table["naturalness"].tolist()[::2] == [75.5, 7.0] and pd.isna(table["recognition"][1])
@@ -62,6 +64,7 @@ def test_without_ratings_there_are_no_rating_columns(plant: Plant) -> None:
     [
         (["wav/03a01Xa.wav"], "wav/03a01Xa.wav is not named like a file of this corpus (e.g. 03a01Fa.wav)"),
         (["wav/jfk.wav"], "wav/jfk.wav is not named"),
+        (["a.wav", "b.wav", "03a01Fa.wav"], "(e.g. 03a01Fa.wav), nor are 1 more of 3"),
         (["wav/03a01Fa.wav", "copy/03a01Fa.flac"], "two files are named 03a01Fa: copy/03a01Fa.flac and"),
         ([], "holds no audio (.3gp,"),
     ],

@@ -73,7 +73,10 @@ def test_official_layout_has_both_parts(plant: Plant) -> None:
 def test_a_part_without_audio_is_left_out(plant: Plant) -> None:
     folder = plant("DK_001_A_1.wav")
     (folder / "annotations.csv").write_text(HEADER + DANISH + ENGLISH)
-    assert len(EmoTale().read(folder)) == 1
+    corpus = EmoTale().read(folder)
+    assert len(corpus) == 1 and corpus.meta["notes"] == [
+        f"{folder / 'annotations.csv'}: 1 of 2 rows are of a part that is not read"
+    ]
     with pytest.raises(EmotoneError, match="holds no audio of the english part"):
         EmoTale(part="english").read(folder)
 
@@ -83,8 +86,18 @@ def test_missing_files_are_named(plant: Plant) -> None:
     with pytest.raises(EmotoneError, match="annotations.csv is missing"):
         EmoTale().read(folder)
     (folder / "annotations.csv").write_text(HEADER + DANISH + DANISH.replace("001", "019"))
-    with pytest.raises(EmotoneError, match=r"the audio of DK_019_A_1.wav is missing \(annotations.csv lists it\)"):
+    with pytest.raises(EmotoneError, match=r"annotations.csv: 1 of 2 rows have no audio, e.g. DK_019_A_1; set incompl"):
         EmoTale().read(folder)
+    assert len(EmoTale(incomplete=True).read(folder)) == 1
+
+
+def test_audio_without_ratings_has_its_enacted_emotion(plant: Plant) -> None:
+    corpus = EmoTale().read(official(plant, HEADER + DANISH))
+    row = corpus.utterances.set_index("id").loc["audio/EN_001_S_5"]
+    assert row["emotion"] == "sadness" and np.isnan(row["arousal"])
+    assert [note.partition(": ")[2] for note in corpus.meta["notes"]] == [
+        "1 of 2 audio files have no row, e.g. EN_001_S_5"
+    ]
 
 
 @pytest.mark.parametrize(

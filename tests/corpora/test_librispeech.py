@@ -35,7 +35,9 @@ def test_official_layout(plant: Plant) -> None:
     (root / "SPEAKERS.TXT").write_text(SPEAKERS)
     (root / names[0]).with_name("2609-156975.trans.txt").write_text("2609-156975-0000 THEN MOSES WAS AFRAID\n")
     for folder in (root, root / "test-other"):  # the whole corpus, or only one subset of it
-        table = LibriSpeech().read(folder).utterances
+        corpus = LibriSpeech().read(folder)
+        table = corpus.utterances
+        assert len(corpus.meta["notes"]) == 1 and "1 of 2 audio files have no row" in corpus.meta["notes"][0]
         assert table["gender"].tolist() == ["male", "male"]
         assert table["transcript"].tolist() == ["THEN MOSES WAS AFRAID", None]
         assert table["session"].tolist() == ["156975", "156975"]

@@ -44,8 +44,8 @@ def test_official_layout(plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("rows", "more", "message"),
     [
-        (ROW + ROW.replace("_5", "_6"), [], "the audio of EB0_surprised_6.wav is missing (data.tsv lists it)"),
-        (ROW, ["samples/EB0_anger_1.wav"], "samples/EB0_anger_1.wav is not listed in data.tsv"),
+        (ROW + ROW.replace("_5", "_6"), [], "1 of 2 rows have no audio, e.g. EB0_surprised_6; set incomplete"),
+        (ROW + ROW, [], "data.tsv: 1 of 2 rows repeat a file_id, e.g. row 2 (EB0_surprised_5.wav)"),
         (ROW.replace("\tsurprised", "\tsuprised"), [], "unknown emotion 'suprised'; did you mean 'surprised'?"),
         (ROW.replace("27", "old"), [], "EB0_surprised_5.wav: the age is 'old', not a number"),
         (ROW, ["samples/take1.wav"], "samples/take1.wav is not named like a file of this corpus"),
@@ -55,6 +55,16 @@ def test_table_and_audio_must_agree(plant: Plant, rows: str, more: list[str], me
     with pytest.raises(EmotoneError) as error:
         Nemo().read(official(plant, rows, *more))
     assert message in str(error.value)
+
+
+def test_what_only_table_or_audio_has_is_noted(plant: Plant) -> None:
+    folder = official(plant, ROW + ROW.replace("_5", "_6"), "samples/EB0_anger_1.wav")
+    corpus = Nemo(incomplete=True).read(folder)
+    assert corpus.utterances["id"].tolist() == ["samples/EB0_surprised_5"]
+    assert [note.partition(": ")[2] for note in corpus.meta["notes"]] == [
+        "1 of 2 rows have no audio and are left out, e.g. EB0_surprised_6",
+        "1 of 2 audio files have no row, e.g. EB0_anger_1",
+    ]
 
 
 def test_missing_table_and_column_are_named(plant: Plant) -> None:

@@ -39,7 +39,9 @@ def test_real_corpus(shared: Path) -> None:
 
 
 def test_official_layout_reads_speech_with_sound(plant: Plant) -> None:
-    table = Ravdess().read(plant(*OFFICIAL)).utterances
+    corpus = Ravdess().read(plant(*OFFICIAL))
+    table = corpus.utterances
+    assert len(corpus.meta["notes"]) == 1 and "2 files left out" in corpus.meta["notes"][0]
     assert table["modality"].tolist() == ["audio", "audio", "audio-video"]
     assert table["gender"].tolist() == ["male", "female", "female"]
     assert table["emotion"].tolist() == ["surprise", "fear", "fear"]

@@ -113,22 +113,23 @@ def test_plain_folders(shared: Path, plant: Plant) -> None:
     ("text", "settings", "message"),
     [
         ("file,act\na.wav,3\nsub/b.wav,7.5\n", {"columns": {"arousal": "act"}, "ranges": {"arousal": [1, 7]}},
-         "labels.csv, row 2: arousal is 7.5, outside [1, 7]"),
-        ("file,arousal\na.wav,high\n", {}, "labels.csv, row 1: arousal is 'high', not a number"),
-        ("file,arousal\na.wav,inf\n", {}, "labels.csv, row 1: arousal is inf, outside"),
-        ("file\na.wav\nc.wav\n", {}, "labels.csv, row 2: there is no audio 'c.wav'"),
-        ("file\n../a.wav\n", {}, "row 1: '../a.wav' leaves the corpus folder"),
-        ("file\n/etc/a.wav\n", {}, "row 1: '/etc/a.wav' leaves the corpus folder"),
-        ("file\n..\\a.wav\n", {}, "leaves the corpus folder"),
-        ("file,x\n,1\n", {}, "row 1: has no file"),
+         "labels.csv: 1 of 2 rows have arousal outside [1, 7], e.g. row 2 (7.5)"),
+        ("file,arousal\na.wav,high\n", {}, "labels.csv: 1 of 1 rows have no number as arousal, e.g. row 1 (high)"),
+        ("file,arousal\na.wav,inf\n", {}, "labels.csv: 1 of 1 rows have an infinite arousal, e.g. row 1 (inf)"),
+        ("file\na.wav\nc.wav\n", {}, "1 of 2 rows have no audio, e.g. c.wav; set incomplete=true to leave them out"),
+        ("file\n../a.wav\n", {}, "labels.csv: 1 of 1 rows name a file outside"),
+        ("file\n/etc/a.wav\n", {}, "e.g. row 1 (/etc/a.wav)"),
+        ("file\n..\\a.wav\n", {}, "rows name a file outside"),
+        ("file,x\n,1\n", {}, "1 of 1 rows have no file, e.g. row 1"),
         ("file,EmoAct\na.wav,1\n", {"columns": {"arousal": "EmoAkt"}},
          "labels.csv: unknown column 'EmoAkt'; did you mean 'EmoAct'?"),
         ("file,EmoAct\na.wav,1\n", {"ranges": {"valence": [1, 7]}}, "has no column 'valence'; map it"),
         ("name\na.wav\n", {}, "has no column 'file'; map it, e.g. columns: {file: COLUMN} (its columns: name)"),
         ("file\n", {}, "holds no rows"),
         ("", {}, "cannot be read as a table"),
-        ("file,split\na.wav,trian\n", {}, "unknown split 'trian'; did you mean 'train'?"),
-        ("file\na.wav\na.wav\n", {}, "utterance ids must be unique"),
+        ("file,split\na.wav,trian\nsub/b.mp3,Dev\na,trian\n", {},
+         "labels.csv: 2 split names are not mapped: trian (2), Dev (1); set splits to map them"),
+        ("file\na.wav\na.wav\n", {}, "1 of 2 utterances repeat the id of another, e.g. 'a'"),
         ("file\na.wav\n", {"table": "label.csv"}, "label.csv is missing"),
         ("file\na.wav\n", {"table": "../x.csv"}, "table: '../x.csv' leaves the corpus folder"),
         ("file\na.wav\n", {"emotion_from_folder": True}, "needs a folder without a table"),
@@ -141,11 +142,74 @@ def test_mistakes_in_tables_are_one_clear_line(plant: Plant, text: str, settings
     assert message in str(error.value)
 
 
-def test_tables_that_are_no_text_or_no_list_of_rows(plant: Plant) -> None:
+def test_maps_of_emotions_and_splits(plant: Plant) -> None:
+    text = "file,what,part\na.wav,joy,train\nsub/b.wav,unclear,dev\n"
+    columns, emotions = {"emotion": "what", "split": "part"}, {"joy": "happiness", "unclear": None, "rage": "anger"}
+    corpus = corpus_of(plant, text, columns=columns, emotions=emotions, splits={"dev": "validation"})
+    assert corpus.utterances["emotion"].tolist() == ["happiness", None] and corpus.meta["emotions"] == ["happiness"]
+    assert corpus.utterances["split"].tolist() == ["train", "validation"]
+    assert (
+        len(corpus.meta["notes"]) == 1
+        and "1 of 2 labels are left out, as emotions says: 'unclear' (1)" in (corpus.meta["notes"][0])
+    )
+
+
+def test_a_map_that_leaves_labels_out_is_refused(plant: Plant) -> None:
+    text = "file,emotion\na.wav,joy\na.wav,rage\na.wav,?\nsub/b.wav,rage\n"
+    with pytest.raises(EmotoneError, match=r"labels.csv: 2 emotions are not mapped: rage \(2\), \? \(1\); map each"):
+        corpus_of(plant, text, emotions={"joy": "happiness"})
+
+
+def test_numbers_as_emotions_are_mapped_from_yaml(plant: Plant) -> None:
+    corpus = corpus_of(plant, "file,emotion\na.wav,1\n", emotions={1: "anger"})
+    assert corpus.utterances["emotion"].tolist() == ["anger"]
+
+
+def test_folder_names_are_mapped_too(plant: Plant) -> None:
+    folder = plant("Wut/1.wav", "Ruhe/2.wav")
+    table = Table(emotion_from_folder=True, emotions={"Wut": "anger", "Ruhe": "calm"}).read(folder).utterances
+    assert table["emotion"].tolist() == ["calm", "anger"]
+
+
+def test_audio_without_rows_is_noted_and_rows_without_audio_on_request(plant: Plant) -> None:
+    corpus = corpus_of(plant, "file\nc.wav\nsub/b.wav\nd.wav\n", incomplete=True)
+    assert corpus.utterances["id"].tolist() == ["sub/b"]
+    missing, unlisted = corpus.meta["notes"]
+    assert missing.endswith("2 of 3 rows have no audio and are left out, e.g. c.wav, d.wav")
+    assert unlisted.endswith("1 of 2 audio files have no row, e.g. a.wav")
+    with pytest.raises(EmotoneError, match="none of its 1 rows has audio"):
+        corpus_of(plant, "file\nc.wav\n", incomplete=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("file,speaker\na.wav,J\xf6rg\n".encode("latin-1"), "1 of 2 lines are not utf-8 text, the first is line 2;"),
+        ("file,speaker\na.wav,Jörg\n".encode() + "a.wav,Ren\xe9\n".encode("latin-1"),
+         "1 of 3 lines are not utf-8 text, the first is line 3 (1 others with such letters are, so it mixes enc"),
+        ("file\na.wav\n".encode("utf-16"), "lines are not utf-8 text, the first is line 1"),
+    ],
+)  # fmt: skip
+def test_other_encodings_are_named(plant: Plant, data: bytes, message: str) -> None:
     folder = plant("a.wav")
-    (folder / "labels.csv").write_bytes("file,speaker\na.wav,J\xf6rg\n".encode("latin-1"))
-    with pytest.raises(EmotoneError, match="labels.csv: is not UTF-8 text"):
+    (folder / "labels.csv").write_bytes(data)
+    with pytest.raises(EmotoneError) as error:
         Table().read(folder)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8"])
+def test_encoding_is_a_setting(plant: Plant, encoding: str) -> None:
+    folder = plant("a.wav")
+    (folder / "labels.csv").write_bytes("file,speaker\na.wav,Jörg\n".encode(encoding))
+    assert Table(encoding=encoding).read(folder).utterances["speaker"].tolist() == ["Jörg"]
+    with pytest.raises(EmotoneError, match="encoding: 'utf-9' is not the name of one"):
+        Table(encoding="utf-9").read(folder)
+
+
+def test_folders_with_several_tables_or_no_list_of_rows(plant: Plant) -> None:
+    folder = plant("a.wav")
+    (folder / "labels.csv").write_text("file\na.wav\n")
     (folder / "more.json").write_text('{"file": "a.wav"}')
     with pytest.raises(EmotoneError, match=r"holds several tables \(labels.csv, more.json\); set table"):
         Table().read(folder)
@@ -160,6 +224,7 @@ def test_tables_that_are_no_text_or_no_list_of_rows(plant: Plant) -> None:
         ({"ranges": {"activation": [1, 7]}}, "ranges: unknown attribute 'activation'"),
         ({"ranges": {"arousal": [7, 1]}}, r"ranges: arousal must be [lowest, highest], not [7, 1]"),
         ({"ranges": {"arousal": [1]}}, "must be [lowest, highest]"),
+        ({"splits": {"dev": "valid"}}, "splits: unknown split 'valid'; did you mean 'validation'?"),
     ],
 )
 def test_wrong_settings_are_refused_before_any_work(settings: dict[str, Any], message: str) -> None:

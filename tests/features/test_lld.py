@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 from emotone import audio
 from emotone.errors import EmotoneError
 from emotone.features.lld import Lld
-from emotone.opensmile import FEATURE_SETS
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
 INSTALLED = Path(opensmile.__file__).parent / "core" / "config"
@@ -72,23 +70,13 @@ def test_names_are_65_descriptors_then_their_deltas() -> None:
     assert names[65:] == [name.replace("_sma", "_sma_de") for name in names[:65]]
 
 
-def test_what_is_known_of_the_set_is_what_openSMILE_ships() -> None:  # noqa: N802
-    text = (INSTALLED / DESCRIPTORS).read_text()
-    sizes_ms, steps_ms = (
-        [1000 * float(value) for value in re.findall(rf"^{key} = (\S+)", text, re.MULTILINE)]
-        for key in ("frameSize", "frameStep")
-    )
-    known = FEATURE_SETS["IS13_ComParE"]
-    assert max(sizes_ms) == known.frame_size_ms and set(steps_ms) == {known.frame_step_ms}
-
-
 @pytest.mark.parametrize(("size_ms", "num_samples_min"), [(None, 960), (32, 512), (20, 320), (33.3, 533), (20.01, 320)])
 def test_shortest_input_has_one_frame(size_ms: float | None, num_samples_min: int) -> None:
     feature = Lld(frame_size_ms=size_ms)
     assert feature.min_duration_s == num_samples_min / 16_000
     for num_more in (0, 1, 100):
         assert np.isfinite(feature(noise(num_samples_min + num_more))).all()
-    with pytest.raises(EmotoneError, match="ms are too short; a frame has"):
+    with pytest.raises(EmotoneError, match="ms are too short; IS13_ComParE needs"):
         feature(noise(num_samples_min - 1))
 
 

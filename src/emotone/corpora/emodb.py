@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
+from emotone.audio_files import compare_with_rows, find_audio, parse_stems
 from emotone.corpus import Corpus, utterance_id
 from emotone.errors import EmotoneError
 from emotone.label_files import meta_of
@@ -41,7 +41,8 @@ class EmoDB:
 
     Layout: `wav/03a01Fa.wav` (speaker 03, sentence a01, emotion F, take a) and, where present, `erkennung.txt`: the
     share of 20 listeners who recognised the emotion and who found it natural, as extra columns `recognition` and
-    `naturalness` (percent). Licence: CC0. Speaker-independent results leave one speaker out.
+    `naturalness` (percent); it also lists the takes that were not selected. Licence: CC0. Speaker-independent results
+    leave one speaker out.
     """
 
     citation: ClassVar[str] = (
@@ -55,8 +56,8 @@ class EmoDB:
 
     def read(self, folder: Path) -> Corpus:
         """The utterance table of the folder; raises EmotoneError for a missing folder or a strange file name."""
-        rows = []
-        for file, parts in parse_stems(find_audio(folder), NAME, "03a01Fa.wav", folder):
+        audio, rows, notes = find_audio(folder), [], []
+        for file, parts in parse_stems(audio, NAME, "03a01Fa.wav", folder):
             rows.append(
                 {
                     "id": utterance_id(file),
@@ -75,9 +76,10 @@ class EmoDB:
         if ratings is not None:
             stems = table["file"].map(lambda file: Path(file).stem)
             listeners = _read_ratings(ratings)
+            notes = compare_with_rows(audio, [stem for stem in listeners if stem in audio], ratings)
             table["recognition"] = stems.map({stem: rating[0] for stem, rating in listeners.items()})
             table["naturalness"] = stems.map({stem: rating[1] for stem, rating in listeners.items()})
-        return Corpus("emodb", folder, table, meta=meta_of(self))
+        return Corpus("emodb", folder, table, meta=meta_of(self, notes))
 
 
 def _find_ratings(folder: Path) -> Path | None:

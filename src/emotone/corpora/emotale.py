@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
+from emotone.audio_files import compare_with_rows, find_audio, parse_stems
 from emotone.corpus import ATTRIBUTES, Corpus, mean_ratings, utterance_id
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of, read_table, require_file, translate
+from emotone.label_files import meta_of, read_table, require_file, rows_by_stem, translate
 
 NAME = re.compile(r"(?P<part>DK|EN)_(?P<speaker>\d{3})_(?P<emotion>[ABHNS])_(?P<sentence>\d+)")
 EMOTIONS = {"A": "anger", "B": "boredom", "H": "happiness", "N": "neutral", "S": "sadness"}
@@ -30,13 +30,15 @@ class EmoTale:
     Layout: `annotations.csv` (per rater arousal, valence, dominance from 1 to 5 and a category), audio named
     `DK_001_A_1.wav` (part, speaker, emotion, sentence) in any folder, and where present `speaker_info.csv` (gender,
     age) and `sentences.tsv` (texts). `emotion` is the enacted one, of the file name; arousal, dominance and valence are
-    the raters' means; the rater table keeps every vote. A part without any audio is left out; within a part every
-    annotated file must be there. Extra column: `age`. No licence is given: for evaluation only.
+    the raters' means; the rater table keeps every vote. A part without any audio is left out, and audio without ratings
+    has its enacted emotion only, both with a note. Extra column: `age`. No licence is given: for evaluation only.
 
     part: danish, english or both; the same speakers speak in both.
+    incomplete: within a part, leave ratings without audio out, with a note, instead of refusing them.
     """
 
     part: Literal["danish", "english", "both"] = "both"
+    incomplete: bool = False
 
     citation: ClassVar[str] = (
         "M. J. Hjuler, H. V. Skat-Rørdam, L. H. Clemmensen, S. Das: EmoTale: An Enacted Speech-emotion Dataset in "
@@ -72,31 +74,32 @@ class EmoTale:
         if not rows:
             raise EmotoneError(f"{folder}: holds no audio of the {self.part} part")
         table = pd.DataFrame(rows)
-        raters = _read_raters(annotations_file, {Path(row["file"]).stem: row["id"] for row in rows})
+        ids = {Path(row["file"]).stem: row["id"] for row in rows}
+        raters, notes = _read_raters(annotations_file, ids, self.incomplete)
         table = table.join(mean_ratings(raters), on="id")
-        return Corpus("emotale", folder, table, raters, meta_of(self))
+        return Corpus("emotale", folder, table, raters, meta_of(self, notes))
 
 
-def _read_raters(path: Path, ids: dict[str, str]) -> pd.DataFrame:
-    """Every vote as one row: id, rater (a1, a2, ..), emotion, arousal, dominance, valence."""
+def _read_raters(path: Path, ids: dict[str, str], incomplete: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Every vote as one row: id, rater (a1, a2, ..), emotion, arousal, dominance, valence; and notes."""
     annotations = read_table(path, ["file"])
     raters = sorted(match[1] for column in annotations if (match := re.fullmatch(r"(a\d+)_cat", column)))
     if not raters:
         raise EmotoneError(f"{path}: has no rater columns (a1_A, a1_V, a1_D, a1_cat, ..)")
     needed = [f"{rater}_{letter}" for rater in raters for letter in LETTERS.values()]
-    annotations = read_table(path, needed)
+    rows = rows_by_stem(read_table(path, needed), "file", path)
     parts_at_hand = {stem[:2] for stem in ids}
-    votes = []
-    for row in annotations.to_dict("records"):
-        stem = Path(row["file"]).stem
-        if stem not in ids:
-            if stem[:2] in parts_at_hand:
-                raise EmotoneError(f"{path.parent}: the audio of {row['file']} is missing ({path.name} lists it)")
-            continue
-        where = f"{path}, {row['file']}"
-        for rater in raters:
-            votes.append({"id": ids[stem], "rater": rater, **_vote(row, rater, where)})
-    return pd.DataFrame(votes, columns=["id", "rater", "emotion", *ATTRIBUTES])
+    of_parts = [stem for stem in rows if stem[:2] in parts_at_hand]
+    notes = compare_with_rows(ids, of_parts, path, incomplete)
+    if len(of_parts) < len(rows):
+        notes.append(f"{path}: {len(rows) - len(of_parts)} of {len(rows)} rows are of a part that is not read")
+    votes = [
+        {"id": ids[stem], "rater": rater, **_vote(row, rater, f"{path}, {row['file']}")}
+        for stem, row in rows.items()
+        if stem in ids
+        for rater in raters
+    ]
+    return pd.DataFrame(votes, columns=["id", "rater", "emotion", *ATTRIBUTES]), notes
 
 
 def _vote(row: dict[str, Any], rater: str, where: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
+from emotone.audio_files import compare_with_rows, find_audio, parse_stems
 from emotone.corpus import Corpus, utterance_id
 from emotone.errors import EmotoneError
 from emotone.label_files import meta_of
@@ -41,6 +41,7 @@ class LibriSpeech:
         """The utterance table of the folder; raises EmotoneError for a missing folder or a strange file name."""
         audio = find_audio(folder)
         genders, transcripts = _read_genders(folder), _read_transcripts(folder)
+        notes = compare_with_rows(audio, transcripts, folder / "*.trans.txt", incomplete=True) if transcripts else []
         rows = [
             {
                 "id": utterance_id(file),
@@ -54,7 +55,7 @@ class LibriSpeech:
             }
             for file, parts in parse_stems(audio, NAME, "2609-156975-0000.flac", folder)
         ]
-        return Corpus("librispeech", folder, pd.DataFrame(rows), meta=meta_of(self))
+        return Corpus("librispeech", folder, pd.DataFrame(rows), meta=meta_of(self, notes))
 
 
 def _read_genders(folder: Path) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
+from emotone.audio_files import compare_with_rows, find_audio, parse_stems
 from emotone.corpus import Corpus, utterance_id
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of, read_table, require_file, translate
+from emotone.label_files import meta_of, read_table, require_file, rows_by_stem, translate
 
 NAME = re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)")
 EMOTIONS = {
@@ -27,9 +27,13 @@ class Nemo:
     """nEMO: 4,481 Polish utterances, 9 actors, 6 acted emotions, transcripts (Christop, LREC-COLING 2024).
 
     Layout: `data.tsv` (file_id, emotion, raw_text, normalized_text, speaker_id, gender, age) and
-    `samples/EB0_anger_33.wav` (speaker, emotion, sentence). A subset is fine as long as table and audio list the same
-    files. Extra column: `age`. Licence: CC BY-NC-SA 4.0. Speaker-independent results leave one speaker out.
+    `samples/EB0_anger_33.wav` (speaker, emotion, sentence). Audio that is not in the table is left out, with a note.
+    Extra column: `age`. Licence: CC BY-NC-SA 4.0. Speaker-independent results leave one speaker out.
+
+    incomplete: leave rows without audio out, with a note, instead of refusing them.
     """
+
+    incomplete: bool = False
 
     citation: ClassVar[str] = (
         "I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024, arXiv:2404.06292"
@@ -40,14 +44,16 @@ class Nemo:
     emotions: ClassVar[tuple[str, ...]] = tuple(sorted(EMOTIONS.values()))
 
     def read(self, folder: Path) -> Corpus:
-        """The utterance table of the folder; raises EmotoneError where table and audio do not list the same files."""
+        """The utterance table of the folder; raises EmotoneError where the audio of a row is missing."""
         table_file = require_file(folder / "data.tsv")
-        labels = {Path(row["file_id"]).stem: row for row in read_table(table_file, COLUMNS).to_dict("records")}
+        labels = rows_by_stem(read_table(table_file, COLUMNS), "file_id", table_file)
+        audio = find_audio(folder)
+        notes = compare_with_rows(audio, labels, table_file, self.incomplete)
         rows = []
-        for file, parts in parse_stems(find_audio(folder), NAME, "EB0_anger_33.wav", folder):
-            label = labels.pop(Path(file).stem, None)
+        for file, parts in parse_stems(audio, NAME, "EB0_anger_33.wav", folder):
+            label = labels.get(Path(file).stem)
             if label is None:
-                raise EmotoneError(f"{folder}: {file} is not listed in {table_file.name}")
+                continue
             where = f"{table_file}, {label['file_id']}"
             try:
                 age = float(label["age"])
@@ -66,7 +72,6 @@ class Nemo:
                     "age": age,
                 }
             )
-        if labels:
-            missing = min(row["file_id"] for row in labels.values())
-            raise EmotoneError(f"{folder}: the audio of {missing} is missing ({table_file.name} lists it)")
-        return Corpus("nemo", folder, pd.DataFrame(rows), meta=meta_of(self))
+        if not rows:
+            raise EmotoneError(f"{table_file}: none of its {len(labels)} rows has audio")
+        return Corpus("nemo", folder, pd.DataFrame(rows), meta=meta_of(self, notes))

@@ -53,8 +53,8 @@ class Ravdess:
 
     def read(self, folder: Path) -> Corpus:
         """The utterance table of the folder; raises EmotoneError for a strange file name or nothing of the channel."""
-        rows = []
-        for file, parts in parse_stems(find_audio(folder), NAME, "03-01-05-02-01-01-12.wav", folder):
+        audio, rows = find_audio(folder), []
+        for file, parts in parse_stems(audio, NAME, "03-01-05-02-01-01-12.wav", folder):
             channel = CHANNELS[parts["channel"]]
             if parts["modality"] not in MODALITIES or self.channel not in (channel, "both"):
                 continue
@@ -77,4 +77,6 @@ class Ravdess:
             )
         if not rows:
             raise EmotoneError(f"{folder}: holds audio but no {self.channel}; set channel to speech, song or both")
-        return Corpus("ravdess", folder, pd.DataFrame(rows), meta=meta_of(self))
+        num_others = len(audio) - len(rows)
+        notes = [f"{folder}: {num_others} files left out, of another channel or without sound"] if num_others else []
+        return Corpus("ravdess", folder, pd.DataFrame(rows), meta=meta_of(self, notes))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from emotone.audio_copies import find_copies
 from emotone.audio_scan import scan
 from emotone.corpus import Corpus
 from emotone.data.split import PARTS
@@ -21,7 +22,7 @@ Check = dict[str, Any]
 def check_prepared(name: str, jobs: int = 1, quiet: bool = False) -> Check:
     """A prepared corpus: `problems` and `notes`, each a line with the ids it is about."""
     corpus = Corpus.load(name)
-    findings = check_corpus(corpus, scan(corpus, jobs, quiet))
+    findings = check_corpus(corpus, _scan_with_copies(corpus, jobs, quiet))
     lines = {
         kind: [
             {"kind": one.kind, "line": one.line, "ids": list(one.ids)} for one in findings if one.is_problem == is_bad
@@ -34,6 +35,9 @@ def check_prepared(name: str, jobs: int = 1, quiet: bool = False) -> Check:
 def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
     """All folds of a recipe: what leaks (`problems`), what crosses otherwise (`notes`), sizes and balance per fold."""
     data = Selection.read(recipe, jobs, quiet)
+    copies = {name: _scan_with_copies(corpus, jobs, quiet)["copy_of"] for name, corpus in data.corpora.items()}
+    keys = zip(data.table["corpus"], data.table["store_id"], strict=True)
+    data.table["copy_of"] = [copies[name].get(id_) and f"{name}/{copies[name][id_]}" for name, id_ in keys]
     lines: dict[Any, Check] = {}  # by kind and border, in the words of the first fold
     folds = []
     for number, split in data.folds().items():
@@ -57,6 +61,12 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
         "problems": [line for key, line in lines.items() if key[0]],
         "notes": [line for key, line in lines.items() if not key[0]], "folds": folds,
     }  # fmt: skip
+
+
+def _scan_with_copies(corpus: Corpus, jobs: int, quiet: bool) -> pd.DataFrame:
+    """The scan with `copy_of`: recordings that are near duplicates of another, by the first of them."""
+    scanned = scan(corpus, jobs, quiet)
+    return scanned.assign(copy_of=find_copies(corpus, scanned, jobs, quiet))
 
 
 def print_check(check: Check, as_json: bool) -> None:

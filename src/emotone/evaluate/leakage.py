@@ -23,6 +23,7 @@ KINDS = {
     "session": "session", "script": "script",
 }  # fmt: skip
 """What may cross a border, and the column that tells it."""
+AUDIO_COLUMNS = ("content", "copy_of")
 LEAKS = ("speaker", "recording", "duplicate")
 NUM_EXAMPLES = 3
 NO_LABEL = "(no label)"
@@ -46,8 +47,9 @@ class Crossing:
 def find_crossings(table: pd.DataFrame, split: Split, scan: pd.DataFrame | None = None) -> list[Crossing]:
     """Everything of `KINDS` that is in more than one part of the split, kind by kind, values in the table's order.
 
-    Audio is known where the table has a column `content` (and `copy_of`), or from `scan` (`emotone.audio_scan.scan`,
-    indexed by id). Unknown (null) values are never the same; utterances in no part are passed over.
+    Duplicate audio is told by the column `content` of the table, or of `scan` (`emotone.audio_scan.scan`), near
+    duplicates by `copy_of` (`emotone.audio_copies.find_copies`), where they have it. Unknown (null) values are never
+    the same; utterances in no part are passed over.
 
     >>> table = pd.DataFrame({"id": list("abc"), "speaker": ["1", "1", "2"]})
     >>> find_crossings(table, Split(train=("a",), test=("b", "c")))
@@ -140,14 +142,14 @@ def _audio_findings(table: pd.DataFrame, scan: pd.DataFrame) -> Iterator[Finding
         ("silent", "is_silent", "are silent (nothing above -80 dB)", True),
         ("clipped", "clipped_share", "are clipped", False),
     ):
-        ids = tuple(scan.index[scan[column].fillna(0).astype(float) > 0])
+        ids = tuple(scan.index[scan[column].astype(float) > 0])
         if ids:
             yield Finding(kind, f"{len(ids)} {of} {words}: {_some(ids)}", ids, is_problem)
 
 
 def _duplicate_findings(table: pd.DataFrame) -> Iterator[Finding]:
     """Recordings that are there more than once; a problem where their labels disagree."""
-    for kind, words in (("duplicate", "have the audio of another"), ("near-duplicate", "are copies of one another")):
+    for kind, words in (("duplicate", "have the audio of another"), ("near-duplicate", "are copies of one recording")):
         column = KINDS[kind]
         if column not in table:
             continue
@@ -156,7 +158,8 @@ def _duplicate_findings(table: pd.DataFrame) -> Iterator[Finding]:
         for is_problem, rows in repeated.groupby(disagrees):
             ids = tuple(rows["id"])
             under = ", under different speakers or categories" if is_problem else ""
-            yield Finding(kind, f"{len(ids)} of {len(table)} utterances {words}{under}: {_some(ids)}", ids, is_problem)
+            line = f"{len(ids)} of {len(table)} utterances {words}{under}: {_some(ids)}"
+            yield Finding(kind, line, ids, bool(is_problem))
 
 
 def _label_findings(corpus: Corpus) -> Iterator[Finding]:
@@ -188,11 +191,9 @@ def _split_leaks(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _with_audio(table: pd.DataFrame, scan: pd.DataFrame | None) -> pd.DataFrame:
-    """The table with the columns that tell duplicate audio, taken from the scan where it has them."""
-    columns = [KINDS[kind] for kind in ("duplicate", "near-duplicate") if scan is not None and KINDS[kind] in scan]
-    if scan is None or not columns:
-        return table
-    return table.drop(columns=columns, errors="ignore").join(scan[columns], on="id")
+    """The table with what the scan tells of equal audio."""
+    columns = [column for column in AUDIO_COLUMNS if scan is not None and column in scan]
+    return table if scan is None else table.assign(**{column: table["id"].map(scan[column]) for column in columns})
 
 
 def _values(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
@@ -224,13 +225,10 @@ def _line(crossings: Sequence[Crossing]) -> str:
     """One kind and border."""
     first, num = crossings[0], len(crossings)
     counts = [sum(len(crossing.parts[part]) for crossing in crossings) for part in first.border]
-    noun = {"duplicate": "duplicate recording", "near-duplicate": "near-duplicate recording"}.get(
-        first.kind, first.kind
-    )
-    values = [
-        " = ".join(ids[0] for ids in crossing.parts.values()) if "duplicate" in first.kind else crossing.value
-        for crossing in crossings[: NUM_EXAMPLES + 1]
-    ]
+    noun, values = first.kind, [crossing.value for crossing in crossings[: NUM_EXAMPLES + 1]]
+    if KINDS[first.kind] in AUDIO_COLUMNS:  # the value, a hash, tells nobody anything
+        noun = f"{first.kind} recording"
+        values = [" = ".join(ids[0] for ids in crossing.parts.values()) for crossing in crossings[: NUM_EXAMPLES + 1]]
     return (
         f"{num} {noun}{'s are' if num > 1 else ' is'} in {_and(first.border)} ({_and(counts)} utterances): "
         f"{_some(values)}"

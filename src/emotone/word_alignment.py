@@ -1,0 +1,94 @@
+"""Where each word lies in an utterance, as a corpus's owners aligned it: Praat TextGrids and Sphinx word segments."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from emotone.errors import EmotoneError, unknown
+
+Word = tuple[str, float, float]
+
+FRAME_S = 0.01
+"""Frame shift of Sphinx's aligner, which numbers frames from 0 and includes the last one."""
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Praat reads quoted text, <flags> and numbers that stand alone; all else (`xmin =`, `item [1]:`) is for people.
+TEXTGRID_TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(<\w+>|[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)')
+WDSEG_LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+-?\d+\s+(\S+)\s*")
+WDSEG_VARIANT = re.compile(r"\(\d+\)$")
+
+
+def read_words(path: Path) -> list[Word]:
+    """Words of an alignment file in order: (word, start_s, end_s), silence and noises left out.
+
+    `.TextGrid` (Praat's long or short text form, UTF-8 or UTF-16): the intervals of tier 1 that have a mark. `.wdseg`
+    (Sphinx, as in IEMOCAP): 10 ms frames; pronunciation variants (`DO(2)`) and marks (`<sil>`, `++LAUGHTER++`) go.
+    Raises EmotoneError for a missing or damaged file and another suffix.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.wdseg"
+    ...     _ = path.write_text("SFrm EFrm SegAScr Word\\n0 41 -9 <s>\\n42 71 -175 WHAT(2)\\nTotal score: -184\\n")
+    ...     read_words(path)
+    [('WHAT', 0.42, 0.72)]
+    """
+    readers = {".textgrid": _read_textgrid, ".wdseg": _read_wdseg}
+    if path.suffix.lower() not in readers:
+        raise unknown("alignment format", path.suffix, (".TextGrid", ".wdseg"), where=str(path))
+    return readers[path.suffix.lower()](path)
+
+
+def read_plain_text(path: Path) -> str:
+    """The text of an owner's file: UTF-16 where it has that mark, else UTF-8, else Windows-1252 (older tools' output).
+
+    Raises EmotoneError when the file is missing or none of these.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.txt"
+    ...     _ = path.write_bytes("I don’t know".encode("cp1252"))
+    ...     read_plain_text(path)
+    'I don’t know'
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise EmotoneError(f"{path} is missing") from None
+    encodings = ("utf-16",) if content.startswith(UTF16_MARKS) else ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise EmotoneError(f"{path}: is no text in UTF-8, UTF-16 or Windows-1252")
+
+
+def _read_textgrid(path: Path) -> list[Word]:
+    found = TEXTGRID_TOKEN.finditer(read_plain_text(path))
+    tokens = [match[2] if match[1] is None else match[1].replace('""', '"') for match in found]
+    try:
+        file_type, kind, _, _, exists, _, tier, _, _, _, size = tokens[:11]
+        if (file_type, kind, exists, tier) != ("ooTextFile", "TextGrid", "<exists>", "IntervalTier"):
+            raise ValueError("its first tier is not one of intervals")
+        cells = tokens[11 : 11 + 3 * int(size)]
+        if len(cells) < 3 * int(size):
+            raise ValueError(f"tier 1 ends before interval {size}")
+        words = [(mark.strip(), float(start), float(end)) for start, end, mark in zip(*[iter(cells)] * 3, strict=True)]
+    except ValueError as error:
+        raise EmotoneError(f"{path}: is no TextGrid as expected ({error})") from None
+    return [word for word in words if word[0]]
+
+
+def _read_wdseg(path: Path) -> list[Word]:
+    words = []
+    for number, line in enumerate(read_plain_text(path).splitlines(), start=1):
+        if not line.strip() or line.split()[0] in ("SFrm", "Total"):
+            continue
+        match = WDSEG_LINE.fullmatch(line)
+        if match is None:
+            raise EmotoneError(f"{path}, line {number}: expected 'start end score word', not {line.strip()!r}")
+        first, last, word = int(match[1]), int(match[2]), WDSEG_VARIANT.sub("", match[3])
+        if not word.startswith(("<", "++")):
+            words.append((word, round(first * FRAME_S, 2), round((last + 1) * FRAME_S, 2)))
+    return words

@@ -1,0 +1,212 @@
+"""Crossings of a split: planted leaks of each kind are found, the honest folds of RAVDESS pass, large tables too."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from emotone.audio_scan import scan
+from emotone.corpora.ravdess import Ravdess
+from emotone.corpus import Corpus
+from emotone.data import split as splits
+from emotone.data.split import Split
+from emotone.errors import EmotoneError
+from emotone.evaluate.leakage import (
+    KINDS,
+    LEAKS,
+    Crossing,
+    check_corpus,
+    class_balance,
+    describe,
+    find_crossings,
+    refuse,
+)
+
+TWINS = ["Actor_07/03-01-03-01-02-01-07", "Actor_07/03-01-03-01-02-02-07"]
+
+
+def clean_table(num: int = 60) -> tuple[pd.DataFrame, Split]:
+    """Utterances of which nothing is in two parts, 20 in each part."""
+    numbers = np.arange(num)
+    columns = {column: [f"{column}{k}" for k in numbers] for column in KINDS.values()}
+    table = pd.DataFrame({"id": [f"u{k:02d}" for k in numbers]} | columns)
+    ids = table["id"].tolist()
+    return table, Split(train=tuple(ids[:20]), validation=tuple(ids[20:40]), test=tuple(ids[40:]))
+
+
+def test_nothing_crosses_a_clean_split() -> None:
+    assert find_crossings(*clean_table()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("row", "part"), [(3, "train"), (30, "validation")])
+def test_planted_crossings_are_found(kind: str, row: int, part: str) -> None:
+    table, split = clean_table()
+    table.loc[[row, 45, 50], KINDS[kind]] = "planted"
+    (crossing,) = find_crossings(table, split)
+    assert crossing == Crossing(kind, "planted", {part: [f"u{row:02d}"], "test": ["u45", "u50"]}, kind in LEAKS)
+    (line,) = describe([crossing])
+    assert f"{part} and test (1 and 2 utterances)" in line
+    if kind in LEAKS:
+        with pytest.raises(EmotoneError, match=f"^recipe mine: the split leaks: 1 {kind}.*allow_leakage"):
+            refuse([crossing], "recipe mine")
+    else:
+        refuse([crossing], "recipe mine")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_trains_and_validates_is_told_not_refused(kind: str) -> None:
+    table, split = clean_table()
+    table.loc[[3, 30], KINDS[kind]] = "planted"
+    (crossing,) = find_crossings(table, split)
+    assert not crossing.is_leak and crossing.border == ("train", "validation")
+
+
+def test_unlabelled_utterances_are_told_not_refused() -> None:
+    table, split = clean_table()
+    table.loc[[3, 45], "speaker"] = "planted"
+    (crossing,) = find_crossings(table, Split(unlabelled=split.train, test=split.test))
+    assert not crossing.is_leak and crossing.border == ("test", "unlabelled")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_what_is_unknown_is_never_the_same(missing: object) -> None:
+    table, split = clean_table()
+    for column in KINDS.values():
+        table[column] = missing
+    assert find_crossings(table, split) == [] and find_crossings(table[["id"]], split) == []
+
+
+def test_utterances_in_no_part_are_passed_over() -> None:
+    table, split = clean_table()
+    table["speaker"] = "same"
+    (crossing,) = find_crossings(table, Split(train=split.train[:2], test=split.test[:1]))
+    assert crossing.parts == {"train": ["u00", "u01"], "test": ["u40"]}
+
+
+@pytest.mark.parametrize("column", ["recording", "script"])
+def test_names_of_two_corpora_are_not_one(column: str) -> None:
+    table, split = clean_table()
+    table.loc[[3, 45], column] = "1"
+    table["corpus"] = ["a"] * 20 + ["b"] * 40
+    assert find_crossings(table, split) == []
+    table["corpus"] = "a"
+    assert len(find_crossings(table, split)) == 1
+
+
+def test_the_scan_tells_duplicates() -> None:
+    table, split = clean_table()
+    scanned = pd.DataFrame({"content": table["content"].to_numpy()}, index=table["id"])
+    scanned.loc[["u00", "u59"], "content"] = "same"
+    (crossing,) = find_crossings(table.drop(columns="content"), split, scanned)
+    assert crossing.kind == "duplicate" and crossing.parts == {"train": ["u00"], "test": ["u59"]}
+    assert describe([crossing]) == ["1 duplicate recording is in train and test (1 and 1 utterances): u00 = u59"]
+
+
+def test_lines_are_one_per_kind_and_border_leaks_first() -> None:
+    table, split = clean_table()
+    table.loc[[0, 41], "script"] = "s"
+    table.loc[[1, 20], "speaker"] = "a"
+    for k in range(5):
+        table.loc[[2 + k, 42 + k], "speaker"] = f"b{k}"
+    assert describe(find_crossings(table, split)) == [
+        "5 speakers are in train and test (5 and 5 utterances): b0, b1, b2, ..",
+        "1 speaker is in train and validation (1 and 1 utterances): a",
+        "1 script is in train and test (1 and 1 utterances): s",
+    ]
+
+
+def test_ravdess_folds_pass_and_its_duplicate_is_found(shared: Path) -> None:
+    corpus = Ravdess().read(shared / "data" / "ravdess")
+    scanned = scan(corpus)
+    table = corpus.utterances
+    for split in splits.ravdess(table):
+        crossings = find_crossings(table, split, scanned)
+        refuse(crossings, "RAVDESS")
+        assert {crossing.kind for crossing in crossings} == {"script"}
+    rest = sorted(set(table["id"]) - {TWINS[0]})
+    (duplicate,) = (
+        crossing
+        for crossing in find_crossings(table, Split(train=tuple(rest), test=(TWINS[0],)), scanned)
+        if crossing.kind == "duplicate"
+    )
+    assert duplicate.is_leak and duplicate.parts == {"train": [TWINS[1]], "test": [TWINS[0]]}
+    (finding,) = check_corpus(corpus, scanned)
+    assert finding.kind == "duplicate" and list(finding.ids) == TWINS and not finding.is_problem
+
+
+def test_class_balance() -> None:
+    table = pd.DataFrame({"id": list("abcdef"), "emotion": ["joy", "joy", "anger", "anger", None, "fear"]})
+    found = class_balance(table, Split(train=("a", "b", "c"), test=("d", "e")))
+    expected = {
+        "train": {"anger": 1, "fear": 0, "joy": 2, "(no label)": 0},
+        "test": {"anger": 1, "fear": 0, "joy": 0, "(no label)": 1},
+    }
+    assert found.to_dict() == expected
+    assert class_balance(table[:4], Split(train=("a",), validation=("c",))).index.tolist() == ["anger", "joy"]
+
+
+def test_a_corpus_is_checked(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    noise = {name: random.normal(0, 0.1, 8_000) for name in "abcdefgh"}
+    noise["b"] = noise["a"]  # the same audio, another speaker
+    noise["d"] = noise["c"]  # the same audio and labels
+    noise["e"] = np.zeros(8_000)
+    noise["f"] = np.clip(noise["f"], -0.15, 0.15)
+    for name, samples in noise.items():
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16_000)
+    (tmp_path / "g.wav").write_bytes(b"RIFF")
+    table = pd.DataFrame({"id": list(noise), "file": [f"{name}.wav" for name in noise]})
+    table["speaker"] = ["1", "2", "3", "3", "1", "4", "3", None]
+    table["emotion"] = ["joy"] * 7 + [None]
+    table["split"] = ["train", "train", "train", "train", "test", "train", "test", None]
+    corpus = Corpus("mine", tmp_path, table)
+    found = {(one.kind, one.is_problem): one for one in check_corpus(corpus, scan(corpus))}
+    ids = {key: "".join(one.ids) for key, one in found.items()}
+    assert ids == {
+        ("unreadable", True): "g", ("silent", True): "e", ("clipped", False): "f", ("duplicate", True): "ab",
+        ("duplicate", False): "cd", ("missing", False): "h", ("single", False): "bf", ("leak", True): "aecdg",
+    }  # fmt: skip
+    assert [problem for _, problem in found] == sorted((problem for _, problem in found), reverse=True)
+    assert "under different speakers or categories: a, b" in found["duplicate", True].line
+    assert "2 speakers are in train and test (3 and 2 utterances): 1, 3" in found["leak", True].line
+
+
+def test_a_large_table_is_checked_in_seconds() -> None:
+    """100,000 utterances of 2,000 speakers, scripts and duplicates across every border."""
+    num = 100_000
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"id": [f"u{k:06d}" for k in range(num)]})
+    for column, size in (("speaker", 2_000), ("recording", 50_000), ("script", 10), ("content", 90_000)):
+        table[column] = np.char.add(column, random.integers(size, size=num).astype(str)).astype(object)
+    ids = table["id"].tolist()
+    split = Split(train=tuple(ids[:60_000]), validation=tuple(ids[60_000:80_000]), test=tuple(ids[80_000:]))
+    began_s = time.perf_counter()
+    crossings = find_crossings(table, split)
+    lines = describe(crossings)
+    assert time.perf_counter() - began_s < 10
+    assert sum(crossing.kind == "speaker" for crossing in crossings) == 2_000 and 4 <= len(lines) <= 16
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("official", {}), ("stratified-folds", {"num_folds": 10}), ("iemocap", {})]
+)
+def test_a_large_table_is_split_in_seconds(name: str, settings: dict[str, int]) -> None:
+    """100,000 utterances of 2,000 speakers; `benchmarks/bench_tables.py` measures every split."""
+    speaker = np.arange(100_000) % 2_000
+    table = pd.DataFrame({"id": [f"u{k:06d}" for k in range(100_000)], "file": "a.wav"})
+    table["speaker"] = [f"s{number:04d}" for number in speaker]
+    table["session"] = [f"t{number // 2:04d}" for number in speaker]
+    table["split"] = np.array(["train", "train", "validation", "test"], dtype=object)[speaker % 4]
+    table["emotion"] = np.array(["anger", "joy", "fear"], dtype=object)[np.arange(100_000) % 3]
+    began_s = time.perf_counter()
+    utterances = Corpus("large", Path("audio"), table).utterances
+    fold = splits.SPLITS[name](utterances, **settings)[0]
+    assert time.perf_counter() - began_s < 10
+    assert sum(len(getattr(fold, part)) for part in splits.PARTS) == 100_000
+    assert not any(crossing.is_leak for crossing in find_crossings(utterances, fold))

@@ -1,0 +1,168 @@
+"""Every set that the installed openSMILE ships, against its own levels."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import typing
+from pathlib import Path
+
+import numpy as np
+import opensmile
+import pytest
+from numpy.typing import NDArray
+
+from emotone import audio
+from emotone.errors import EmotoneError
+from emotone.features.functionals import Functionals
+from emotone.features.lld import Lld
+from emotone.opensmile import FEATURE_SETS, FeatureSetName, OpenSmileFeature, derive
+
+Array = NDArray[np.float32]
+
+INSTALLED = Path(opensmile.__file__).parent / "core" / "config"
+SPEECH = ("data/emodb/wav/03a01Fa.flac", "data/emotale-da/wav/DK_001_A_1.flac")
+NUM_COLUMNS = {  # functionals as the papers count them; descriptors and deltas
+    "IS09_emotion": (384, 32),
+    "IS10_paraling_compat": (1582, 76),
+    "IS11_speaker_state": (4368, 118),
+    "IS12_speaker_trait_compat": (6125, 128),
+    "IS13_ComParE": (6373, 130),
+    "ComParE_2016": (6373, 130),
+    "GeMAPSv01a": (62, 18),
+    "GeMAPSv01b": (62, 18),
+    "eGeMAPSv01a": (88, 23),
+    "eGeMAPSv01b": (88, 23),
+    "eGeMAPSv02": (88, 25),
+    "emobase": (988, 52),
+}
+EVERY_SET = pytest.mark.parametrize("name", FEATURE_SETS)
+BOTH_LEVELS = pytest.mark.parametrize("kind", [Functionals, Lld])
+
+
+def shipped(name: FeatureSetName) -> str:
+    """Text of a set's configuration and of what it includes."""
+    path = INSTALLED / FEATURE_SETS[name].configuration
+    included = re.findall(r"^\\\{([^\\{}]+)\}", path.read_text(encoding="latin-1"), re.MULTILINE)
+    return "\n".join(file.read_text(encoding="latin-1") for file in (path, *(path.parent / part for part in included)))
+
+
+def levels(feature: OpenSmileFeature) -> list[str]:
+    """openSMILE's own levels that a feature has; the GeMAPS sets have no deltas."""
+    if isinstance(feature, Functionals):
+        return ["func"]
+    return ["lld"] if "GeMAPS" in feature.feature_set else ["lld", "lld_de"]
+
+
+def by_openSMILE(  # noqa: N802
+    feature: OpenSmileFeature, samples: Array, folder: Path = INSTALLED
+) -> tuple[Array, list[str]]:
+    """openSMILE's own levels side by side, cut to the shorter, and their names."""
+    path = folder / FEATURE_SETS[feature.feature_set].configuration
+    smiles = [opensmile.Smile(str(path), level) for level in levels(feature)]
+    parts = [smile(np.clip(samples, -1, 32767 / 32768), 16_000)[0].T for smile in smiles]
+    num_frames = min(map(len, parts))
+    return np.hstack([part[:num_frames] for part in parts]), [name for smile in smiles for name in smile.feature_names]
+
+
+def test_sets_are_those_that_openSMILE_ships() -> None:  # noqa: N802
+    assert typing.get_args(FeatureSetName) == tuple(FEATURE_SETS)
+    assert {f"{member.value}.conf" for member in opensmile.FeatureSet} == {
+        known.configuration for known in FEATURE_SETS.values()
+    }
+    assert all(Path(known.configuration).stem == name for name, known in FEATURE_SETS.items())
+
+
+@EVERY_SET
+def test_what_is_known_of_a_set_is_what_openSMILE_ships(name: FeatureSetName) -> None:  # noqa: N802
+    text = shipped(name)
+    sizes_ms, steps_ms = (
+        {1000 * float(value) for value in re.findall(rf"^{key}\s*=\s*(\S+)", text, re.MULTILINE)} - {0}
+        for key in ("frameSize", "frameStep")
+    )
+    assert max(sizes_ms) == FEATURE_SETS[name].frame_size_ms and steps_ms == {FEATURE_SETS[name].frame_step_ms}
+
+
+@EVERY_SET
+def test_numbers_of_columns_are_the_documented_ones(name: FeatureSetName) -> None:
+    assert (len(Functionals(name).names), len(Lld(name).names)) == NUM_COLUMNS[name]
+
+
+@BOTH_LEVELS
+@EVERY_SET
+def test_own_frames_equal_openSMILE_itself(  # noqa: N802
+    shared: Path, name: FeatureSetName, kind: type[OpenSmileFeature]
+) -> None:
+    feature = kind(name, None, None)
+    for file in SPEECH:
+        samples = audio.load(shared / file)
+        expected, names = by_openSMILE(feature, samples)
+        np.testing.assert_array_equal(feature(samples), expected)
+        assert feature.names == names and len(set(names)) == len(names)
+
+
+@pytest.fixture(scope="module")
+def frames_of_32_ms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installed configurations with 32 ms in every framer, and 16 ms from one to the next."""
+    folder = shutil.copytree(INSTALLED, tmp_path_factory.mktemp("installed") / "config")
+    for path in (*folder.rglob("*.conf"), *folder.rglob("*.inc")):
+        text = path.read_text(encoding="latin-1").replace("frameStep = 0.010", "frameStep = 0.016")
+        for own in ("0.060", "0.040", "0.0250", "0.025", "0.020"):
+            text = text.replace(f"frameSize = {own}", "frameSize = 0.032")
+        path.write_text(text, encoding="latin-1")
+    return folder
+
+
+@BOTH_LEVELS
+@EVERY_SET
+def test_other_frames_equal_openSMILE_with_these(  # noqa: N802
+    shared: Path, frames_of_32_ms: Path, name: FeatureSetName, kind: type[OpenSmileFeature]
+) -> None:
+    feature, samples = kind(name, 32.0, 16.0), audio.load(shared / SPEECH[0])
+    expected, names = by_openSMILE(feature, samples, frames_of_32_ms)
+    np.testing.assert_array_equal(feature(samples), expected)
+    assert feature.names == names
+    assert not np.array_equal(kind(name, None, None)(samples), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Segment too short")
+@BOTH_LEVELS
+@EVERY_SET
+def test_shortest_input_is_the_shortest_of_openSMILE_itself(  # noqa: N802
+    name: FeatureSetName, kind: type[OpenSmileFeature]
+) -> None:
+    feature = kind(name, None, None)
+    least = round(feature.min_duration_s * 16_000)
+    samples = np.random.default_rng(0).uniform(-0.4, 0.4, least + 1).astype(np.float32)
+    assert np.isfinite(feature(samples)).all() and np.isfinite(feature(samples[:least])).all()
+    with pytest.raises(EmotoneError, match=f"ms are too short; {name} needs {1000 * feature.min_duration_s:g} ms"):
+        feature(samples[: least - 1])
+    assert np.isnan(by_openSMILE(feature, samples[: least - 1])[0]).all()
+
+
+@pytest.mark.parametrize(("size_ms", "step_ms"), [(33.3, 12.5), (20.03, 10.05), (20, 1)])
+@EVERY_SET
+def test_shortest_input_with_other_frames(name: FeatureSetName, size_ms: float, step_ms: float) -> None:
+    feature = Lld(name, size_ms, step_ms)
+    least = round(feature.min_duration_s * 16_000)
+    samples = np.random.default_rng(0).uniform(-0.4, 0.4, least).astype(np.float32)
+    assert np.isfinite(feature(samples)).all()
+
+
+@BOTH_LEVELS
+@EVERY_SET
+def test_silence_gives_finite_values(name: FeatureSetName, kind: type[OpenSmileFeature]) -> None:
+    assert np.isfinite(kind(name, None, None)(np.zeros(16_000, np.float32))).all()
+
+
+@pytest.mark.parametrize(("given", "meant"), [("eGeMAPSv2", "eGeMAPSv02"), ("IS10_paraling", "IS10_paraling_compat")])
+def test_a_misspelt_set_is_one_clear_error(given: FeatureSetName, meant: str) -> None:
+    with pytest.raises(EmotoneError, match=f"unknown feature_set '{given}'; did you mean '{meant}'"):
+        Functionals(given)
+
+
+@EVERY_SET
+def test_descriptors_are_computed_without_functionals(name: FeatureSetName) -> None:
+    instances = r"^instance\[.*cFunctionals"
+    assert not re.findall(instances, derive(Lld(name), INSTALLED), re.MULTILINE)
+    assert re.findall(instances, derive(Functionals(name), INSTALLED), re.MULTILINE)
