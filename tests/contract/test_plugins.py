@@ -74,7 +74,7 @@ def test_settings_are_typed_fields_of_a_frozen_dataclass(kind: str, name: str) -
 def test_instances_are_plain_data(kind: str, name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
     instance = build(kind, name, settings.get((kind, name), {}))
     about = plugins.settings_of(instance)
-    assert plugins.create(kind, name, json.loads(json.dumps(about))) == instance or kind == "features"
+    assert plugins.create(kind, name, json.loads(json.dumps(about))) == instance
     copy = pickle.loads(pickle.dumps(instance))
     assert copy == instance and plugins.settings_of(copy) == about
 
@@ -108,6 +108,17 @@ def test_a_feature_gives_named_float32_rows(name: str, settings: dict[tuple[str,
         assert set(rows.values()) == {1}
     else:
         assert rows[40_000] - rows[16_000] == pytest.approx(1.5 / feature.hop_s, abs=1)
+
+
+@pytest.mark.parametrize("name", plugins.names("features"))
+def test_silence_is_finite_or_one_line(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    feature = build("features", name, settings.get(("features", name), {}))
+    try:
+        features = feature(np.zeros(16_000, np.float32))
+    except EmotoneError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(features) and np.isfinite(features).all()
 
 
 @pytest.mark.parametrize("name", plugins.names("features"))
@@ -155,21 +166,30 @@ def test_a_system_builds_a_network_that_learns(name: str) -> None:
     torch = pytest.importorskip("torch")
     system = build("systems", name, {})
     assert isinstance(system, System) and system.utterance_limit_s(3.0) > 0
-    view = system.view(0.016, 3.0)
+    # A system takes features with frames, or with one vector per utterance, and says so of the other kind.
+    hop_s, num_frames, refused = (None, 1, "has frames") if system.solves else (0.016, 190, "one vector per utterance")
+    with pytest.raises(EmotoneError, match=refused):
+        system.view(0.016 if hop_s is None else None, 3.0)
+    view = system.view(hop_s, 3.0)
     assert isinstance(view, Whole | Chunks)
     network = system.build(16, TARGETS).train()
-    inputs = torch.randn(4, *np.zeros((190, 16))[view.index(190)].shape)
-    labels = {"arousal": torch.randn(4), "emotion": torch.eye(3)[[0, 1, 2, 0]]}
+    inputs = torch.randn(8, *np.zeros((num_frames, 16))[view.index(num_frames)].shape)
+    labels = {"arousal": torch.randn(8), "emotion": torch.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]}
     inputs, labels = system.augment(inputs, labels, np.random.default_rng(0))
     outputs = network(inputs)
-    assert {key: tuple(value.shape) for key, value in outputs.items()} == {"arousal": (4,), "emotion": (4, 3)}
+    assert {key: tuple(value.shape) for key, value in outputs.items()} == {"arousal": (8,), "emotion": (8, 3)}
+    if system.solves:
+        before = [value.clone() for value in network.parameters()]
+        arrays = inputs.numpy(), {key: value.numpy() for key, value in labels.items()}
+        chosen = system.solve(network, TARGETS, arrays, arrays, 0)
+        assert json.loads(json.dumps(chosen)) == chosen and set(chosen) == {"arousal", "emotion"}
+        assert any(not torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
+        return
     loss = system.loss(outputs, labels)
     loss.backward()
     assert loss.ndim == 0 and torch.isfinite(loss)
-    unknown = {"arousal": torch.full((4,), float("nan")), "emotion": torch.zeros(4, 3)}
+    unknown = {"arousal": torch.full((8,), float("nan")), "emotion": torch.zeros(8, 3)}
     assert torch.isfinite(system.loss(outputs, unknown))
-    with pytest.raises(EmotoneError, match="one vector per utterance"):
-        system.view(None, 3.0)
 
 
 @pytest.mark.parametrize("name", plugins.names("systems"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,19 +19,23 @@ from emotone.corpora.emotale import EmoTale
 from emotone.corpora.ravdess import Ravdess
 from emotone.data.split import (
     PARTS,
+    RAVDESS_FOLDS,
+    SPLITS,
     Split,
+    cross_corpus,
     given,
+    iemocap,
+    leave_one_session_out,
     leave_one_speaker_out,
     leave_speakers_out,
     official,
+    ravdess,
     speaker_folds,
+    stratified_folds,
+    thai_ser,
+    without_validation,
 )
 from emotone.errors import EmotoneError
-
-RAVDESS_FOLDS = [
-    ["01", "11", "20", "21"], ["04", "10", "12", "14"], ["08", "09", "19", "23"], ["03", "05", "07", "24"],
-    ["02", "15", "16", "18"], ["06", "13", "17", "22"],
-]  # fmt: skip
 
 
 def make(speakers: list[Any], splits: list[Any] | None = None) -> pd.DataFrame:
@@ -63,15 +69,30 @@ def test_folds_are_independent_complete_and_ignore_row_order(table: pd.DataFrame
     num_speakers = table.loc[table["split"].isna(), "speaker"].nunique()
     num_folds = data.draw(st.integers(3, num_speakers))
     order = data.draw(st.permutations(range(len(table))))
+    emotions = data.draw(st.lists(st.sampled_from(["x", "y", None]), min_size=len(table), max_size=len(table)))
+    table["emotion"] = ["x", *emotions[1:]]
+    shuffled = table.iloc[list(order)]
+    for folds, again in (
+        (leave_speakers_out(table, num_folds), leave_speakers_out(shuffled, num_folds)),
+        (leave_one_speaker_out(table), leave_one_speaker_out(shuffled)),
+        (stratified_folds(table, num_folds), stratified_folds(shuffled, num_folds)),
+    ):
+        check_cross_validation(table, folds)
+        assert list(folds) == list(again)
+
+
+def check_cross_validation(table: pd.DataFrame, folds: Sequence[Split]) -> None:
+    """Every labelled utterance is tested once and validated once."""
     tested: list[str] = []
     validated: list[str] = []
-    for fold in range(num_folds):
-        split = leave_speakers_out(table, num_folds, fold)
+    for split in folds:
         check_parts(table, split)
         assert split.train and split.validation and split.test
-        assert split == leave_speakers_out(table.iloc[list(order)], num_folds, fold)
         tested += split.test
         validated += split.validation
+        merged = without_validation(split)
+        check_parts(table, merged)
+        assert merged.test == split.test and not merged.validation
     labelled = sorted(table.loc[table["split"].isna(), "id"])
     assert sorted(tested) == labelled and sorted(validated) == labelled
 
@@ -81,28 +102,161 @@ def test_folds_are_independent_complete_and_ignore_row_order(table: pd.DataFrame
 def test_leave_one_out_takes_one_speaker_each(table: pd.DataFrame) -> None:
     speakers = sorted(table.loc[table["split"].isna(), "speaker"].unique())
     speaker_of = table.set_index("id")["speaker"]
+    folds = leave_one_speaker_out(table)
+    assert len(folds) == len(speakers)
     for fold, speaker in enumerate(speakers):
-        split = leave_one_speaker_out(table, fold)
-        check_parts(table, split)
-        assert {speaker_of[id_] for id_ in split.test} == {speaker}
-        assert {speaker_of[id_] for id_ in split.validation} == {speakers[(fold + 1) % len(speakers)]}
+        assert {speaker_of[id_] for id_ in folds[fold].test} == {speaker}
+        assert {speaker_of[id_] for id_ in folds[fold].validation} == {speakers[(fold + 1) % len(speakers)]}
 
 
 @given_data(tables(), st.integers(0, 2))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_split_survives_being_written_as_lists(tmp_path: Path, table: pd.DataFrame, fold: int) -> None:
-    split = leave_speakers_out(table, 3, fold)
+    folds = leave_speakers_out(table, 3)
     path = tmp_path / "split.json"
-    path.write_text(json.dumps({part: getattr(split, part) for part in PARTS}))
-    assert given(table, path) == split and given(table, path).fingerprint == split.fingerprint
+    path.write_text(json.dumps(as_lists(folds[fold])))
+    assert given(table, path) == [folds[fold]] and given(table, path)[0].fingerprint == folds[fold].fingerprint
+    path.write_text(json.dumps([as_lists(split) for split in folds]))
+    assert given(table, path) == list(folds) == folds[:]
     # The same as an official column.
-    assert official(table.assign(split=table["id"].map(split.part_of))) == split
+    assert official(table.assign(split=table["id"].map(folds[fold].part_of))) == [folds[fold]]
+
+
+def as_lists(split: Split) -> dict[str, list[str]]:
+    return {part: list(getattr(split, part)) for part in PARTS}
+
+
+# ---- every split there is ---------------------------------------------------------------------------------------
+
+
+def big_table() -> pd.DataFrame:
+    """Forty speakers in pairs, twenty sessions, two corpora, some of the speech unlabelled."""
+    rows = [
+        {
+            "id": f"u{speaker:02d}{k}", "speaker": f"{speaker:02d}", "session": f"{speaker // 2:02d}",
+            "emotion": "xyz"[(speaker * k) % 3], "corpus": "a" if speaker < 30 else "b", "split": None,
+        }
+        for speaker in range(40)
+        for k in range(4)
+    ]  # fmt: skip
+    lone = [{"id": "v1", "speaker": None, "session": None, "emotion": None, "corpus": "a", "split": "unlabelled"}]
+    return pd.DataFrame(rows + lone, dtype="object")
+
+
+def ways(name: str, tmp_path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table and settings for a split by name; a new split must be added here."""
+    table = big_table()
+    if name == "official":
+        speaker = table["speaker"].fillna("99").astype(int)
+        parts = pd.cut(speaker, [-1, 20, 30, 50], labels=["train", "validation", "test"]).astype("object")
+        return table.assign(split=table["split"].fillna(parts)), {}
+    if name == "given":
+        (tmp_path / "lists.json").write_text(json.dumps(as_lists(leave_speakers_out(table, 4)[1])))
+        return table, {"file": tmp_path / "lists.json"}
+    if name == "ravdess":
+        return table[table["speaker"].fillna("01").astype(int).between(1, 24)], {}
+    settings: dict[str, dict[str, Any]] = {
+        "everything": {}, "leave-speakers-out": {"num_folds": 5}, "leave-one-speaker-out": {},
+        "leave-one-session-out": {}, "stratified-folds": {"num_folds": 5, "seed": 3}, "iemocap": {}, "thai-ser": {},
+        "speaker-folds": {"folds": [[f"{k:02d}" for k in range(first, 40, 4)] for first in range(4)]},
+        "cross-corpus": {"test": ["b"], "num_folds": 5},
+    }  # fmt: skip
+    return table, settings[name]
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_no_split_shares_a_speaker_and_every_utterance_is_in_one_part(name: str, tmp_path: Path) -> None:
+    table, arguments = ways(name, tmp_path)
+    folds = SPLITS[name](table, **arguments)
+    shuffled = SPLITS[name](table.sample(frac=1, random_state=1), **arguments)
+    assert len(folds) == len(shuffled) > 0
+    for split, again in zip(folds, shuffled, strict=True):
+        assert sorted(split.part_of) == sorted(table["id"]) and split == again
+        parts = table["id"].map(split.part_of)
+        assert parts.groupby(table["speaker"]).nunique().max() == 1
+        if name != "everything":
+            assert split.train and split.validation and split.test and split.unlabelled == ("v1",)
+
+
+# ---- protocols --------------------------------------------------------------------------------------------------
+
+
+def test_stratified_folds_are_as_balanced_as_scikit_learns() -> None:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    random = np.random.default_rng(0)
+    speakers = np.repeat([f"{k:03d}" for k in range(60)], random.integers(5, 60, 60))
+    favourites = dict(zip(np.unique(speakers), random.dirichlet([0.6] * 5, 60), strict=True))
+    emotions = [random.choice(list("abcde"), p=favourites[speaker]) for speaker in speakers]
+    table = make(list(speakers)).assign(emotion=emotions)
+
+    def unevenness(parts: list[list[str]]) -> float:
+        emotion_of, whole = table.set_index("id")["emotion"], table["emotion"].value_counts()
+        shares = [emotion_of[ids].value_counts().reindex(whole.index, fill_value=0) / whole for ids in parts]
+        return float(pd.DataFrame(shares).std().mean())
+
+    ours = unevenness([list(split.test) for split in stratified_folds(table, 5)])
+    theirs = StratifiedGroupKFold(5).split(table, table["emotion"], table["speaker"])
+    assert ours <= unevenness([list(table["id"].iloc[test]) for _, test in theirs]) * 1.1
+    assert ours < 0.5 * unevenness([list(split.test) for split in leave_speakers_out(table, 5)])
+
+
+def test_stratified_folds_by_a_number_and_by_seed() -> None:
+    table = make([str(k // 2) for k in range(40)]).assign(arousal=[float(k) for k in range(40)])
+    folds = stratified_folds(table, 4, stratify="arousal")
+    arousal_of = table.set_index("id")["arousal"]
+    assert np.ptp([arousal_of[list(split.test)].mean() for split in folds]) < 5
+    assert list(stratified_folds(table, 4, stratify="arousal", seed=1)) != list(folds)
+    with pytest.raises(EmotoneError, match="unknown column 'arosal'; did you mean 'arousal'"):
+        stratified_folds(table, 4, stratify="arosal")
+    with pytest.raises(EmotoneError, match="the column emotion is empty"):
+        stratified_folds(table.assign(emotion=None), 4)
+
+
+def test_iemocap_swaps_the_speakers_of_a_session() -> None:
+    table = big_table()
+    speaker_of = table.set_index("id")["speaker"]
+    folds = iemocap(table)
+    assert len(folds) == 40
+    for fold in (6, 7):
+        assert set(speaker_of[list(folds[fold].test)]) == {f"{fold:02d}"}
+        assert set(speaker_of[list(folds[fold].validation)]) == {f"{13 - fold:02d}"}
+    alone = table[table["speaker"] != "05"]
+    with pytest.raises(EmotoneError, match="every session needs two speakers of its own, but session '02' has 1"):
+        iemocap(alone)
+
+
+def test_thai_ser_takes_studios_by_tens() -> None:
+    table = big_table()
+    session_of = table.set_index("id")["session"]
+    folds = thai_ser(table)
+    assert len(folds) == 2
+    assert sorted(set(session_of[list(folds[1].test)])) == ["10", "11", "12", "13", "14"]
+    assert sorted(set(session_of[list(folds[1].validation)])) == ["15", "16", "17", "18", "19"]
+    with pytest.raises(EmotoneError, match="needs sessions in batches of 10 .*, not 19"):
+        thai_ser(table[table["session"] != "03"])
+
+
+def test_sessions_are_left_out_one_at_a_time() -> None:
+    table = big_table()
+    assert set(table.set_index("id").loc[list(leave_one_session_out(table)[4].test), "speaker"]) == {"08", "09"}
+
+
+def test_cross_corpus_tests_whole_corpora() -> None:
+    table = big_table()
+    [split] = cross_corpus(table, ["b"], num_folds=5)
+    assert set(table.set_index("id").loc[list(split.test), "corpus"]) == {"b"} and len(split.test) == 40
+    assert len(split.validation) == 24
+    with pytest.raises(EmotoneError, match="unknown corpus 'c'"):
+        cross_corpus(table, ["c"])
+    with pytest.raises(EmotoneError, match="leave others to train on"):
+        cross_corpus(table, ["a", "b"])
 
 
 def test_emotale_folds(shared: Path) -> None:
     table = EmoTale().read(shared / "data/emotale-da").utterances
     speaker_of = table.set_index("id")["speaker"]
-    split = leave_speakers_out(table, num_folds=6, fold=5)
+    split = leave_speakers_out(table, num_folds=6)[5]
     assert sorted(speaker_of[list(split.test)].unique()) == ["007", "013", "019"]
     assert sorted(speaker_of[list(split.validation)].unique()) == ["001", "008", "014"]
     assert (len(split.train), len(split.validation), len(split.test)) == (300, 75, 75)
@@ -110,28 +264,28 @@ def test_emotale_folds(shared: Path) -> None:
 
 def test_emodb_leaves_one_speaker_out(shared: Path) -> None:
     table = EmoDB().read(shared / "data/emodb").utterances
-    splits = [leave_one_speaker_out(table, fold) for fold in range(10)]
+    splits = leave_one_speaker_out(table)
+    assert len(splits) == 10
     assert sum(len(split.test) for split in splits) == 535
     assert {id_.removeprefix("wav/")[:2] for id_ in splits[9].test} == {"16"}
     assert {id_.removeprefix("wav/")[:2] for id_ in splits[9].validation} == {"03"}
-    with pytest.raises(EmotoneError, match="fold must be from 0 to 9"):
-        leave_one_speaker_out(table, 10)
 
 
 def test_ravdess_published_folds(shared: Path) -> None:
     table = Ravdess().read(shared / "data/ravdess").utterances
-    split = speaker_folds(table, RAVDESS_FOLDS, fold=5)
+    check_cross_validation(table, ravdess(table))
+    split = ravdess(table)[5]
     check_parts(table, split)
     speaker_of = table.set_index("id")["speaker"]
-    assert sorted(speaker_of[list(split.test)].unique()) == RAVDESS_FOLDS[5]
-    assert sorted(speaker_of[list(split.validation)].unique()) == RAVDESS_FOLDS[0]
+    assert sorted(speaker_of[list(split.test)].unique()) == list(RAVDESS_FOLDS[5])
+    assert sorted(speaker_of[list(split.validation)].unique()) == list(RAVDESS_FOLDS[0])
 
 
 def test_other_groups() -> None:
     table = make(["1"] * 4).assign(session=["a", "b", "c", "c"])
-    assert leave_speakers_out(table, 3, 2, group="session").test == ("u2", "u3")
+    assert leave_speakers_out(table, 3, group="session")[2].test == ("u2", "u3")
     with pytest.raises(EmotoneError, match="unknown column 'sesion'; did you mean 'session'"):
-        leave_speakers_out(table, 3, 0, group="sesion")
+        leave_speakers_out(table, 3, group="sesion")
 
 
 def test_fingerprints_differ_where_parts_do() -> None:
@@ -147,7 +301,7 @@ def test_fingerprints_differ_where_parts_do() -> None:
     ],
 )
 def test_tables_without_independent_folds_are_refused(table: pd.DataFrame, message: str) -> None:
-    for split in (lambda: leave_speakers_out(table, 3, 0), lambda: leave_one_speaker_out(table, 0)):
+    for split in (lambda: leave_speakers_out(table, 3), lambda: leave_one_speaker_out(table)):
         with pytest.raises(EmotoneError) as error:
             split()
         assert message in str(error.value)
@@ -156,25 +310,23 @@ def test_tables_without_independent_folds_are_refused(table: pd.DataFrame, messa
 def test_too_few_speakers_or_folds_are_refused() -> None:
     for num_folds in (2, 4):
         with pytest.raises(EmotoneError, match=r"num_folds must be from 3 .* values of speaker \(3\), not"):
-            leave_speakers_out(make(["1", "2", "3", "3"]), num_folds, 0)
-    with pytest.raises(EmotoneError, match="of at least 3 folds"):
-        leave_one_speaker_out(make(["1", "2"]), 0)
+            leave_speakers_out(make(["1", "2", "3", "3"]), num_folds)
+    with pytest.raises(EmotoneError, match="needs 3 folds or more"):
+        leave_one_speaker_out(make(["1", "2"]))
 
 
 @pytest.mark.parametrize(
-    ("folds", "fold", "message"),
+    ("folds", "message"),
     [
-        ([["1"], ["2"], ["4"]], 0, "split folds: unknown speaker '4'"),
-        ([["1"], ["2"], ["1", "3"]], 0, "speaker '1' must be in exactly one fold, not in 2"),
-        ([["1"], ["2"], []], 0, "speaker '3' must be in exactly one fold, not in 0"),
-        ([["1"], ["2"], ["3"]], 3, "fold must be from 0 to 2"),
-        ([["1"], ["2"], ["3"]], -1, "fold must be from 0 to 2"),
-        ([["1"], ["2", "3"]], 0, "of at least 3 folds"),
+        ([["1"], ["2"], ["4"]], "split folds: unknown speaker '4'"),
+        ([["1"], ["2"], ["1", "3"]], "speaker '1' must be in exactly one fold, not in 2"),
+        ([["1"], ["2"], []], "speaker '3' must be in exactly one fold, not in 0"),
+        ([["1"], ["2", "3"]], "needs 3 folds or more"),
     ],
 )
-def test_wrong_folds_are_refused(folds: list[list[str]], fold: int, message: str) -> None:
+def test_wrong_folds_are_refused(folds: list[list[str]], message: str) -> None:
     with pytest.raises(EmotoneError) as error:
-        speaker_folds(make(["1", "2", "3"]), folds, fold)
+        speaker_folds(make(["1", "2", "3"]), folds)
     assert message in str(error.value)
 
 
