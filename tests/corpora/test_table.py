@@ -236,3 +236,10 @@ def test_wrong_settings_are_refused_before_any_work(settings: dict[str, Any], me
 def test_table_settings_need_a_table(plant: Plant) -> None:
     with pytest.raises(EmotoneError, match="describe a table, but the folder holds none"):
         Table(ranges={"arousal": [1, 5]}).read(plant("a.wav"))
+
+
+def test_genders_are_written_out_whatever_their_case(plant: Plant) -> None:
+    root = plant("a.wav", "b.wav", "c.wav", "d.wav")
+    (root / "labels.csv").write_text("file,gender\na.wav,F\nb.wav,male\nc.wav,nonbinary\nd.wav,\n")
+    genders = Table().read(root).utterances["gender"].tolist()
+    assert genders == ["female", "male", "nonbinary", None]

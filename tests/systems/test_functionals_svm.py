@@ -103,6 +103,16 @@ def test_c_is_the_best_on_validation_speakers_and_both_parts_are_fitted_with_it(
     np.testing.assert_array_equal(outputs(alone, validation, "emotion").argmax(axis=1), expected)
 
 
+@pytest.mark.parametrize("c", [1e-3, 1.0])
+def test_more_features_than_utterances_change_nothing(c: float) -> None:
+    train, test = data(40, 300), data(100, 300, seed=1)
+    network, _ = solve(system(c=c), [EMOTION, AROUSAL], train)
+    fitted = oracle(c, tol=1e-9).fit(*plain(train))
+    np.testing.assert_allclose(outputs(network, test, "emotion"), fitted.decision_function(plain(test)[0]), atol=2e-3)
+    ridge = Ridge(alpha=1 / (2 * c)).fit(plain(train)[0], train[1]["arousal"])
+    np.testing.assert_allclose(outputs(network, test, "arousal"), ridge.predict(plain(test)[0]), atol=1e-4)
+
+
 def test_the_smallest_of_equally_good_c_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.systems.functionals_svm._score", lambda *_: 0.5)
     _, chosen = solve(system(c_grid=(0.3, 0.1, 0.2)), [EMOTION], data(40), data(40, seed=1))

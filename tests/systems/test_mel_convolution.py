@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -58,3 +60,19 @@ def test_balance_names_known_categories() -> None:
     network = system().build(16, [target])
     with pytest.raises(EmotoneError, match="did you mean 'neutral'"):
         system(balance={"neutrl": 0.5}).finish(network, [target], {"emotion": np.zeros((2, 3), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width": 0}, "width must be at least 1, not 0"),
+        ({"channels": [12, 0, 32]}, "channels must be at least 1, not 0"),
+        ({"mixup": -1.0}, "mixup must be at least 0, not -1"),
+        ({"dropout": 2.0}, "dropout must be from 0 to 1, not 2"),
+        ({"labelled_share": 1.5}, "labelled_share must be from 0 to 1, not 1.5"),
+        ({"max_utterance_s": float("nan")}, "max_utterance_s must be at least 0.5, not nan"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(EmotoneError, match=f"mel-convolution: {message}"):
+        plugins.create("systems", "mel-convolution", settings)

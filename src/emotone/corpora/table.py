@@ -26,6 +26,7 @@ from emotone.label_files import (
 )
 
 ALIASES = {"start_s": "start", "end_s": "end"}
+GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Table:
     seconds), and any others, which are kept as they are. Without an `id`, it is the file's path without its suffix, and
     `#start-end` for parts of a file. Audio that the table does not list is left out, with a note. Emotone's emotions
     are anger, boredom, calm, contempt, disgust, fear, happiness, neutral, sadness, surprise and other; its splits are
-    train, validation, test and unlabelled. The licence is the owner's and not known here.
+    train, validation, test and unlabelled; of genders, f and m become female and male. The licence is the owner's and not known here.
 
     table: file name within the folder; by default the only table there, and without any the folder's audio.
     columns: {Emotone's column: the table's column}, where they are called differently.
@@ -119,6 +120,8 @@ class Table:
                 table[column] = to_numbers(table[column], column, path, self.ranges.get(column))
         if "split" in table:
             table["split"] = map_splits(table["split"], self.splits, str(path))
+        if "gender" in table:
+            table["gender"] = table["gender"].map(lambda word: GENDERS.get(word.strip().lower(), word), "ignore")
         if "id" not in table:
             table["id"] = segment_ids(table)
         extras = [column for column in table if column not in UTTERANCE_COLUMNS]

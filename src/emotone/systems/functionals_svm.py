@@ -87,11 +87,16 @@ class FunctionalsSvm(System):
                     raise EmotoneError(
                         f"functionals-svm: c is chosen on validation speakers, but none have {target.name}; set c"
                     )
-                scores = {c: _score(target, self._fit(target, *inner, c, seed), *outer) for c in sorted(self.c_grid)}
+                rotated, axes = _rotate(inner[0])
+                held = outer[0] if axes is None else outer[0] @ axes
+                for c in sorted(self.c_grid):
+                    scores[c] = _score(target, self._fit(target, rotated, inner[1], c, seed), held, outer[1])
             c = self.c or max(scores, key=lambda one: (np.nan_to_num(scores[one], nan=-np.inf), -one))
             if self.refit and outer is not None:
                 inner = np.concatenate([inner[0], outer[0]]), np.concatenate([inner[1], outer[1]])
-            weight, bias = self._fit(target, *inner, c, seed)
+            rotated, axes = _rotate(inner[0])
+            weight, bias = self._fit(target, rotated, inner[1], c, seed)
+            weight = weight if axes is None else weight @ axes.T
             layer: nn.Linear = network.outputs[target.name]  # type: ignore[index, assignment]
             layer.weight.data = torch.from_numpy(weight.astype(np.float32))
             layer.bias.data = torch.from_numpy(bias.astype(np.float32))
@@ -126,6 +131,20 @@ def _known(arrays: Arrays, target: Target) -> tuple[Floats, Floats]:
     known = labels.any(axis=1) if target.kind == "category" else ~np.isnan(labels)
     values = labels[known].argmax(axis=1) if target.kind == "category" else labels[known]
     return inputs[known], values.astype(np.float64)
+
+
+def _rotate(inputs: Floats) -> tuple[Floats, Floats | None]:
+    """Inputs [N, D] in the coordinates [N, R] of the space they span, and its axes [D, R]; as they are where D <= N.
+
+    Penalties on the length of the weights do not see a rotation, so the solution is the same, found in R <= N instead
+    of thousands of dimensions.
+    """
+    if inputs.shape[1] <= len(inputs):
+        return inputs, None
+    values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    spanned = values > values[-1] * len(inputs) * np.finfo(float).eps
+    lengths = np.sqrt(values[spanned])
+    return vectors[:, spanned] * lengths, inputs.T @ (vectors[:, spanned] / lengths)
 
 
 def _score(target: Target, fitted: Fitted, inputs: Floats, labels: Floats) -> float:

@@ -6,6 +6,7 @@ augmentation of the audio (`emotone.data.augment`) and of the batch (frequency w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from emotone.recipe import Training
 
 SHORTEST_FRAMES = 16
+LIMITS: tuple[tuple[tuple[str, ...], float, float], ...] = (
+    (("channels", "width", "num_blocks"), 1, math.inf),
+    (("dropout", "labelled_share", "smoothing"), 0, 1),
+    (("category_weight", "warp_bins", "tilt", "mask_frames", "mask_bins", "mixup", "weight_decay"), 0, math.inf),
+    (("max_utterance_s",), 0.5, math.inf),
+)
+"""Settings, their least and their largest value."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,13 @@ class MelConvolution(System):
             or not 32 <= self.crop_frames[0] <= self.crop_frames[1]
         ):
             raise EmotoneError("mel-convolution: channels are three numbers, crop_frames two, the first at least 32")
+        for names, low, high in LIMITS:
+            for name in names:
+                values = getattr(self, name)
+                for value in values if isinstance(values, tuple) else (values,):
+                    if not low <= value <= high:
+                        allowed = f"from {low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
+                        raise EmotoneError(f"mel-convolution: {name} must be {allowed}, not {value:g}")
 
     def view(self, hop_s: float | None, longest_s: float) -> Whole:
         """All frames of an utterance."""
