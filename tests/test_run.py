@@ -291,5 +291,6 @@ def test_training_may_start_from_a_bundle(tones: Corpus, trained: Path, recipe: 
     assert result["init"][0]["new"] == [] and result["init"][0]["taken"] > 5
     assert result["metrics"]["emotion"]["uar"]["value"] == before["metrics"]["emotion"]["uar"]["value"]
     assert any("LEAKAGE ALLOWED" in line for line in result["warnings"])
+    assert "**LEAKAGE ALLOWED: the bundle" in (folder / "bundle" / "README.md").read_text()
     fresh = train_recipe(load(recipe, *start, "allow_leakage=true", "targets=[emotion]"), tmp_path / "c", quiet=True)
     assert all("arousal" not in name for name in result_of(fresh)["init"][0]["new"])

@@ -39,8 +39,9 @@ def trained_card(about: dict[str, Any]) -> str:
         for target in about["targets"]
     )
     corpora = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in training["corpora"].items())
+    warnings = "".join(f"- **{warning}**\n" for warning in training.get("warnings", []))
     return (
-        f"# {about['name']}\n\n{about['description']}\n\n- Scores: {targets}.\n- Corpora: {corpora}.\n"
+        f"# {about['name']}\n\n{about['description']}\n\n{warnings}- Scores: {targets}.\n- Corpora: {corpora}.\n"
         f"- Recipe hash {training['recipe_hash']}, seed {training['seed']}, split {training['split_hash']}; "
         f"the recipe is in bundle.json, the test result in the run's test.json.\n"
         f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n"

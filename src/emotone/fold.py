@@ -73,7 +73,7 @@ class StoreExamples:
 
 @dataclass
 class Fold:
-    """One fold of one repeat of a run; `alone` where the run has no other."""
+    """One fold of one repeat of a run; `alone` where the run has no other. The bundle's card carries the `warnings`."""
 
     data: Dataset
     split: splits.Split
@@ -81,6 +81,7 @@ class Fold:
     number: int
     folder: Path
     alone: bool
+    warnings: Sequence[str] = ()
 
     def run(self, device: str, quiet: bool) -> None:
         """Train, write the bundle, test it; what an earlier call finished is not done again."""
@@ -158,6 +159,7 @@ class Fold:
             "training": {
                 "recipe": recipe.to_json(), "recipe_hash": recipe.hash, "corpora": data.fingerprints,
                 "split_hash": self.split.fingerprint, "seed": recipe.seed, "repeat": self.repeat, "fold": self.number,
+                "warnings": list(self.warnings),
             },
             "results": [],
             "licence": "; ".join(sorted(set(data.table["licence"]))),

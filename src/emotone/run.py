@@ -56,7 +56,8 @@ def train_recipe(
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
-            Fold(data, place.split, place.repeat, place.number, place.folder, len(places) == 1).run(device, quiet)
+            fold = Fold(data, place.split, place.repeat, place.number, place.folder, len(places) == 1, warnings)
+            fold.run(device, quiet)
         (place.folder / "checkpoint.pt").unlink(missing_ok=True)
     result = _result(data, places, warnings)
     write_json(folder / "test.json", result)
