@@ -44,7 +44,16 @@ def test_ccc_equals_numpy_with_finite_gradients(pairs: list[tuple[float, float]]
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
     ("prediction", "target"),
-    [([1.0], [1.0]), ([1.0], [2.0]), ([2.0] * 4, [2.0] * 4), ([2.0] * 4, [3.0] * 4), ([0.0, 1.0], [3.0, 3.0])],
+    [
+        ([1.0], [1.0]),
+        ([1.0], [2.0]),
+        ([2.0] * 4, [2.0] * 4),
+        ([2.0] * 4, [3.0] * 4),
+        ([0.0, 1.0], [3.0, 3.0]),
+        ([3.0, 3.0], [0.0, 1.0]),
+        ([1e4] * 3, [1e4] * 3),
+        ([0.1] * 7, [0.1] * 7),
+    ],
 )
 def test_batches_of_one_and_constants(variant: CccVariant, prediction: list[float], target: list[float]) -> None:
     output = torch.tensor(prediction, requires_grad=True)
@@ -52,6 +61,22 @@ def test_batches_of_one_and_constants(variant: CccVariant, prediction: list[floa
     loss.backward()
     assert loss.item() == pytest.approx(1.0)
     assert output.grad is not None and torch.isfinite(output.grad).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_constant_prediction_is_left_again(variant: CccVariant) -> None:
+    output = torch.full((3,), 0.5, requires_grad=True)
+    ccc_loss(output, torch.tensor([0.0, 0.5, 1.0]), variant).backward()
+    assert output.grad is not None and output.grad[0] > 0 > output.grad[2]  # towards the order of the target
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_single_label_in_a_batch(variant: CccVariant) -> None:
+    output = torch.tensor([0.5, 0.7, 0.9], requires_grad=True)
+    loss = masked_ccc_loss(output, torch.tensor([float("nan"), 0.2, float("nan")]), variant)
+    loss.backward()
+    assert loss.item() == pytest.approx(1.0)
+    assert output.grad is not None and torch.isfinite(output.grad).all() and output.grad[0] == output.grad[2] == 0
 
 
 def test_rows_without_a_label_do_not_count() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from emotone.errors import missing_extra
 
@@ -23,17 +24,39 @@ def new(width_in: float = 6.4, height_in: float = 3.6) -> tuple[Figure, Axes]:
     >>> svg(figure).startswith("<svg")
     True
     """
+    figure, axes = panels(1, 1, width_in, height_in)
+    return figure, axes[0]
+
+
+def panels(num: int, num_columns: int, width_in: float, height_in: float) -> tuple[Figure, list[Axes]]:
+    """A figure with so many pairs of axes, row by row, in the look of `new`; the size is that of the whole.
+
+    >>> len(panels(5, 3, 9.0, 5.0)[1])
+    5
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "train", "a picture") from None
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_prop_cycle(color=COLOURS)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return figure, axes
+    every = []
+    for place in range(num):
+        axes = figure.add_subplot(-(-num // num_columns), num_columns, place + 1)
+        axes.set_prop_cycle(color=COLOURS)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.set_axisbelow(True)
+        every.append(axes)
+    return figure, every
+
+
+def plain(text: str) -> str:
+    """Text as matplotlib shall draw it, letter by letter: to it, $...$ is mathematics.
+
+    >>> plain("US$ or A$")
+    'US\\\\$ or A\\\\$'
+    """
+    return text.replace("$", r"\$")
 
 
 def svg(figure: Figure) -> str:
@@ -41,7 +64,10 @@ def svg(figure: Figure) -> str:
     import matplotlib
 
     held = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "emotone", "font.family": "sans-serif"}):
+    look: Any = {"svg.fonttype": "none", "svg.hashsalt": "emotone", "font.family": "sans-serif"}
+    with matplotlib.rc_context(look), warnings.catch_warnings():
+        # The reader's fonts draw the text, so it does not matter which letters ours lack.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(held, format="svg", metadata={"Date": None, "Creator": None})
     text = held.getvalue()
     return text[text.index("<svg") :]

@@ -18,6 +18,9 @@ from emotone.errors import EmotoneError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""What the log loss takes for 0, as scikit-learn does."""
+
 
 class Moments(NamedTuple):
     """Population moments (division by N) of prediction p and target t, each of any shape [...]."""
@@ -52,6 +55,39 @@ def pearson(prediction: ArrayLike, target: ArrayLike) -> float:
     0.9944
     """
     return float(pearson_of_moments(moments(prediction, target)))
+
+
+def spearman(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Spearman's rank correlation: Pearson's of the ranks, where equal values share the mean of their ranks.
+
+    NaN where it is not defined: a single value, or a constant input. Raises EmotoneError for NaN or unequal lengths.
+
+    >>> round(spearman([1, 2, 3, 4], [1, 8, 8, 9]), 4)
+    0.9487
+    """
+    p, t = _numbers(prediction, target)
+    return pearson(_ranks(p), _ranks(t))
+
+
+def kendall(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Kendall's tau-b: (P - Q) / sqrt((P + Q + T_p)(P + Q + T_t)), pairs P in the same and Q in the other order.
+
+    T_p and T_t are pairs tied in the prediction or in the target alone. NaN where it is not defined: a single value, or
+    a constant input. O(N log^2 N). Kendall, Biometrika 33(3), 1945. Raises EmotoneError for NaN or unequal lengths.
+
+    >>> round(kendall([1, 2, 3, 4], [1, 8, 8, 9]), 4)
+    0.9129
+    """
+    p, t = _numbers(prediction, target)
+    N = len(p)
+    order = np.lexsort((p, t))
+    pairs, tied_p, tied_t = N * (N - 1) // 2, _num_tied(p), _num_tied(t)
+    tied_both = _num_tied(np.stack([p, t], axis=1))
+    num_other = _num_inversions(p[order])
+    balance = pairs - tied_p - tied_t + tied_both - 2 * num_other
+    # Two roots: the product of the pair counts would leave the whole numbers of a double first.
+    scale = np.sqrt(float(pairs - tied_p)) * np.sqrt(float(pairs - tied_t))
+    return float(np.clip(_ratio(np.array(balance), np.array(scale)), -1, 1))
 
 
 def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -103,6 +139,69 @@ def macro_f1(prediction: ArrayLike, target: ArrayLike) -> float:
     0.6667
     """
     return float(macro_f1_of_confusion(confusion(prediction, target)))
+
+
+class Reliability(NamedTuple):
+    """Per bin of confidence, [M] each: how many predictions, their mean confidence, the share that is right (NaN)."""
+
+    counts: Ints
+    confidence: Floats
+    accuracy: Floats
+
+
+def ece(probabilities: ArrayLike, target: ArrayLike, num_bins: int = 15) -> float:
+    """Expected calibration error: sum over bins m of n_m / N |accuracy_m - confidence_m|, in [0, 1].
+
+    Predictions are sorted by confidence (the largest probability) into M bins of equal width ((m - 1) / M, m / M].
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. `probabilities` [N, K], rows that sum to 1;
+    `target` [N] the number 0..K-1 of the true class. Raises EmotoneError for what is not such.
+
+    >>> round(ece([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]], [0, 1, 1]), 4)
+    0.4
+    """
+    bins = reliability(probabilities, target, num_bins)
+    filled = bins.counts > 0
+    gaps = np.abs(bins.accuracy - bins.confidence)[filled]
+    return float(gaps @ bins.counts[filled] / bins.counts.sum())
+
+
+def reliability(probabilities: ArrayLike, target: ArrayLike, num_bins: int = 15) -> Reliability:
+    """The bins of `ece`, with NaN where a bin is empty; arguments as there.
+
+    >>> reliability([[0.9, 0.1], [0.4, 0.6]], [1, 1], 2).accuracy.tolist()
+    [nan, 0.5]
+    """
+    p, t = _probabilities(probabilities, target)
+    confidence, is_right = p.max(axis=1), p.argmax(axis=1) == t
+    places = np.searchsorted(np.linspace(0, 1, num_bins + 1)[1:-1], confidence, side="left")
+    counts = np.bincount(places, minlength=num_bins)
+    means = [_ratio(np.bincount(places, values, num_bins), counts) for values in (confidence, is_right)]
+    return Reliability(counts, *means)
+
+
+def brier(probabilities: ArrayLike, target: ArrayLike) -> float:
+    """Brier score: mean over utterances of sum_k (p_k - y_k)^2, y one-hot, in [0, 2].
+
+    Brier, Monthly Weather Review 78(1), 1950; the sum over all classes, also where K = 2 (scikit-learn halves it there
+    unless told not to). Arguments as of `ece`.
+
+    >>> round(brier([[0.8, 0.2], [0.4, 0.6]], [0, 0]), 4)
+    0.4
+    """
+    p, t = _probabilities(probabilities, target)
+    return float(np.mean(np.sum((p - np.eye(p.shape[1])[t]) ** 2, axis=1)))
+
+
+def log_loss(probabilities: ArrayLike, target: ArrayLike) -> float:
+    """Mean negative natural log of the true class's probability, which is taken as 2.2e-16 at least.
+
+    Arguments as of `ece`.
+
+    >>> round(log_loss([[0.5, 0.5], [0.25, 0.75]], [0, 1]), 4)
+    0.4904
+    """
+    p, t = _probabilities(probabilities, target)
+    return float(-np.mean(np.log(np.clip(p[np.arange(len(t)), t], SMALLEST_PROBABILITY, 1))))
 
 
 def confusion(prediction: ArrayLike, target: ArrayLike, labels: Sequence[Any] | None = None) -> Ints:
@@ -171,6 +270,21 @@ def macro_f1_of_confusion(counts: NDArray[Any]) -> Floats:
     return _mean_ratio(2 * np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1) + counts.sum(axis=-2))
 
 
+def recall_of_confusion(counts: NDArray[Any]) -> Floats:
+    """Recall of each class [..., K] from counts [..., K, K]; NaN without a target."""
+    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+
+
+def precision_of_confusion(counts: NDArray[Any]) -> Floats:
+    """Precision of each class [..., K] from counts [..., K, K]; NaN where it was never predicted."""
+    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-2))
+
+
+def f1_of_confusion(counts: NDArray[Any]) -> Floats:
+    """F1 of each class [..., K] from counts [..., K, K]; NaN where it is neither target nor prediction."""
+    return _ratio(2 * np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1) + counts.sum(axis=-2))
+
+
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     """Elementwise ratio; NaN where the denominator is 0."""
     undefined = np.full(np.shape(denominator), np.nan)
@@ -182,6 +296,44 @@ def _mean_ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
     present = denominator > 0
     ratios = np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=present)
     return _ratio(ratios.sum(axis=-1), present.sum(axis=-1))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks from 1; equal values share their mean."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def _num_tied(values: Floats) -> int:
+    """Pairs of equal rows."""
+    counts = np.unique(values, axis=0, return_counts=True)[1].astype(np.int64)
+    return int(np.sum(counts * (counts - 1) // 2))
+
+
+def _num_inversions(values: Floats) -> int:
+    """Pairs i < j with values[i] > values[j], by a merge sort whose merges of one level are done together."""
+    place = np.arange(len(values))
+    total, size = 0, 1
+    while size < len(values):
+        blocks = place // (2 * size)
+        order = np.lexsort((place, values, blocks))  # equal values stay in their order: they are no inversion
+        is_left = place[order] // size % 2 == 0
+        num_left = np.cumsum(is_left)
+        num_left_to_end = np.cumsum(np.bincount(blocks[order], is_left))[blocks[order]]
+        total += int((num_left_to_end - num_left)[~is_left].sum())
+        size *= 2
+    return total
+
+
+def _probabilities(probabilities: ArrayLike, target: ArrayLike) -> tuple[Floats, Ints]:
+    p, t = np.asarray(probabilities, dtype=np.float64), np.asarray(target)
+    if p.ndim != 2 or t.shape != p.shape[:1] or not p.size:
+        raise EmotoneError(f"probabilities must be [N, K] and the target [N], N >= 1, not {p.shape} and {t.shape}")
+    if not (np.isfinite(p).all() and (p >= 0).all() and np.allclose(p.sum(axis=1), 1, rtol=0, atol=1e-6)):
+        raise EmotoneError("probabilities must not be negative or missing, and sum to 1 for each utterance")
+    if t.dtype.kind not in "iu" or t.min() < 0 or t.max() >= p.shape[1]:
+        raise EmotoneError(f"the target must hold class numbers from 0 to {p.shape[1] - 1}")
+    return p, t.astype(np.int64)
 
 
 def _numbers(prediction: ArrayLike, target: ArrayLike) -> tuple[Floats, Floats]:

@@ -12,13 +12,20 @@ from emotone.errors import missing_extra
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page. `table`: rows of one kind as {column: value}; `figure`: SVG of `emotone.evaluate.figure`."""
+    """A part of a page. `table`: rows of one kind as {column: value}; `figure`: SVG of `emotone.evaluate.figure`.
+
+    `code` is shown letter by letter. A section of `level` 3 belongs to the one of level 2 before it and is not in the
+    list at the top. `folds` a long table or code behind a line to click on, here its text.
+    """
 
     title: str
     text: str = ""
     table: Sequence[Mapping[str, Any]] | None = None
     figure: str = ""
     note: str = ""
+    code: str = ""
+    level: int = 2
+    folds: str = ""
 
 
 def render(title: str, sections: Sequence[Section], warnings: Sequence[str] = ()) -> str:
@@ -29,12 +36,15 @@ def render(title: str, sections: Sequence[Section], warnings: Sequence[str] = ()
     """
     try:
         from jinja2 import Environment
+        from markupsafe import Markup
     except ImportError:
         raise missing_extra("jinja2", "train", "a report") from None
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["cell"] = _cell
+    environment.tests["numeric"] = _is_numeric
+    number = Markup(' class="number"')
     page = environment.from_string(PAGE)
-    return page.render(title=title, sections=sections, warnings=warnings, version=__version__)
+    return page.render(title=title, sections=sections, warnings=warnings, version=__version__, number=number)
 
 
 def _cell(value: Any) -> str:
@@ -42,6 +52,11 @@ def _cell(value: Any) -> str:
     if value is None or value != value:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether a cell stands to the right; one that is not known leaves its column as it is."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 PAGE = """<!DOCTYPE html>
@@ -53,14 +68,20 @@ PAGE = """<!DOCTYPE html>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d2327; background: #fff; max-width: 62rem; margin: 2rem auto;
   padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #d8dde0; }
+h1 { font-size: 1.6rem; margin-bottom: .6rem; } h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
+h2 { font-size: 1.2rem; margin-top: 2.6rem; padding-bottom: .2rem; border-bottom: 1px solid #d8dde0; }
 table { border-collapse: collapse; font-size: .88rem; margin: .6rem 0; } .wide { overflow-x: auto; }
-th, td { text-align: left; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e6eaec; vertical-align: top; }
-td { font-variant-numeric: tabular-nums; }
-svg { max-width: 100%; height: auto; }
+th, td { text-align: left; padding: .2rem 1.1rem .2rem 0; border-bottom: 1px solid #e6eaec; vertical-align: top; }
+th { font-weight: 600; } td { font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
+td:first-child { white-space: nowrap; } .number { text-align: right; }
+figure { margin: .8rem 0; } svg { max-width: 100%; height: auto; }
+pre { font: .8rem/1.45 ui-monospace, monospace; background: #f6f8f9; padding: .8rem 1rem; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+summary { cursor: pointer; color: #0b6e99; font-size: .9rem; }
 .warning { background: #fff1f0; border-left: 4px solid #d1495b; padding: .6rem .9rem; }
-.note, footer { color: #5f6b73; font-size: .85rem; }
-nav a { margin-right: .9rem; white-space: nowrap; }
+.note, footer { color: #5f6b73; font-size: .85rem; } footer { margin-top: 3rem; }
+nav { font-size: .9rem; } nav a { margin-right: .9rem; white-space: nowrap; color: #0b6e99; text-decoration: none; }
+@media print { nav { display: none; } section { break-inside: avoid-page; } }
 </style>
 </head>
 <body>
@@ -68,20 +89,31 @@ nav a { margin-right: .9rem; white-space: nowrap; }
 {% for warning in warnings %}
 <p class="warning">{{ warning }}</p>
 {% endfor %}
-<nav>{% for section in sections %}<a href="#s{{ loop.index }}">{{ section.title }}</a> {% endfor %}</nav>
+<nav>
+{% for section in sections %}
+{% if section.level == 2 %}<a href="#s{{ loop.index }}">{{ section.title }}</a>{% endif %}
+
+{% endfor %}
+</nav>
 {% for section in sections %}
 <section id="s{{ loop.index }}">
-<h2>{{ section.title }}</h2>
+<h{{ section.level }}>{{ section.title }}</h{{ section.level }}>
 {% if section.text %}<p>{{ section.text }}</p>{% endif %}
+{% if section.figure %}<figure>{{ section.figure | safe }}</figure>{% endif %}
+{% if section.folds %}<details><summary>{{ section.folds }}</summary>{% endif %}
 {% if section.table %}
 <div class="wide"><table>
-<tr>{% for column in section.table[0] %}<th>{{ column }}</th>{% endfor %}</tr>
+<tr>
+{% for name, value in section.table[0].items() %}<th{{ number if value is numeric }}>{{ name }}</th>{% endfor %}
+
+</tr>
 {% for row in section.table %}
-<tr>{% for value in row.values() %}<td>{{ value | cell }}</td>{% endfor %}</tr>
+<tr>{% for value in row.values() %}<td{{ number if value is numeric }}>{{ value | cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table></div>
 {% endif %}
-{% if section.figure %}<figure>{{ section.figure | safe }}</figure>{% endif %}
+{% if section.code %}<pre>{{ section.code }}</pre>{% endif %}
+{% if section.folds %}</details>{% endif %}
 {% if section.note %}<p class="note">{{ section.note }}</p>{% endif %}
 </section>
 {% endfor %}

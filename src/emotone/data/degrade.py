@@ -1,0 +1,112 @@
+"""Degradations of an utterance at named severities: what a robustness curve is made of.
+
+Pure functions on float32 samples [N] at 16 kHz; those of `emotone.data.augment`, one at a time and exact. Nothing is
+clipped but where clipping is the point: what would leave [-1, 1] is made quieter as a whole, which keeps ratios.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from emotone.audio import RATE_HZ, Samples
+from emotone.data import augment
+from emotone.data.augment import Random
+from emotone.errors import unknown
+
+DIRECT_DB = 0.0
+"""Of `reverberate`: the direct sound is as strong as all that follows it."""
+CODECS: dict[str, tuple[str, str, float]] = {
+    "Opus 60": ("OGG", "OPUS", 0.8), "Opus 22": ("OGG", "OPUS", 0.95), "Opus 12": ("OGG", "OPUS", 0.99),
+    "MP3 42": ("MP3", "MPEG_LAYER_III", 0.5), "MP3 26": ("MP3", "MPEG_LAYER_III", 0.99),
+}  # fmt: skip
+"""Container, subtype and compression of libsndfile by codec and about its kbit/s for speech at 16 kHz."""
+TELEPHONE = "telephone"
+
+Severity = float | str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One kind of degradation: `severities` in the order of the picture, `clean` the one that changes nothing."""
+
+    title: str
+    axis: str
+    severities: tuple[Severity, ...]
+    clean: Severity = "clean"
+
+
+CURVES: dict[str, Curve] = {
+    "noise": Curve("Noise", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
+    "babble": Curve("Babble of other speakers", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
+    "reverberation": Curve("Reverberation", "decay by 60 dB (s)", ("clean", 0.2, 0.5, 1.0, 2.0)),
+    "gain": Curve("Gain", "gain (dB), clipped at full scale", (-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0), 0.0),
+    "bandwidth": Curve("Bandwidth", "highest frequency (kHz)", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0),
+    "codec": Curve("Codec", "codec, about kbit/s", ("clean", *CODECS, TELEPHONE)),
+    "clipping": Curve("Clipping", "samples clipped (%)", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0),
+    "shortening": Curve("Shortening", "first seconds only", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
+}
+
+
+def degrade(samples: Samples, curve: str, severity: Severity, random: Random, noise: Samples | None = None) -> Samples:
+    """Samples [N] at one severity of a curve: [N'] in [-1, 1]; `noise` [N] is what "noise" and "babble" add.
+
+    Raises EmotoneError for a curve that is not known.
+
+    >>> tone = np.sin(np.arange(16_000, dtype=np.float32)) / 2
+    >>> len(degrade(tone, "shortening", 0.5, np.random.default_rng(0)))
+    8000
+    """
+    if curve not in CURVES:
+        raise unknown("degradation", curve, CURVES)
+    if severity == CURVES[curve].clean:
+        return samples
+    if curve == "codec":
+        return _fit(_recode(samples, str(severity)))
+    amount = float(severity)
+    if curve == "shortening":
+        return samples[: round(amount * RATE_HZ)]
+    if curve == "bandwidth":
+        return _fit(narrow(samples, amount * 1000))
+    if curve == "clipping":
+        limit = np.float32(np.quantile(np.abs(samples), 1 - amount / 100))
+        return np.clip(samples, -limit, limit)
+    if curve == "gain":
+        return np.clip(samples * np.float32(10 ** (amount / 20)), -1, 1)
+    if curve == "reverberation":
+        return _fit(augment.reverberate(samples, amount, DIRECT_DB, random))
+    assert noise is not None, "noise and babble need samples to add"
+    return _fit(augment.add_noise(samples, noise, amount))
+
+
+def narrow(samples: Samples, high_hz: float) -> Samples:
+    """Samples as if recorded at the rate 2 * `high_hz`: nothing is left above it, [N] -> [N]."""
+    back = soxr.resample(soxr.resample(samples, RATE_HZ, 2 * high_hz), 2 * high_hz, RATE_HZ)
+    return np.pad(back, (0, max(0, len(samples) - len(back))))[: len(samples)]
+
+
+def segment(recording: Samples, num_samples: int, random: Random) -> Samples:
+    """A part of a recording, repeated where it is short: [num_samples].
+
+    It lies around a sample drawn by its energy, so that it is not the silence between two sounds.
+    """
+    energy = np.cumsum(np.square(recording, dtype=np.float64))
+    centre = int(np.searchsorted(energy, random.random() * energy[-1]))
+    return np.take(recording, np.arange(num_samples) + centre - num_samples // 2, mode="wrap")
+
+
+def _recode(samples: Samples, codec: str) -> Samples:
+    """Through a codec, which scales to full level, and back to the level there was."""
+    coded = augment.telephone(samples) if codec == TELEPHONE else augment.recode(samples, *CODECS[codec])
+    return coded * np.float32(_level(samples) / max(_level(coded), 1e-9))
+
+
+def _level(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def _fit(samples: Samples) -> Samples:
+    """Made quieter as a whole where a sample leaves [-1, 1]."""
+    return samples / max(1.0, float(np.abs(samples).max()))

@@ -1,0 +1,163 @@
+"""Whether predictions mean what they say: confidence against accuracy, and attributes against their line.
+
+A temperature is fitted on validation predictions only, for each fold on its own, and applied to the test predictions
+of that fold: the test part decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emotone.bundle import Target
+from emotone.errors import EmotoneError
+from emotone.evaluate import metrics
+from emotone.evaluate.protocol import pairs_of
+
+NUM_BINS = 15
+TEMPERATURES = (0.05, 20.0)
+"""The limits of a temperature; one at a limit was not found, as where all validation predictions are right."""
+SCORES: dict[str, Callable[..., float]] = {
+    "ece": metrics.ece,
+    "log_loss": metrics.log_loss,
+    "brier": metrics.brier,
+}
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def calibrate(test: pd.DataFrame, validation: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
+    """The calibration of each target by name: `category_calibration` or `attribute_calibration`."""
+    return {
+        target.name: category_calibration(test, validation, target)
+        if target.kind == "category"
+        else attribute_calibration(test, target)
+        for target in targets
+    }
+
+
+def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: Target) -> dict[str, Any]:
+    """ECE, log loss and Brier score, the reliability curve, and both again after temperature scaling.
+
+    Over the classes that the test part has, as all metrics are; means over repeats. "temperatures" has one per repeat
+    and fold; where a fold has no validation predictions there is none, and "note" says so.
+    """
+    classes = pairs_of(test, target)[2]
+    parts = _parts(test, classes)
+    result: dict[str, Any] = {"classes": classes, "num_bins": NUM_BINS, "before": _measure(parts)}
+    known = _parts(validation, classes) if len(validation) else {}
+    missing = [key for key in parts if key not in known]
+    if missing:
+        which = (
+            "there are no validation predictions" if not known else f"{len(missing)} of {len(parts)} folds have none"
+        )
+        return result | {"temperatures": [], "after": None, "note": f"no temperature was fitted: {which}"}
+    temperatures = {key: fit_temperature(*known[key]) for key in parts}
+    scaled = {key: (scale(p, temperatures[key]), t) for key, (p, t) in parts.items()}
+    fitted = [
+        {"repeat": repeat, "fold": fold, "temperature": value, "num_utterances": len(known[repeat, fold][1])}
+        for (repeat, fold), value in temperatures.items()
+    ]
+    limited = sum(not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[1] * 0.999 for value in temperatures.values())
+    note = f"{limited} of {len(fitted)} temperatures lie at the limits {TEMPERATURES}" if limited else ""
+    return result | {"temperatures": fitted, "after": _measure(scaled), "note": note}
+
+
+def fit_temperature(probabilities: Floats, target: Ints) -> float:
+    """The temperature T > 0 that minimises the mean of -log softmax(z / T)[target]; probabilities [N, K], target [N].
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The logits z are the log probabilities: what they
+    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on.
+
+    >>> unsure = np.array([[0.6, 0.4]] * 9 + [[0.6, 0.4]])
+    >>> 0.1 < fit_temperature(unsure, np.array([0] * 9 + [1])) < 0.3
+    True
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(target):
+        raise EmotoneError("a temperature needs validation predictions of the classes of the test part")
+
+    if (probabilities.argmax(axis=1) == target).all():
+        return TEMPERATURES[0]  # the loss falls all the way
+
+    def loss(log_temperature: float) -> float:
+        z = _log(probabilities) / np.exp(log_temperature)
+        z -= z.max(axis=1, keepdims=True)
+        return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(target)), target]))
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+
+
+def scale(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities [N, K] at a temperature: softmax(log p / T).
+
+    >>> scale(np.array([[0.8, 0.2]]), 0.5).round(3).tolist()
+    [[0.941, 0.059]]
+    """
+    z = _log(probabilities) / temperature
+    odds = np.exp(z - z.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def attribute_calibration(test: pd.DataFrame, target: Target) -> dict[str, Any]:
+    """The line of the target on the prediction, target = intercept + slope * prediction, and what CCC is made of.
+
+    Slope 1 and intercept 0 are calibrated (Cox, Biometrika 45, 1958; Mincer and Zarnowitz, 1969); a slope below 1 means
+    predictions that are spread too far. CCC = Pearson * C_b, C_b = 2 / (v + 1 / v + u^2), v the ratio of the deviations
+    of prediction and target, u the difference of the means in units of their geometric mean (Lin, Biometrics 45, 1989).
+    Means over repeats; constant predictions have no slope (NaN).
+    """
+    known, (p, t), _ = pairs_of(test, target)
+    repeats = known["repeat"].to_numpy() if "repeat" in known else np.zeros(len(known), int)
+    lines = [_line(p[repeats == repeat], t[repeats == repeat]) for repeat in np.unique(repeats)]
+    return {name: float(np.mean([line[name] for line in lines])) for name in lines[0]}
+
+
+def _line(p: Floats, t: Floats) -> dict[str, float]:
+    m = metrics.moments(p, t)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = m.covariance / m.variance_p
+        scale_shift = np.sqrt(m.variance_p / m.variance_t)
+        location_shift = m.mean_difference / np.sqrt(np.sqrt(m.variance_p) * np.sqrt(m.variance_t))
+        bias_correction = 2 / (scale_shift + 1 / scale_shift + location_shift**2)
+    return {
+        "slope": float(slope), "intercept": float(np.mean(t) - slope * np.mean(p)),
+        "pearson": float(metrics.pearson_of_moments(m)), "bias_correction": float(bias_correction),
+        "scale_shift": float(scale_shift), "location_shift": float(location_shift),
+    }  # fmt: skip
+
+
+def _parts(predictions: pd.DataFrame, classes: list[str]) -> dict[tuple[int, int], tuple[Floats, Ints]]:
+    """Probabilities over the classes [N, K] and the numbers of the true ones [N], per repeat and fold."""
+    known = predictions[predictions["true_emotion"].isin(classes)]
+    known = known.assign(**{key: 0 for key in ("repeat", "fold") if key not in known})
+    number = {label: k for k, label in enumerate(classes)}
+    parts = {}
+    for (repeat, fold), rows in known.groupby(["repeat", "fold"]):
+        p = rows[[f"p_{label}" for label in classes]].to_numpy(float)
+        share = p.sum(axis=1, keepdims=True)
+        p = np.divide(p, share, out=np.full(p.shape, 1 / len(classes)), where=share > 0)
+        parts[int(repeat), int(fold)] = p, rows["true_emotion"].map(number).to_numpy(np.int64)
+    return parts
+
+
+def _measure(parts: dict[tuple[int, int], tuple[Floats, Ints]]) -> dict[str, Any]:
+    """The scores, folds of a repeat pooled and repeats averaged, and the reliability curve of all together."""
+    pooled = []
+    for wanted in sorted({repeat for repeat, _ in parts}):
+        own = [part for (repeat, _), part in parts.items() if repeat == wanted]
+        pooled.append((np.concatenate([p for p, _ in own]), np.concatenate([t for _, t in own])))
+    bins = metrics.reliability(
+        np.concatenate([p for p, _ in pooled]), np.concatenate([t for _, t in pooled]), NUM_BINS
+    )._asdict()
+    scores = {name: float(np.mean([score(*part) for part in pooled])) for name, score in SCORES.items()}
+    return {**scores, "reliability": {name: values.tolist() for name, values in bins.items()}}
+
+
+def _log(probabilities: Floats) -> Floats:
+    return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))

@@ -1,0 +1,322 @@
+"""How metrics fall as audio gets worse: test utterances degraded, scored anew, compared with themselves.
+
+`robustness` does this for a finished run or a bundle on a corpus, `robustness_curves` for any items and scorer. What is
+drawn for an utterance (noise, room, voices) depends on the seed, its id and the kind of degradation alone: not on the
+order, the number of processes or the other utterances, and it is the same at every severity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emotone import audio
+from emotone.audio import Samples
+from emotone.audio_files import list_audio
+from emotone.bundle import Bundle, Target
+from emotone.corpus import Corpus
+from emotone.data.augment import babble, coloured_noise, generator
+from emotone.data.degrade import CURVES, Curve, Severity, degrade, segment
+from emotone.distribute import map_ordered
+from emotone.errors import EmotoneError
+from emotone.evaluate.protocol import metrics_of, pairs_of
+from emotone.evaluate.run_folder import Run, places_of, speakers_of
+from emotone.evaluate.statistics import PooledMetric
+from emotone.progress import track
+
+NUM_UTTERANCES = 200
+NUM_VOICES = 5
+Scored = dict[str, float]
+"""Columns of a prediction table: `predicted_NAME` and `p_LABEL`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file, or a part of it."""
+
+    path: str
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def load(self) -> Samples:
+        """Its samples; raises AudioError."""
+        return audio.load(self.path, self.start_s, self.end_s)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An utterance to be degraded, the voices of its babble (none: no babble) and the bundle that scores it."""
+
+    id: str
+    part: Part
+    voices: tuple[Part, ...] = ()
+    bundle: str = ""
+
+
+Score = Callable[[Item, Sequence[Samples]], list[Scored | None]]
+"""Scores of several versions of an item; None for one that is too short to be scored. Pickles where jobs > 1."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the noise curve adds: real recordings, or pink noise where there are none."""
+
+    files: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As the curve says it."""
+        return f"{len(self.files)} recordings" if self.files else "pink noise, not recorded"
+
+    def samples(self, num_samples: int, random: np.random.Generator) -> Samples:
+        """Noise for one utterance [num_samples]; raises EmotoneError for a recording of silence."""
+        if not self.files:
+            return coloured_noise(num_samples, 1.0, random)
+        file = self.files[int(random.integers(len(self.files)))]
+        recording = _load_recording(file)
+        if not recording.any():
+            raise EmotoneError(f"{file}: holds only silence, so it is no noise; take it out of the folder")
+        return segment(recording, num_samples, random)
+
+
+def robustness(
+    run: Run,
+    noise: Path | None = None,
+    jobs: int = 1,
+    quiet: bool = False,
+    num_utterances: int = NUM_UTTERANCES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """`robustness_curves` of a run, each utterance scored by the bundle of its fold, or of a bundle on a corpus.
+
+    Of the test utterances (first repeat) at most `num_utterances` are taken, speakers in turn. `noise` is a folder of
+    recordings. Raises EmotoneError for corpora that are not prepared or have changed, and for bundles that normalise
+    by speaker, which cannot score single files.
+    """
+    recordings = Noise(tuple(str(noise / file) for file in list_audio(noise)) if noise else ())
+    chosen = choose(run.test.drop_duplicates("id"), num_utterances, seed)
+    items = _items(run, chosen, seed)
+    curves = robustness_curves(items, chosen, run.targets, BundleScorer(run.targets), recordings, seed, jobs, quiet)
+    if noise:
+        curves["noise"] = f"{recordings.name} of {noise.name}"
+    return curves
+
+
+def robustness_curves(
+    items: Sequence[Item],
+    table: pd.DataFrame,
+    targets: list[Target],
+    score: Score,
+    noise: Noise = Noise(),  # noqa: B008  # frozen
+    seed: int = 0,
+    jobs: int = 1,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """The main metric of each target at each severity of each curve, with 95% intervals over speakers.
+
+    `table` has a row per item with `id, speaker` and the `true_*` columns. Points are {"severity", "is_clean",
+    "num_failed", "metrics": {target: {"low", "value", "high", "change": {...}}}}: "change" is the difference to the
+    clean point, paired on the same utterances. Raises EmotoneError where no item could be scored clean.
+    """
+    names = [name for name in CURVES if name != "babble" or all(item.voices for item in items)]
+    conditions = [(name, level) for name in names for level in CURVES[name].severities if level != CURVES[name].clean]
+    work = _Degrader(score, noise, seed, tuple(conditions))
+    rows = list(track(map_ordered(work, items, jobs), len(items), "robustness", quiet))
+    usable = [number for number, row in enumerate(rows) if row[0] is not None]
+    if not usable:
+        raise EmotoneError("robustness: no utterance could be scored, all are too short")
+    rows, table = [rows[number] for number in usable], table.iloc[usable].reset_index(drop=True)
+    clean = _Condition.of([row[0] for row in rows], table)
+    points = {condition: _Condition.of([row[1 + n] for row in rows], table) for n, condition in enumerate(conditions)}
+    curves = {}
+    for name in names:
+        curve = CURVES[name]
+        measured = [
+            _point(points.get((name, level), clean), clean, targets, level, curve) for level in curve.severities
+        ]
+        title = f"{curve.title} ({noise.name})" if name == "noise" else curve.title
+        curves[name] = {"title": title, "axis": curve.axis, "points": measured}
+    missing = [] if "babble" in names else ["no babble: the corpus names no other speakers"]
+    return {
+        "num_utterances": len(rows), "num_speakers": int(table["speaker"].nunique()),
+        "num_too_short": len(items) - len(rows), "seed": seed, "noise": noise.name, "notes": missing,
+        "metrics": {target.name: next(iter(metrics_of(target))) for target in targets}, "curves": curves,
+    }  # fmt: skip
+
+
+def choose(table: pd.DataFrame, num_utterances: int, seed: int) -> pd.DataFrame:
+    """At most so many rows, drawn at random, speakers in turn: each has as many as it can, to one.
+
+    >>> table = pd.DataFrame({"id": list("abcdef"), "speaker": ["1"] * 5 + ["2"]})
+    >>> choose(table, 3, 0)["speaker"].value_counts().to_dict()
+    {'1': 2, '2': 1}
+    """
+    lot = pd.Series([generator(seed, "choice", name).random() for name in table["id"]], index=table.index)
+    turn = lot.groupby(speakers_of(table)).rank()
+    taken = pd.DataFrame({"turn": turn, "lot": lot}).sort_values(["turn", "lot"]).index[:num_utterances]
+    return table.loc[table.index.isin(taken)].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class BundleScorer:
+    """Scores with the item's bundle, attributes on the ranges of `targets`."""
+
+    targets: list[Target]
+
+    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+        """One row of scores per version."""
+        bundle = _load_bundle(item.bundle)
+        own = {target.name: target.range for target in bundle.targets}
+        found: list[Scored | None] = []
+        for samples in copies:
+            try:
+                scores = bundle.score_samples([samples])
+            except audio.AudioError:
+                raise
+            except EmotoneError:  # too short for the feature
+                found.append(None)
+                continue
+            row = {f"p_{label}": float(values[0]) for label, values in scores.probabilities.items()}
+            for target in self.targets:
+                if target.kind == "attribute":
+                    value = float(scores.attributes[target.name][0])
+                    row[f"predicted_{target.name}"] = _to_range(value, own[target.name], target.range)
+            found.append(row)
+        return found
+
+
+@dataclass(frozen=True)
+class _Degrader:
+    """The scores of one item: clean, and in every condition."""
+
+    score: Score
+    noise: Noise
+    seed: int
+    conditions: tuple[tuple[str, Severity], ...]
+
+    def __call__(self, item: Item) -> list[Scored | None]:
+        samples = item.part.load()
+        copies = [samples]
+        added: dict[str, Samples] = {}
+        for curve, severity in self.conditions:
+            random = generator(self.seed, item.id, curve)
+            if curve in ("noise", "babble") and curve not in added:
+                added[curve] = self._added(item, curve, len(samples), random)
+            copies.append(degrade(samples, curve, severity, random, added.get(curve)))
+        return self.score(item, copies)
+
+    def _added(self, item: Item, curve: str, num_samples: int, random: np.random.Generator) -> Samples:
+        if curve == "babble":
+            return babble(num_samples, [voice.load() for voice in item.voices], random)
+        return self.noise.samples(num_samples, random)
+
+
+@dataclass
+class _Condition:
+    """The prediction table of one condition, without what could not be scored."""
+
+    predictions: pd.DataFrame
+    num_failed: int
+
+    @classmethod
+    def of(cls, rows: list[Scored | None], table: pd.DataFrame) -> _Condition:
+        places = [number for number, row in enumerate(rows) if row is not None]
+        truth = table[["id", "speaker", *(name for name in table if str(name).startswith("true_"))]]
+        scored = pd.DataFrame([rows[number] for number in places], index=places)
+        return cls(truth.loc[places].join(scored), len(rows) - len(places))
+
+
+def _point(condition: _Condition, clean: _Condition, targets: list[Target], level: Severity, curve: Curve) -> Any:
+    measured: dict[str, Any] = {}
+    for target in targets:
+        name, metric = next(iter(metrics_of(target).items()))
+        known, (clean_p, truth), classes = pairs_of(clean.predictions, target)
+        kept = known.index.isin(condition.predictions.index)
+        if not kept.any():
+            measured[target.name] = None
+            continue
+        rows = condition.predictions.loc[known.index[kept]]
+        p = rows[f"predicted_{target.name}"].to_numpy() if target.kind == "attribute" else _decide(rows, classes)
+        speakers = speakers_of(rows)
+        pooled = PooledMetric(metric, [p, clean_p[kept]], truth[kept], speakers)
+        change = pooled.interval([1, -1])._asdict()
+        measured[target.name] = {**pooled.interval([1, 0])._asdict(), "change": change}
+    is_clean = level == curve.clean
+    return {"severity": level, "is_clean": is_clean, "num_failed": condition.num_failed, "metrics": measured}
+
+
+def _decide(rows: pd.DataFrame, classes: list[str]) -> Any:
+    """The class of the largest probability, among the classes that the clean table compares."""
+    return np.array(classes)[rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
+
+
+def _items(run: Run, chosen: pd.DataFrame, seed: int) -> list[Item]:
+    """The chosen utterances with their audio, bundle and voices for babble."""
+    bundles = _bundles(run)
+    if any(Bundle.load(folder).normalises_by_speaker for folder in sorted(set(bundles.values()))[:1]):
+        raise EmotoneError(f"{run.folder}: normalises by speaker, so it cannot score single degraded files")
+    prefixed = len(run.recipe.get("corpora", [])) > 1  # then ids and speakers carry the corpus's name
+    items = []
+    for corpus in _corpora(run):
+        prefix = f"{corpus.name}/" if prefixed else ""
+        utterances = corpus.utterances.set_index("id")
+        spoken = utterances[utterances["speaker"].notna()]
+        for row in chosen[chosen["corpus"] == corpus.name].itertuples():
+            own = utterances.loc[str(row.id).removeprefix(prefix)]
+            others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
+            lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_VOICES]
+            voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
+            items.append(Item(row.id, _part(corpus, own), voices, bundles[row.id]))
+    order = {name: place for place, name in enumerate(chosen["id"])}
+    return sorted(items, key=lambda item: order[item.id])
+
+
+def _bundles(run: Run) -> dict[str, str]:
+    """The folder of the bundle that scores each test utterance."""
+    if (run.folder / "bundle.json").is_file():
+        return dict.fromkeys(run.test["id"], str(run.folder))
+    found: dict[str, str] = {}
+    for place in reversed(places_of(run.folder)):  # the first repeat wins
+        ids = pd.read_parquet(place / "predictions.parquet", columns=["id"])["id"]
+        found |= dict.fromkeys(ids, str(place / "bundle"))
+    return found
+
+
+def _corpora(run: Run) -> list[Corpus]:
+    """The corpora of a run; raises EmotoneError for one that has changed."""
+    fingerprints = run.result.get("corpora", {})
+    corpora = [Corpus.load(name) for name in run.recipe.get("corpora") or fingerprints]
+    for corpus in corpora:
+        if corpus.fingerprint not in fingerprints.values():
+            raise EmotoneError(f"corpus {corpus.name} has changed since {run.folder}: its fingerprint is another")
+    return corpora
+
+
+def _part(corpus: Corpus, row: pd.Series) -> Part:
+    start_s, end_s = row["start_s"], row["end_s"]
+    path = str(corpus.path_of(row["file"]))
+    return Part(path, 0.0 if pd.isna(start_s) else float(start_s), None if pd.isna(end_s) else float(end_s))
+
+
+def _to_range(value: float, own: tuple[float, float] | None, wanted: tuple[float, float] | None) -> float:
+    """A score on another range, mapped linearly."""
+    if own is None or wanted is None or own == wanted:
+        return value
+    return wanted[0] + (value - own[0]) / (own[1] - own[0]) * (wanted[1] - wanted[0])
+
+
+@lru_cache(maxsize=1)
+def _load_bundle(folder: str) -> Bundle:
+    """Items of one fold mostly follow each other."""
+    return replace(Bundle.load(folder), threads=1)
+
+
+@lru_cache(maxsize=100)
+def _load_recording(file: str) -> Samples:
+    return audio.load(file)

@@ -1,0 +1,82 @@
+"""Pages: self-contained, everything escaped, numbers to the right."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from emotone.evaluate import figure
+from emotone.evaluate.page import Section, render
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+class Elements(HTMLParser):
+    """All elements of a page with their attributes, and all text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_everything_is_escaped() -> None:
+    section = Section(
+        HOSTILE, text=HOSTILE, table=[{HOSTILE: HOSTILE}], note=HOSTILE, code=HOSTILE, folds=HOSTILE
+    )  # fmt: skip
+    page = Elements(render(HOSTILE, [section], [HOSTILE]))
+    assert (
+        page.text.count(HOSTILE) == 11
+    )  # title twice, warning, list, section: title, text, fold, table twice, code, note
+    assert "script" not in {tag for tag, _ in page.found}
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    picture, axes = figure.new()
+    axes.plot([1, 2], [3, 4])
+    page = Elements(render("One", [Section("Two", figure=figure.svg(picture))]))
+    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in page.found}
+    for _, attributes in page.found:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("href", "src", "xlink:href"):
+                assert value and value.startswith("#")
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page.text)
+
+
+def test_warnings_come_first() -> None:
+    page = render("One", [Section("Two", text="three")], ["LEAKAGE ALLOWED: speakers"])
+    assert page.index("LEAKAGE ALLOWED") < page.index("<nav>") < page.index("three")
+
+
+def test_the_list_at_the_top_leads_to_sections() -> None:
+    page = Elements(render("One", [Section("Two"), Section("Three", level=3), Section("Four")]))
+    links = [attributes["href"] for tag, attributes in page.found if tag == "a"]
+    places = ["#" + str(attributes["id"]) for tag, attributes in page.found if tag == "section"]
+    assert links == [places[0], places[2]] and len(set(places)) == 3
+    assert [tag for tag, _ in page.found if tag in ("h1", "h2", "h3")] == ["h1", "h2", "h3", "h2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "is_right"),
+    [(0.12345, "0.123", True), (7, "7", True), (None, "–", False), (float("nan"), "–", True), ("a", "a", False),
+     (True, "True", False)],
+)  # fmt: skip
+def test_cells(value: object, text: str, is_right: bool) -> None:
+    page = render("One", [Section("Two", table=[{"column": value}])])
+    assert f'<td class="number">{text}</td>' in page if is_right else f"<td>{text}</td>" in page
+
+
+def test_long_tables_fold() -> None:
+    page = render("One", [Section("Two", table=[{"a": 1}], folds="All numbers")])
+    assert "<details><summary>All numbers</summary>" in page and page.index("<details>") < page.index("<table>")
+    assert "<details" not in render("One", [Section("Two", table=[{"a": 1}])])

@@ -1,0 +1,260 @@
+"""Robustness on real speech and noise: the same whatever the order, honest about what was added and what failed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emotone import audio
+from emotone.audio import Samples
+from emotone.bundle import Bundle, Target
+from emotone.corpora.emodb import EmoDB
+from emotone.corpus import Corpus
+from emotone.data.augment import generator
+from emotone.data.degrade import CURVES
+from emotone.errors import EmotoneError
+from emotone.evaluate import metrics
+from emotone.evaluate.robustness import BundleScorer, Item, Noise, Part, Scored, choose, robustness, robustness_curves
+from emotone.evaluate.run_folder import Run, load_run
+
+LOUDNESS = Target("arousal", "attribute", (-60, 0))
+DURATION = Target("valence", "attribute", (0, 10))
+
+
+@pytest.fixture
+def corpus(shared: Path) -> Corpus:
+    """Two utterances each of three EmoDB speakers, prepared."""
+    whole = EmoDB().read(shared / "data/emodb")
+    few = whole.utterances.groupby("speaker").head(2)
+    few = few[few["speaker"].isin(sorted(few["speaker"].unique())[:3])].reset_index(drop=True)
+    random = np.random.default_rng(0)
+    few = few.assign(arousal=random.uniform(1, 5, len(few)))
+    corpus = Corpus("emodb", whole.root, few, None, {"ranges": {"arousal": [1, 5]}})
+    corpus.save()
+    return corpus
+
+
+def about(corpus: Corpus) -> tuple[list[Item], pd.DataFrame]:
+    """Items and table of a corpus whose truth is its loudness and its length, which `hear` predicts exactly."""
+    items = [Item(row.id, Part(str(corpus.path_of(row.file)))) for row in corpus.utterances.itertuples()]
+    voices = [item.part for item in items]
+    items = [replace(item, voices=(voices[(n + 2) % 6], voices[(n + 4) % 6])) for n, item in enumerate(items)]
+    heard = pd.DataFrame([hear(item, [item.part.load()])[0] for item in items]).rename(columns=lambda c: "true" + c[9:])
+    return items, heard.assign(id=corpus.utterances["id"], speaker=corpus.utterances["speaker"])
+
+
+def hear(item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+    """Level in dB and length in seconds; nothing shorter than a second is heard."""
+    return [
+        None if len(copy) < audio.RATE_HZ else
+        {"predicted_arousal": 10 * float(np.log10(np.mean(copy.astype(float) ** 2))),
+         "predicted_valence": len(copy) / audio.RATE_HZ}
+        for copy in copies
+    ]  # fmt: skip
+
+
+@dataclass
+class Recorder:
+    """Keeps what is to be scored."""
+
+    heard: dict[str, list[Samples]]
+
+    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+        self.heard[item.id] = list(copies)
+        return hear(item, copies)
+
+
+def measure(corpus: Corpus, **settings: Any) -> dict[str, Any]:
+    items, table = about(corpus)
+    return robustness_curves(items, table, [LOUDNESS, DURATION], hear, quiet=True, **settings)
+
+
+def test_curves_are_metrics_of_the_degraded_copies(corpus: Corpus) -> None:
+    found = measure(corpus)
+    assert list(found["curves"]) == list(CURVES) and found["metrics"] == {"arousal": "ccc", "valence": "ccc"}
+    assert found["num_utterances"] == 6 and found["num_speakers"] == 3
+    for name, curve in found["curves"].items():
+        assert [point["severity"] for point in curve["points"]] == list(CURVES[name].severities)
+        (clean,) = (point for point in curve["points"] if point["is_clean"])
+        for target in ("arousal", "valence"):
+            assert clean["metrics"][target]["value"] == pytest.approx(1)
+            assert clean["metrics"][target]["change"] == pytest.approx({"low": 0, "value": 0, "high": 0}, abs=1e-12)
+    gain = {point["severity"]: point["metrics"]["arousal"] for point in found["curves"]["gain"]["points"]}
+    _, table = about(corpus)
+    quiet = table["true_arousal"]
+    assert gain[-20.0]["value"] == pytest.approx(metrics.ccc(quiet - 20, quiet), abs=1e-6)
+    assert gain[-20.0]["change"]["value"] == pytest.approx(gain[-20.0]["value"] - 1)
+    noise = [point["metrics"]["arousal"]["value"] for point in found["curves"]["noise"]["points"]]
+    assert noise[-1] < noise[-2] < noise[0]
+    json.dumps(found)
+
+
+def test_what_is_too_short_is_counted(corpus: Corpus) -> None:
+    found = measure(corpus)["curves"]["shortening"]["points"]
+    assert [point["num_failed"] for point in found] == [0, 0, 0, 0, 6]
+    assert found[-1]["metrics"] == {"arousal": None, "valence": None}
+    items, table = about(corpus)
+    short = [replace(items[0], part=replace(items[0].part, end_s=0.5)), *items[1:]]
+    assert robustness_curves(short, table, [LOUDNESS], hear)["num_too_short"] == 1
+    with pytest.raises(EmotoneError, match="all are too short"):
+        robustness_curves(items, table, [LOUDNESS], lambda item, copies: [None] * len(copies))
+
+
+def test_neither_order_nor_processes_nor_company_matter(corpus: Corpus) -> None:
+    items, table = about(corpus)
+    whole, reverse, few = Recorder({}), Recorder({}), Recorder({})
+    robustness_curves(items, table, [LOUDNESS], whole)
+    robustness_curves(items[::-1], table[::-1].reset_index(drop=True), [LOUDNESS], reverse)
+    robustness_curves(items[2:4], table[2:4].reset_index(drop=True), [LOUDNESS], few)
+    for other in (reverse, few):
+        for name, copies in other.heard.items():
+            for one, two in zip(copies, whole.heard[name], strict=True):
+                np.testing.assert_array_equal(one, two)
+
+
+def test_processes_give_the_same(corpus: Corpus, tiny_bundle: Path) -> None:
+    items, table = about(corpus)
+    items = [replace(item, bundle=str(tiny_bundle)) for item in items[:2]]
+    scorer = BundleScorer([target for target in Bundle.load(str(tiny_bundle)).targets if target.name == "arousal"])
+    one, two = (robustness_curves(items, table[:2], scorer.targets, scorer, jobs=jobs) for jobs in (1, 2))
+    assert json.dumps(one) == json.dumps(two)
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_noise_has_its_ratio_in_every_copy(corpus: Corpus, shared: Path, real: bool) -> None:
+    items, table = about(corpus)
+    files = tuple(map(str, sorted((shared / "data/esc10").rglob("*.flac"))[::5]))
+    kept = Recorder({})
+    found = robustness_curves(items, table, [LOUDNESS], kept, Noise(files if real else ()), seed=3)
+    words = f"{len(files)} recordings" if real else "pink noise, not recorded"
+    assert found["noise"] == words and found["curves"]["noise"]["title"] == f"Noise ({words})"
+    for name, copies in kept.heard.items():
+        noise = Noise(files if real else ()).samples(len(copies[0]), generator(3, name, "noise"))
+        parts = np.stack([copies[0], noise], axis=1).astype(float)
+        powers = np.mean(parts**2, axis=0)
+        for snr_db, mixture in zip((20, 10, 5, 0, -5), copies[1:6], strict=True):
+            gains = np.linalg.lstsq(parts, mixture.astype(float), rcond=None)[0]
+            assert np.abs(parts @ gains - mixture).max() < 1e-5  # it is made of these two and nothing else
+            assert 10 * np.log10(powers[0] * gains[0] ** 2 / (powers[1] * gains[1] ** 2)) == pytest.approx(
+                snr_db, abs=0.05
+            )
+
+
+def test_without_other_speakers_there_is_no_babble(corpus: Corpus) -> None:
+    items, table = about(corpus)
+    found = robustness_curves([replace(item, voices=()) for item in items], table, [LOUDNESS], hear)
+    assert "babble" not in found["curves"] and found["notes"] == ["no babble: the corpus names no other speakers"]
+
+
+def test_speakers_take_turns() -> None:
+    table = pd.DataFrame({"id": [f"u{n}" for n in range(100)], "speaker": ["a"] * 80 + ["b"] * 17 + [None] * 3})
+    counts = choose(table, 20, 0)["speaker"].value_counts(dropna=False)
+    assert counts["a"] in (8, 9) and counts["b"] in (8, 9) and counts[None] == 3
+    mixed = table.sample(frac=1, random_state=1)
+    assert set(choose(table, 20, 0)["id"]) == set(choose(mixed, 20, 0)["id"])
+    assert set(choose(table, 20, 0)["id"]) != set(choose(table, 20, 1)["id"])
+    assert len(choose(table, 1000, 0)) == 100
+
+
+def predictions(corpus: Corpus, bundle: Path, prefix: str = "") -> pd.DataFrame:
+    """What the bundle says of the corpus, as a run keeps it."""
+    scorer = BundleScorer(Bundle.load(str(bundle)).targets)
+    rows = []
+    for row in corpus.utterances.itertuples():
+        item = Item(row.id, Part(str(corpus.path_of(row.file))), (), str(bundle))
+        known = {"id": prefix + row.id, "corpus": corpus.name, "speaker": prefix + row.speaker,
+                 "true_arousal": row.arousal, "true_emotion": row.emotion}  # fmt: skip
+        rows.append(known | (scorer(item, [item.part.load()])[0] or {}))
+    return pd.DataFrame(rows).assign(repeat=0, fold=0)
+
+
+def wanted(bundle: Path) -> list[Target]:
+    return [target for target in Bundle.load(str(bundle)).targets if target.name in ("arousal", "emotion")]
+
+
+def on_corpus(corpus: Corpus, bundle: Path, targets: list[Target]) -> Run:
+    result = {"corpora": {corpus.name: corpus.fingerprint}}
+    return Run(bundle, {"name": "tiny"}, result, targets, predictions(corpus, bundle), pd.DataFrame())
+
+
+def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -> None:
+    run = on_corpus(corpus, tiny_bundle, wanted(tiny_bundle))
+    found = robustness(run, shared / "data/esc10", quiet=True, num_utterances=4)
+    assert found["num_utterances"] == 4 and found["noise"].endswith("recordings of esc10") and not found["notes"]
+    kept = run.test[run.test["id"].isin(choose(run.test, 4, 0)["id"])]
+    clean = found["curves"]["noise"]["points"][0]["metrics"]["arousal"]["value"]
+    assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
+
+
+def test_scores_are_on_the_range_of_the_target(corpus: Corpus, tiny_bundle: Path) -> None:
+    item = replace(about(corpus)[0][0], bundle=str(tiny_bundle))
+    own, narrow = wanted(tiny_bundle)[0], replace(wanted(tiny_bundle)[0], range=(0.0, 1.0))
+    (one,), (two,) = (BundleScorer([target])(item, [item.part.load()]) for target in (own, narrow))
+    assert one and two and two["predicted_arousal"] == pytest.approx((one["predicted_arousal"] - 1) / 6)
+
+
+@pytest.mark.parametrize("corpora", [["emodb"], ["emodb", "emodb2"]])
+def test_each_utterance_is_scored_by_the_bundle_of_its_fold(
+    corpus: Corpus, tiny_bundle: Path, tmp_path: Path, corpora: list[str]
+) -> None:
+    Corpus("emodb2", corpus.root, corpus.utterances, None, corpus.meta).save()
+    targets = wanted(tiny_bundle)
+    for number, name in enumerate(corpora * (2 // len(corpora))):
+        place = tmp_path / f"fold-{number}"
+        shutil.copytree(tiny_bundle, place / "bundle")
+        (place / "done.json").write_text("{}")
+        table = predictions(Corpus.load(name), tiny_bundle, f"{name}/" if len(corpora) > 1 else "")
+        half = table[table.index % 2 == number] if len(corpora) == 1 else table
+        half.assign(fold=number).to_parquet(place / "predictions.parquet")
+    fingerprints = {name: Corpus.load(name).fingerprint for name in corpora}
+    (tmp_path / "recipe.yaml").write_text(json.dumps({"name": "mine", "corpora": corpora, "seed": 0}))
+    (tmp_path / "test.json").write_text(json.dumps({"corpora": fingerprints}))
+    run = replace(load_run(tmp_path), targets=targets)
+    found = robustness(run, quiet=True, num_utterances=5)
+    assert found["noise"] == "pink noise, not recorded" and found["num_utterances"] == 5
+    kept = run.test[run.test["id"].isin(choose(run.test, 5, 0)["id"])]
+    clean = found["curves"]["gain"]["points"][3]["metrics"]["arousal"]["value"]
+    assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
+
+
+def spoil_bundle(run: Run, tmp_path: Path) -> Run:
+    shutil.copytree(run.folder, tmp_path / "spoilt")
+    text = json.loads((tmp_path / "spoilt/bundle.json").read_text())
+    text["normalise"]["by"] = "speaker"
+    (tmp_path / "spoilt/bundle.json").write_text(json.dumps(text))
+    return replace(run, folder=tmp_path / "spoilt")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_bundle, "normalises by speaker"),
+        (lambda run, path: replace(run, result={"corpora": {"emodb": "0"}}), "has changed since"),
+        (lambda run, path: replace(run, result={"corpora": {"emodb9": "0"}}), "is not prepared"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    corpus: Corpus, tiny_bundle: Path, tmp_path: Path, spoil: Callable[[Run, Path], Run], message: str
+) -> None:
+    run = spoil(on_corpus(corpus, tiny_bundle, wanted(tiny_bundle)), tmp_path)
+    with pytest.raises(EmotoneError, match=message):
+        robustness(run, quiet=True)
+
+
+def test_noise_that_is_none(corpus: Corpus, tiny_bundle: Path, tmp_path: Path) -> None:
+    import soundfile
+
+    run = on_corpus(corpus, tiny_bundle, wanted(tiny_bundle))
+    with pytest.raises(EmotoneError, match="no such folder"):
+        robustness(run, tmp_path / "nowhere", quiet=True)
+    soundfile.write(tmp_path / "empty.wav", np.zeros(16_000), 16_000)
+    with pytest.raises(EmotoneError, match=r"empty\.wav: holds only silence"):
+        robustness(run, tmp_path, quiet=True)
