@@ -32,7 +32,7 @@ def _bundles() -> list[dict[str, Any]]:
     here = {entry["name"] for entry in found}
     for name, published in published_systems().items():
         if name not in here:
-            found.append(_entry(name, published.about, ["train", "opensmile"], f"emotone pull {name}"))
+            found.append(_entry(name, published.about, list(published.needs), f"emotone pull {name}"))
     return found
 
 

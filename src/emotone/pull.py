@@ -35,13 +35,17 @@ READ_ERRORS = (
 
 @dataclass(frozen=True)
 class Published:
-    """One published system: where its files are, at which commit, with which hashes, and how they become a bundle."""
+    """One published system: where its files are, at which commit, with which hashes, and how they become a bundle.
+
+    `needs` are the extras for making and using it.
+    """
 
     repository: str
     commit: str
     about: str
     files: dict[str, str]
     build: Callable[[dict[str, Path], Path], Path]
+    needs: tuple[str, ...] = ("train",)
 
 
 def published_systems() -> dict[str, Published]:

@@ -38,7 +38,8 @@ class Table:
     seconds), and any others, which are kept as they are. Without an `id`, it is the file's path without its suffix, and
     `#start-end` for parts of a file. Audio that the table does not list is left out, with a note. Emotone's emotions
     are anger, boredom, calm, contempt, disgust, fear, happiness, neutral, sadness, surprise and other; its splits are
-    train, validation, test and unlabelled; of genders, f and m become female and male. The licence is the owner's and not known here.
+    train, validation, test and unlabelled; of genders, f and m become female and male. The licence is the owner's and
+    not known here.
 
     table: file name within the folder; by default the only table there, and without any the folder's audio.
     columns: {Emotone's column: the table's column}, where they are called differently.

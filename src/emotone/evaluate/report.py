@@ -153,8 +153,8 @@ def _attributes(run: Run, about: Row, targets: list[Target]) -> Section:
     table = [{names.get(key, key): value for key, value in row.items()} for row in rows]
     note = (
         "The fitted line is truth = intercept + slope * prediction; slope 1 with intercept 0 is calibrated, a smaller "
-        "slope means predictions spread too far. CCC = Pearson * C_b; scale is the ratio of the deviations of prediction "
-        "and truth, location the difference of their means, in deviations."
+        "slope means predictions spread too far. CCC = Pearson * C_b; scale is the ratio of the deviations of "
+        "prediction and truth, location the difference of their means, in deviations."
     )
     lines = {name: about["calibration"][name] for name in pairs}
     return Section("True and predicted", "", table, pictures.plot_attributes(pairs, lines, titles), note)

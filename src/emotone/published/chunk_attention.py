@@ -146,7 +146,8 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
 def _published(aggregation: str, name: str) -> Published:
     weights = {weight_path(aggregation, attribute): sha for attribute, sha in WEIGHT_HASHES[aggregation].items()}
     about = f"chunk-level attention, {aggregation}, arousal, dominance and valence (MSP-Podcast 1.6)"
-    return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, functools.partial(build, aggregation, name))
+    make = functools.partial(build, aggregation, name)
+    return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, make, needs=("train", "opensmile"))
 
 
 SYSTEMS = {

@@ -108,6 +108,7 @@ class FunctionalsSvm(System):
         from sklearn.linear_model import Ridge
         from sklearn.svm import LinearSVC, LinearSVR
 
+        dual = 2 * inputs.shape[1] > len(inputs)  # the quicker problem; rotated inputs have as many columns as rows
         if target.kind == "attribute":
             if self.regressor == "ridge":
                 ridge = Ridge(alpha=1 / (2 * c)).fit(inputs, labels)
@@ -118,7 +119,7 @@ class FunctionalsSvm(System):
         if missing:
             raise EmotoneError(f"functionals-svm: no training utterance has the category {', '.join(missing)}")
         weight = None if self.class_weight == "none" else "balanced"
-        svc = LinearSVC(C=c, class_weight=weight, random_state=seed, max_iter=self.max_iter, dual="auto")
+        svc = LinearSVC(C=c, class_weight=weight, random_state=seed, max_iter=self.max_iter, dual=dual)
         svc.fit(inputs, labels)
         if len(target.labels) == 2:  # one hyperplane, of the second category
             return np.concatenate([-svc.coef_, svc.coef_]) / 2, np.concatenate([-svc.intercept_, svc.intercept_]) / 2
