@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from emotone.audio_scan import scan
 
+from emotone.audio_scan import scan
 from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
 from emotone.errors import EmotoneError, unknown
