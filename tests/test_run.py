@@ -14,10 +14,12 @@ import soundfile
 from emotone import audio
 from emotone.bundle import Bundle
 from emotone.corpus import Corpus
+from emotone.data.normalise import normalise
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
 from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.run_folder import load_run
+from emotone.fold import _blind_to_constants
 from emotone.recipe import Recipe, load_recipe
 from emotone.run import train_recipe
 
@@ -276,6 +278,20 @@ def test_normalising_per_speaker_is_flagged_and_its_bundle_refuses_single_files(
     moments = [np.tile(value.astype(np.float32), (len(features), 1)) for value in (frames.mean(0), frames.std(0))]
     scores = bundle.score_features(features, (moments[0], moments[1])).attributes["arousal"]
     np.testing.assert_allclose(scores, run.test["predicted_arousal"], atol=1e-4)
+
+
+def test_features_that_are_constant_in_training_count_for_nothing_where_nothing_is_clipped(
+    tones: Corpus, recipe: Path, tmp_path: Path
+) -> None:
+    settings = (*QUICK, "normalise.clip=null", "targets=[arousal]")
+    folder = train_recipe(load(recipe, *settings), tmp_path / "run", quiet=True)
+    mean, std = (array.copy() for array in Bundle.load(str(folder)).feature_moments)
+    assert np.isfinite(std).all()
+    mean[3], std[3] = 5.0, 1e-9  # as if training had known one value only
+    blind = _blind_to_constants(mean, std)
+    assert np.isinf(blind[3]) and (np.delete(blind, 3) == np.delete(std, 3)).all()
+    scores = normalise(np.full((1, 16), 7.0, np.float32), mean, blind, np.inf)
+    assert scores[0, 3] == 0 and np.isfinite(scores).all()
 
 
 def test_training_may_start_from_a_bundle(tones: Corpus, trained: Path, recipe: Path, tmp_path: Path) -> None:

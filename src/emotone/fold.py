@@ -21,6 +21,7 @@ from emotone.bundle import Bundle, Target
 from emotone.card import trained_card
 from emotone.data import split as splits
 from emotone.data import view as views
+from emotone.data.normalise import SMALLEST_STD
 from emotone.data.view import Chunks, Crop, View, view_to_json
 from emotone.dataset import Dataset, Selection, labelled
 from emotone.errors import EmotoneError
@@ -95,6 +96,8 @@ class Fold:
         start = Bundle.load(recipe.init) if recipe.init else None
         view = start.view if start else system.view(data.feature.hop_s, longest_s)
         mean, std = start.feature_moments if start else data.moments(train)
+        if recipe.normalise.clip is None:
+            std = _blind_to_constants(mean, std)
 
         def examples(table: pd.DataFrame) -> StoreExamples:
             rows, labels = data.rows(table), _labels(table, targets)
@@ -208,6 +211,14 @@ def _with_moments(target: Target, train: pd.DataFrame) -> Target:
         return target
     labels = train[target.name].dropna()
     return Target(target.name, "attribute", target.range, float(labels.mean()), float(labels.std(ddof=0)) or 1.0)
+
+
+def _blind_to_constants(mean: NDArray[np.float32], std: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Deviations that make 0 of features that are constant in training, to the precision of float32.
+
+    Nothing can be learned of them, and where they are not constant later, unclipped z-scores would be in the millions.
+    """
+    return np.where(std > 1e-6 * np.abs(mean) + SMALLEST_STD, std, np.float32(np.inf))
 
 
 def _labels(table: pd.DataFrame, targets: list[Target]) -> dict[str, Tensor]:

@@ -184,6 +184,9 @@ def test_many_predictions_make_a_small_page() -> None:
     about, html = build_report(make_run(predictions(30_000, 300)))
     assert len(html.encode()) < 2_000_000 and len(about["groups"]["arousal"]["speaker"]) == 300
     assert "Of 300 speakers" in html
+    values = {row["group"]: row["ccc"]["value"] for row in about["groups"]["arousal"]["speaker"]}
+    listed, ordered = Page(html).sections["Speakers"], sorted(values, key=lambda name: values[name])
+    assert f"\n{ordered[0]}\n" in listed and f"\n{ordered[150]}\n" not in listed and f"\n{ordered[-1]}\n" in listed
 
 
 def test_json_values() -> None:

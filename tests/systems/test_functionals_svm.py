@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
-from emotone import plugins
-from emotone.bundle import Target
+from emotone import audio, plugins
+from emotone.bundle import Bundle, Target
+from emotone.corpora.emodb import EmoDB
+from emotone.data.normalise import Moments, normalise
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
+from emotone.export import write_bundle
 from emotone.system import Arrays
 from emotone.systems.functionals_svm import FunctionalsSvm
 
@@ -132,16 +138,68 @@ def test_rows_without_a_label_count_for_nothing() -> None:
 
 def test_what_cannot_be_solved_is_one_line() -> None:
     train = data(20)
-    with pytest.raises(EmotoneError, match="c is chosen on validation speakers, but none have emotion; set c"):
-        solve(system(), [EMOTION], train)
+    for validation, num_known in ((None, 0), ((train[0][:1], {"emotion": train[1]["emotion"][:1]}), 1)):
+        with pytest.raises(EmotoneError, match=f"of whose utterances {num_known} have emotion .*; set c"):
+            solve(system(), [EMOTION], train, validation)
     train[1]["emotion"][:, 1] = 0
     with pytest.raises(EmotoneError, match="no training utterance has the category fear"):
         solve(system(c=1.0), [EMOTION], train)
+    train[1]["arousal"][:] = np.nan
+    with pytest.raises(EmotoneError, match="no training utterance has arousal"):
+        solve(system(c=1.0), [AROUSAL], train)
     with pytest.raises(EmotoneError, match="needs a feature with one vector per utterance.*has frames"):
         system().view(0.01, 3.0)
 
 
-@pytest.mark.parametrize("settings", [{"c": 0.0}, {"c": -1.0}, {"c_grid": []}, {"c_grid": [0.1, -1]}, {"max_iter": 0}])
+def test_features_that_never_change_leave_the_most_frequent_category() -> None:
+    train = data(20, 30)
+    hot = np.eye(3, dtype=np.float32)[[0] * 4 + [1] * 12 + [2] * 4]
+    network, _ = solve(system(c=1.0), [EMOTION], (np.zeros_like(train[0]), {"emotion": hot}))
+    assert set(outputs(network, train, "emotion").argmax(axis=1)) == {1}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"c": 0.0},
+        {"c": -1.0},
+        {"c": float("inf")},
+        {"c": float("nan")},
+        {"c_grid": []},
+        {"c_grid": [0.1, -1]},
+        {"max_iter": 0},
+    ],
+)
 def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(EmotoneError, match="functionals-svm: (c|max_iter) must be"):
         system(**settings)
+
+
+def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: Path) -> None:
+    """Real speech, from audio to category: the bundle against StandardScaler and LinearSVC."""
+    pytest.importorskip("opensmile")
+    corpus = EmoDB().read(shared / "data/emodb")
+    target = Target("emotion", "category", labels=("anger", "neutral", "sadness"))
+    table = corpus.utterances[corpus.utterances["emotion"].isin(target.labels)]
+    tests = table["speaker"] == "16"
+    chosen = [table[~tests & table["speaker"].isin(["03", "08", "14"])].iloc[::3], table[tests].iloc[::3]]
+    about_feature = {"name": "functionals", "settings": {"feature_set": "eGeMAPSv02"}}
+    feature = plugins.create("features", about_feature["name"], about_feature["settings"])
+    samples = [[audio.load(corpus.path_of(file)) for file in part["file"]] for part in chosen]
+    train, test = (np.concatenate([feature(one) for one in part]) for part in samples)
+    places = [target.labels.index(emotion) for emotion in chosen[0]["emotion"]]
+    moments = Moments()
+    moments.update(train)
+    mean, std = moments.mean.astype(np.float32), moments.std.astype(np.float32)
+    vectors = normalise(train, mean, std, np.inf)[:, None]
+    network, _ = solve(system(c=0.01), [target], (vectors, {"emotion": np.eye(3, dtype=np.float32)[places]}))
+    about = {
+        "name": "svm", "max_utterance_s": 60.0, "feature": about_feature, "view": {"name": "whole", "min_frames": 1},
+        "normalise": {"clip": None}, "targets": [target.to_json()],
+    }  # fmt: skip
+    bundle = Bundle.load(str(write_bundle(tmp_path / "bundle", network, about, (1, 88), mean, std, "# svm\n")))
+    pipeline = make_pipeline(StandardScaler(), oracle(0.01)).fit(train.astype(float), places)
+    found = bundle.score_samples(samples[1]).outputs["emotion"]
+    np.testing.assert_allclose(found, pipeline.decision_function(test.astype(float)), atol=1e-4)
+    np.testing.assert_array_equal(found.argmax(axis=1), pipeline.predict(test.astype(float)))
+    assert (found.argmax(axis=1) == [target.labels.index(emotion) for emotion in chosen[1]["emotion"]]).mean() > 0.7

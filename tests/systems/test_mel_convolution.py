@@ -71,8 +71,25 @@ def test_balance_names_known_categories() -> None:
         ({"dropout": 2.0}, "dropout must be from 0 to 1, not 2"),
         ({"labelled_share": 1.5}, "labelled_share must be from 0 to 1, not 1.5"),
         ({"max_utterance_s": float("nan")}, "max_utterance_s must be at least 0.5, not nan"),
+        ({"warp_bins": float("inf")}, "warp_bins must be at least 0, not inf"),
+        ({"width": 30}, "width must be a multiple of 4, not 30"),
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(EmotoneError, match=f"mel-convolution: {message}"):
         plugins.create("systems", "mel-convolution", settings)
+
+
+@pytest.mark.parametrize(
+    "balance",
+    [
+        {"neutral": 1.5},
+        {"neutral": -0.1},
+        {"neutral": 1.0},
+        {"neutral": 0.5, "anger": 0.1, "sadness": 0.1},
+        {"neutral": float("nan")},
+    ],
+)
+def test_a_balance_that_cannot_be_reached_is_refused_before_training(balance: dict[str, float]) -> None:
+    with pytest.raises(EmotoneError, match="balance must leave every category a share, together 1, not {'neutral'"):
+        system(balance=balance).build(16, [Target("emotion", "category", labels=LABELS)])

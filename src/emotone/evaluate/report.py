@@ -19,7 +19,7 @@ from emotone.evaluate.subgroups import UNKNOWN, compare_groups, confusion_of, fi
 
 NUM_WORST = 12
 MOST_ROWS = 40
-"""A longer table of groups is shown in its worst and best rows; the JSON has all."""
+"""A longer table of speakers is shown in its worst and best rows; the JSON has all."""
 KINDS = {
     "gender": "Genders", "language": "Languages", "corpus": "Corpora", "duration": "Durations", "speaker": "Speakers",
 }  # fmt: skip
@@ -187,7 +187,11 @@ def _groups(run: Run, about: Row, kind: str, title: str, targets: list[Target]) 
         picture = pictures.plot_speakers(found, metrics, genders)
         note = "Sorted; dashed: mean over the speakers of a gender. One speaker has no interval."
         if len(rows) > MOST_ROWS:
-            note += f" Of {len(rows)} speakers the first and last {MOST_ROWS // 2} are listed; the JSON has all."
+            num_speakers, (target, metric) = len(rows), next(iter(metrics.items()))
+            values = {row["group"]: row[metric].value for row in found[target] if math.isfinite(row[metric].value)}
+            rows = sorted((row for row in rows if row["speaker"] in values), key=lambda row: values[row["speaker"]])
+            note += f" Of {num_speakers} speakers the worst and best {MOST_ROWS // 2} by {target} are listed; "
+            note += "the JSON has all."
             rows = rows[: MOST_ROWS // 2] + rows[-MOST_ROWS // 2 :]
         return [Section(title, table=rows, figure=picture, note=note, folds="All numbers")]
     alone = sum(row["num_speakers"] < 2 for row in next(iter(found.values())))

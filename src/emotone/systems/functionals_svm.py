@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Fitted = tuple[Floats, Floats]
 """Weights [K, D] and biases [K] of one target."""
+Labelled = tuple[Floats, Floats]
+"""Vectors [N, D] and labels [N] of one target: numbers, or places of categories."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class FunctionalsSvm(System):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "c_grid", tuple(self.c_grid))
-        if not self.c_grid or not all(c > 0 for c in (*self.c_grid, *(() if self.c is None else (self.c,)))):
+        if not self.c_grid or not all(0 < c < math.inf for c in (*self.c_grid, 1.0 if self.c is None else self.c)):
             raise EmotoneError(f"functionals-svm: c must be positive, not {self.c} of {list(self.c_grid)}")
         if self.max_iter < 1:
             raise EmotoneError(f"functionals-svm: max_iter must be at least 1, not {self.max_iter}")
@@ -81,16 +84,9 @@ class FunctionalsSvm(System):
         chosen: dict[str, Any] = {}
         for target in targets:
             inner, outer = _known(train, target), None if validation is None else _known(validation, target)
-            scores: dict[float, float] = {}
-            if self.c is None:
-                if outer is None or not len(outer[0]):
-                    raise EmotoneError(
-                        f"functionals-svm: c is chosen on validation speakers, but none have {target.name}; set c"
-                    )
-                rotated, axes = _rotate(inner[0])
-                held = outer[0] if axes is None else outer[0] @ axes
-                for c in sorted(self.c_grid):
-                    scores[c] = _score(target, self._fit(target, rotated, inner[1], c, seed), held, outer[1])
+            if not len(inner[0]):
+                raise EmotoneError(f"functionals-svm: no training utterance has {target.name}")
+            scores = self._try(target, inner, outer, seed) if self.c is None else {}
             c = self.c or max(scores, key=lambda one: (np.nan_to_num(scores[one], nan=-np.inf), -one))
             if self.refit and outer is not None:
                 inner = np.concatenate([inner[0], outer[0]]), np.concatenate([inner[1], outer[1]])
@@ -102,6 +98,21 @@ class FunctionalsSvm(System):
             layer.bias.data = torch.from_numpy(bias.astype(np.float32))
             chosen[target.name] = {"c": c, "validation": {f"{one:g}": score for one, score in scores.items()}}
         return chosen
+
+    def _try(self, target: Target, inner: Labelled, outer: Labelled | None, seed: int) -> dict[float, float]:
+        """Score on the validation speakers of every c of the grid."""
+        if outer is None or len(outer[0]) < 2:  # CCC is not defined for one
+            num_known = 0 if outer is None else len(outer[0])
+            raise EmotoneError(
+                f"functionals-svm: c is chosen on validation speakers, of whose utterances {num_known} have "
+                f"{target.name} (2 are needed); set c"
+            )
+        rotated, axes = _rotate(inner[0])
+        held = outer[0] if axes is None else outer[0] @ axes
+        return {
+            c: _score(target, self._fit(target, rotated, inner[1], c, seed), held, outer[1])
+            for c in sorted(self.c_grid)
+        }
 
     def _fit(self, target: Target, inputs: Floats, labels: Floats, c: float, seed: int) -> Fitted:
         """Weights of one target; labels are numbers, or places of categories."""
@@ -126,8 +137,8 @@ class FunctionalsSvm(System):
         return svc.coef_, svc.intercept_
 
 
-def _known(arrays: Arrays, target: Target) -> tuple[Floats, Floats]:
-    """Vectors [N, D] and labels [N] (numbers, or places of categories) of the rows that have one."""
+def _known(arrays: Arrays, target: Target) -> Labelled:
+    """The rows that have a label."""
     inputs, labels = arrays[0].mean(axis=1, dtype=np.float64), arrays[1][target.name]
     known = labels.any(axis=1) if target.kind == "category" else ~np.isnan(labels)
     values = labels[known].argmax(axis=1) if target.kind == "category" else labels[known]
@@ -135,12 +146,12 @@ def _known(arrays: Arrays, target: Target) -> tuple[Floats, Floats]:
 
 
 def _rotate(inputs: Floats) -> tuple[Floats, Floats | None]:
-    """Inputs [N, D] in the coordinates [N, R] of the space they span, and its axes [D, R]; as they are where D <= N.
+    """Inputs [N, D] in the coordinates [N, R] of the space they span, and its axes [D, R].
 
-    Penalties on the length of the weights do not see a rotation, so the solution is the same, found in R <= N instead
-    of thousands of dimensions.
+    As they are where D <= N, or all are zero. Penalties on the length of the weights do not see a rotation, so the
+    solution is the same, found in R <= N instead of thousands of dimensions.
     """
-    if inputs.shape[1] <= len(inputs):
+    if inputs.shape[1] <= len(inputs) or not inputs.any():
         return inputs, None
     values, vectors = np.linalg.eigh(inputs @ inputs.T)
     spanned = values > values[-1] * len(inputs) * np.finfo(float).eps

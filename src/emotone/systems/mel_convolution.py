@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emotone.recipe import Training
 
 SHORTEST_FRAMES = 16
+NUM_HEADS = 4
 LIMITS: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("channels", "width", "num_blocks"), 1, math.inf),
     (("dropout", "labelled_share", "smoothing"), 0, 1),
@@ -79,9 +80,11 @@ class MelConvolution(System):
             for name in names:
                 values = getattr(self, name)
                 for value in values if isinstance(values, tuple) else (values,):
-                    if not low <= value <= high:
+                    if not (low <= value <= high and math.isfinite(value)):
                         allowed = f"from {low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
                         raise EmotoneError(f"mel-convolution: {name} must be {allowed}, not {value:g}")
+        if self.width % NUM_HEADS:
+            raise EmotoneError(f"mel-convolution: width must be a multiple of {NUM_HEADS}, not {self.width}")
 
     def view(self, hop_s: float | None, longest_s: float) -> Whole:
         """All frames of an utterance."""
@@ -102,8 +105,10 @@ class MelConvolution(System):
                 f"mel-convolution needs a number of features that is a multiple of 8, not {num_features}"
             )
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
-        first, second, third = self.channels
-        return Network(num_features, outputs, (first, second, third), self.width, self.num_blocks, dropout=self.dropout)
+        for target in targets:
+            if target.kind == "category" and self.balance is not None:
+                _prior(self.balance, target.labels)  # what cannot be reached is said before training
+        return Network(num_features, outputs, self.channels, self.width, self.num_blocks, NUM_HEADS, self.dropout)
 
     def crop(self, random: np.random.Generator) -> int:
         """One length for the batch, in steps of 32 frames (0.5 s), so that few shapes occur."""
@@ -184,12 +189,15 @@ class MelConvolution(System):
 
 
 def _prior(given: dict[str, float], labels: tuple[str, ...]) -> NDArray[np.float64]:
-    """Mean probabilities [K]: the given ones, the rest evenly."""
+    """Mean probabilities [K]: the given ones, the rest evenly; raises EmotoneError where they are not possible."""
     for name in given:
         if name not in labels:
             raise unknown("category", name, labels, where="mel-convolution: balance")
     rest = (1 - sum(given.values())) / max(1, len(labels) - len(given))
-    return np.array([given.get(label, rest) for label in labels])
+    prior = np.array([given.get(label, rest) for label in labels])
+    if not (prior > 0).all() or not math.isclose(prior.sum(), 1, abs_tol=1e-6):
+        raise EmotoneError(f"mel-convolution: balance must leave every category a share, together 1, not {given}")
+    return prior
 
 
 def _bias_for(logits: NDArray[np.float32], prior: NDArray[np.float64], num_steps: int = 500) -> NDArray[np.float64]:
