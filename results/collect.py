@@ -55,6 +55,7 @@ def table(results: list[dict[str, Any]]) -> str:
     for label, result in rows:
         values = [interval(result["metrics"][target][metric]) for target, metric in targets]
         setting = label.removeprefix(result["recipe"]).strip() or "as it is"
+        setting += "".join(f" ({warning.split(':')[0]})" for warning in result.get("warnings", []))
         cells = [setting, result["seed"], *values, folds(result, targets), result["cpu_hours"]]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
@@ -103,7 +104,7 @@ def write_tables() -> None:
             parts += [zero_shot(one["results"]) + f"\n\nTraining: {one['cpu_hours']} CPU hours.\n" for one in results]
         else:
             parts.append(
-                f"{results[0]['protocol']}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
+                f"{min((one['protocol'] for one in results), key=len)}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
                 f"speakers.{training(results[0])}\n\n{table(results)}\n"
             )
     (RESULTS / "README.md").write_text("\n".join(parts))
