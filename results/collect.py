@@ -103,8 +103,9 @@ def write_tables() -> None:
         if "results" in results[0]:
             parts += [zero_shot(one["results"]) + f"\n\nTraining: {one['cpu_hours']} CPU hours.\n" for one in results]
         else:
+            protocol = min((one["protocol"] for one in results), key=len)  # that of the plainest setting
             parts.append(
-                f"{min((one['protocol'] for one in results), key=len)}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
+                f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
                 f"speakers.{training(results[0])}\n\n{table(results)}\n"
             )
     (RESULTS / "README.md").write_text("\n".join(parts))

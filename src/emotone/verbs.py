@@ -150,6 +150,7 @@ def evaluate(options: Namespace) -> int:
     """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
     _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
     from emotone.evaluate.protocol import evaluate_model, print_result
+    from emotone.evaluate.report import to_json
 
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
     curves = None
@@ -161,7 +162,7 @@ def evaluate(options: Namespace) -> int:
         from emotone.evaluate.report import build_report
 
         _write_report(options, *build_report(run, curves))
-    print_result(run.result, as_json=options.json)
+    print_result(to_json(run.result) if options.json else run.result, as_json=options.json)
     return 0
 
 

@@ -54,7 +54,7 @@ def make_run(test: pd.DataFrame, targets: list[Target] | None = None, **result: 
         "splits": ["s1", "s2"], "versions": {"emotone": "1"}, "left_out": {"no label": 2}, "cpu_s": 90.0,
         **score_predictions(test, targets), **result,
     }  # fmt: skip
-    return Run(Path("run"), {"name": "mine", "seed": 3}, measured, targets, test, validation)
+    return Run(Path("run"), {"name": "mine", "corpora": ["mine"], "seed": 3}, measured, targets, test, validation)
 
 
 class Page(HTMLParser):
@@ -154,7 +154,8 @@ def test_a_bundle_on_a_corpus_has_no_recipe_hash_nor_validation() -> None:
     result = {"model": "tiny", "protocol": "tiny on all of mine", **score_predictions(test, TARGETS)}
     about, html = build_report(Run(Path("tiny"), {"name": "tiny"}, result, TARGETS, test, pd.DataFrame()))
     assert about["calibration"]["emotion"]["temperatures"] == []
-    assert "No temperature was fitted" in Page(html).sections["Calibration"]
+    sections = Page(html).sections
+    assert "No temperature was fitted" in sections["Calibration"] and "Recipe" not in sections
 
 
 def test_small_and_odd_tables_still_make_a_report() -> None:

@@ -171,7 +171,7 @@ def test_features_that_never_change_leave_the_most_frequent_category() -> None:
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(EmotoneError, match="functionals-svm: (c|max_iter) must be"):
+    with pytest.raises(EmotoneError, match="functionals-svm: (c|c_grid|max_iter) must"):
         system(**settings)
 
 

@@ -95,7 +95,9 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
         sections += _robustness(about["robustness"])
     sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
     sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in about["worst"].items() if rows]
-    return [*sections, Section("Recipe", code=_text(run.recipe))]
+    if "corpora" in run.recipe:  # a bundle on a corpus has none
+        sections.append(Section("Recipe", code=_text(run.recipe)))
+    return sections
 
 
 def _overview(run: Run) -> list[Section]:
@@ -297,7 +299,9 @@ def _robustness(about: Row) -> list[Section]:
     text = (
         f"{about['num_utterances']} test utterances of {about['num_speakers']} speakers, the same at every point, "
         f"degraded and scored anew. Noise: {about['noise']}. "
-    ) + " ".join(f"{note}." for note in about["notes"])
+    ) + " ".join(f"{note[0].upper()}{note[1:]}." for note in about["notes"])
+    if about["num_too_short"]:
+        text += f" {about['num_too_short']} more are too short to be scored."
     note = (
         "Shaded: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same "
         "utterances. Not scored: too short for the feature."

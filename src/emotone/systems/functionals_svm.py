@@ -52,8 +52,11 @@ class FunctionalsSvm(System):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "c_grid", tuple(self.c_grid))
-        if not self.c_grid or not all(0 < c < math.inf for c in (*self.c_grid, 1.0 if self.c is None else self.c)):
-            raise EmotoneError(f"functionals-svm: c must be positive, not {self.c} of {list(self.c_grid)}")
+        if not self.c_grid:
+            raise EmotoneError("functionals-svm: c_grid must name one c or more")
+        for c in self.c_grid if self.c is None else (self.c, *self.c_grid):
+            if not 0 < c < math.inf:
+                raise EmotoneError(f"functionals-svm: c must be a positive number, not {c:g}")
         if self.max_iter < 1:
             raise EmotoneError(f"functionals-svm: max_iter must be at least 1, not {self.max_iter}")
 
