@@ -63,8 +63,8 @@ def table_of(draw: st.DrawFn, speakers: Sequence[str]) -> pd.DataFrame:
 Way = tuple[pd.DataFrame, dict[str, Any]]
 
 
-def names(draw: st.DrawFn, least: int, most: int = 10) -> list[str]:
-    return draw(st.lists(st.text("abc019", min_size=1, max_size=3), min_size=least, max_size=most, unique=True))
+def names(draw: st.DrawFn, least: int) -> list[str]:
+    return draw(st.lists(st.text("abc019", min_size=1, max_size=3), min_size=least, max_size=10, unique=True))
 
 
 def by_speaker(draw: st.DrawFn, least: int = 3) -> Way:
@@ -81,18 +81,15 @@ def check_parts(table: pd.DataFrame, split: Split) -> None:
 
 def check_cross_validation(table: pd.DataFrame, folds: Sequence[Split]) -> None:
     """Every labelled utterance is tested once and validated once."""
-    tested: list[str] = []
-    validated: list[str] = []
     for split in folds:
         check_parts(table, split)
         assert split.train and split.validation and split.test
-        tested += split.test
-        validated += split.validation
         merged = without_validation(split)
         check_parts(table, merged)
         assert merged.test == split.test and not merged.validation
     labelled = sorted(table.loc[table["split"].isna(), "id"])
-    assert sorted(tested) == labelled and sorted(validated) == labelled
+    for part in ("test", "validation"):
+        assert sorted(id_ for split in folds for id_ in getattr(split, part)) == labelled
 
 
 @given_data(st.composite(by_speaker)(), st.integers(0, 2))
@@ -400,3 +397,12 @@ def test_wrong_lists_are_refused(tmp_path: Path, text: str, message: str) -> Non
     assert message in str(error.value)
     with pytest.raises(EmotoneError, match="other.json is missing"):
         given(make(["1"]), tmp_path / "other.json")
+
+
+def test_unlabelled_speech_is_set_apart_in_every_corpus_and_session() -> None:
+    rows = [("a", "1", "s1"), ("b", "2", "s1"), ("c", "3", "s2"), ("d", "4", "s2"), ("e", "5", "s3")]
+    table = make([speaker for _, speaker, _ in rows], [None] * 4 + ["unlabelled"])
+    table = table.assign(session=[session for *_, session in rows], corpus=["x", "x", "x", "y", "y"])
+    [split] = cross_corpus(table, ["y"], num_folds=2)
+    assert split.test == ("u3",) and split.unlabelled == ("u4",)
+    assert len(iemocap(table)) == 4 and iemocap(table)[0].unlabelled == ("u4",)

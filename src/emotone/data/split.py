@@ -2,8 +2,8 @@
 
 Each takes the table (one row per utterance, columns `id`, `split`, `speaker`, ..) and returns its folds: a sequence of
 `Split`, each made when it is asked for. In cross-validation fold k tests, fold k + 1 validates and all others train,
-unless a protocol says otherwise. Utterances whose `split` is `unlabelled` are set apart first; they need no group, but
-may not share one with the others.
+unless a protocol says otherwise. Utterances whose `split` is `unlabelled` are set apart first (but `everything` trains
+on them too); they need no group, but may not share one with the others.
 """
 
 from __future__ import annotations
@@ -224,7 +224,8 @@ def iemocap(utterances: pd.DataFrame) -> Folds:
     Split(train=('c', 'd'), validation=('a',), test=('b',), unlabelled=())
     """
     speakers, sessions = groups_of(utterances, "speaker"), groups_of(utterances, "session")
-    pairs = {name: sorted(part["speaker"].dropna().unique()) for name, part in utterances.groupby("session")}
+    labelled = utterances[utterances["split"] != "unlabelled"]
+    pairs = {name: sorted(part["speaker"].unique()) for name, part in labelled.groupby("session")}
     wrong = next((name for name in sessions if len(pairs[name]) != 2), None)
     if wrong is not None or sum(map(len, pairs.values())) != len(speakers):
         raise EmotoneError(
@@ -277,7 +278,7 @@ def cross_corpus(
     groups = groups_of(utterances[~tests], group)
     _check_num_folds(num_folds, groups, group, least=2)
     parts = utterances[group].isin(groups[::num_folds]).map({True: "validation", False: "train"})
-    parts = parts.where(utterances["split"] != "unlabelled", "unlabelled").where(~tests, "test")
+    parts = parts.where(~tests, "test").where(utterances["split"] != "unlabelled", "unlabelled")
     return [_collect(utterances["id"], parts)]
 
 
