@@ -7,7 +7,7 @@ Learning of Visual Features", ECCV 2018.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,23 @@ TOP_LAYER_STD = 0.01
 """Deviation of a new top layer's weights; its biases are 0."""
 
 
-class EmbeddingNetwork(Protocol):
-    """What a network needs to take the branch; an item is a chunk [..., m, D] or an utterance's one vector [..., D]."""
+Items = Literal["chunks", "vectors", "utterances"]
 
+
+class EmbeddingNetwork(Protocol):
+    """What a network needs to take the branch. Items are what it embeds one by one, as `items` says:
+
+    "chunks" [..., m, D], "vectors", the one feature vector [..., D] of an utterance, or "utterances" as they are seen,
+    [B, C, m, D].
+    """
+
+    items: ClassVar[Items]
     embedding_size: int
-    heads: nn.ModuleDict
-    """From embeddings to each target: frozen where the cluster loss alone shall learn."""
+
+    @property
+    def heads(self) -> nn.Module:
+        """From embeddings to the targets: frozen where the cluster loss alone shall learn."""
+        ...
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Items -> embeddings [..., H]."""

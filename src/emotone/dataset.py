@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import plugins
+from emotone import plugins, unlabelled
 from emotone.audio_scan import scan
 from emotone.bundle import Target
 from emotone.corpus import ATTRIBUTES, Corpus
@@ -33,24 +33,30 @@ from emotone.store import FeatureStore, Rows, extract
 
 @dataclass
 class Selection:
-    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets."""
+    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets.
+
+    `lost` {reason: number} are unlabelled utterances that cannot be used; a labelled one would be an error.
+    """
 
     recipe: Recipe
     corpora: dict[str, Corpus]
     table: pd.DataFrame
     targets: list[Target]
+    lost: dict[str, int]
 
     @classmethod
     def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
         """Load the corpora, look through their audio, map and check labels and settings; raises EmotoneError."""
         _check_maps(recipe)
         _split_name(recipe)
-        corpora = {name: Corpus.load(name) for name in recipe.corpora}
-        tables = [_select(corpus, recipe, scan(corpus, jobs, quiet)) for corpus in corpora.values()]
-        table = pd.concat(tables, ignore_index=True)
+        corpora = {name: Corpus.load(name) for name in dict.fromkeys((*recipe.corpora, *recipe.unlabelled.corpora))}
+        scans = {name: scan(corpus, jobs, quiet) for name, corpus in corpora.items()}
+        table = pd.concat([_select(corpora[name], recipe, scans[name]) for name in recipe.corpora], ignore_index=True)
+        table, lost = unlabelled.add(table, recipe, corpora, scans)
         teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
-        targets = [_target(name, table, corpora, recipe, teacher) for name in recipe.targets]
-        return cls(recipe, corpora, table, targets)
+        own = {name: corpora[name] for name in recipe.corpora}
+        targets = [_target(name, table, own, recipe, teacher) for name in recipe.targets]
+        return cls(recipe, corpora, table, targets, lost)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -73,11 +79,11 @@ class Selection:
     def left_out(self) -> dict[str, int]:
         """Utterances without a label for any target, counted by what they have instead; a teacher leaves none out."""
         if self.recipe.teacher:
-            return {}
+            return dict(self.lost)
         known = labelled(self.table, self.targets)["id"]
         lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
         reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
-        return {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+        return {str(reason): int(count) for reason, count in reasons.value_counts().items()} | self.lost
 
 
 @dataclass
@@ -101,7 +107,8 @@ class Dataset(Selection):
         if loader.augments:
             copies = [loader.add(*_copies(corpora[name], selected[name], recipe), f"{name}#") for name in corpora]
         whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
-        return cls(recipe, corpora, whole[0], selection.targets, whole[1], loader.stores, feature)
+        lost = selection.lost | loader.lost
+        return cls(recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature)
 
     def rows(self, table: pd.DataFrame) -> Rows:
         """A reader of the features of these rows of `table` or `copies`, in their order."""
@@ -131,6 +138,7 @@ class _Loader:
     quiet: bool
     babble_files: tuple[str, ...]
     stores: dict[str, FeatureStore] = dataclasses.field(default_factory=dict)
+    lost: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def augments(self) -> bool:
@@ -145,8 +153,7 @@ class _Loader:
             corpus, recipe.feature.name, self.feature, self.jobs, recipe.feature_dtype, self.quiet,
             None if transform is None else dataclasses.replace(transform, babble_files=self.babble_files),
         )  # fmt: skip
-        _check_extracted(self.stores[store], table)
-        table = table.assign(store=store)
+        table = self._check_extracted(self.stores[store], table).assign(store=store)
         if self.teacher is None:
             return table
         voices = corpus.utterances.assign(id=corpus.utterances["id"].str.replace(r"\.\d+$", "", regex=True))
@@ -154,9 +161,22 @@ class _Loader:
         # Only the voice counts for what is heard, so every channel of a voice gets the score of the clean one.
         scores = extract(asked, "scores", self.teacher, self.jobs, "float32", self.quiet, transform)
         voice_id = table["store_id"].str.replace(r"(#\d+)\.\d+$", r"\1", regex=True)
-        _check_extracted(scores, table.assign(store_id=voice_id))
+        self._check_extracted(scores, table.assign(store_id=voice_id))
         values = np.concatenate(scores.rows(list(voice_id)).utterances)
         return table.assign(**{name: values[:, place].astype(float) for place, name in enumerate(self.teacher.names)})
+
+    def _check_extracted(self, store: FeatureStore, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows with features; raises EmotoneError where a row without them is not merely unlabelled speech."""
+        there = table["store_id"].isin(store.index.index)
+        needed = ~there & (table["split"] != "unlabelled")
+        for rows in (table[needed], table[~there]):
+            if len(rows):
+                first = rows["store_id"].iloc[0]
+                line = f"e.g. {first}: {store.failed.get(first, 'not extracted')}"
+                if needed.any():
+                    raise EmotoneError(f"{store.folder}: {len(rows)} utterances have no features, {line}")
+                self.lost[f"unlabelled and without features, {line}"] = len(rows)
+        return table[there]
 
 
 def _copies(corpus: Corpus, table: pd.DataFrame, recipe: Recipe) -> tuple[Corpus, pd.DataFrame]:
@@ -188,13 +208,6 @@ def _babble_files(recipe: Recipe, corpora: dict[str, Corpus]) -> tuple[str, ...]
         if not corpus.utterances["emotion"].notna().any()
         for file in corpus.utterances["file"]
     )
-
-
-def _check_extracted(store: FeatureStore, table: pd.DataFrame) -> None:
-    lost = [id_ for id_ in table["store_id"] if id_ not in store]
-    if lost:
-        reason = store.failed.get(lost[0], "not extracted")
-        raise EmotoneError(f"{store.folder}: {len(lost)} utterances have no features, e.g. {lost[0]}: {reason}")
 
 
 def labelled(table: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +20,25 @@ from torch import Tensor, nn
 from emotone import plugins
 from emotone.bundle import Bundle, Target
 from emotone.card import trained_card
+from emotone.data import curriculum
 from emotone.data import split as splits
 from emotone.data import view as views
 from emotone.data.normalise import SMALLEST_STD
-from emotone.data.view import Chunks, Crop, View, view_to_json
+from emotone.data.view import View, view_to_json
 from emotone.dataset import Dataset, Selection, labelled
+from emotone.difficulty import Difficulty
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
 from emotone.evaluate.protocol import test_bundle
+from emotone.examples import StoreExamples
 from emotone.export import load_weights, write_bundle
 from emotone.files import replace_file
-from emotone.store import Rows
-from emotone.system import Arrays, System
+from emotone.recipe import Choice, Recipe, Training, Unlabelled
+from emotone.system import System
 from emotone.train import Scorer, fit, predict_outputs
 
-
-@dataclass
-class StoreExamples:
-    """Rows of the store as batches of torch tensors (`emotone.train.Examples`).
-
-    `mean` and `std` are [D], or [S, D] with `speakers` [N] saying which of them is a row's.
-    """
-
-    rows: Rows
-    view: View
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-    clip: float
-    labels: dict[str, Tensor]
-    speakers: NDArray[np.intp] | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
-        """All rows, in batches of equal shape."""
-        lengths = np.array([0 if isinstance(self.view, Chunks) else len(row) for row in self.rows.utterances])
-        same = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
-        return [rows[start : start + batch_size] for rows in same for start in range(0, len(rows), batch_size)]
-
-    def batch(self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Inputs [B, ...view, D] and the labels of these rows; utterances of unequal length only one at a time."""
-        mean, std = self.mean, self.std
-        if self.speakers is not None:
-            mean, std = mean[self.speakers[rows]], std[self.speakers[rows]]
-        inputs = torch.from_numpy(self.rows.batch(list(rows), crop or self.view, mean, std, self.clip))
-        return inputs, {name: label[torch.from_numpy(rows)] for name, label in self.labels.items()}
-
-    def arrays(self) -> Arrays:
-        """All of it at once, for systems that solve."""
-        inputs, labels = self.batch(np.arange(len(self)))
-        return inputs.numpy(), {name: label.numpy() for name, label in labels.items()}
+MOST_EXPLAINED = 5000
+"""Unlabelled utterances whose clusters are kept for reports; of more than these, as many spread evenly."""
 
 
 @dataclass
@@ -83,82 +52,186 @@ class Fold:
     folder: Path
     alone: bool
     warnings: Sequence[str] = ()
+    device: str = "cpu"
+    quiet: bool = False
+    done: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, device: str, quiet: bool) -> None:
+    def run(self) -> None:
         """Train, write the bundle, test it; what an earlier call finished is not done again."""
-        data, recipe, started = self.data, self.data.recipe, time.process_time()
-        train = labelled(data.copies[data.copies["utterance"].isin(self.split.train)], data.targets)
-        validation, test = self._part("validation"), self._part("test")
-        targets = [_with_moments(target, train) for target in data.targets]
-        system = plugins.create("systems", recipe.system.name, recipe.system.settings)
-        frames = max(len(features) for features in data.rows(train).utterances)
-        longest_s = frames * (data.feature.hop_s or 0.0)
-        start = Bundle.load(recipe.init) if recipe.init else None
-        view = start.view if start else system.view(data.feature.hop_s, longest_s)
-        mean, std = start.feature_moments if start else data.moments(train)
-        if recipe.normalise.clip is None:
-            std = _blind_to_constants(mean, std)
-
-        def examples(table: pd.DataFrame) -> StoreExamples:
-            rows, labels = data.rows(table), _labels(table, targets)
-            clip = math.inf if recipe.normalise.clip is None else recipe.normalise.clip
-            if recipe.normalise.by == "training":
-                return StoreExamples(rows, view, mean, std, clip, labels)
-            own_mean, own_std, speakers = rows.moments_of(table["speaker"])
-            return StoreExamples(rows, view, own_mean, own_std, clip, labels, speakers)
-
-        seed = (recipe.seed + self.repeat) * 1000 + self.number
-        torch.manual_seed(seed)
-        network = system.build(len(data.feature.names), targets)
-        done: dict[str, Any] = {}
-        if start:
-            done["init"] = load_weights(network, start.folder)
-        known = examples(validation) if len(validation) else None
-        if system.solves:
-            arrays = known.arrays() if known else None
-            done["chosen"] = system.solve(network, targets, examples(train).arrays(), arrays, seed)
-        else:
-            scorer = _scorer(targets, known.labels) if known else None
-            settings = recipe.training
-            network, _ = fit(
-                system, network, examples(train), known, scorer, settings, self.folder, seed, device, quiet
-            )
-        self._finish(system, network, targets, train, examples)
+        started, recipe = time.process_time(), self.data.recipe
+        self.train_system(recipe.system, recipe.training, self.folder, self._schedule())
         write_json(self.folder / "split.json", {part: list(getattr(self.split, part)) for part in splits.PARTS})
-        about = self._about(targets, view, system.utterance_limit_s(longest_s))
-        shape = views.apply(view, np.zeros((frames, len(mean)), np.float32)).shape
-        write_bundle(self.folder / "bundle", network, about, shape, mean, std, trained_card(about))
         bundle = Bundle.load(str(self.folder / "bundle"))
-        for table, name in ((test, "predictions"), (validation, "validation")):
+        for table, name in ((self.test, "predictions"), (self.validation, "validation")):
             if len(table):
-                predictions = test_bundle(bundle, data.rows(table), table)
+                predictions = test_bundle(bundle, self.data.rows(table), table)
                 with replace_file(self.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=self.repeat, fold=self.number).to_parquet(path, index=False)
-        write_json(self.folder / "done.json", done | {"cpu_s": time.process_time() - started})
+        write_json(self.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})
 
-    def _part(self, part: str) -> pd.DataFrame:
+    def train_system(
+        self, choice: Choice, training: Training, folder: Path, schedule: curriculum.Schedule | None = None
+    ) -> tuple[System, nn.Module, View]:
+        """Train a system on this fold (resumed, or read back where it is done) and leave its bundle in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        system: System = plugins.create("systems", choice.name, choice.settings)
+        is_step = folder != self.folder  # towards the fold's own system
+        start = None if is_step else self._start
+        view = start.view if start else system.view(self.data.feature.hop_s, self._longest[1])
+        torch.manual_seed(self.seed)
+        network = system.build(len(self.data.feature.names), self.targets, view)
+        if is_step and (folder / "bundle" / "bundle.json").is_file():
+            load_weights(network, folder / "bundle")
+            return system, network.eval(), view
+        if start:
+            self.done["init"] = load_weights(network, start.folder)
+        train = self.examples(self.train, view)
+        known = self.examples(self.validation, view) if len(self.validation) else None
+        if system.solves:
+            arrays = known.arrays() if known else None
+            self.done["chosen"] = system.solve(network, self.targets, train.arrays(), arrays, self.seed)
+        else:
+            scorer = _scorer(self.targets, known.labels) if known else None
+            pool = self.examples(self.unlabelled, view) if system.takes_unlabelled and len(self.unlabelled) else None
+            network, _ = fit(
+                system, network, train, known, scorer, training, folder, self.seed, self.device, self.quiet, pool,
+                schedule,
+            )  # fmt: skip
+        self._finish(system, network, view)
+        self._explain(system, network, view, folder, training.batch_size)
+        self._write_bundle(system, network, view, folder)
+        if is_step:
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
+        return system, network, view
+
+    @cached_property
+    def train(self) -> pd.DataFrame:
+        """Training copies with a label, in the table's order."""
+        copies = self.data.copies
+        return labelled(copies[copies["utterance"].isin(self.split.train)], self.data.targets)
+
+    @cached_property
+    def validation(self) -> pd.DataFrame:
+        """Validation utterances with a label."""
+        return self._part(self.split.validation)
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """Test utterances with a label."""
+        return self._part(self.split.test)
+
+    @cached_property
+    def unlabelled(self) -> pd.DataFrame:
+        """The unlabelled utterances."""
         table = self.data.table
-        return labelled(table[table["id"].isin(getattr(self.split, part))], self.data.targets)
+        return table[table["id"].isin(self.split.unlabelled)].reset_index(drop=True)
 
-    def _finish(
-        self, system: System, network: nn.Module, targets: list[Target], train: pd.DataFrame, examples: Any
-    ) -> None:
+    def _part(self, ids: Sequence[str]) -> pd.DataFrame:
+        table = self.data.table
+        return labelled(table[table["id"].isin(ids)], self.data.targets)
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """The recipe's targets, attributes with the moments of the training labels."""
+        return [_with_moments(target, self.train) for target in self.data.targets]
+
+    @property
+    def seed(self) -> int:
+        """Of everything random in this fold."""
+        return (self.data.recipe.seed + self.repeat) * 1000 + self.number
+
+    def examples(self, table: pd.DataFrame, view: View) -> StoreExamples:
+        """Utterances of this fold as its networks see them."""
+        normalise = self.data.recipe.normalise
+        rows, labels = self.data.rows(table), _labels(table, self.targets)
+        clip = math.inf if normalise.clip is None else normalise.clip
+        if normalise.by == "training":
+            return StoreExamples(rows, view, *self._moments, clip, labels)
+        mean, std, speakers = rows.moments_of(table["speaker"])
+        return StoreExamples(rows, view, mean, std, clip, labels, speakers)
+
+    @cached_property
+    def _start(self) -> Bundle | None:
+        """The bundle from which training starts, if there is one."""
+        return Bundle.load(self.data.recipe.init) if self.data.recipe.init else None
+
+    @cached_property
+    def _longest(self) -> tuple[int, float]:
+        """Frames and seconds of the longest training utterance."""
+        frames = max(len(features) for features in self.data.rows(self.train).utterances)
+        return frames, frames * (self.data.feature.hop_s or 0.0)
+
+    @cached_property
+    def _moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation of the features: those of the bundle it starts from, or of the training part."""
+        mean, std = self._start.feature_moments if self._start else self.data.moments(self.train)
+        return mean, _blind_to_constants(mean, std) if self.data.recipe.normalise.clip is None else std
+
+    def _schedule(self) -> curriculum.Schedule | None:
+        """Which utterances come in which epoch, where the recipe has a curriculum; its scores are kept as a table."""
+        plan = self.data.recipe.curriculum
+        if plan.order == "none":
+            return None
+        scores = np.zeros(len(self.train))
+        easy = plan.easy or "highest"
+        if plan.order != "random":
+            difficulty = plugins.create("difficulties", plan.score.name, plan.score.settings)
+            scores, easy = difficulty(self), plan.easy or difficulty.easy
+        growth = curriculum.Curriculum(plan.order, easy, plan.num_levels, plan.epochs_per_level)
+        schedule = growth.schedule(scores, list(self.train["store_id"]), self.seed)
+        place = np.argsort(schedule.ranking)
+        table = self.train[["id", "store_id"]].assign(score=scores, place=place)
+        with replace_file(self.folder / "curriculum.parquet") as path:
+            table.to_parquet(path, index=False)
+        return schedule
+
+    def _finish(self, system: System, network: nn.Module, view: View) -> None:
         """The system's last change, given the outputs for the training speech without a category."""
-        plain = train[train["emotion"].isna() & ~train["store_id"].str.contains(r"#(?!0\.0$)", regex=True)]
+        plain = self.train[
+            self.train["emotion"].isna() & ~self.train["store_id"].str.contains(r"#(?!0\.0$)", regex=True)
+        ]
         if len(plain):
-            system.finish(network, targets, predict_outputs(network, examples(plain), 1, "cpu"))
+            system.finish(network, self.targets, predict_outputs(network, self.examples(plain, view), 1, "cpu"))
 
-    def _about(self, targets: list[Target], view: View, limit_s: float) -> dict[str, Any]:
+    def _explain(self, system: System, network: nn.Module, view: View, folder: Path, batch_size: int) -> None:
+        """Write `clusters.parquet`: where every utterance lies, for systems that cluster (`emotone.evaluate`)."""
+        spread = np.unique(np.linspace(0, len(self.unlabelled) - 1, MOST_EXPLAINED).astype(int))
+        unlabelled = self.unlabelled.iloc[spread] if len(self.unlabelled) else self.unlabelled
+        parts = {
+            "train": self.train, "unlabelled": unlabelled, "validation": self.validation, "test": self.test,
+        }  # fmt: skip
+        columns = ["id", "corpus", "speaker", *[target.name for target in self.targets]]
+        tables = [
+            table[columns].assign(network=name, part=part, cluster=clusters, embedding=list(embeddings))
+            for part, table in parts.items()
+            if len(table)
+            for name, (embeddings, clusters) in system.find_clusters(
+                network, self.examples(table, view), batch_size
+            ).items()
+        ]
+        if tables:
+            with replace_file(folder / "clusters.parquet") as path:
+                pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
+
+    def _write_bundle(self, system: System, network: nn.Module, view: View, folder: Path) -> None:
+        frames, longest_s = self._longest
+        mean, std = self._moments
+        about = self._about(view, system.utterance_limit_s(longest_s), folder)
+        shape = views.apply(view, np.zeros((frames, len(mean)), np.float32)).shape
+        write_bundle(folder / "bundle", network, about, shape, mean, std, trained_card(about))
+
+    def _about(self, view: View, limit_s: float, folder: Path) -> dict[str, Any]:
         """What `bundle.json` says."""
         data, recipe = self.data, self.data.recipe
+        steps = [self.folder.name] * (not self.alone) + [folder.name] * (folder != self.folder)
         return {
-            "name": recipe.name if self.alone else f"{recipe.name}-{self.folder.name}",
+            "name": "-".join([recipe.name, *steps]),
             "description": recipe.description or recipe.name,
             "max_utterance_s": limit_s,
             "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(data.feature)},
             "normalise": recipe.to_json()["normalise"],
             "view": view_to_json(view),
-            "targets": [target.to_json() for target in targets],
+            "targets": [target.to_json() for target in self.targets],
             "training": {
                 "recipe": recipe.to_json(), "recipe_hash": recipe.hash, "corpora": data.fingerprints,
                 "split_hash": self.split.fingerprint, "seed": recipe.seed, "repeat": self.repeat, "fold": self.number,
@@ -168,6 +241,21 @@ class Fold:
             "licence": "; ".join(sorted(set(data.table["licence"]))),
             "citation": "; ".join(sorted(set(data.table["citation"]))),
         }  # fmt: skip
+
+
+def check_system(recipe: Recipe) -> None:
+    """Refuse settings of training, curriculum and unlabelled speech that the recipe's system cannot follow."""
+    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
+    has_curriculum = recipe.curriculum.order != "none"
+    where = f"recipe {recipe.name}: system {recipe.system.name}"
+    if system.solves and has_curriculum:
+        raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
+    system.check_training(recipe.training, has_curriculum)
+    score = recipe.curriculum.score
+    difficulty: Difficulty = plugins.create("difficulties", score.name, score.settings)
+    uses = system.takes_unlabelled or difficulty.takes_unlabelled
+    if not uses and recipe.unlabelled != Unlabelled():
+        raise EmotoneError(f"{where} does not learn from unlabelled speech; remove unlabelled")
 
 
 def check_split(split: splits.Split, data: Selection) -> None:

@@ -62,3 +62,17 @@ def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -
     weight = target.sum(dim=1, keepdim=True)
     smooth = target * (1 - smoothing) + weight * smoothing / target.shape[1]
     return -(smooth * torch.log_softmax(logits, dim=1)).sum() / weight.sum().clamp(min=SMALLEST)
+
+
+def sum_over_targets(outputs: dict[str, Tensor], labels: dict[str, Tensor], ccc: CccVariant = "lin") -> Tensor:
+    """The sum over targets of CCC loss (attributes [B], z-normalised) or cross-entropy (categories [B, K]).
+
+    >>> labels = {"arousal": torch.tensor([1.0, 2.0]), "emotion": torch.tensor([[1.0, 0.0], [0.0, 1.0]])}
+    >>> sum_over_targets({"arousal": torch.tensor([1.0, 2.0]), "emotion": torch.zeros(2, 2)}, labels).item()
+    0.693...
+    """
+    terms = [
+        masked_ccc_loss(output, labels[name], ccc) if output.ndim == 1 else soft_cross_entropy(output, labels[name])
+        for name, output in outputs.items()
+    ]
+    return sum(terms[1:], terms[0])

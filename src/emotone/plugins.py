@@ -18,8 +18,10 @@ from typing import Any
 
 from emotone.errors import EmotoneError, unknown
 
-KINDS = ("corpora", "features", "models", "systems")
-SINGULAR = {"corpora": "corpus", "features": "feature", "models": "model", "systems": "system"}
+KINDS = ("corpora", "features", "models", "systems", "difficulties")
+SINGULAR = {
+    "corpora": "corpus", "features": "feature", "models": "model", "systems": "system", "difficulties": "difficulty",
+}  # fmt: skip
 
 
 def names(kind: str) -> list[str]:

@@ -80,7 +80,8 @@ class Training:
 
     `best` weights are those of the best validation metric, of the published loss, or simply the last; `average` keeps
     an exponential moving average of the weights with this decay, and validates and returns that;
-    `clip_norm` is the largest norm of a gradient.
+    `clip_norm` is the largest norm of a gradient. `epochs` counts passes over the training part instead of
+    `iterations`; every one is then validated.
     """
 
     batch_size: int = 128
@@ -91,6 +92,17 @@ class Training:
     best: Literal["metric", "published-loss", "last"] = "metric"
     average: float | None = None
     clip_norm: float | None = None
+    epochs: int | None = _later(None)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of `emotone.train.fit`."""
+        return self.iterations if self.epochs is None else self.epochs
+
+    @property
+    def validate_rounds(self) -> int:
+        """Rounds from one validation to the next."""
+        return self.validate_every if self.epochs is None else 1
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,35 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Unlabelled:
+    """Speech without labels, for systems that learn from it: `num` utterances (null: all), drawn by `seed`.
+
+    `corpora` are prepared corpora, whose labels are not looked at; of one that the recipe trains on, only the
+    utterances that its owner set apart as `unlabelled`, which need not be named. They are drawn as evenly over the
+    corpora as these allow, and the first ones of a larger `num` are those of a smaller.
+    """
+
+    corpora: list[str] = field(default_factory=list)
+    num: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Training on a growing part of the utterances (`emotone.data.curriculum`): needs `training.epochs`.
+
+    order: "none" is no curriculum. score: what makes an utterance easy, a plugin of `emotone.difficulties` with its
+    settings. easy: which of its values are easy, where not the usual ones. num_levels, epochs_per_level: how it grows.
+    """
+
+    order: Literal["easy-first", "hard-first", "random", "none"] = "none"
+    score: Choice = Choice("duration")
+    easy: Literal["highest", "lowest"] | None = None
+    num_levels: int = 10
+    epochs_per_level: int = 5
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
@@ -117,6 +158,7 @@ class Recipe:
     split, training, normalise, augmentation: see there. teacher: bundles whose mean scores are the attribute labels.
     label_map: {corpus: {its category: the recipe's, or null to leave it out}}; must name every category of the corpus.
     ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly.
+    unlabelled, curriculum: see there.
     init: a bundle from whose weights training starts; it gives feature, system and their settings where the recipe
     does not.
     classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
@@ -144,6 +186,8 @@ class Recipe:
     label_map: dict[str, dict[str, str | None]] = _later({})
     ranges: dict[str, list[float]] = _later({})
     init: str = _later("")
+    unlabelled: Unlabelled = _later(Unlabelled())
+    curriculum: Curriculum = _later(Curriculum())
 
     @property
     def hash(self) -> str:
@@ -155,8 +199,8 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain data, with every default filled in."""
         about = json.loads(json.dumps(dataclasses.asdict(self)))  # tuples as lists
-        for key in ("feature", "system"):
-            about[key] = {"name": about[key]["name"], **about[key]["settings"]}
+        for place, key in ((about, "feature"), (about, "system"), (about["curriculum"], "score")):
+            place[key] = {"name": place[key]["name"], **place[key]["settings"]}
         return about
 
 
@@ -215,10 +259,18 @@ def locate(name: str) -> Path:
 def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     """The recipe of plain data: all names and types are checked, the plugins' own settings too."""
     recipe = _build(Recipe, _with_init(about, where), where)
-    for kind, choice in (("features", recipe.feature), ("systems", recipe.system)):
+    score = recipe.curriculum.score
+    for kind, choice in (("features", recipe.feature), ("systems", recipe.system), ("difficulties", score)):
         plugin = plugins.find(kind, choice.name)
         plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.SINGULAR[kind]} {choice.name}")
+    if recipe.curriculum.order != "none" and recipe.training.epochs is None:
+        raise EmotoneError(f"{where}: a curriculum goes by epochs; set training.epochs")
     return recipe
+
+
+def check_training(about: Any, where: str) -> Training:
+    """The settings of a loop within another part of a recipe; raises EmotoneError as for the recipe's own."""
+    return typing.cast(Training, _build(Training, about, where))
 
 
 def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone import __version__, ledger
+from emotone import __version__, ledger, plugins
 from emotone.bundle import locate, read_about
 from emotone.data.split import Split
 from emotone.dataset import Dataset, Selection
@@ -31,7 +31,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate import leakage
 from emotone.evaluate.protocol import score_predictions, summarise_folds
 from emotone.files import LEDGER, RUNS, replace_file
-from emotone.fold import Fold, check_split, write_json
+from emotone.fold import Fold, check_split, check_system, write_json
 from emotone.recipe import Recipe, from_json
 from emotone.train import check_device
 
@@ -47,6 +47,7 @@ def train_recipe(
     folder = to or RUNS / recipe.name / recipe.hash
     if recipe.split.repeats < 1:
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
+    check_system(recipe)
     selection = Selection.read(recipe, jobs, quiet)
     places = list(_places(selection, folder))
     warnings = _warnings(selection, places)
@@ -56,8 +57,8 @@ def train_recipe(
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
-            fold = Fold(data, place.split, place.repeat, place.number, place.folder, len(places) == 1, warnings)
-            fold.run(device, quiet)
+            alone = len(places) == 1
+            Fold(data, place.split, place.repeat, place.number, place.folder, alone, warnings, device, quiet).run()
         (place.folder / "checkpoint.pt").unlink(missing_ok=True)
     result = _result(data, places, warnings)
     write_json(folder / "test.json", result)
@@ -90,9 +91,11 @@ def _places(data: Selection, folder: Path) -> Iterator[_Place]:
 def _warnings(data: Selection, places: list[_Place]) -> list[str]:
     """What every report must say; raises EmotoneError for a leak that the recipe does not allow."""
     recipe, where = data.recipe, f"recipe {data.recipe.name}"
+    learns = bool(plugins.find("systems", recipe.system.name).takes_unlabelled)  # type: ignore[attr-defined]
     warnings: dict[str, None] = {}
     for place in places:
-        leaks = [crossing for crossing in leakage.find_crossings(data.table, place.split) if crossing.is_leak]
+        crossings = leakage.find_crossings(data.table, place.split, unlabelled_trains=learns)
+        leaks = [crossing for crossing in crossings if crossing.is_leak]
         if not recipe.allow_leakage:
             leakage.refuse(leaks, where)
         warnings |= dict.fromkeys(f"LEAKAGE ALLOWED: {line}" for line in leakage.describe(leaks))

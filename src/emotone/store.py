@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from emotone import audio, plugins
 from emotone.corpus import Corpus
 from emotone.data.normalise import Moments
-from emotone.data.view import Crop, View
+from emotone.data.view import Chunks, Crop, View
 from emotone.distribute import map_ordered
 from emotone.errors import EmotoneError
 from emotone.files import cache_folder, replace_file
@@ -145,6 +145,29 @@ class Rows:
         if batch is None:
             raise ValueError("a batch needs at least one row")
         return batch
+
+    def chunks(
+        self,
+        rows: Sequence[int] | NDArray[np.intp],
+        chunks: NDArray[np.intp],
+        view: Chunks,
+        mean: NDArray[np.floating],
+        std: NDArray[np.floating],
+        clip: float = 3.0,
+    ) -> NDArray[np.float32]:
+        """Normalised single chunks [N, m, D]: `chunks[n]` of the utterance `rows[n]`, and nothing else is read.
+
+        `mean` and `std` are [D], or [N, D] where rows are normalised differently.
+        """
+        from emotone.data.normalise import normalise
+
+        found = np.empty((len(rows), view.chunk_frames, self.num_features), np.float32)
+        for position, (row, chunk) in enumerate(zip(rows, chunks, strict=True)):
+            features = self.utterances[row]
+            np.take(features, view.index(len(features))[chunk], axis=0, out=found[position])
+        if mean.ndim == 2:
+            mean, std = mean[:, None], std[:, None]
+        return normalise(found, mean, std, clip)
 
     def moments_of(self, groups: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
         """Mean and deviation [S, D] over all frames of each group (e.g. speaker), and the group of every row: int [N].

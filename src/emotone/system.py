@@ -9,15 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
+    from lightning_fabric import Fabric
     from torch import Tensor, nn
 
     from emotone.bundle import Target
+    from emotone.data.curriculum import Schedule
     from emotone.data.view import View
+    from emotone.examples import Examples
+    from emotone.learner import Learner
     from emotone.recipe import Training
 
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
 """Inputs [N, ...view, D] as the network sees them, and labels {target: [N] z-normalised (NaN unknown), or [N, K]}."""
+
+Found = tuple["NDArray[np.float32]", "NDArray[np.intp]"]
+"""Embeddings [N, H] and clusters [N] of utterances."""
 
 
 class System(ABC):
@@ -26,14 +35,18 @@ class System(ABC):
     requires: ClassVar[tuple[str, ...]] = ("train",)
     solves: ClassVar[bool] = False
     """Whether `solve` finds the weights at once; the training loop is for all others."""
+    distributes: ClassVar[bool] = True
+    """Whether the training loop may use several devices."""
+    takes_unlabelled: ClassVar[bool] = False
+    """Whether it learns from speech without labels."""
 
     @abstractmethod
     def view(self, hop_s: float | None, longest_s: float) -> View:
         """What the network sees of an utterance; `longest_s` is the training split's longest."""
 
     @abstractmethod
-    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
-        """The untrained network: inputs of the view -> {target: [B] or [B, K]}."""
+    def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
+        """The untrained network: inputs of the view -> {target: [B] or [B, K]}; few need the view to be built."""
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The loss of a batch, for systems that the loop fits."""
@@ -44,6 +57,9 @@ class System(ABC):
     ) -> dict[str, Any]:
         """Set the network's weights (`solves`); returns what was chosen and how each choice did, for the result."""
         raise NotImplementedError
+
+    def check_training(self, training: Training, has_curriculum: bool) -> None:  # noqa: B027 - most take any
+        """Raise EmotoneError for settings of the loop that the system cannot follow."""
 
     def utterance_limit_s(self, longest_s: float) -> float:
         """Longest recording that is scored as one utterance."""
@@ -71,8 +87,28 @@ class System(ABC):
     ) -> None:
         """A last change of the trained network, given its outputs for the training speech without a category."""
 
+    def learner(
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        train: Examples,
+        unlabelled: Examples | None,
+        settings: Training,
+        folder: Path,
+        seed: int,
+        schedule: Schedule | None,
+    ) -> Learner:
+        """How the network learns; `folder` is for files that training itself needs."""
+        from emotone.learner import PlainLearner
+
+        return PlainLearner(self, fabric, network, train, settings, seed, schedule)
+
+    def find_clusters(self, network: nn.Module, examples: Examples, batch_size: int) -> dict[str, Found]:
+        """Embedding and cluster of every utterance, for each part of the network that has clusters (by its target)."""
+        return {}
+
     def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser, and a schedule with a step per iteration (or None)."""
+        """The optimiser, and a schedule with a step per round (or None)."""
         import torch
 
         return torch.optim.Adam(network.parameters(), lr=settings.learning_rate), None

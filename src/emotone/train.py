@@ -1,56 +1,41 @@
 """The loop that all systems share: devices, precision, validation, best weights, checkpoints that resume exactly.
 
-A checkpoint holds weights, optimiser, best weights so far, the history and all random states; which rows a batch takes
-follows from the seed and the iteration alone. A run that was killed and resumed therefore gives, on the same machine,
-the same numbers as one that was not.
+What is done in a round (an iteration, or an epoch) is the system's `emotone.learner`. A checkpoint holds weights, the
+learner's state, best weights so far, the history and all random states; which rows a batch takes follows from the seed
+and the round alone. A run that was killed and resumed therefore gives, on the same machine, the same numbers as one
+that was not.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.data.view import Crop
+from emotone.data.curriculum import Schedule
 from emotone.errors import EmotoneError, unknown
+from emotone.examples import Examples
 from emotone.export import SeparateNetworks
 from emotone.files import replace_file
+from emotone.learner import Learner
 from emotone.progress import track
 from emotone.recipe import Training
 from emotone.system import System
 
-Labels = dict[str, Tensor]
-
-
-class Examples(Protocol):
-    """Labelled utterances as the loop reads them; `labels` {target: [N] or [N, K]} in the order of the rows."""
-
-    labels: Labels
-
-    def __len__(self) -> int: ...
-
-    def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
-        """All rows, in batches that can be read together."""
-        ...
-
-    def batch(self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None) -> tuple[Tensor, Labels]:
-        """Inputs and labels of these rows; a crop per row in training of some systems."""
-        ...
-
 
 @dataclass
 class Best:
-    """The best validation score of one part of the network, its weights, and when it was."""
+    """The best validation score of one part of the network, its weights, and after which round it was."""
 
     score: float
-    iteration: int
+    round: int
     weights: dict[str, Tensor]
 
 
@@ -69,47 +54,36 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     quiet: bool = False,
+    unlabelled: Examples | None = None,
+    schedule: Schedule | None = None,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a network and return it with its best weights, and the history (one dict per validation).
 
     Networks side by side (`SeparateNetworks`) are each kept at their own best. `folder` gets `metrics.csv`, TensorBoard
     events and `checkpoint.pt`, from which an interrupted call goes on. `validation` None needs `best: last`.
+    `unlabelled` is for systems that use it; with a `schedule` every epoch trains on its rows.
     """
     from lightning_fabric import Fabric
 
-    fabric = Fabric(accelerator=device, devices=1 if device == "cpu" else "auto", precision=settings.precision)
+    several = device != "cpu" and system.distributes
+    fabric = Fabric(accelerator=device, devices="auto" if several else 1, precision=settings.precision)
     fabric.launch()
-    optimiser, schedule = system.optimiser(network, settings)
-    state = _State(network, optimiser, schedule, settings)
+    learner = system.learner(fabric, network, train, unlabelled, settings, folder, seed, schedule)
+    state = _State(network, learner, settings)
     state.load(folder / "checkpoint.pt")
-    model, fabric_optimiser = fabric.setup(network, optimiser)
-    events = _Events(folder, state.iteration) if fabric.is_global_zero else None
+    events = _Events(folder, state.round) if fabric.is_global_zero else None
     if state.average is not None:
         state.average.to(fabric.device)
-    known = {name: label.numpy() for name, label in train.labels.items()}
     losses: list[Tensor] = []
-    iterations = range(state.iteration, settings.iterations)
-    for iteration in track(iterations, settings.iterations, "train", quiet, done=state.iteration):
-        rows = system.sample(known, settings.batch_size, iteration, seed)[fabric.global_rank :: fabric.world_size]
-        random = np.random.default_rng([seed, 1, iteration, fabric.global_rank])
-        inputs, labels = train.batch(rows, _crops(system, random, len(rows)))
-        labels = {name: label.to(fabric.device) for name, label in labels.items()}
-        inputs, labels = system.augment(inputs.to(fabric.device), labels, random)
-        model.train()
-        loss = system.loss(model(inputs), labels)
-        fabric_optimiser.zero_grad()
-        fabric.backward(loss)
-        if settings.clip_norm is not None:
-            fabric.clip_gradients(model, fabric_optimiser, max_norm=settings.clip_norm)
-        fabric_optimiser.step()
-        if schedule is not None:
-            schedule.step()
-        losses.append(loss.detach())
-        state.step(network)
-        if state.iteration % settings.validate_every == 0 or state.iteration == settings.iterations:
+    for number in track(range(state.round, settings.rounds), settings.rounds, "train", quiet, done=state.round):
+        for loss in learner.round(number):
+            losses.append(loss)
+            state.step()
+        state.round += 1
+        if state.round % settings.validate_rounds == 0 or state.round == settings.rounds:
             tested = network if state.average is None else state.average.module
             scores = _validate(system, tested, validation, scorer, settings, seed, fabric.device)
-            state.note(tested, scores, {"loss": torch.stack(losses).mean().item()})
+            state.note(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
             losses.clear()
             if fabric.is_global_zero:
                 # The checkpoint last: what a killed run had not written before it, the next one writes again.
@@ -122,11 +96,6 @@ def fit(
         events.close()
     state.restore_best(network)
     return network.cpu().eval(), state.history
-
-
-def _crops(system: System, random: np.random.Generator, num_rows: int) -> list[Crop] | None:
-    length = system.crop(random)
-    return None if length is None else [Crop(length, place) for place in random.random(num_rows)]
 
 
 def check_device(device: str) -> None:
@@ -184,40 +153,46 @@ def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
 class _State:
     """Everything that a resumed run needs."""
 
-    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer, schedule: Any, settings: Training) -> None:
-        self.network, self.optimiser, self.schedule, self.settings = network, optimiser, schedule, settings
+    def __init__(self, network: nn.Module, learner: Learner, settings: Training) -> None:
+        self.network, self.learner, self.settings = network, learner, settings
         self.average = None
         if settings.average is not None:
             average = torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average)
             self.average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-        self.iteration = 0
+        self.averages = False
+        self.round = 0
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Best] = {}
 
-    def step(self, network: nn.Module) -> None:
-        """Count an iteration; the moving average begins after a quarter of them, when the first steps are forgotten."""
-        self.iteration += 1
-        if self.average is not None:
-            if self.iteration == max(1, self.settings.iterations // 4):
-                self.average.module.load_state_dict(network.state_dict())
-            self.average.update_parameters(network)
+    def step(self) -> None:
+        """After a step; the moving average begins after a quarter of the rounds, when the first steps are forgotten."""
+        if self.average is None:
+            return
+        if not self.averages and self.round + 1 >= self._first_averaged:
+            self.average.module.load_state_dict(self.network.state_dict())
+            self.averages = True
+        self.average.update_parameters(self.network)
+
+    @property
+    def _first_averaged(self) -> int:
+        return max(1, self.settings.rounds // 4)
 
     def note(self, network: nn.Module, scores: dict[str, float], more: dict[str, float]) -> None:
         """Add a validation to the history; keep the weights of every part that is at its best (NaN never is)."""
-        self.history.append({"iteration": self.iteration, **more, **scores})
+        unit = "iteration" if self.settings.epochs is None else "epoch"
+        self.history.append({unit: self.round, **more, **scores})
         for part, (module, target) in parts_of(network).items():
             score = float(np.mean(list(scores.values()) or [0.0])) if target is None else scores.get(target, 0.0)
             old = self.best.get(part)
             if old is None or self.settings.best == "last" or score > old.score or np.isnan(old.score):
                 weights = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
-                self.best[part] = Best(score, self.iteration, weights)
+                self.best[part] = Best(score, self.round, weights)
 
     def save(self, path: Path) -> None:
         about = {
-            "iteration": self.iteration,
+            "round": self.round,
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "learner": self.learner.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "history": self.history,
             "best": {part: vars(best) for part, best in self.best.items()},
@@ -233,12 +208,11 @@ class _State:
             return
         about = torch.load(path, map_location="cpu", weights_only=True)
         self.network.load_state_dict(about["network"])
-        self.optimiser.load_state_dict(about["optimiser"])
-        if self.schedule is not None:
-            self.schedule.load_state_dict(about["schedule"])
+        self.learner.load_state_dict(about["learner"])
         if self.average is not None:
             self.average.load_state_dict(about["average"])
-        self.iteration, self.history = about["iteration"], about["history"]
+        self.round, self.history = about["round"], about["history"]
+        self.averages = self.round >= self._first_averaged
         self.best = {part: Best(**best) for part, best in about["best"].items()}
         torch.set_rng_state(about["random"])
         if about["random_cuda"] and torch.cuda.is_available():
@@ -252,15 +226,15 @@ class _State:
 class _Events:
     """TensorBoard events; a resumed run replaces what came after its checkpoint."""
 
-    def __init__(self, folder: Path, iteration: int) -> None:
+    def __init__(self, folder: Path, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1 if iteration else None)
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
 
     def add(self, row: dict[str, float]) -> None:
         for name, value in row.items():
-            if name != "iteration":
-                self._writer.add_scalar(name, value, int(row["iteration"]))
+            if name not in ("iteration", "epoch"):
+                self._writer.add_scalar(name, value, int(next(iter(row.values()))))
 
     def close(self) -> None:
         self._writer.close()

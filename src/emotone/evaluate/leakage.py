@@ -44,8 +44,12 @@ class Crossing:
         return tuple(self.parts)
 
 
-def find_crossings(table: pd.DataFrame, split: Split, scan: pd.DataFrame | None = None) -> list[Crossing]:
+def find_crossings(
+    table: pd.DataFrame, split: Split, scan: pd.DataFrame | None = None, unlabelled_trains: bool = False
+) -> list[Crossing]:
     """Everything of `KINDS` that is in more than one part of the split, kind by kind, values in the table's order.
+
+    With `unlabelled_trains` what is tested and also in the unlabelled part is a leak too.
 
     Duplicate audio is told by the column `content` of the table, or of `scan` (`emotone.audio_scan.scan`), near
     duplicates by `copy_of` (`emotone.audio_copies.find_copies`), where they have it. Unknown (null) values are never
@@ -62,7 +66,8 @@ def find_crossings(table: pd.DataFrame, split: Split, scan: pd.DataFrame | None 
     for kind, column in KINDS.items():
         if column in table:
             rows = table[parts.notna() & table[column].notna()]
-            found += _crossings(kind, rows["id"], _values(rows, column), parts[rows.index].astype(int))
+            codes = parts[rows.index].astype(int)
+            found += _crossings(kind, rows["id"], _values(rows, column), codes, unlabelled_trains)
     return found
 
 
@@ -203,14 +208,17 @@ def _values(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
     return rows[column]
 
 
-def _crossings(kind: str, ids: pd.Series[Any], values: pd.Series[Any], parts: pd.Series[Any]) -> Iterator[Crossing]:
+def _crossings(
+    kind: str, ids: pd.Series[Any], values: pd.Series[Any], parts: pd.Series[Any], unlabelled_trains: bool
+) -> Iterator[Crossing]:
     """The values that are in several parts; `parts` are numbers of PARTS, all three aligned."""
     codes, names = pd.factorize(values)
     present = np.zeros((len(names), len(PARTS)), bool)
     present[codes, parts.to_numpy()] = True
     crosses = present.sum(axis=1) > 1
-    train, validation, test, _ = present.T
-    is_leak = test & (train | validation) if kind in LEAKS else np.zeros(len(names), bool)
+    train, validation, test, unlabelled = present.T
+    learns = train | validation | (unlabelled & unlabelled_trains)
+    is_leak = test & learns if kind in LEAKS else np.zeros(len(names), bool)
     rows = crosses[codes]
     members: dict[int, dict[str, list[str]]] = {}
     for code, part, id_ in sorted(

@@ -7,11 +7,13 @@ Modeling", IEEE Transactions on Affective Computing 14(2), 2023: section 3.2 and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from emotone.cluster_branch import Items
 
 Aggregation = Literal["NonAtten", "GatedVec", "RnnAttenVec", "SelfAttenVec"]
 
@@ -113,6 +115,8 @@ class ChunkAttention(nn.Module):
     {'arousal': (2,), 'emotion': (2, 7)}
     """
 
+    items: ClassVar[Items] = "utterances"
+
     def __init__(
         self,
         num_features: int,
@@ -124,7 +128,7 @@ class ChunkAttention(nn.Module):
         across_chunks: bool = True,
     ) -> None:
         super().__init__()
-        self.sizes = dict(outputs)
+        self.sizes, self.embedding_size = dict(outputs), hidden_size
         self.lstm = nn.LSTM(num_features, hidden_size, num_layers=2, batch_first=True, dropout=dropout)
         self.norm = nn.BatchNorm1d(hidden_size)
         self.aggregation: nn.Module
@@ -151,10 +155,23 @@ class ChunkAttention(nn.Module):
             return F.batch_norm(vectors, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
         return self.norm(vectors)
 
-    def forward(self, chunks: Tensor) -> dict[str, Tensor]:  # [B, C, m, D] -> {name: [B] or [B, K]}
-        values = self.output(torch.relu(self.hidden(self.aggregation(self.encode(chunks)))))
+    @property
+    def heads(self) -> nn.ModuleList:
+        """From an utterance's vector to the targets."""
+        return nn.ModuleList([self.hidden, self.output])
+
+    def embed(self, chunks: Tensor) -> Tensor:
+        """The vector of each utterance [B, H]: its chunks [B, C, m, D], aggregated."""
+        return self.aggregation(self.encode(chunks))
+
+    def score(self, vectors: Tensor) -> dict[str, Tensor]:
+        """Outputs {name: [B] or [B, K]} of utterances' vectors [B, H]."""
+        values = self.output(torch.relu(self.hidden(vectors)))
         parts = values.split(list(self.sizes.values()), dim=1)
         return {
             name: part[:, 0] if size == 1 else part
             for (name, size), part in zip(self.sizes.items(), parts, strict=True)
         }
+
+    def forward(self, chunks: Tensor) -> dict[str, Tensor]:  # [B, C, m, D] -> {name: [B] or [B, K]}
+        return self.score(self.embed(chunks))

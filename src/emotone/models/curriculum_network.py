@@ -7,8 +7,11 @@ Emotion Recognition System", IEEE/ACM Transactions on Audio, Speech, and Languag
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from emotone.cluster_branch import Items
 
 
 class CurriculumNetwork(nn.Module):
@@ -25,6 +28,8 @@ class CurriculumNetwork(nn.Module):
     >>> {name: tuple(output.shape) for name, output in network(torch.zeros(2, 1, 20)).items()}
     {'arousal': (2,), 'emotion': (2, 7)}
     """
+
+    items: ClassVar[Items] = "vectors"
 
     def __init__(
         self, num_features: int, outputs: Mapping[str, int], hidden_size: int = 512, dropout: float = 0.3

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, prod, sqrt
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from emotone.cluster_branch import Items
 
 KERNEL = 3
 LINEAR_STD = 0.01
@@ -31,6 +34,8 @@ class DeepEmoClusters(nn.Module):
     >>> {name: tuple(output.shape) for name, output in network(torch.zeros(2, 11, 62, 128)).items()}
     {'arousal': (2,), 'emotion': (2, 7)}
     """
+
+    items: ClassVar[Items] = "chunks"
 
     def __init__(
         self,

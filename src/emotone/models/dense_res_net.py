@@ -7,10 +7,13 @@ Emotion Recognition System", IEEE/ACM Transactions on Audio, Speech, and Languag
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from emotone.cluster_branch import Items
 
 
 class _ResidualBlock(nn.Module):
@@ -42,6 +45,8 @@ class DenseResNet(nn.Module):
     >>> {name: tuple(output.shape) for name, output in network(torch.zeros(2, 1, 20)).items()}
     {'arousal': (2,), 'emotion': (2, 7)}
     """
+
+    items: ClassVar[Items] = "vectors"
 
     def __init__(
         self,

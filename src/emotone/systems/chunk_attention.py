@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from emotone.bundle import Target
+    from emotone.data.view import View
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class ChunkAttention(System):
         """Tmax: beyond it chunks would leave gaps."""
         return self.max_utterance_s or longest_s
 
-    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
+    def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
         from emotone.export import SeparateNetworks
         from emotone.models.chunk_attention import ChunkAttention as Network
@@ -91,12 +92,6 @@ class ChunkAttention(System):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import masked_ccc_loss, soft_cross_entropy
+        from emotone.losses import sum_over_targets
 
-        terms = [
-            masked_ccc_loss(output, labels[name], self.ccc)
-            if output.ndim == 1
-            else soft_cross_entropy(output, labels[name])
-            for name, output in outputs.items()
-        ]
-        return sum(terms[1:], terms[0])
+        return sum_over_targets(outputs, labels, self.ccc)

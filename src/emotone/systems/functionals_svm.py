@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from emotone.bundle import Target
+    from emotone.data.view import View
 
 Floats = NDArray[np.float64]
 Fitted = tuple[Floats, Floats]
@@ -72,7 +73,7 @@ class FunctionalsSvm(System):
         """Functionals have no length of their own; a minute is far beyond any corpus of utterances."""
         return 60.0
 
-    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
+    def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: vectors [B, 1, D] -> {target: [B] or [B, K]}."""
         from emotone.models.linear import Linear
 

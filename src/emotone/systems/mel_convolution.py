@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from emotone.bundle import Target
+    from emotone.data.view import View
     from emotone.recipe import Training
 
 SHORTEST_FRAMES = 16
@@ -96,7 +97,7 @@ class MelConvolution(System):
         """`max_utterance_s`, whatever the training split holds."""
         return self.max_utterance_s
 
-    def build(self, num_features: int, targets: list[Target]) -> nn.Module:
+    def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: frames [B, T, D] -> {target: [B] or [B, K]}."""
         from emotone.models.mel_convolution import MelConvolution as Network
 
@@ -183,7 +184,7 @@ class MelConvolution(System):
 
         optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, settings.learning_rate, settings.iterations, pct_start=0.15
+            optimiser, settings.learning_rate, settings.rounds, pct_start=0.15
         )
         return optimiser, schedule
 

@@ -1,0 +1,317 @@
+"""Epochs of semi-supervised training by clusters: pseudo-labels for unlabelled and for labelled speech.
+
+Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cluster Representation of Speech
+Emotions", ICASSP 2021, section 2. For any network with an `emotone.cluster_branch`:
+
+1. unlabelled: the embeddings of all items are clustered; a new top layer and the shared layers learn the clusters, on
+   items drawn evenly over them; the heads rest.
+2. labelled: the same clustering of the labelled items, a new top layer, and one pass with the joint loss.
+
+An item is a chunk, or where the network embeds utterances an utterance. Every epoch draws new starts of k-means (the
+published code began the unlabelled ones at the same points every epoch, as a side effect). The published code, which
+this follows, draws the labelled items evenly over clusters too, and gives an utterance's label to each of its chunks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emotone.cluster_branch import Clustered, EmbeddingNetwork
+from emotone.clustering import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
+from emotone.errors import EmotoneError
+from emotone.examples import Examples, Labels
+from emotone.export import SeparateNetworks
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Loss = Callable[[dict[str, Tensor], Labels], Tensor]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates: of Adam and SGD for all layers of the network, and of SGD for a new top layer of clusters."""
+
+    joint: float
+    shared: float
+    top: float
+
+
+@dataclass(frozen=True)
+class Items:
+    """What a network embeds of utterances, one by one: all chunks, or each utterance as one.
+
+    The items of an utterance follow one another: item n is of the row n // `per_row`.
+    """
+
+    examples: Examples
+    kind: str
+
+    @property
+    def per_row(self) -> int:
+        """Items per utterance."""
+        return self.examples.num_chunks if self.kind == "chunks" else 1
+
+    def __len__(self) -> int:
+        return len(self.examples) * self.per_row
+
+    def read(self, items: NDArray[np.intp]) -> tuple[Tensor, Labels]:
+        """Inputs of these items, each with the labels of its utterance."""
+        rows, chunks = np.divmod(items, self.per_row)
+        labels = {name: label[torch.from_numpy(rows)] for name, label in self.examples.labels.items()}
+        if self.kind == "chunks":
+            return self.examples.chunks(rows, chunks), labels
+        return self._whole(rows), labels
+
+    def groups(self, batch_size: int) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
+        """All utterances in batches: their rows [B], and the inputs of their items, one after another."""
+        for rows in self.examples.groups(batch_size):
+            inputs = self._whole(rows)
+            yield rows, inputs.flatten(0, 1) if self.kind == "chunks" else inputs
+
+    def _whole(self, rows: NDArray[np.intp]) -> Tensor:
+        inputs, _ = self.examples.batch(rows)
+        return inputs[:, 0] if self.kind == "vectors" else inputs
+
+
+def embed(
+    clustered: Clustered, items: Items, batch_size: int, device: torch.device | str, out: NDArray[np.float32]
+) -> None:
+    """Write what k-means sees of all items into `out` [N, H], in evaluation mode."""
+    clustered.eval()
+    with torch.inference_mode():
+        for rows, inputs in items.groups(batch_size):
+            vectors = clustered.features(inputs.to(device)).float().cpu().numpy()
+            out.reshape(-1, items.per_row, out.shape[1])[rows] = vectors.reshape(len(rows), items.per_row, -1)
+
+
+def find_clusters(clustered: Clustered, items: Items, batch_size: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Embedding [N, H] (the mean over its items) of each utterance, and its cluster [N] by the top layer.
+
+    The cluster of an utterance of chunks is that of the mean of its chunks' logits.
+    """
+    clustered.eval()
+    vectors = np.empty((len(items.examples), clustered.network.embedding_size), np.float32)
+    clusters = np.empty(len(vectors), np.intp)
+    with torch.inference_mode():
+        for rows, inputs in items.groups(batch_size):
+            features = clustered.branch.features(clustered.network.embed(inputs)).unflatten(0, (len(rows), -1))
+            vectors[rows] = features.mean(dim=1).numpy()
+            clusters[rows] = clustered.branch.top(torch.relu(features)).mean(dim=1).argmax(dim=1).numpy()
+    return vectors, clusters
+
+
+class ClusterLearner:
+    """Rounds (epochs) of the above, for one network or several side by side: an `emotone.learner.Learner`.
+
+    Networks without a cluster branch learn from the labelled utterances alone, by the same steps: the supervised
+    system to compare with. `trains_heads` false leaves the heads at their random start, as the published weights are.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        train: Examples,
+        unlabelled: Examples | None,
+        loss: Loss,
+        rates: Rates,
+        batch_size: int,
+        folder: Path,
+        seed: int,
+        start: Start = "random",
+        iterations: int = 20,
+        trains_heads: bool = True,
+    ) -> None:
+        fabric.setup_module(network)
+        arguments = (fabric, train, unlabelled, loss, rates, batch_size, folder, start, iterations, trains_heads)
+        self.parts = [
+            _Part(name, one, [seed, number], *arguments) for number, (name, one) in enumerate(parts_of(network).items())
+        ]
+
+    def round(self, number: int) -> Iterator[Tensor]:
+        """One epoch of every network; yields the joint loss of each labelled step."""
+        for part in self.parts:
+            yield from part.learn(number)
+
+    def measures(self) -> dict[str, float]:
+        """Agreement of the last epoch's clusters with those before, and how many clusters were not empty."""
+        return {name: value for part in self.parts for name, value in part.measures.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of all optimisers, and the last clusters."""
+        return {part.name: part.state_dict() for part in self.parts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        for part in self.parts:
+            part.load_state_dict(state[part.name])
+
+
+def parts_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The networks side by side by their target, or the one network as ""."""
+    return dict(network.networks.items()) if isinstance(network, SeparateNetworks) else {"": network}
+
+
+class _Part:
+    """One network in training."""
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        seed: list[int],
+        fabric: Fabric,
+        train: Examples,
+        unlabelled: Examples | None,
+        loss: Loss,
+        rates: Rates,
+        batch_size: int,
+        folder: Path,
+        start: Start,
+        iterations: int,
+        trains_heads: bool,
+    ) -> None:
+        self.name, self.seed, self.fabric, self.loss, self.rates = name, seed, fabric, loss, rates
+        self.folder, self.start, self.iterations, self.trains_heads = folder, start, iterations, trains_heads
+        self.trained, self.clustered = network, network if isinstance(network, Clustered) else None
+        self.network = cast(EmbeddingNetwork, network if self.clustered is None else self.clustered.network)
+        self.pools = {"labelled": Items(train, self.network.items)}
+        if unlabelled is not None and self.clustered is not None:
+            self.pools["unlabelled"] = Items(unlabelled, self.network.items)
+        self.batch_rows, self.batch_items = batch_size, batch_size * self.pools["labelled"].per_row
+        # A top layer has an optimiser of its own, as new as itself.
+        layers = [value for key, value in network.named_parameters() if not key.startswith("branch.top.")]
+        self.shared = torch.optim.SGD(layers, rates.shared)
+        self.joint = torch.optim.Adam(layers, rates.joint)
+        self.before: dict[str, Tensor] = {}
+        self.measures: dict[str, float] = {}
+        self._check_size()
+
+    def _check_size(self) -> None:
+        for name, items in self.pools.items():
+            if self.clustered is not None and len(items) < self.clustered.branch.top.out_features:
+                raise EmotoneError(
+                    f"{self.clustered.branch.top.out_features} clusters are more than there are {name} {items.kind} "
+                    f"({len(items)}); set system.num_clusters lower"
+                )
+
+    def learn(self, epoch: int) -> Iterator[Tensor]:
+        if "unlabelled" in self.pools:
+            self._learn_clusters(epoch)
+        yield from self._learn_labels(epoch)
+
+    def _learn_clusters(self, epoch: int) -> None:
+        """The unlabelled pass."""
+        clustered, items = self.clustered, self.pools["unlabelled"]
+        assert clustered is not None
+        assignments, top = self._new_clusters("unlabelled", epoch)
+        with _frozen(self.network.heads):
+            for batch in self._batches("unlabelled", epoch, assignments):
+                inputs, _ = items.read(batch)
+                with self.fabric.autocast():
+                    logits = clustered.logits(inputs.to(self.fabric.device))
+                    loss = F.cross_entropy(logits, assignments[torch.from_numpy(batch)].to(self.fabric.device))
+                self._step(loss, [self.shared, top])
+
+    def _learn_labels(self, epoch: int) -> Iterator[Tensor]:
+        """The labelled pass."""
+        items, device = self.pools["labelled"], self.fabric.device
+        assignments, optimisers = None, [self.shared, self.joint]
+        if self.clustered is not None:
+            assignments, top = self._new_clusters("labelled", epoch)
+            optimisers.append(top)
+        with contextlib.nullcontext() if self.trains_heads else _frozen(self.network.heads):
+            for batch in self._batches("labelled", epoch, assignments):
+                inputs, labels = items.read(batch)
+                inputs, labels = inputs.to(device), {name: label.to(device) for name, label in labels.items()}
+                with self.fabric.autocast():
+                    if self.clustered is None or assignments is None:
+                        loss = self.loss(self.network.score(self.network.embed(inputs)), labels)
+                    else:
+                        logits, scores = self.clustered.logits_and_scores(inputs)
+                        pseudo_labels = assignments[torch.from_numpy(batch)].to(device)
+                        loss = F.cross_entropy(logits, pseudo_labels) + self.loss(scores, labels)
+                self._step(loss, optimisers)
+                yield loss.detach()
+
+    def _step(self, loss: Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        self.fabric.backward(loss)
+        for optimiser in optimisers:
+            optimiser.step()
+
+    def _new_clusters(self, which: str, epoch: int) -> tuple[Tensor, torch.optim.Optimizer]:
+        """The cluster of every item [N], and a new top layer with its optimiser."""
+        assert self.clustered is not None
+        branch = self.clustered.branch
+        found = self._cluster(which, epoch)
+        before = self.before.get(which)
+        agreement = float("nan") if before is None else normalised_mutual_information(before, found.assignments)
+        prefix = f"{self.name}_" if self.name else ""
+        self.measures[f"{prefix}nmi_{which}"] = agreement
+        self.measures[f"{prefix}clusters_{which}"] = float((found.sizes > 0).sum())
+        self.before[which] = found.assignments
+        generator = torch.Generator().manual_seed(int(self._random("top", which, epoch).integers(2**63)))
+        top = branch.new_top_layer(branch.top.out_features, generator)
+        return found.assignments, torch.optim.SGD(top.parameters(), self.rates.top)
+
+    def _cluster(self, which: str, epoch: int) -> Clusters:
+        """k-means over the embeddings, which lie in a file that needs no name: memory holds a batch of them."""
+        assert self.clustered is not None
+        items, num_clusters = self.pools[which], self.clustered.branch.top.out_features
+        with tempfile.TemporaryFile(dir=self.folder) as file:
+            shape = (len(items), self.network.embedding_size)
+            vectors = np.memmap(file, np.float32, "w+", shape=shape)
+            embed(self.clustered, items, self.batch_rows, self.fabric.device, vectors)
+            seed = int(self._random("k-means", which, epoch).integers(2**31))
+            found = kmeans(vectors, num_clusters, self.start, self.iterations, seed, self.fabric.device)
+        if epoch == 0 and num_clusters > 1 and (found.sizes > 0).sum() == 1:  # later it is the network's own doing
+            raise EmotoneError(
+                f"all {len(items)} {which} {items.kind} have the same embedding before any training: their features "
+                "do not differ, so there is nothing to cluster"
+            )
+        return found
+
+    def _batches(self, which: str, epoch: int, assignments: Tensor | None) -> Iterator[NDArray[np.intp]]:
+        """Items of one pass, evenly over the clusters, or each once where there are none."""
+        random = self._random("items", which, epoch)
+        num_items = len(self.pools[which])
+        order = random.permutation(num_items) if assignments is None else sample_evenly(assignments, random)
+        self.trained.train()
+        for start in range(0, num_items, self.batch_items):
+            yield order[start : start + self.batch_items]
+
+    def _random(self, what: str, which: str, epoch: int) -> np.random.Generator:
+        purposes, pools = ("top", "k-means", "items"), ("labelled", "unlabelled")
+        return np.random.default_rng([*self.seed, epoch, purposes.index(what), pools.index(which)])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"shared": self.shared.state_dict(), "joint": self.joint.state_dict(), "before": dict(self.before)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.shared.load_state_dict(state["shared"])
+        self.joint.load_state_dict(state["joint"])
+        self.before = dict(state["before"])
+
+
+@contextlib.contextmanager
+def _frozen(layers: nn.Module) -> Iterator[None]:
+    """Layers that do not learn for a while."""
+    layers.requires_grad_(False)
+    try:
+        yield
+    finally:
+        layers.requires_grad_(True)

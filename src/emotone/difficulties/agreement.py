@@ -1,0 +1,46 @@
+"""How far raters agree as difficulty: utterances that all rate alike first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from emotone.difficulty import Difficulty
+from emotone.errors import EmotoneError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+
+@dataclass(frozen=True)
+class Agreement(Difficulty):
+    """Agreement of an utterance's votes on the recipe's first target; needs a corpus with raters.
+
+    Of an attribute minus the deviation of the votes (population), of `emotion` the share of the commonest vote. NaN
+    where there are fewer than two votes.
+    """
+
+    easy: ClassVar[Literal["highest", "lowest"]] = "highest"
+
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        target = fold.targets[0]
+        found = np.full(len(fold.train), np.nan)
+        for name, corpus in fold.data.corpora.items():
+            rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
+            if not len(rows):
+                continue
+            if corpus.raters is None:
+                raise EmotoneError(f"difficulty agreement: corpus {name} has no raters' votes, only one label")
+            votes = corpus.raters.dropna(subset=[target.name]).groupby("id")[target.name]
+            if target.kind == "category":
+                agreement = votes.agg(lambda given: given.value_counts(normalize=True).iloc[0])
+            else:
+                agreement = -votes.std(ddof=0)
+            # A training copy has the votes of its utterance, whose id in the corpus begins its id in the store.
+            ids = fold.train["store_id"].iloc[rows].str.replace(r"(~\d+)?#[\d.]+$", "", regex=True)
+            found[rows] = ids.map(agreement[votes.size() > 1]).to_numpy(float)
+        return found

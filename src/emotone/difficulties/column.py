@@ -1,0 +1,35 @@
+"""Any number that a corpus has of its utterances as difficulty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from emotone.difficulty import Difficulty
+from emotone.errors import EmotoneError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+
+@dataclass(frozen=True)
+class Column(Difficulty):
+    """Numbers of the corpus table (`emotone info CORPUS` names its columns).
+
+    column: its name.
+    """
+
+    easy: ClassVar[Literal["highest", "lowest"]] = "highest"
+
+    column: str
+
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        if self.column not in fold.train:
+            raise unknown("column", self.column, map(str, fold.train.columns), where="difficulty column")
+        values = fold.train[self.column]
+        if values.dtype.kind not in "iufb":
+            raise EmotoneError(f"difficulty column: {self.column} holds no numbers, e.g. {values.iloc[0]!r}")
+        return values.to_numpy(float)

@@ -1,0 +1,99 @@
+"""DeepMI as difficulty: utterances whose cluster tells most about their label first (Lin, Sridhar & Busso 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from emotone import plugins
+from emotone.data.deep_mi import cut_points, deep_mi, to_levels, write_values
+from emotone.difficulty import Difficulty
+from emotone.errors import EmotoneError
+from emotone.files import replace_file
+from emotone.recipe import Choice, Training, check_training
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+STEP = "semi-supervised"
+"""Folder of the first step within that of a fold."""
+
+
+@dataclass(frozen=True)
+class DeepMi(Difficulty):
+    """Trains a system with clusters on the fold, and measures by it what `emotone.data.deep_mi` says.
+
+    The fold's folder keeps the trained system (`semi-supervised`), the table `deep_mi.parquet`, and the published form
+    `deep_mi.json`, {file: value}; what is there is not computed again. Of the recipe's one attribute, whose levels are
+    the published ones mapped to its range.
+
+    alpha: weight of the predicted scores' levels against the clusters; published 0.5 for valence, else 0.
+    system: a system with clusters and its settings. training: its loop, as in a recipe.
+    """
+
+    easy: ClassVar[Literal["highest", "lowest"]] = "highest"
+    takes_unlabelled: ClassVar[bool] = True
+
+    alpha: float = 0.0
+    system: dict[str, Any] = field(default_factory=lambda: {"name": "deep-emo-clusters", "model": "dense-res-net"})
+    training: dict[str, Any] = field(default_factory=lambda: {"epochs": 50, "batch_size": 512})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise EmotoneError(f"difficulty deep-mi: alpha must be from 0 to 1, not {self.alpha}")
+        system = plugins.create("systems", self._choice.name, self._choice.settings)
+        system.check_training(self._training, False)
+        if not system.takes_unlabelled or not getattr(system, "num_clusters", 0):
+            raise EmotoneError(f"difficulty deep-mi: system {self._choice.name} finds no clusters")
+
+    @property
+    def _choice(self) -> Choice:
+        settings = {key: value for key, value in self.system.items() if key != "name"}
+        return Choice(str(self.system.get("name", "deep-emo-clusters")), settings)
+
+    @property
+    def _training(self) -> Training:
+        return check_training(self.training, "difficulty deep-mi: training")
+
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        import pandas as pd
+
+        path = fold.folder / "deep_mi.parquet"
+        if not path.is_file():
+            table = self._measure(fold)
+            write_values(fold.folder / "deep_mi.json", dict(zip(table["file"], table["deep_mi"], strict=True)))
+            with replace_file(path) as temporary:  # last: with it the step is done
+                table.to_parquet(temporary, index=False)
+        return pd.read_parquet(path)["deep_mi"].to_numpy(float)
+
+    def _measure(self, fold: Fold) -> pd.DataFrame:
+        """A row for each training utterance."""
+        from emotone.train import predict_outputs
+
+        target = fold.targets[0]
+        if len(fold.targets) > 1 or target.range is None:
+            raise EmotoneError(
+                "difficulty deep-mi is of one attribute: choose one of the recipe's targets, not "
+                f"{', '.join(target.name for target in fold.targets)}"
+            )
+        training = self._training
+        system, network, view = fold.train_system(self._choice, training, fold.folder / STEP)
+        train = fold.examples(fold.train, view)
+        (_, clusters), *_ = system.find_clusters(network, train, training.batch_size).values()
+        predicted = predict_outputs(network, train, training.batch_size, "cpu")[target.name] * target.std + target.mean
+        labels, cuts = fold.train[target.name].to_numpy(float), cut_points(*target.range)
+        columns = ["id", "corpus", "file", "start_s", "end_s", "speaker", "gender", "duration_s"]
+        return fold.train[columns].assign(
+            target=target.name,
+            cluster=clusters,
+            label=labels,
+            level=to_levels(labels, cuts),
+            predicted=predicted,
+            predicted_level=to_levels(predicted, cuts),
+            deep_mi=deep_mi(clusters, labels, predicted, self.alpha, cuts),
+        )

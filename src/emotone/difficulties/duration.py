@@ -1,0 +1,24 @@
+"""Duration as difficulty: short utterances first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from emotone.difficulty import Difficulty
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+
+@dataclass(frozen=True)
+class Duration(Difficulty):
+    """Seconds of each utterance."""
+
+    easy: ClassVar[Literal["highest", "lowest"]] = "lowest"
+
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        return fold.train["duration_s"].to_numpy(float)

@@ -1,0 +1,53 @@
+"""The error of a teacher as difficulty: what another model gets right first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from emotone.difficulty import Difficulty
+from emotone.errors import EmotoneError, unknown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+
+@dataclass(frozen=True)
+class TeacherError(Difficulty):
+    """|score - label| of the recipe's first attribute, both on the recipe's range.
+
+    bundles: the teachers, by name or folder; their scores are averaged.
+    """
+
+    easy: ClassVar[Literal["highest", "lowest"]] = "lowest"
+
+    bundles: tuple[str, ...] = ("default",)
+
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        from emotone.features.scores import Scores
+        from emotone.store import extract
+
+        target, teacher = fold.targets[0], Scores(self.bundles)
+        where = "difficulty teacher-error"
+        if target.kind == "category" or target.range is None:
+            raise EmotoneError(f"{where} is of an attribute, but the recipe's first target is {target.name}")
+        if target.name not in teacher.names:
+            raise unknown("attribute", target.name, teacher.names, where=where)
+        scores = np.empty(len(fold.train))
+        ids = fold.train["store_id"].str.replace(r"(~\d+)?#[\d.]+$", "", regex=True)
+        for corpus in fold.data.corpora.values():
+            rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
+            if len(rows):
+                store = extract(corpus, "scores", teacher, quiet=fold.quiet)
+                lost = [id_ for id_ in ids.iloc[rows] if id_ not in store]
+                if lost:
+                    raise EmotoneError(f"{where}: {len(lost)} utterances could not be scored, e.g. {lost[0]}")
+                place = teacher.names.index(target.name)
+                scores[rows] = np.concatenate(store.rows(list(ids.iloc[rows])).utterances)[:, place]
+        low, high = teacher.ranges[target.name]
+        scores = target.range[0] + (scores - low) / (high - low) * (target.range[1] - target.range[0])
+        return np.abs(scores - fold.train[target.name].to_numpy(float))

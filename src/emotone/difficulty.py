@@ -1,0 +1,26 @@
+"""What makes an utterance easy or hard: the base of `emotone.difficulties`, which order a curriculum."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emotone.fold import Fold
+
+
+class Difficulty(ABC):
+    """A score of every training utterance; settings are the fields of the frozen dataclass that derives from it."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    easy: ClassVar[Literal["highest", "lowest"]]
+    """Which scores are the easy ones, unless the recipe says otherwise."""
+    takes_unlabelled: ClassVar[bool] = False
+    """Whether it learns from the recipe's unlabelled speech."""
+
+    @abstractmethod
+    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+        """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none."""

@@ -1,0 +1,117 @@
+"""How a network learns in rounds: what `emotone.train.fit` repeats, validates and resumes.
+
+A round is one iteration, or one epoch where the recipe counts `training.epochs`. The plain learner below serves every
+system with one loss and one optimiser; a system that learns otherwise brings its own (`System.learner`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emotone.data.curriculum import Schedule
+from emotone.data.view import Crop
+from emotone.examples import Examples
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from emotone.recipe import Training
+    from emotone.system import System
+
+
+class Learner(Protocol):
+    """A network in training. What it draws at random follows from the seed and the round's number alone."""
+
+    def round(self, number: int) -> Iterator[Tensor]:
+        """Learn for one round, counted from 0; yields the loss after every step."""
+        ...
+
+    def measures(self) -> dict[str, float]:
+        """What else the history shall say of the last round."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs besides the network's weights: tensors and plain data."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class PlainLearner:
+    """One loss, one optimiser, rows as the system samples them: a `Learner`.
+
+    With a `schedule` an epoch takes the rows that it makes available, and no others.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        fabric: Fabric,
+        network: nn.Module,
+        train: Examples,
+        settings: Training,
+        seed: int,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.system, self.fabric, self.train, self.settings, self.seed = system, fabric, train, settings, seed
+        self.schedule = schedule
+        optimiser, self.rate_schedule = system.optimiser(network, settings)
+        self.model, self.optimiser = fabric.setup(network, optimiser)
+        self.known = {name: label.numpy() for name, label in train.labels.items()}
+
+    def round(self, number: int) -> Iterator[Tensor]:
+        """One iteration, or all of an epoch's; then a step of the schedule of the learning rate."""
+        self.model.train()
+        for key, rows in self._batches(number):
+            yield self._step(rows, np.random.default_rng([self.seed, 1, *key, self.fabric.global_rank]))
+        if self.rate_schedule is not None:
+            self.rate_schedule.step()
+
+    def _batches(self, number: int) -> Iterator[tuple[list[int], NDArray[np.intp]]]:
+        """(what makes it unique, rows) of every batch of a round."""
+        size = self.settings.batch_size
+        if self.settings.epochs is None:
+            yield [number], self.system.sample(self.known, size, number, self.seed)
+            return
+        rows = np.arange(len(self.train)) if self.schedule is None else self.schedule.rows(number)
+        known = {name: label[rows] for name, label in self.known.items()}
+        num_batches = -(-len(rows) // size)
+        for place in range(num_batches):
+            chosen = self.system.sample(known, size, number * num_batches + place, self.seed)
+            yield [number, place], rows[chosen]
+
+    def _step(self, rows: NDArray[np.intp], random: np.random.Generator) -> Tensor:
+        fabric = self.fabric
+        rows = rows[fabric.global_rank :: fabric.world_size]
+        length = self.system.crop(random)
+        crops = None if length is None else [Crop(length, place) for place in random.random(len(rows))]
+        inputs, labels = self.train.batch(rows, crops)
+        labels = {name: label.to(fabric.device) for name, label in labels.items()}
+        inputs, labels = self.system.augment(inputs.to(fabric.device), labels, random)
+        loss = self.system.loss(self.model(inputs), labels)
+        self.optimiser.zero_grad()
+        fabric.backward(loss)
+        if self.settings.clip_norm is not None:
+            fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip_norm)
+        self.optimiser.step()
+        return loss.detach()
+
+    def measures(self) -> dict[str, float]:
+        """Nothing besides the loss."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of the optimiser and the schedule of its rate."""
+        schedule = None if self.rate_schedule is None else self.rate_schedule.state_dict()
+        return {"optimiser": self.optimiser.state_dict(), "rate_schedule": schedule}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.rate_schedule is not None:
+            self.rate_schedule.load_state_dict(state["rate_schedule"])

@@ -1,0 +1,71 @@
+"""The unlabelled speech of a recipe: which utterances of which corpora a semi-supervised system learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from emotone.corpus import ATTRIBUTES, Corpus
+from emotone.errors import EmotoneError
+from emotone.recipe import Recipe
+
+
+def add(
+    table: pd.DataFrame, recipe: Recipe, corpora: Mapping[str, Corpus], scans: Mapping[str, pd.DataFrame]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The recipe's table with the drawn unlabelled utterances, and what had to be left out: {reason: number}.
+
+    Their `split` is `unlabelled` and they have no labels, ids and speakers carry the corpus's name. Utterances whose
+    audio cannot be read are not drawn. Raises EmotoneError where fewer are left than asked for, and where the setting
+    is used without any.
+    """
+    settings, where = recipe.unlabelled, f"recipe {recipe.name}: unlabelled"
+    own = table["split"] == "unlabelled"
+    for name in set(settings.corpora) & set(recipe.corpora):
+        if not (own & (table["corpus"] == corpora[name].name)).any():
+            raise EmotoneError(f"{where}: the recipe trains on {name}, none of which is set apart as unlabelled")
+    others = [name for name in settings.corpora if name not in recipe.corpora]
+    pools = [table[own], *(_strip(corpora[name], scans[name]) for name in others)]
+    errors = pd.concat([scans[name]["error"] for name in others]) if others else pd.Series(dtype=str)
+    errors = errors[errors != ""]
+    lost = {f"unlabelled and not readable, e.g. {errors.iloc[0]}": len(errors)} if len(errors) else {}
+    pool = pd.concat([part for part in pools if len(part)], ignore_index=True) if any(map(len, pools)) else table[own]
+    if settings.num is not None:
+        if not 1 <= settings.num <= len(pool):
+            raise EmotoneError(
+                f"{where}.num must be from 1 to the {len(pool)} utterances there are, not {settings.num}"
+            )
+        pool = draw_evenly(pool, settings.num, settings.seed)
+    elif others and not len(pool):
+        raise EmotoneError(f"{where}: no utterance of {', '.join(others)} can be read")
+    if len(pool):
+        table = pd.concat([table[~own], pool.reindex(columns=table.columns)], ignore_index=True)
+    return table, lost
+
+
+def draw_evenly(pool: pd.DataFrame, num: int, seed: int) -> pd.DataFrame:
+    """`num` random rows, as many of each `corpus` as there are; what a small one lacks, the others give.
+
+    >>> pool = pd.DataFrame({"id": list("abcdef"), "corpus": list("xxxxxy")})
+    >>> draw_evenly(pool, 3, seed=0)["corpus"].tolist()
+    ['x', 'x', 'y']
+    """
+    order = np.random.default_rng(seed).permutation(len(pool))
+    corpora = pool["corpus"].iloc[order]
+    turn = corpora.groupby(corpora).cumcount().to_numpy()  # the n-th of its corpus comes in the n-th turn
+    chosen = order[np.lexsort((pd.factorize(corpora, sort=True)[0], turn))][:num]
+    return pool.iloc[np.sort(chosen)]
+
+
+def _strip(corpus: Corpus, scan: pd.DataFrame) -> pd.DataFrame:
+    """The readable utterances of a corpus, without any label."""
+    table = corpus.utterances.join(scan[["duration_s", "content", "error"]], on="id")
+    table = table[table["error"].fillna("") == ""].drop(columns="error")
+    table = table.assign(store_id=table["id"], corpus=corpus.name, split="unlabelled", emotion=None, transcript=None)
+    table[list(ATTRIBUTES)] = np.nan
+    table["licence"], table["citation"] = corpus.meta.get("licence", ""), corpus.meta.get("citation", "")
+    for column in ("id", "speaker", "session"):
+        table[column] = (corpus.name + "/" + table[column]).where(table[column].notna(), None)
+    return table.assign(utterance=table["id"])
