@@ -16,7 +16,7 @@ import yaml
 from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
-SETTINGS = ("feature", "normalise", "split", "system", "training")
+SETTINGS = ("feature", "normalise", "split", "unlabelled", "curriculum", "system", "training")
 HEAD = """# Results
 
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with

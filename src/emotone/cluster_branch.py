@@ -7,16 +7,13 @@ Learning of Visual Features", ECCV 2018.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 TOP_LAYER_STD = 0.01
 """Deviation of a new top layer's weights; its biases are 0."""
-
-
-Items = Literal["chunks", "vectors", "utterances"]
 
 
 class EmbeddingNetwork(Protocol):
@@ -26,7 +23,7 @@ class EmbeddingNetwork(Protocol):
     [B, C, m, D].
     """
 
-    items: ClassVar[Items]
+    items: ClassVar[str]
     embedding_size: int
 
     @property

@@ -21,6 +21,9 @@ class Difficulty(ABC):
     takes_unlabelled: ClassVar[bool] = False
     """Whether it learns from the recipe's unlabelled speech."""
 
+    def check_targets(self, targets: list[str]) -> None:  # noqa: B027 - most are of any
+        """Raise EmotoneError for targets of a recipe that the score cannot be of."""
+
     @abstractmethod
     def __call__(self, fold: Fold) -> NDArray[np.float64]:
         """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none."""

@@ -122,9 +122,10 @@ class Fold:
 
     @cached_property
     def unlabelled(self) -> pd.DataFrame:
-        """The unlabelled utterances."""
-        table = self.data.table
-        return table[table["id"].isin(self.split.unlabelled)].reset_index(drop=True)
+        """Speech set apart as unlabelled, by the split or (where that trains on everything) by its corpus."""
+        table, split = self.data.table, self.split
+        is_free = (table["split"] == "unlabelled") & ~table["id"].isin({*split.validation, *split.test})
+        return table[table["id"].isin(split.unlabelled) | is_free].reset_index(drop=True)
 
     def _part(self, ids: Sequence[str]) -> pd.DataFrame:
         table = self.data.table
@@ -253,9 +254,13 @@ def check_system(recipe: Recipe) -> None:
     system.check_training(recipe.training, has_curriculum)
     score = recipe.curriculum.score
     difficulty: Difficulty = plugins.create("difficulties", score.name, score.settings)
+    if has_curriculum:
+        difficulty.check_targets(recipe.targets)
     uses = system.takes_unlabelled or difficulty.takes_unlabelled
     if not uses and recipe.unlabelled != Unlabelled():
-        raise EmotoneError(f"{where} does not learn from unlabelled speech; remove unlabelled")
+        raise EmotoneError(
+            f"{where} does not learn from unlabelled speech; set unlabelled.corpora=[] unlabelled.num=null"
+        )
 
 
 def check_split(split: splits.Split, data: Selection) -> None:

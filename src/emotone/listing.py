@@ -58,12 +58,14 @@ def _recipe(path: Path, text: str) -> dict[str, Any]:
     if base := re.search(r"^base: (\S+)$", text, re.MULTILINE):
         text += (path.parent / f"{base[1]}.yaml").read_text(encoding="utf-8")
     lists = {key: names.split(", ") for key, names in re.findall(r"^(corpora|teacher): \[(.*)\]$", text, re.MULTILINE)}
+    speech = re.search(r"^unlabelled: \{corpora: \[([^]]*)\]", text, re.MULTILINE)
+    corpora = lists["corpora"] + (speech[1].split(", ") if speech else [])
     feature = re.search(r"^feature: \{name: ([\w-]+)", text, re.MULTILINE)
     assert feature is not None
     needs = {"train", *_plugin("features", feature[1])["needs"]}
     if "teacher" in lists:  # all there are so far are published systems
         needs |= {"opensmile"}
-    return _entry(path.stem, about, sorted(needs)) | {"corpora": lists["corpora"], "bundles": lists.get("teacher", [])}
+    return _entry(path.stem, about, sorted(needs)) | {"corpora": corpora, "bundles": lists.get("teacher", [])}
 
 
 def _plugin(kind: str, name: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from emotone import audio, plugins
 from emotone.corpus import Corpus
+from emotone.data.chunk import chunk_starts, repeat_to
 from emotone.data.normalise import Moments
 from emotone.data.view import Chunks, Crop, View
 from emotone.distribute import map_ordered
@@ -99,9 +100,9 @@ class FeatureStore:
     def rows(self, utterances: Sequence[str]) -> Rows:
         """A fast reader for training: the utterances' places resolved once."""
         places = self.index.loc[list(utterances), ["shard", "offset", "frames"]].to_numpy()
-        return Rows(
-            [self.shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features
-        )
+        # Plain views of the maps: quicker to slice, and a sixth of the memory per utterance.
+        shards = {number: np.asarray(shard) for number, shard in self.shards.items()}
+        return Rows([shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features)
 
 
 @dataclass
@@ -141,7 +142,8 @@ class Rows:
             if batch is None:
                 batch = np.empty((len(rows), *index.shape, self.num_features), np.float32)
             own_mean, own_std = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
-            np.take(normalise(features, own_mean, own_std, clip), index, axis=0, out=batch[position])
+            # Every index is valid; any mode but "raise" writes without a copy in between.
+            np.take(normalise(features, own_mean, own_std, clip), index, axis=0, out=batch[position], mode="clip")
         if batch is None:
             raise ValueError("a batch needs at least one row")
         return batch
@@ -163,11 +165,12 @@ class Rows:
 
         found = np.empty((len(rows), view.chunk_frames, self.num_features), np.float32)
         for position, (row, chunk) in enumerate(zip(rows, chunks, strict=True)):
-            features = self.utterances[row]
-            np.take(features, view.index(len(features))[chunk], axis=0, out=found[position])
-        if mean.ndim == 2:
-            mean, std = mean[:, None], std[:, None]
-        return normalise(found, mean, std, clip)
+            features = repeat_to(self.utterances[row], view.chunk_frames)
+            start = chunk_starts(len(features), view.chunk_frames, view.num_chunks)[chunk]
+            frames = np.asarray(features[start : start + view.chunk_frames], dtype=np.float32)
+            own_mean, own_std = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
+            found[position] = normalise(frames, own_mean, own_std, clip)  # one by one: a chunk fits the cache
+        return found
 
     def moments_of(self, groups: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
         """Mean and deviation [S, D] over all frames of each group (e.g. speaker), and the group of every row: int [N].

@@ -11,7 +11,7 @@ from typing import Any
 
 from emotone.errors import EmotoneError, missing_extra, unknown
 
-LISTED = ("bundles", "recipes", "corpora", "features", "systems", "models")
+LISTED = ("bundles", "recipes", "corpora", "features", "systems", "models", "difficulties")
 TABLES = ("pandas", "pyarrow", "yaml")
 
 

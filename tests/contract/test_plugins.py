@@ -35,7 +35,11 @@ def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
 @pytest.fixture
 def settings(tiny_bundle: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Settings of the plugins that cannot do without."""
-    return {("features", "scores"): {"bundles": [str(tiny_bundle)]}}
+    return {
+        ("features", "scores"): {"bundles": [str(tiny_bundle)]},
+        ("difficulties", "column"): {"column": "age"},
+        ("difficulties", "file"): {"path": "values.json"},
+    }
 
 
 def speech(num_samples: int) -> NDArray[np.float32]:
@@ -184,7 +188,7 @@ def test_a_system_builds_a_network_that_learns(name: str) -> None:
     num_frames = 1 if hop_s is None else 190
     view = system.view(hop_s, 3.0)
     assert isinstance(view, Whole | Chunks)
-    network = system.build(16, TARGETS).train()
+    network = system.build(16, TARGETS, view).train()
     inputs = torch.randn(8, *np.zeros((num_frames, 16))[view.index(num_frames)].shape)
     labels = {"arousal": torch.randn(8), "emotion": torch.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]}
     inputs, labels = system.augment(inputs, labels, np.random.default_rng(0))

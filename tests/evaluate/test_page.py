@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from emotone.evaluate import figure
-from emotone.evaluate.page import Section, render
+from emotone.evaluate.page import Player, Section, render
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -80,3 +81,13 @@ def test_long_tables_fold() -> None:
     page = render("One", [Section("Two", table=[{"a": 1}], folds="All numbers")])
     assert "<details><summary>All numbers</summary>" in page and page.index("<details>") < page.index("<table>")
     assert "<details" not in render("One", [Section("Two", table=[{"a": 1}])])
+
+
+def test_players_are_part_of_the_page() -> None:
+    clip = bytes(range(256))
+    page = Elements(render("One", [Section("Two", table=[{"a": 1, "b": Player(clip)}, {"a": 2, "b": None}])]))
+    players = [attributes for tag, attributes in page.found if tag == "audio"]
+    kind, _, text = str(players[0].pop("src")).partition(",")
+    assert players == [{"controls": None, "preload": "none"}]
+    assert kind == "data:audio/ogg;base64" and base64.b64decode(text, validate=True) == clip
+    assert "–" in page.text and "Player" not in page.text

@@ -190,6 +190,32 @@ def test_many_predictions_make_a_small_page() -> None:
     assert f"\n{ordered[0]}\n" in listed and f"\n{ordered[150]}\n" not in listed and f"\n{ordered[-1]}\n" in listed
 
 
+def test_clusters_and_deep_mi_are_in_the_report_of_a_run_that_has_them(tmp_path: Path) -> None:
+    run = make_run(predictions(), TARGETS[:1])
+    run.folder = tmp_path
+    assert [build_report(run)[0][key] for key in ("clusters", "deep_mi")] == [None, None]
+    random = np.random.default_rng(0)
+    table = run.test.assign(
+        network="", part="train", cluster=np.arange(120) % 4, arousal=run.test["true_arousal"],
+        embedding=list(random.normal(size=(120, 4))), file="a.wav", start_s=np.nan, end_s=np.nan, target="arousal",
+        label=run.test["true_arousal"], level=3, predicted=4.0, predicted_level=3, deep_mi=random.normal(size=120),
+    )  # fmt: skip
+    (tmp_path / "semi-supervised").mkdir()
+    table.to_parquet(tmp_path / "semi-supervised/clusters.parquet")
+    table.to_parquet(tmp_path / "deep_mi.parquet")
+    pd.DataFrame({"epoch": [0, 1], "nmi_labelled": [None, 0.5]}).to_csv(tmp_path / "semi-supervised/metrics.csv")
+    for name in ("recipe.yaml", "done.json"):
+        (tmp_path / name).write_text("{}")
+    about, html = build_report(run)
+    json.dumps(about, allow_nan=False)
+    assert list(Page(html).sections)[-8:] == [
+        "Clusters", "Labels in each cluster", "Agreement over epochs", "DeepMI: arousal", "Clusters and levels",
+        "Most informative utterances", "Least informative utterances", "Recipe",
+    ]  # fmt: skip
+    assert len(about["clusters"]["networks"][0]["clusters"]) == 4
+    assert about["deep_mi"]["targets"]["arousal"]["most"][0]["deep_mi"] == pytest.approx(table["deep_mi"].max())
+
+
 def test_json_values() -> None:
     values = {"a": Interval(np.float64(0.5), 1.0, float("inf")), "b": [np.int64(3), None, "x"], 4: True}
     assert to_json(values) == {"a": {"low": 0.5, "value": 1.0, "high": None}, "b": [3, None, "x"], "4": True}

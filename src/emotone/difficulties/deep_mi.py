@@ -60,6 +60,11 @@ class DeepMi(Difficulty):
     def _training(self) -> Training:
         return check_training(self.training, "difficulty deep-mi: training")
 
+    def check_targets(self, targets: list[str]) -> None:
+        """Exactly one attribute."""
+        if len(targets) > 1 or targets == ["emotion"]:
+            raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {', '.join(targets)}")
+
     def __call__(self, fold: Fold) -> NDArray[np.float64]:
         import pandas as pd
 
@@ -75,13 +80,8 @@ class DeepMi(Difficulty):
         """A row for each training utterance."""
         from emotone.train import predict_outputs
 
-        target = fold.targets[0]
-        if len(fold.targets) > 1 or target.range is None:
-            raise EmotoneError(
-                "difficulty deep-mi is of one attribute: choose one of the recipe's targets, not "
-                f"{', '.join(target.name for target in fold.targets)}"
-            )
-        training = self._training
+        target, training = fold.targets[0], self._training
+        assert target.range is not None  # of an attribute
         system, network, view = fold.train_system(self._choice, training, fold.folder / STEP)
         train = fold.examples(fold.train, view)
         (_, clusters), *_ = system.find_clusters(network, train, training.batch_size).values()

@@ -27,14 +27,18 @@ class TeacherError(Difficulty):
 
     bundles: tuple[str, ...] = ("default",)
 
+    def check_targets(self, targets: list[str]) -> None:
+        """The first must be an attribute."""
+        if targets[0] == "emotion":
+            raise EmotoneError("difficulty teacher-error is of an attribute, but the recipe's first target is emotion")
+
     def __call__(self, fold: Fold) -> NDArray[np.float64]:
         from emotone.features.scores import Scores
         from emotone.store import extract
 
         target, teacher = fold.targets[0], Scores(self.bundles)
         where = "difficulty teacher-error"
-        if target.kind == "category" or target.range is None:
-            raise EmotoneError(f"{where} is of an attribute, but the recipe's first target is {target.name}")
+        assert target.range is not None  # of an attribute
         if target.name not in teacher.names:
             raise unknown("attribute", target.name, teacher.names, where=where)
         scores = np.empty(len(fold.train))

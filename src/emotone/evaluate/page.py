@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,25 @@ from emotone.errors import missing_extra
 
 
 @dataclass(frozen=True)
+class Player:
+    """A cell of a table that plays a clip: the bytes of an Ogg file, which become part of the page."""
+
+    clip: bytes
+
+    @property
+    def source(self) -> str:
+        """The clip as a data: address.
+
+        >>> Player(b"Ogg").source
+        'data:audio/ogg;base64,T2dn'
+        """
+        return "data:audio/ogg;base64," + base64.b64encode(self.clip).decode("ascii")
+
+
+@dataclass(frozen=True)
 class Section:
-    """A part of a page. `table`: rows of one kind as {column: value}; `figure`: SVG of `emotone.evaluate.figure`.
+    """A part of a page. `table`: rows of one kind as {column: value}, a value may be a `Player`; `figure`: SVG of
+    `emotone.evaluate.figure`.
 
     `code` is shown letter by letter. A section of `level` 3 belongs to the one of level 2 before it and is not in the
     list at the top. `folds` a long table or code behind a line to click on, here its text.
@@ -42,6 +60,7 @@ def render(title: str, sections: Sequence[Section], warnings: Sequence[str] = ()
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["cell"] = _cell
     environment.tests["numeric"] = _is_numeric
+    environment.tests["player"] = lambda value: isinstance(value, Player)
     number = Markup(' class="number"')
     page = environment.from_string(PAGE)
     return page.render(title=title, sections=sections, warnings=warnings, version=__version__, number=number)
@@ -74,6 +93,7 @@ table { border-collapse: collapse; font-size: .88rem; margin: .6rem 0; } .wide {
 th, td { text-align: left; padding: .2rem 1.1rem .2rem 0; border-bottom: 1px solid #e6eaec; vertical-align: top; }
 th { font-weight: 600; } td { font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
 td:first-child { white-space: nowrap; } .number { text-align: right; }
+audio { height: 1.9rem; width: 14rem; vertical-align: middle; } tr:has(audio) td { vertical-align: middle; }
 figure { margin: .8rem 0; } svg { max-width: 100%; height: auto; }
 pre { font: .8rem/1.45 ui-monospace, monospace; background: #f6f8f9; padding: .8rem 1rem; white-space: pre-wrap;
   overflow-wrap: anywhere; }
@@ -108,7 +128,9 @@ nav { font-size: .9rem; } nav a { margin-right: .9rem; white-space: nowrap; colo
 
 </tr>
 {% for row in section.table %}
-<tr>{% for value in row.values() %}<td{{ number if value is numeric }}>{{ value | cell }}</td>{% endfor %}</tr>
+<tr>{% for value in row.values() %}
+{% if value is player %}<td><audio controls preload="none" src="{{ value.source }}"></audio></td>
+{%- else %}<td{{ number if value is numeric }}>{{ value | cell }}</td>{% endif %}{% endfor %}</tr>
 {% endfor %}
 </table></div>
 {% endif %}

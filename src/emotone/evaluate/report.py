@@ -11,6 +11,8 @@ import pandas as pd
 from emotone.bundle import Target
 from emotone.evaluate import report_pictures as pictures
 from emotone.evaluate.calibration import calibrate
+from emotone.evaluate.cluster_report import report_clusters
+from emotone.evaluate.deep_mi_report import report_deep_mi
 from emotone.evaluate.page import Section, render
 from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.run_folder import Run
@@ -30,11 +32,13 @@ def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[di
     """What was measured of a finished run, or of a bundle on a corpus: (JSON object, HTML page).
 
     `robustness` is that of `emotone.evaluate.robustness`. In the JSON, a number that is not defined is null. Raises
-    EmotoneError for tables that the metrics refuse.
+    EmotoneError for tables that the metrics refuse, and for clusters or DeepMI that are damaged.
     """
     targets = [target for target in run.targets if len(pairs_of(run.test, target)[0])]
     category = next((target for target in targets if target.kind == "category"), None)
     labels, counts = confusion_of(run.test, category) if category else ([], np.zeros((0, 0)))
+    clusters, cluster_sections = report_clusters(run)
+    deep_mi, deep_mi_sections = report_deep_mi(run)
     about: dict[str, Any] = {
         "name": run.name, "result": run.result, "warnings": run.warnings,
         "groups": find_groups(run.test, targets),
@@ -42,9 +46,13 @@ def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[di
         "classes": measure_classes(run.test, category) if category else [],
         "confusion": {"labels": labels, "counts": counts.tolist()},
         "calibration": calibrate(run.test, run.validation, targets), "robustness": robustness,
-        "worst": {target.name: worst_errors(run.test, target) for target in targets}, "recipe": run.recipe,
+        "worst": {target.name: worst_errors(run.test, target) for target in targets},
+        "clusters": clusters, "deep_mi": deep_mi, "recipe": run.recipe,
     }  # fmt: skip
-    page = render(f"{run.name}: test report", _sections(run, about, targets), run.warnings)
+    sections = [*_sections(run, about, targets), *cluster_sections, *deep_mi_sections]
+    if "corpora" in run.recipe:  # a bundle on a corpus has none
+        sections.append(Section("Recipe", code=_text(run.recipe)))
+    page = render(f"{run.name}: test report", sections, run.warnings)
     return to_json(about), page
 
 
@@ -95,8 +103,6 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
         sections += _robustness(about["robustness"])
     sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
     sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in about["worst"].items() if rows]
-    if "corpora" in run.recipe:  # a bundle on a corpus has none
-        sections.append(Section("Recipe", code=_text(run.recipe)))
     return sections
 
 

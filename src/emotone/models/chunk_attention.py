@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.cluster_branch import Items
-
 Aggregation = Literal["NonAtten", "GatedVec", "RnnAttenVec", "SelfAttenVec"]
 
 
@@ -115,7 +113,7 @@ class ChunkAttention(nn.Module):
     {'arousal': (2,), 'emotion': (2, 7)}
     """
 
-    items: ClassVar[Items] = "utterances"
+    items: ClassVar[str] = "utterances"
 
     def __init__(
         self,

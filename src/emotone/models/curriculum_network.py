@@ -11,8 +11,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from emotone.cluster_branch import Items
-
 
 class CurriculumNetwork(nn.Module):
     """Three hidden layers, the first without a ReLU as published -> named outputs.
@@ -29,7 +27,7 @@ class CurriculumNetwork(nn.Module):
     {'arousal': (2,), 'emotion': (2, 7)}
     """
 
-    items: ClassVar[Items] = "vectors"
+    items: ClassVar[str] = "vectors"
 
     def __init__(
         self, num_features: int, outputs: Mapping[str, int], hidden_size: int = 512, dropout: float = 0.3

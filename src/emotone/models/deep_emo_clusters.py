@@ -12,8 +12,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from emotone.cluster_branch import Items
-
 KERNEL = 3
 LINEAR_STD = 0.01
 
@@ -35,7 +33,7 @@ class DeepEmoClusters(nn.Module):
     {'arousal': (2,), 'emotion': (2, 7)}
     """
 
-    items: ClassVar[Items] = "chunks"
+    items: ClassVar[str] = "chunks"
 
     def __init__(
         self,

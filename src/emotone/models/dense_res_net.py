@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.cluster_branch import Items
-
 
 class _ResidualBlock(nn.Module):
     """Linear -> ReLU -> dropout -> linear -> + input -> ReLU: [..., W] -> [..., W]."""
@@ -46,7 +44,7 @@ class DenseResNet(nn.Module):
     {'arousal': (2,), 'emotion': (2, 7)}
     """
 
-    items: ClassVar[Items] = "vectors"
+    items: ClassVar[str] = "vectors"
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ def build(files: dict[str, Path], to: Path) -> Path:
         "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
         "targets": attribute_targets(files),
         "training": {
-            "system": {"name": NAME}, "num_clusters": NUM_CLUSTERS,
+            "system": {"name": NAME, "networks": "separate", "num_clusters": NUM_CLUSTERS, "heads": "frozen"},
             "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}", "commit": COMMIT,
             "files": SYSTEMS[NAME].files,
         },
