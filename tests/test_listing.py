@@ -37,7 +37,8 @@ def test_needs_are_those_of_the_plugins_themselves() -> None:
 def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
     for entry in listing.collect("recipes"):
         loaded = recipe.load_recipe(entry["name"])
-        assert (entry["corpora"], entry["bundles"]) == (loaded.corpora, loaded.teacher)
+        corpora = [*loaded.corpora, *loaded.unlabelled.corpora]
+        assert (entry["corpora"], entry["bundles"]) == (corpora, loaded.teacher)
         feature = plugins.find("features", loaded.feature.name)
         teachers = {"opensmile"} if loaded.teacher else set()  # the published systems need it
         assert entry["needs"] == sorted({"train", *feature.requires, *teachers})
