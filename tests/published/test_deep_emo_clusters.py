@@ -107,7 +107,7 @@ def test_what_the_bundle_says(folder: Path) -> None:
     about = predictor.bundle.about
     assert about["name"] == "deep-emo-clusters" and about["max_utterance_s"] == 11.0
     assert about["training"]["files"] == published_systems()["deep-emo-clusters"].files
-    assert about["training"]["num_clusters"] == NUM_CLUSTERS
+    assert about["training"]["system"]["num_clusters"] == NUM_CLUSTERS
     (result,) = about["results"]
     assert {name: result[name] for name in ATTRIBUTES} == {"arousal": 0.6732, "dominance": 0.5547, "valence": 0.1902}
     card = (folder / "README.md").read_text()
