@@ -1,6 +1,7 @@
 """Results to commit: python results/collect.py RUN [RUN ...] writes RECIPE/HASH.json here and the tables of README.md.
 
-Without a run it only writes the tables anew from the JSON files.
+With --compare also RECIPE/comparison.json, the paired tests of these runs. Without a run it only writes the tables anew
+from the JSON files.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 
 import yaml
 
+from emotone.evaluate.compare import compare_runs
 from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
+COMPARISON = "comparison.json"
 SETTINGS = ("feature", "normalise", "split", "unlabelled", "curriculum", "system", "training")
 HEAD = """# Results
 
@@ -74,10 +77,30 @@ def training(result: dict[str, Any]) -> str:
     settings = result["training"]
     if "chosen" in result:
         return ""
-    return (
-        f" {settings['iterations']} iterations of {settings['batch_size']} utterances, learning rate "
-        f"{settings['learning_rate']:g}."
-    )
+    epochs = settings.get("epochs")
+    length = f"{settings['iterations']} iterations" if epochs is None else f"{epochs} epochs in batches"
+    return f" {length} of {settings['batch_size']} utterances, learning rate {settings['learning_rate']:g}."
+
+
+def compare(runs: list[Path]) -> None:
+    """Write the comparison of runs of one recipe."""
+    recipe = json.loads((runs[0] / "test.json").read_text())["recipe"]
+    about = compare_runs(runs).to_json()
+    for system in about["systems"]:
+        del system["folders"]  # where they lay does not matter
+    (RESULTS / recipe / COMPARISON).write_text(json.dumps(about, indent=1) + "\n")
+
+
+def pairs(about: dict[str, Any], recipe: str) -> str:
+    """Paired differences of all systems of a comparison, per target."""
+    lines = ["| first | second | difference | p | p (Holm) | d_z |", "|---|---|---|---|---|---|"]
+    for result in about["results"]:
+        for pair in result["pairs"]:
+            names = [pair[side].removeprefix(recipe).strip() for side in ("first", "second")]
+            numbers = [f"{pair[key]:.3f}" for key in ("p", "p_holm", "effect_size")]
+            lines.append(f"| {' | '.join([*names, interval(pair['difference']), *numbers])} |")
+    what = ", ".join(f"{one['target']} {one['metric'].upper()}" for one in about["results"])
+    return f"Paired over speakers, {what}, first minus second:\n\n" + "\n".join(lines)
 
 
 def zero_shot(results: list[dict[str, Any]]) -> str:
@@ -96,7 +119,8 @@ def write_tables() -> None:
     """All tables, from all JSON files."""
     parts = [HEAD]
     for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir() and path.name[0] not in "._"):
-        results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+        paths = [path for path in sorted(folder.glob("*.json")) if path.name != COMPARISON]
+        results = [json.loads(path.read_text()) for path in paths]
         if not results:
             continue
         parts.append(f"## {folder.name}\n")
@@ -108,10 +132,15 @@ def write_tables() -> None:
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
                 f"speakers.{training(results[0])}\n\n{table(results)}\n"
             )
+        if (folder / COMPARISON).is_file():
+            parts.append(pairs(json.loads((folder / COMPARISON).read_text()), folder.name) + "\n")
     (RESULTS / "README.md").write_text("\n".join(parts))
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        collect(Path(name))
+    folders = [Path(name) for name in sys.argv[1:] if name != "--compare"]
+    for folder in folders:
+        collect(folder)
+    if "--compare" in sys.argv:
+        compare(folders)
     write_tables()

@@ -45,7 +45,9 @@ def finish(arguments: list[str], folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def check_kills(arguments: list[str], prepared: Path, results: Check, tmp_path: Path) -> None:
+def check_kills(
+    arguments: list[str], prepared: Path, results: Check, tmp_path: Path, num_kills: int = NUM_KILLS
+) -> None:
     """Kill at ten moments spread over the run, each in a fresh copy of `prepared`; finish; compare every result."""
     whole = shutil.copytree(prepared, tmp_path / "whole")
     finish(arguments, whole)
@@ -55,10 +57,10 @@ def check_kills(arguments: list[str], prepared: Path, results: Check, tmp_path: 
     assert results(again) == expected
     random = np.random.default_rng(0)
     num_killed = 0
-    for kill in range(NUM_KILLS):
+    for kill in range(num_kills):
         folder = shutil.copytree(prepared, tmp_path / f"kill-{kill}")
         process = start(arguments, folder)
-        time.sleep(duration_s * (kill + random.random()) / NUM_KILLS * 0.95)
+        time.sleep(duration_s * (kill + random.random()) / num_kills * 0.95)
         if process.is_alive():
             assert process.pid is not None
             os.kill(process.pid, signal.SIGKILL)
@@ -70,7 +72,7 @@ def check_kills(arguments: list[str], prepared: Path, results: Check, tmp_path: 
         for name, content in expected.items():
             assert found[name] == content, f"kill {kill}: {name} differs"
         shutil.rmtree(folder)
-    assert num_killed >= NUM_KILLS // 2  # on a busy machine some moments come after the end
+    assert num_killed >= num_kills // 2  # on a busy machine some moments come after the end
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -86,17 +88,21 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def prepared(tmp_path: Path) -> Path:
     """A folder with 24 tones of 4 speakers, prepared as the corpus `tones`."""
     folder = tmp_path / "prepared"
-    (folder / "audio").mkdir(parents=True)
-    random = np.random.default_rng(0)
+    prepare_tones(folder, "audio", "tones", 24)
+    return folder
+
+
+def prepare_tones(folder: Path, below: str, name: str, num_tones: int, seed: int = 0) -> None:
+    (folder / below).mkdir(parents=True)
+    random = np.random.default_rng(seed)
     lines = ["file,speaker,arousal"]
-    for number in range(24):
+    for number in range(num_tones):
         pitch = random.uniform(200, 2000)
         samples = 0.5 * np.sin(2 * np.pi * pitch * np.arange(int(random.uniform(0.4, 0.9) * 16_000)) / 16_000)
-        soundfile.write(folder / "audio" / f"{number:02d}.wav", samples, 16_000)
+        soundfile.write(folder / below / f"{number:02d}.wav", samples, 16_000)
         lines.append(f"{number:02d}.wav,{number % 4},{1 + 6 * (pitch - 200) / 1800:.3f}")
-    (folder / "audio" / "table.csv").write_text("\n".join(lines))
-    finish(["prepare", "table", str(folder / "audio"), "ranges={arousal: [1, 7]}", "--name", "tones"], folder)
-    return folder
+    (folder / below / "table.csv").write_text("\n".join(lines))
+    finish(["prepare", "table", str(folder / below), "ranges={arousal: [1, 7]}", "--name", name], folder)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -105,23 +111,52 @@ def test_extract(prepared: Path, tmp_path: Path, jobs: str) -> None:
     check_kills(arguments, prepared, lambda folder: files_below(folder / "cache" / "features"), tmp_path)
 
 
-def test_train(prepared: Path, tmp_path: Path) -> None:
-    (prepared / "tones.yaml").write_text(
-        "corpora: [tones]\ntargets: [arousal]\nfeature: {name: mel, scale: log, num_mels: 16}\n"
-        "split: {name: leave-speakers-out, num_folds: 4, fold: 0}\n"
-        "system: {name: chunk-attention, aggregation: RnnAttenVec, chunk_s: 0.2, hidden_size: 16}\n"
-        "training: {batch_size: 4, iterations: 60, validate_every: 5, learning_rate: 1e-2, average: 0.9}\n"
-    )
+RECIPE = "corpora: [tones]\ntargets: [arousal]\nsplit: {name: leave-speakers-out, num_folds: 4, fold: 0}\n"
+PLAIN = """\
+feature: {name: mel, scale: log, num_mels: 16}
+system: {name: chunk-attention, aggregation: RnnAttenVec, chunk_s: 0.2, hidden_size: 16}
+training: {batch_size: 4, iterations: 60, validate_every: 5, learning_rate: 1e-2, average: 0.9}
+"""
+DEEP_MI = """\
+feature: scores
+unlabelled: {corpora: [others]}
+system: {name: curriculum-network, hidden_size: 16}
+training: {batch_size: 4, epochs: 8, learning_rate: 1e-3}
+curriculum:
+  order: easy-first
+  num_levels: 4
+  epochs_per_level: 2
+  score:
+    name: deep-mi
+    alpha: 0.5
+    system: {name: deep-emo-clusters, model: dense-res-net, num_clusters: 4, hidden_std: null,
+             model_settings: {widths: [16, 8], num_blocks: 1, always_drop: true}}
+    training: {batch_size: 4, epochs: 8, learning_rate: 1e-3}
+"""
+DEEP_MI_FILES = {
+    "metrics.csv", "predictions.parquet", "deep_mi.parquet", "deep_mi.json", "curriculum.parquet",
+    "semi-supervised/metrics.csv", "semi-supervised/clusters.parquet", "semi-supervised/bundle/model.onnx",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("recipe", "files", "num_kills"), [(PLAIN, {"metrics.csv"}, NUM_KILLS), (DEEP_MI, DEEP_MI_FILES, 5)]
+)
+def test_train(prepared: Path, tmp_path: Path, recipe: str, files: set[str], num_kills: int) -> None:
+    (prepared / "tones.yaml").write_text(RECIPE + recipe)
+    if "others" in recipe:
+        prepare_tones(prepared, "more", "others", 10, seed=1)
 
     def results(folder: Path) -> dict[str, bytes]:
         found = files_below(folder / "run")
-        for name in [name for name in found if name.startswith("tensorboard") or name == "done.json"]:
+        assert files <= found.keys()
+        for name in [name for name in found if "tensorboard" in name or name == "done.json"]:
             del found[name]  # they hold times
         result = json.loads(found.pop("test.json"))
         del result["cpu_s"]
         return found | {"test.json": json.dumps(result).encode()}
 
-    check_kills(["train", "tones.yaml", "--to", "run", "--quiet"], prepared, results, tmp_path)
+    check_kills(["train", "tones.yaml", "--to", "run", "--quiet"], prepared, results, tmp_path, num_kills)
 
 
 def test_predict(prepared: Path, tmp_path: Path) -> None:

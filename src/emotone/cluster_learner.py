@@ -96,19 +96,22 @@ def embed(
             out.reshape(-1, items.per_row, out.shape[1])[rows] = vectors.reshape(len(rows), items.per_row, -1)
 
 
-def find_clusters(clustered: Clustered, items: Items, batch_size: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def find_clusters(
+    clustered: Clustered, items: Items, batch_size: int, device: str = "cpu"
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Embedding [N, H] (the mean over its items) of each utterance, and its cluster [N] by the top layer.
 
     The cluster of an utterance of chunks is that of the mean of its chunks' logits.
     """
-    clustered.eval()
+    clustered.to(device).eval()
     vectors = np.empty((len(items.examples), clustered.network.embedding_size), np.float32)
     clusters = np.empty(len(vectors), np.intp)
     with torch.inference_mode():
         for rows, inputs in items.groups(batch_size):
-            features = clustered.branch.features(clustered.network.embed(inputs)).unflatten(0, (len(rows), -1))
-            vectors[rows] = features.mean(dim=1).numpy()
-            clusters[rows] = clustered.branch.top(torch.relu(features)).mean(dim=1).argmax(dim=1).numpy()
+            features = clustered.features(inputs.to(device)).unflatten(0, (len(rows), -1))
+            vectors[rows] = features.mean(dim=1).cpu().numpy()
+            clusters[rows] = clustered.branch.top(torch.relu(features)).mean(dim=1).argmax(dim=1).cpu().numpy()
+    clustered.cpu()
     return vectors, clusters
 
 

@@ -108,6 +108,8 @@ class Dataset(Selection):
             copies = [loader.add(*_copies(corpora[name], selected[name], recipe), f"{name}#") for name in corpora]
         whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
         lost = selection.lost | loader.lost
+        if (selection.table["split"] == "unlabelled").any() and not (whole[0]["split"] == "unlabelled").any():
+            raise EmotoneError(f"recipe {recipe.name}: no unlabelled utterance has features: {next(iter(loader.lost))}")
         return cls(recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature)
 
     def rows(self, table: pd.DataFrame) -> Rows:

@@ -38,7 +38,7 @@ from emotone.system import System
 from emotone.train import Scorer, fit, predict_outputs
 
 MOST_EXPLAINED = 5000
-"""Unlabelled utterances whose clusters are kept for reports; of more than these, as many spread evenly."""
+"""Utterances of each part whose clusters are kept for reports; of more than these, as many spread evenly."""
 
 
 @dataclass
@@ -81,6 +81,7 @@ class Fold:
         torch.manual_seed(self.seed)
         network = system.build(len(self.data.feature.names), self.targets, view)
         if is_step and (folder / "bundle" / "bundle.json").is_file():
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
             load_weights(network, folder / "bundle")
             return system, network.eval(), view
         if start:
@@ -130,6 +131,11 @@ class Fold:
     def _part(self, ids: Sequence[str]) -> pd.DataFrame:
         table = self.data.table
         return labelled(table[table["id"].isin(ids)], self.data.targets)
+
+    @property
+    def own_ids(self) -> pd.Series[Any]:
+        """The id of each training row's utterance in its own corpus."""
+        return self.train["utterance"].map(self.data.table.set_index("id")["store_id"])
 
     @cached_property
     def targets(self) -> list[Target]:
@@ -196,20 +202,19 @@ class Fold:
 
     def _explain(self, system: System, network: nn.Module, view: View, folder: Path, batch_size: int) -> None:
         """Write `clusters.parquet`: where every utterance lies, for systems that cluster (`emotone.evaluate`)."""
-        spread = np.unique(np.linspace(0, len(self.unlabelled) - 1, MOST_EXPLAINED).astype(int))
-        unlabelled = self.unlabelled.iloc[spread] if len(self.unlabelled) else self.unlabelled
         parts = {
-            "train": self.train, "unlabelled": unlabelled, "validation": self.validation, "test": self.test,
+            "train": self.train, "unlabelled": self.unlabelled, "validation": self.validation, "test": self.test,
         }  # fmt: skip
         columns = ["id", "corpus", "speaker", *[target.name for target in self.targets]]
-        tables = [
-            table[columns].assign(network=name, part=part, cluster=clusters, embedding=list(embeddings))
-            for part, table in parts.items()
-            if len(table)
-            for name, (embeddings, clusters) in system.find_clusters(
-                network, self.examples(table, view), batch_size
-            ).items()
-        ]
+        tables = []
+        for part, table in parts.items():
+            if len(table) > MOST_EXPLAINED and self.data.recipe.normalise.by == "training":  # a speaker needs all
+                table = table.iloc[np.linspace(0, len(table) - 1, MOST_EXPLAINED).astype(int)]
+            examples = self.examples(table, view) if len(table) else None
+            found = system.find_clusters(network, examples, batch_size, self.device) if examples else {}
+            for name, (embeddings, clusters) in found.items():
+                about = {"network": name, "part": part, "cluster": clusters, "embedding": list(embeddings)}
+                tables.append(table[columns].assign(**about))
         if tables:
             with replace_file(folder / "clusters.parquet") as path:
                 pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
@@ -247,20 +252,25 @@ class Fold:
 def check_system(recipe: Recipe) -> None:
     """Refuse settings of training, curriculum and unlabelled speech that the recipe's system cannot follow."""
     system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    has_curriculum = recipe.curriculum.order != "none"
-    where = f"recipe {recipe.name}: system {recipe.system.name}"
-    if system.solves and has_curriculum:
-        raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
-    system.check_training(recipe.training, has_curriculum)
-    score = recipe.curriculum.score
+    score, where = recipe.curriculum.score, f"recipe {recipe.name}: system {recipe.system.name}"
     difficulty: Difficulty = plugins.create("difficulties", score.name, score.settings)
+    has_curriculum = recipe.curriculum.order != "none"
     if has_curriculum:
         difficulty.check_targets(recipe.targets)
-    uses = system.takes_unlabelled or difficulty.takes_unlabelled
-    if not uses and recipe.unlabelled != Unlabelled():
-        raise EmotoneError(
-            f"{where} does not learn from unlabelled speech; set unlabelled.corpora=[] unlabelled.num=null"
-        )
+        if system.solves:
+            raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
+    system.check_training(recipe.training, has_curriculum)
+    if not (system.takes_unlabelled or difficulty.takes_unlabelled) and recipe.unlabelled != Unlabelled():
+        remedy = "set unlabelled.corpora=[] unlabelled.num=null"
+        raise EmotoneError(f"{where} does not learn from unlabelled speech; {remedy}")
+
+
+def learns_from_unlabelled(recipe: Recipe) -> bool:
+    """Whether anything in a run of the recipe does."""
+    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
+    score = recipe.curriculum.score
+    measures = recipe.curriculum.order in ("easy-first", "hard-first")
+    return system.takes_unlabelled or (measures and plugins.find("difficulties", score.name).takes_unlabelled)  # type: ignore[attr-defined]
 
 
 def check_split(split: splits.Split, data: Selection) -> None:

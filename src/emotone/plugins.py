@@ -83,8 +83,8 @@ def create(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> A
     return plugin(**check_settings(plugin, settings or {}, where=f"{SINGULAR[kind]} {name}"))
 
 
-def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Settings whose names and types fit the annotations of the plugin's `__init__`."""
+def check_settings(plugin: type, settings: Mapping[str, Any], where: str, is_whole: bool = True) -> dict[str, Any]:
+    """Settings whose names and types fit the annotations of the plugin's `__init__`; none missing where `is_whole`."""
     hints = typing.get_type_hints(plugin.__init__)  # type: ignore[misc]  # of the class itself
     allowed = [name for name in inspect.signature(plugin).parameters]
     for key, value in settings.items():
@@ -92,6 +92,9 @@ def check_settings(plugin: type, settings: Mapping[str, Any], where: str) -> dic
             raise unknown("setting", key, allowed, where=where)
         if key in hints and not fits(value, hints[key]):
             raise EmotoneError(f"{where}: {key} must be {describe(hints[key])}, not {value!r}")
+    for name, parameter in inspect.signature(plugin).parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in settings and is_whole:
+            raise EmotoneError(f"{where}: setting {name!r} is missing")
     # YAML and JSON have lists where frozen settings are tuples.
     return {
         key: tuple(value) if typing.get_origin(hints.get(key)) is tuple else value for key, value in settings.items()

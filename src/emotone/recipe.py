@@ -94,6 +94,12 @@ class Training:
     clip_norm: float | None = None
     epochs: int | None = _later(None)
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "iterations", "validate_every", "epochs"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise EmotoneError(f"training.{name} must be at least 1, not {count}")
+
     @property
     def rounds(self) -> int:
         """Rounds of `emotone.train.fit`."""

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone import __version__, ledger, plugins
+from emotone import __version__, ledger
 from emotone.bundle import locate, read_about
 from emotone.data.split import Split
 from emotone.dataset import Dataset, Selection
@@ -31,7 +31,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate import leakage
 from emotone.evaluate.protocol import score_predictions, summarise_folds
 from emotone.files import LEDGER, RUNS, replace_file
-from emotone.fold import Fold, check_split, check_system, write_json
+from emotone.fold import Fold, check_split, check_system, learns_from_unlabelled, write_json
 from emotone.recipe import Recipe, from_json
 from emotone.train import check_device
 
@@ -91,7 +91,7 @@ def _places(data: Selection, folder: Path) -> Iterator[_Place]:
 def _warnings(data: Selection, places: list[_Place]) -> list[str]:
     """What every report must say; raises EmotoneError for a leak that the recipe does not allow."""
     recipe, where = data.recipe, f"recipe {data.recipe.name}"
-    learns = bool(plugins.find("systems", recipe.system.name).takes_unlabelled)  # type: ignore[attr-defined]
+    learns = learns_from_unlabelled(recipe)
     warnings: dict[str, None] = {}
     for place in places:
         crossings = leakage.find_crossings(data.table, place.split, unlabelled_trains=learns)

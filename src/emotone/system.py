@@ -37,8 +37,11 @@ class System(ABC):
     """Whether `solve` finds the weights at once; the training loop is for all others."""
     distributes: ClassVar[bool] = True
     """Whether the training loop may use several devices."""
-    takes_unlabelled: ClassVar[bool] = False
-    """Whether it learns from speech without labels."""
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Whether it learns from speech without labels."""
+        return False
 
     @abstractmethod
     def view(self, hop_s: float | None, longest_s: float) -> View:
@@ -103,7 +106,9 @@ class System(ABC):
 
         return PlainLearner(self, fabric, network, train, settings, seed, schedule)
 
-    def find_clusters(self, network: nn.Module, examples: Examples, batch_size: int) -> dict[str, Found]:
+    def find_clusters(
+        self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"
+    ) -> dict[str, Found]:
         """Embedding and cluster of every utterance, for each part of the network that has clusters (by its target)."""
         return {}
 

@@ -65,6 +65,8 @@ def fit(
     """
     from lightning_fabric import Fabric
 
+    if validation is None and settings.best != "last":
+        raise EmotoneError(f"nothing is validated, so training.best must be 'last', not {settings.best!r}")
     several = device != "cpu" and system.distributes
     fabric = Fabric(accelerator=device, devices="auto" if several else 1, precision=settings.precision)
     fabric.launch()

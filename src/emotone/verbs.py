@@ -142,6 +142,8 @@ def train(options: Namespace) -> int:
 
     recipe = load_recipe(options.recipe, options.overrides)
     folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
+    for reason, count in json.loads((folder / "test.json").read_text())["left_out"].items():
+        say(options, f"left out: {count} utterances ({reason})")
     say(options, f"run: {folder}")
     return 0
 

@@ -40,7 +40,5 @@ class Agreement(Difficulty):
                 agreement = votes.agg(lambda given: given.value_counts(normalize=True).iloc[0])
             else:
                 agreement = -votes.std(ddof=0)
-            # A training copy has the votes of its utterance, whose id in the corpus begins its id in the store.
-            ids = fold.train["store_id"].iloc[rows].str.replace(r"(~\d+)?#[\d.]+$", "", regex=True)
-            found[rows] = ids.map(agreement[votes.size() > 1]).to_numpy(float)
+            found[rows] = fold.own_ids.iloc[rows].map(agreement[votes.size() > 1]).to_numpy(float)
         return found

@@ -48,7 +48,7 @@ class DeepMi(Difficulty):
             raise EmotoneError(f"difficulty deep-mi: alpha must be from 0 to 1, not {self.alpha}")
         system = plugins.create("systems", self._choice.name, self._choice.settings)
         system.check_training(self._training, False)
-        if not system.takes_unlabelled or not getattr(system, "num_clusters", 0):
+        if not system.takes_unlabelled:
             raise EmotoneError(f"difficulty deep-mi: system {self._choice.name} finds no clusters")
 
     @property
@@ -78,13 +78,16 @@ class DeepMi(Difficulty):
 
     def _measure(self, fold: Fold) -> pd.DataFrame:
         """A row for each training utterance."""
+        import torch
+
         from emotone.train import predict_outputs
 
         target, training = fold.targets[0], self._training
         assert target.range is not None  # of an attribute
         system, network, view = fold.train_system(self._choice, training, fold.folder / STEP)
         train = fold.examples(fold.train, view)
-        (_, clusters), *_ = system.find_clusters(network, train, training.batch_size).values()
+        torch.manual_seed(fold.seed)  # a network may be random in evaluation too
+        (_, clusters), *_ = system.find_clusters(network, train, training.batch_size, fold.device).values()
         predicted = predict_outputs(network, train, training.batch_size, "cpu")[target.name] * target.std + target.mean
         labels, cuts = fold.train[target.name].to_numpy(float), cut_points(*target.range)
         columns = ["id", "corpus", "file", "start_s", "end_s", "speaker", "gender", "duration_s"]

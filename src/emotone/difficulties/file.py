@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from emotone.data.deep_mi import read_values, select_values
 from emotone.difficulty import Difficulty
+from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from emotone.dataset import Dataset
     from emotone.fold import Fold
+
+NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "id": ("id", str),
+    "file": ("file", str),
+    "last part of the file": ("file", lambda file: PurePosixPath(file).name),
+}
+"""The column that each kind of name is made of, and how."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +40,20 @@ class File(Difficulty):
 
     def __call__(self, fold: Fold) -> NDArray[np.float64]:
         values = read_values(Path(self.path))
-        table = fold.data.table
-        names = {
-            "id": dict(zip(table["id"], table["id"], strict=True)),
-            "file": dict(zip(table["id"], table["file"], strict=True)),
-            "last part of the file": {
-                id_: PurePosixPath(file).name for id_, file in zip(table["id"], table["file"], strict=True)
-            },
-        }
         # Whichever kind of name the file uses: the one that most of its values have.
-        kind = max(names, key=lambda kind: len(values.keys() & set(names[kind].values())))
-        wanted = [names[kind][utterance] for utterance in fold.train["utterance"]]
-        return select_values(values, wanted, known=names[kind].values(), where=f"{self.path} (by {kind})")
+        kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.data, kind)))
+        where = f"{self.path} (by {kind})"
+        utterances = fold.train.assign(id=fold.train["utterance"]).drop_duplicates("id")
+        wanted = utterances[NAMES[kind][0]].map(NAMES[kind][1])
+        repeated = wanted[wanted.duplicated()]
+        if len(repeated):
+            raise EmotoneError(f"{where}: {repeated.iloc[0]!r} is the name of several utterances; name them by id")
+        found = select_values(values, list(wanted), _names(fold.data, kind), where)
+        return fold.train["utterance"].map(dict(zip(utterances["id"], found, strict=True))).to_numpy(float)
+
+
+def _names(data: Dataset, kind: str) -> set[str]:
+    """That kind of name of all utterances of the recipe's corpora, those that it leaves out too."""
+    column, name = NAMES[kind]
+    tables = [data.table, *(corpus.utterances for corpus in data.corpora.values())]
+    return {name(value) for table in tables for value in table[column]}

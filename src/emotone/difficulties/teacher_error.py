@@ -41,8 +41,7 @@ class TeacherError(Difficulty):
         assert target.range is not None  # of an attribute
         if target.name not in teacher.names:
             raise unknown("attribute", target.name, teacher.names, where=where)
-        scores = np.empty(len(fold.train))
-        ids = fold.train["store_id"].str.replace(r"(~\d+)?#[\d.]+$", "", regex=True)
+        scores, ids = np.empty(len(fold.train)), fold.own_ids
         for corpus in fold.data.corpora.values():
             rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
             if len(rows):

@@ -49,6 +49,11 @@ class CurriculumNetwork(System):
             raise EmotoneError("curriculum-network needs a feature with one vector per utterance; this one has frames")
         return Whole()
 
+    def check_training(self, training: Training, has_curriculum: bool) -> None:
+        """Epochs, where the learning rate falls by them."""
+        if self.halve_every is not None and training.epochs is None:
+            raise EmotoneError("curriculum-network: set training.epochs, or halve_every=null: the rate falls by epochs")
+
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: [B, 1, D] -> {target: [B] or [B, K]}."""
         from emotone.models.curriculum_network import CurriculumNetwork as Network

@@ -50,7 +50,6 @@ class DeepEmoClusters(System):
     """
 
     distributes: ClassVar[bool] = False
-    takes_unlabelled: ClassVar[bool] = True
 
     model: str = NAME
     model_settings: dict[str, Any] = field(default_factory=dict)
@@ -71,9 +70,9 @@ class DeepEmoClusters(System):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise EmotoneError(f"{NAME}: {name} must be a positive number, not {value}")
-        counts = self.num_clusters.values() if isinstance(self.num_clusters, dict) else [self.num_clusters]
-        if any(count < 0 or count == 1 for count in counts):
-            raise EmotoneError(f"{NAME}: num_clusters must be 0 (supervised only), or 2 and more, not {min(counts)}")
+        for count in self._counts:
+            if count < 0 or count == 1:
+                raise EmotoneError(f"{NAME}: num_clusters must be 0 (supervised only), or 2 and more, not {count}")
         if isinstance(self.num_clusters, dict) and self.networks == "joint":
             raise EmotoneError(f"{NAME}: num_clusters of each target needs networks: separate")
         if self.kmeans_iterations < 1:
@@ -89,7 +88,22 @@ class DeepEmoClusters(System):
         for key in self.model_settings:
             if key not in own:
                 raise unknown("setting", key, own, where=f"{NAME}: model {self.model}")
-        plugins.check_settings(model, self.model_settings, where=f"{NAME}: model {self.model}")
+        plugins.check_settings(model, self.model_settings, f"{NAME}: model {self.model}", is_whole=False)
+        for key, given in self.model_settings.items():
+            values = given if isinstance(given, list | tuple) else [given]
+            if key == "dropout" and not 0 <= given < 1:
+                raise EmotoneError(f"{NAME}: model {self.model}: dropout must be from 0 to less than 1, not {given}")
+            if not values or any(type(value) is int and value < 1 for value in values if key != "dropout"):
+                raise EmotoneError(f"{NAME}: model {self.model}: {key} must be at least 1, not {given}")
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Unless it is supervised only."""
+        return any(self._counts)
+
+    @property
+    def _counts(self) -> list[int]:
+        return list(self.num_clusters.values()) if isinstance(self.num_clusters, dict) else [self.num_clusters]
 
     @property
     def _kind(self) -> str:
@@ -116,7 +130,7 @@ class DeepEmoClusters(System):
         from emotone.export import SeparateNetworks
 
         model = plugins.find("models", self.model)
-        settings = plugins.check_settings(model, self.model_settings, where=f"{NAME}: model {self.model}")
+        settings = plugins.check_settings(model, self.model_settings, NAME, is_whole=False)
         if "chunk_frames" in inspect.signature(model).parameters:
             assert isinstance(view, Chunks)
             settings["chunk_frames"] = view.chunk_frames
@@ -175,13 +189,15 @@ class DeepEmoClusters(System):
                 f"{NAME} steps three optimisers at once: no 16-mixed precision (bf16-mixed), no clip_norm"
             )
 
-    def find_clusters(self, network: nn.Module, examples: Examples, batch_size: int) -> dict[str, Found]:
+    def find_clusters(
+        self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"
+    ) -> dict[str, Found]:
         """Embedding and cluster of every utterance, by each network that has clusters."""
         from emotone.cluster_branch import Clustered
         from emotone.cluster_learner import Items, find_clusters, parts_of
 
         return {
-            name: find_clusters(part, Items(examples, self._kind), batch_size)
+            name: find_clusters(part, Items(examples, self._kind), batch_size, device)
             for name, part in parts_of(network).items()
             if isinstance(part, Clustered)
         }

@@ -1,0 +1,93 @@
+"""Utterances of a store as training reads them, against normalising and cutting by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from emotone.data.normalise import normalise
+from emotone.data.view import Chunks, Crop, View, Whole
+from emotone.examples import StoreExamples
+from emotone.store import Rows
+
+LENGTHS = [9, 4, 9, 1, 17, 4, 9]
+D = 3
+CHUNKS = Chunks(5, 3)
+
+
+def examples(view: View, by_speaker: bool = False) -> StoreExamples:
+    random = np.random.default_rng(0)
+    frames = [random.normal(2, 3, (length, D)).astype(np.float32) for length in LENGTHS]
+    num = len(LENGTHS)
+    labels = {"arousal": torch.arange(num, dtype=torch.float32), "emotion": torch.eye(num)[:, :2]}
+    shape: Any = (2, D) if by_speaker else D
+    mean, std = random.normal(2, 1, shape).astype(np.float32), random.uniform(0.5, 3, shape).astype(np.float32)
+    speakers = np.arange(num) % 2 if by_speaker else None
+    return StoreExamples(Rows(frames, D), view, mean, std, 1.5, labels, speakers)
+
+
+def by_hand(found: StoreExamples, row: int, view: View | Crop) -> Any:
+    moments = (found.mean, found.std)
+    if found.speakers is not None:
+        moments = (found.mean[found.speakers[row]], found.std[found.speakers[row]])
+    frames = found.rows.utterances[row]
+    return normalise(frames, *moments, found.clip)[view.index(len(frames))]
+
+
+@pytest.mark.parametrize("by_speaker", [False, True])
+def test_batches_are_normalised_views_with_their_labels(by_speaker: bool) -> None:
+    found = examples(CHUNKS, by_speaker)
+    rows = np.array([4, 0, 3, 4])
+    inputs, labels = found.batch(rows)
+    assert len(found) == 7 and found.num_chunks == 3 and inputs.shape == (4, 3, 5, D)
+    for position, row in enumerate(rows):
+        np.testing.assert_array_equal(inputs[position].numpy(), by_hand(found, row, CHUNKS))
+    assert labels["arousal"].tolist() == rows.tolist()
+    assert torch.equal(labels["emotion"], found.labels["emotion"][[4, 0, 3, 4]])
+
+
+@pytest.mark.parametrize("by_speaker", [False, True])
+def test_single_chunks_are_those_of_whole_utterances(by_speaker: bool) -> None:
+    found = examples(CHUNKS, by_speaker)
+    rows, chunks = np.array([6, 3, 1, 6, 0]), np.array([2, 0, 1, 2, 0])
+    single = found.chunks(rows, chunks)
+    whole, _ = found.batch(np.arange(7))
+    assert single.shape == (5, 5, D) and torch.equal(single, whole[rows, chunks])
+
+
+def test_batches_may_be_cropped() -> None:
+    found = examples(Whole())
+    crops = [Crop(4, 0.0), Crop(4, 0.7), Crop(4, 0.99)]
+    inputs, _ = found.batch(np.array([4, 1, 3]), crops)
+    for position, (row, crop) in enumerate(zip((4, 1, 3), crops, strict=True)):
+        np.testing.assert_array_equal(inputs[position].numpy(), by_hand(found, row, crop))
+
+
+@pytest.mark.parametrize("view", [CHUNKS, Whole()])
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_groups_hold_every_row_once_and_can_be_read_together(view: View, batch_size: int) -> None:
+    found = examples(view)
+    groups = found.groups(batch_size)
+    assert sorted(np.concatenate(groups)) == list(range(7)) and max(map(len, groups)) <= batch_size
+    for rows in groups:
+        inputs, _ = found.batch(rows)
+        np.testing.assert_array_equal(inputs[-1].numpy(), by_hand(found, rows[-1], view))
+    if batch_size == 100:
+        assert len(groups) == (1 if isinstance(view, Chunks) else len(set(LENGTHS)))
+
+
+def test_a_view_of_the_whole_is_one_chunk_and_has_no_single_ones() -> None:
+    found = examples(Whole())
+    assert found.num_chunks == 1
+    with pytest.raises(AssertionError):
+        found.chunks(np.array([0]), np.array([0]))
+
+
+def test_all_at_once_for_systems_that_solve() -> None:
+    found = examples(CHUNKS)
+    inputs, labels = found.arrays()
+    np.testing.assert_array_equal(inputs, np.stack([by_hand(found, row, CHUNKS) for row in range(7)]))
+    assert inputs.dtype == labels["arousal"].dtype == np.float32 and labels["emotion"].shape == (7, 2)
