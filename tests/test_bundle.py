@@ -24,6 +24,7 @@ from emotone.errors import EmotoneError
 from emotone.export import SeparateNetworks, write_bundle
 from emotone.files import sha256_of
 from emotone.models.chunk_attention import ChunkAttention
+from emotone.models.emotion_seq2seq import EmotionSeq2Seq
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
 
@@ -144,6 +145,79 @@ def test_onnx_equals_torch(tmp_path: Path, aggregation: Any, across_chunks: bool
         np.testing.assert_allclose(np.stack(list(scores.probabilities.values()), axis=1), shares, atol=1e-5)
 
 
+# ---- curves -----------------------------------------------------------------------------------------------------
+
+
+CURVE_OUTPUTS = {"arousal": 1, "valence": 1, "emotion": 2}
+
+
+def write_curves(folder: Path, network: torch.nn.Module) -> Path:
+    """A bundle with curves over 4 chunks: arousal on 1..5, valence relative, a category of two (without a curve)."""
+    about = {
+        "name": "x", "max_utterance_s": 4.0, "feature": {"name": "mel", "settings": {"num_mels": 16}},
+        "view": {"name": "chunks", "chunk_frames": 9, "num_chunks": 4}, "curves": True,
+        "targets": [
+            {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3.0, "std": 2.0},
+            {"name": "valence", "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0},
+            {"name": "emotion", "kind": "category", "labels": ["a", "b"]},
+        ],
+    }  # fmt: skip
+    return write_bundle(folder, network.eval(), about, (4, 9, 16), np.zeros(16), np.ones(16), "")
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_curves_come_with_the_scores(tmp_path: Path, separate: bool) -> None:
+    torch.manual_seed(0)
+    network: Any = EmotionSeq2Seq(16, CURVE_OUTPUTS, 24)
+    if separate:
+        network = SeparateNetworks({name: EmotionSeq2Seq(16, {name: size}, 24) for name, size in CURVE_OUTPUTS.items()})
+    bundle = Bundle.load(str(write_curves(tmp_path / "b", network)))
+    assert bundle.has_curves
+    for batch_size in (1, 3, 7):
+        features = [np.random.default_rng(n).normal(size=(36 + n, 16)).astype(np.float32) for n in range(batch_size)]
+        scores = bundle.score_features(features)
+        inputs = torch.from_numpy(np.stack([np.clip(part, -3, 3)[bundle.view.index(len(part))] for part in features]))
+        with torch.inference_mode():
+            curves, means = network.curves(inputs), network(inputs)
+        for name, std, mean in (("arousal", 2, 3), ("valence", 1, 0)):
+            np.testing.assert_allclose(scores.outputs[name], means[name].numpy(), atol=1e-5)
+            np.testing.assert_allclose(scores.curves[name], curves[name].numpy() * std + mean, atol=2e-5)
+            np.testing.assert_allclose(scores.curves[name].mean(axis=1), scores.attributes[name], atol=1e-6)
+        assert list(scores.curves) == ["arousal", "valence"]
+        np.testing.assert_allclose(scores.outputs["emotion"], means["emotion"].numpy(), atol=1e-5)
+
+
+def test_one_pass_gives_both(tmp_path: Path) -> None:
+    """The exported network has one LSTM of two layers, not one for scores and one for curves."""
+    folder = write_curves(tmp_path / "b", EmotionSeq2Seq(16, CURVE_OUTPUTS, 24))
+    nodes = onnx.load(folder / "model.onnx").graph.node
+    assert [node.op_type for node in nodes].count("LSTM") == 2
+
+
+def test_other_bundles_have_no_curves(tiny_bundle: Path) -> None:
+    bundle = Bundle.load(str(tiny_bundle))
+    assert not bundle.has_curves and bundle.score_samples([noise(0.5)]).curves == {}
+
+
+@pytest.mark.parametrize("shape", [["B"], ["B", 5], None])
+def test_a_network_without_the_promised_curve(tmp_path: Path, shape: list[Any] | None) -> None:
+    folder = write_curves(tmp_path / "b", EmotionSeq2Seq(16, CURVE_OUTPUTS, 24))
+    outputs: dict[str, Any] = {"arousal": ["B"], "valence": ["B"]}
+    outputs |= {"arousal_curve": shape} if shape else {}
+    (folder / "model.onnx").write_bytes(constant_network({"features": ["B", 4, 9, 16]}, outputs))
+    change(folder, lambda about: about["targets"].pop())
+    refused(folder, "model.onnx", "has no output arousal_curve ['B', 4]")
+
+
+def test_a_target_without_a_range_is_relative(tmp_path: Path) -> None:
+    bundle = Bundle.load(str(write_curves(tmp_path / "b", EmotionSeq2Seq(16, CURVE_OUTPUTS, 24))))
+    arousal, valence, _ = bundle.targets
+    assert not arousal.is_relative and arousal.range == (1.0, 5.0)
+    assert valence.is_relative and valence.range == bundles.UNBOUNDED
+    assert json.loads(json.dumps(valence.to_json(), allow_nan=False))["range"] is None
+    assert [Target.from_json(target.to_json(), "here") for target in bundle.targets] == bundle.targets
+
+
 # ---- names ------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +317,8 @@ def test_arrays_of_other_shapes(copy: Path, arrays: dict[str, NDArray[np.float32
         ({}, {"arousal": ["B", 2]}, "has no output arousal"),
         ({}, {"emotion": ["B", 6]}, "has no output emotion ['B', 7]"),
         ({}, {"emotion": ["B"]}, "has no output emotion"),
+        ({}, {"emotion": []}, "has no output emotion"),
+        ({"features": []}, {}, "must take features"),
         ({}, {"excitement": ["B"]}, "has no output arousal"),
     ],
 )
@@ -332,6 +408,9 @@ DESCRIPTION_EDITS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("target a word", lambda about: about.update(targets=["arousal"]), "is not complete"),
     ("target kind", lambda about: about["targets"][0].update(kind="x"), "target kind must be"),
     ("range", lambda about: about["targets"][0].update(range=[1]), "is not complete"),
+    ("no range", lambda about: about["targets"][0].pop("range"), "is not complete"),
+    ("curves of frames", lambda about: about.update(curves=True), "curves must be true or false, and true needs"),
+    ("curves a word", lambda about: about.update(curves="no"), "curves must be true or false"),
     ("mean", lambda about: about["targets"][0].update(mean="x"), "is not complete"),
     ("no name", lambda about: about.pop("name"), "must be there"),
     ("no limit", lambda about: about.pop("max_utterance_s"), "not a complete bundle description"),

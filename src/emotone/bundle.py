@@ -1,7 +1,8 @@
 """A bundle: a folder with all that is needed to go from audio to named scores.
 
     bundle.json           format, feature with its settings, view, targets, training, results, licence, citation
-    model.onnx            the network: "features" [B, ...view] -> one named output per target
+    model.onnx            the network: "features" [B, ...view] -> one named output per target; with "curves": true in
+                          bundle.json also NAME_curve [B, C] per attribute, a score of each chunk in time order
     arrays.safetensors    feature_mean [D], feature_std [D]
     weights.safetensors   the network's parameters, for fine-tuning (not read for prediction)
     README.md             the model card
@@ -32,6 +33,7 @@ from emotone.files import cache_folder, sha256_of
 FORMAT = 1
 FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
 LARGEST_JSON_BYTES = 4_000_000
+UNBOUNDED = (-math.inf, math.inf)
 BUNDLED = Path(__file__).parent / "bundles"
 
 
@@ -40,7 +42,8 @@ class Target:
     """What one output of the network says: an attribute on a `range`, or categories with `labels`.
 
     An attribute's output is z-normalised: score = output * std + mean, clipped to nothing (a score may leave the range
-    its raters had). Categories come as logits [B, K].
+    its raters had). A range of null in `bundle.json` makes an attribute *relative*, with an unbounded range here: only
+    which of two scores is higher says something. Categories come as logits [B, K].
     """
 
     name: str
@@ -55,24 +58,26 @@ class Target:
         """A target of `bundle.json`; raises EmotoneError for what does not fit."""
         try:
             if about["kind"] == "attribute":
-                low, high = about["range"]
-                return cls(
-                    about["name"], "attribute", (float(low), float(high)), float(about["mean"]), float(about["std"])
-                )
+                low, high = UNBOUNDED if about["range"] is None else about["range"]
+                limits = (float(low), float(high))
+                return cls(about["name"], "attribute", limits, float(about["mean"]), float(about["std"]))
             if about["kind"] == "category":
                 return cls(about["name"], "category", labels=tuple(map(str, about["labels"])))
         except (KeyError, TypeError, ValueError) as error:
             raise EmotoneError(f"{where}: target {about!r} is not complete ({error!r})") from None
         raise EmotoneError(f"{where}: target kind must be 'attribute' or 'category', not {about['kind']!r}")
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether only the order of the scores says something: there is no range to compare them with."""
+        return self.range == UNBOUNDED
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object that `from_json` reads."""
         if self.kind == "category":
             return {"name": self.name, "kind": "category", "labels": list(self.labels)}
-        assert self.range is not None
-        return {
-            "name": self.name, "kind": "attribute", "range": list(self.range), "mean": self.mean, "std": self.std,
-        }  # fmt: skip
+        limits = None if self.range is None or self.is_relative else list(self.range)
+        return {"name": self.name, "kind": "attribute", "range": limits, "mean": self.mean, "std": self.std}
 
 
 Clip = float | None
@@ -82,11 +87,15 @@ SpeakerMoments = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass
 class Scores:
-    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, the raw `outputs`."""
+    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, the raw `outputs`.
+
+    `curves` {attribute: [N, C]} are the scores of every chunk in time order; empty for a bundle without curves.
+    """
 
     attributes: dict[str, NDArray[np.float64]]
     probabilities: dict[str, NDArray[np.float64]]
     outputs: dict[str, NDArray[np.float32]]
+    curves: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass
@@ -128,6 +137,8 @@ class Bundle:
             raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
         if not targets or "name" not in about or not numbers:
             raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
+        if about.get("curves", False) not in ([False, True] if isinstance(view, views.Chunks) else [False]):
+            raise EmotoneError(f"{where}: curves must be true or false, and true needs the view 'chunks'")
         return cls(folder, about, feature, view, targets, threads, device, _read_arrays(folder, len(feature.names)))
 
     @property
@@ -139,6 +150,11 @@ class Bundle:
     def max_utterance_s(self) -> float:
         """Longest utterance that is scored as a whole; longer recordings are windowed by the predictor."""
         return float(self.about["max_utterance_s"])
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether scores come with their curve over the chunks."""
+        return bool(self.about.get("curves"))
 
     @property
     def fingerprint(self) -> str:
@@ -190,7 +206,7 @@ class Bundle:
 
     def _run(self, inputs: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Network outputs [N, ...]; inputs of one shape go through together."""
-        names = [target.name for target in self.targets]
+        names = list(self._output_shapes)
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for position, item in enumerate(inputs):
             by_shape.setdefault(item.shape, []).append(position)
@@ -203,17 +219,28 @@ class Bundle:
         return {name: np.stack(rows) for name, rows in outputs.items()}
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
-        attributes: dict[str, NDArray[np.float64]] = {}
-        probabilities: dict[str, NDArray[np.float64]] = {}
+        scores = Scores({}, {}, outputs)
         for target in self.targets:
             output = outputs[target.name].astype(np.float64)
             if target.kind == "attribute":
-                attributes[target.name] = output * target.std + target.mean
+                scores.attributes[target.name] = output * target.std + target.mean
+                if self.has_curves:
+                    curve = outputs[f"{target.name}_curve"].astype(np.float64)
+                    scores.curves[target.name] = curve * target.std + target.mean
             else:
                 odds = np.exp(output - output.max(axis=1, keepdims=True))
                 shares = odds / odds.sum(axis=1, keepdims=True)
-                probabilities |= {label: shares[:, k] for k, label in enumerate(target.labels)}
-        return Scores(attributes, probabilities, outputs)
+                scores.probabilities.update({label: shares[:, k] for k, label in enumerate(target.labels)})
+        return scores
+
+    @property
+    def _output_shapes(self) -> dict[str, list[int]]:
+        """The network's outputs and their shapes without the batch."""
+        shapes = {target.name: [len(target.labels)] if target.kind == "category" else [] for target in self.targets}
+        if self.has_curves and isinstance(self.view, views.Chunks):
+            attributes = [target.name for target in self.targets if target.kind == "attribute"]
+            shapes |= {f"{name}_curve": [self.view.num_chunks] for name in attributes}
+        return shapes
 
     @cached_property
     def _session(self) -> Any:
@@ -245,17 +272,16 @@ class Bundle:
         if set(inputs) != {"features"} or not _has_shape(inputs["features"], rows):
             raise EmotoneError(f"{self.folder / 'model.onnx'}: must take features [B, ..., {width}], not {inputs}")
         outputs = {node.name: node.shape for node in session.get_outputs()}
-        for target in self.targets:
-            wanted = [len(target.labels)] if target.kind == "category" else []
-            if target.name not in outputs or not _has_shape(outputs[target.name], wanted, num_axes=1 + len(wanted)):
-                raise EmotoneError(f"{self.folder / 'model.onnx'}: has no output {target.name} {['B', *wanted]}")
+        for name, wanted in self._output_shapes.items():
+            if name not in outputs or not _has_shape(outputs[name], wanted, num_axes=1 + len(wanted)):
+                raise EmotoneError(f"{self.folder / 'model.onnx'}: has no output {name} {['B', *wanted]}")
 
 
 def _has_shape(shape: list[Any], last: list[int], num_axes: int | None = None) -> bool:
     """Whether a network's shape, whose free axes are names, ends with these sizes."""
-    ends = shape[len(shape) - len(last) :]
-    fits = all(not isinstance(size, int) or size == wanted for size, wanted in zip(ends, last, strict=True))
-    return fits and (num_axes is None or len(shape) == num_axes)
+    ends = zip(reversed(shape), reversed(last), strict=False)
+    fits = all(not isinstance(size, int) or size == wanted for size, wanted in ends)
+    return fits and len(shape) >= len(last) and num_axes in (None, len(shape))
 
 
 def _provider(device: str) -> str:

@@ -36,6 +36,27 @@ class SeparateNetworks(nn.Module):
             outputs |= network(inputs)
         return outputs
 
+    def curves(self, chunks: Tensor) -> dict[str, Tensor]:
+        """Outputs {name: [B, C] or [B, C, K]} of chunks [B, C, m, D], where all networks have `curves`."""
+        outputs: dict[str, Tensor] = {}
+        for network in self.networks.values():
+            curves: Any = network.curves
+            outputs |= curves(chunks)
+        return outputs
+
+
+class _ScoresAndCurves(nn.Module):
+    """The curves of a network and their means, the scores, from one pass."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, chunks: Tensor) -> dict[str, Tensor]:
+        curves: dict[str, Tensor] = self.network.curves(chunks)
+        scores = {name: curve.mean(dim=1) for name, curve in curves.items()}
+        return scores | {f"{name}_curve": curve for name, curve in curves.items()}
+
 
 class _Tuple(nn.Module):
     """ONNX outputs are positional: the network's named outputs in the order of `names`."""
@@ -79,13 +100,21 @@ def write_bundle(
     std: NDArray[np.floating],
     card: str,
 ) -> Path:
-    """Write a network as a bundle (`emotone.bundle.write`); `view_shape` is one input's shape without the batch."""
+    """Write a network as a bundle (`emotone.bundle.write`); `view_shape` is one input's shape without the batch.
+
+    Where `about` has "curves", what is written are the network's `curves` (chunks [B, C, m, D] -> {name: [B, C] or
+    [B, C, K]}) of attributes, and the means of all of them as scores.
+    """
     names = [target["name"] for target in about["targets"]]
+    exported = network
+    if about.get("curves"):
+        names += [f"{target['name']}_curve" for target in about["targets"] if target["kind"] == "attribute"]
+        exported = _ScoresAndCurves(network)
     dynamic = {0: "B"} if about["view"]["name"] == "chunks" else {0: "B", 1: "T"}
     example = np.zeros((2, *view_shape), np.float32)
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
     arrays = {"feature_mean": mean.astype(np.float32), "feature_std": std.astype(np.float32)}
-    return bundle.write(folder, about, to_onnx(network, example, names, dynamic), arrays, weights, card)
+    return bundle.write(folder, about, to_onnx(exported, example, names, dynamic), arrays, weights, card)
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from emotone.evaluate.statistics import bootstrap_over_speakers
 from emotone.store import Rows, extract
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
+RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
 CATEGORY_METRICS = {"uar": metrics.uar, "accuracy": metrics.accuracy, "macro_f1": metrics.macro_f1}
 ABOUT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
 BATCH = 32
@@ -109,8 +110,10 @@ def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[st
 
 
 def metrics_of(target: Target) -> dict[str, Any]:
-    """The metrics of a target by name, the main one first."""
-    return ATTRIBUTE_METRICS if target.kind == "attribute" else CATEGORY_METRICS
+    """The metrics of a target by name, the main one first; of relative scores only the order is compared."""
+    if target.kind == "category":
+        return CATEGORY_METRICS
+    return RELATIVE_METRICS if target.is_relative else ATTRIBUTE_METRICS
 
 
 def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
@@ -198,7 +201,7 @@ def _keep_classes(table: pd.DataFrame, classes: list[str], corpus: str) -> pd.Da
 def _with_range(target: Target, corpus: Corpus) -> Target:
     """The target on the corpus's own range, where it has one."""
     limits = corpus.meta.get("ranges", {}).get(target.name)
-    if target.kind == "category" or not limits:
+    if target.kind == "category" or target.is_relative or not limits:
         return target
     return Target(target.name, "attribute", (float(limits[0]), float(limits[1])), target.mean, target.std)
 
