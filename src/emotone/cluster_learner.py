@@ -4,7 +4,7 @@ Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cl
 Emotions", ICASSP 2021, section 2. For any network with an `emotone.cluster_branch`:
 
 1. unlabelled: the embeddings of all items are clustered; a new top layer and the shared layers learn the clusters, on
-   items drawn evenly over them; the heads rest.
+   items drawn evenly over them; the heads rest, for this loss does not reach them.
 2. labelled: the same clustering of the labelled items, a new top layer, and one pass with the joint loss.
 
 An item is a chunk, or where the network embeds utterances an utterance. Every epoch draws new starts of k-means (the
@@ -220,13 +220,12 @@ class _Part:
         clustered, items = self.clustered, self.pools["unlabelled"]
         assert clustered is not None
         assignments, top = self._new_clusters("unlabelled", epoch)
-        with _frozen(self.network.heads):
-            for batch in self._batches("unlabelled", epoch, assignments):
-                inputs, _ = items.read(batch)
-                with self.fabric.autocast():
-                    logits = clustered.logits(inputs.to(self.fabric.device))
-                    loss = F.cross_entropy(logits, assignments[torch.from_numpy(batch)].to(self.fabric.device))
-                self._step(loss, [self.shared, top])
+        for batch in self._batches("unlabelled", epoch, assignments):
+            inputs, _ = items.read(batch)
+            with self.fabric.autocast():
+                logits = clustered.logits(inputs.to(self.fabric.device))
+                loss = F.cross_entropy(logits, assignments[torch.from_numpy(batch)].to(self.fabric.device))
+            self._step(loss, [self.shared, top])
 
     def _learn_labels(self, epoch: int) -> Iterator[Tensor]:
         """The labelled pass."""
@@ -294,8 +293,10 @@ class _Part:
         num_items = len(self.pools[which])
         order = random.permutation(num_items) if assignments is None else sample_evenly(assignments, random)
         self.trained.train()
-        for start in range(0, num_items, self.batch_items):
-            yield order[start : start + self.batch_items]
+        num_batches = max(1, -(-(num_items - 1) // self.batch_items))  # a last one of one item joins that before it
+        for batch in range(num_batches):
+            end = None if batch == num_batches - 1 else (batch + 1) * self.batch_items
+            yield order[batch * self.batch_items : end]
 
     def _random(self, what: str, which: str, epoch: int) -> np.random.Generator:
         purposes, pools = ("top", "k-means", "items"), ("labelled", "unlabelled")

@@ -105,7 +105,12 @@ class Dataset(Selection):
         tables = [loader.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
         if loader.augments:
-            copies = [loader.add(*_copies(corpora[name], selected[name], recipe), f"{name}#") for name in corpora]
+            labelled_rows = {name: table[table["split"] != "unlabelled"] for name, table in selected.items()}
+            copies = [
+                loader.add(*_copies(corpora[name], rows, recipe), f"{name}#")
+                for name, rows in labelled_rows.items()
+                if len(rows)
+            ]
         whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
         lost = selection.lost | loader.lost
         if (selection.table["split"] == "unlabelled").any() and not (whole[0]["split"] == "unlabelled").any():

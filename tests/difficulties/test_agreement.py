@@ -30,7 +30,7 @@ def test_of_an_attribute_it_is_minus_the_deviation(shared: Path, fold_of: Callab
     found = Agreement()(fold)
     votes = [np.array(votes_of(shared, id_, LETTERS[target]), float) for id_ in fold.train["id"]]
     assert len(found) == 10 and min(map(len, votes)) > 1
-    np.testing.assert_allclose(found, [-np.std(one) for one in votes], atol=1e-12)
+    np.testing.assert_allclose(found, [-np.std(one) / (5 - 1) for one in votes], atol=1e-12)
     assert Agreement.easy == "highest" and len(set(found)) > 2
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Agreement(Difficulty):
     """Agreement of an utterance's votes on the recipe's first target; needs a corpus with raters.
 
-    Of an attribute minus the deviation of the votes (population), of `emotion` the share of the commonest vote. NaN
-    where there are fewer than two votes.
+    Of an attribute minus the deviation of the votes (population) as a share of the corpus's range, of `emotion` the
+    share of the commonest vote. NaN where there are fewer than two votes.
     """
 
     easy: ClassVar[Literal["highest", "lowest"]] = "highest"
@@ -39,6 +39,7 @@ class Agreement(Difficulty):
             if target.kind == "category":
                 agreement = votes.agg(lambda given: given.value_counts(normalize=True).iloc[0])
             else:
-                agreement = -votes.std(ddof=0)
+                low, high = corpus.meta["ranges"][target.name]
+                agreement = -votes.std(ddof=0) / (high - low)
             found[rows] = fold.own_ids.iloc[rows].map(agreement[votes.size() > 1]).to_numpy(float)
         return found

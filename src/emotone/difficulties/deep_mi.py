@@ -71,7 +71,9 @@ class DeepMi(Difficulty):
         path = fold.folder / "deep_mi.parquet"
         if not path.is_file():
             table = self._measure(fold)
-            write_values(fold.folder / "deep_mi.json", dict(zip(table["file"], table["deep_mi"], strict=True)))
+            # Where files hold several utterances these are named by id; copies of one have their mean.
+            key = "file" if table.drop_duplicates("id")["file"].is_unique else "id"
+            write_values(fold.folder / "deep_mi.json", table.groupby(key, sort=False)["deep_mi"].mean().to_dict())
             with replace_file(path) as temporary:  # last: with it the step is done
                 table.to_parquet(temporary, index=False)
         return pd.read_parquet(path)["deep_mi"].to_numpy(float)

@@ -43,13 +43,16 @@ class File(Difficulty):
         # Whichever kind of name the file uses: the one that most of its values have.
         kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.data, kind)))
         where = f"{self.path} (by {kind})"
-        utterances = fold.train.assign(id=fold.train["utterance"]).drop_duplicates("id")
-        wanted = utterances[NAMES[kind][0]].map(NAMES[kind][1])
-        repeated = wanted[wanted.duplicated()]
+        column, name = NAMES[kind]
+        table = fold.data.table
+        names = table[column].map(name).set_axis(table["id"])
+        utterances = fold.train["utterance"].unique()
+        wanted = names[utterances]
+        repeated = wanted[names.duplicated(keep=False)[utterances]]
         if len(repeated):
             raise EmotoneError(f"{where}: {repeated.iloc[0]!r} is the name of several utterances; name them by id")
         found = select_values(values, list(wanted), _names(fold.data, kind), where)
-        return fold.train["utterance"].map(dict(zip(utterances["id"], found, strict=True))).to_numpy(float)
+        return fold.train["utterance"].map(dict(zip(utterances, found, strict=True))).to_numpy(float)
 
 
 def _names(data: Dataset, kind: str) -> set[str]:

@@ -35,6 +35,7 @@ def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[di
     EmotoneError for tables that the metrics refuse, and for clusters or DeepMI that are damaged.
     """
     targets = [target for target in run.targets if len(pairs_of(run.test, target)[0])]
+    absolute = [target for target in targets if not target.is_relative]  # of others there is no error, only an order
     category = next((target for target in targets if target.kind == "category"), None)
     labels, counts = confusion_of(run.test, category) if category else ([], np.zeros((0, 0)))
     clusters, cluster_sections = report_clusters(run)
@@ -45,8 +46,8 @@ def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[di
         "gender_differences": {target.name: compare_groups(run.test, target, "gender") for target in targets},
         "classes": measure_classes(run.test, category) if category else [],
         "confusion": {"labels": labels, "counts": counts.tolist()},
-        "calibration": calibrate(run.test, run.validation, targets), "robustness": robustness,
-        "worst": {target.name: worst_errors(run.test, target) for target in targets},
+        "calibration": calibrate(run.test, run.validation, absolute), "robustness": robustness,
+        "worst": {target.name: worst_errors(run.test, target) for target in absolute},
         "clusters": clusters, "deep_mi": deep_mi, "recipe": run.recipe,
     }  # fmt: skip
     sections = [*_sections(run, about, targets), *cluster_sections, *deep_mi_sections]
@@ -91,7 +92,7 @@ def to_json(value: Any) -> Any:
 
 def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
     sections = [*_overview(run), _origin(run)]
-    attributes = [target for target in targets if target.kind == "attribute"]
+    attributes = [target for target in targets if target.kind == "attribute" and not target.is_relative]
     if attributes:
         sections.append(_attributes(run, about, attributes))
     if about["confusion"]["labels"]:
@@ -101,7 +102,8 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
     sections += [_reliability(about["calibration"][target.name]) for target in targets if target.kind == "category"]
     if about["robustness"]:
         sections += _robustness(about["robustness"])
-    sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
+    if about["worst"]:
+        sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
     sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in about["worst"].items() if rows]
     return sections
 

@@ -20,7 +20,16 @@ MOST_POINTS = 1500
 MOST_NAMES = 30
 """More speakers than this are dots without a name."""
 GREY = COLOURS[5]
-NAMES = {"ccc": "CCC", "pearson": "Pearson", "rmse": "RMSE", "uar": "UAR", "macro_f1": "macro F1", "f1": "F1"}
+NAMES = {
+    "ccc": "CCC",
+    "pearson": "Pearson",
+    "rmse": "RMSE",
+    "uar": "UAR",
+    "macro_f1": "macro F1",
+    "f1": "F1",
+    "spearman": "Spearman",
+    "kendall": "Kendall",
+}
 """Metrics as people write them, where that is not their name."""
 Row = dict[str, Any]
 

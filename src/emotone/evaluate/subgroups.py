@@ -78,7 +78,7 @@ def _measure_groups(
         }  # fmt: skip
         for key, metric in metrics_of(target).items():
             group[key] = _interval(metric, p[rows], t[rows], speakers[rows], repeats[rows])
-        if target.kind == "attribute":
+        if target.kind == "attribute" and not target.is_relative:
             group["bias"] = float(np.mean(p[rows] - t[rows]))
         groups.append(group)
     return groups

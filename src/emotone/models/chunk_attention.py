@@ -63,6 +63,8 @@ class _SelfAttention(nn.Module):
 
     def __init__(self, hidden_size: int, num_heads: int, across_chunks: bool, dropout: float = 0.1) -> None:
         super().__init__()
+        if hidden_size % num_heads:
+            raise ValueError(f"hidden_size {hidden_size} must be a multiple of num_heads {num_heads}")
         self.num_heads, self.across_chunks, self.rate = num_heads, across_chunks, dropout
         self.query_key_value = nn.Linear(hidden_size, 3 * hidden_size)
         self.output = nn.Linear(hidden_size, hidden_size)

@@ -137,7 +137,10 @@ class DeepEmoClusters(System):
 
         def network(group: list[Target]) -> nn.Module:
             outputs = {target.name: max(1, len(target.labels)) for target in group}
-            one = model(num_features, outputs, **settings)
+            try:
+                one = model(num_features, outputs, **settings)
+            except ValueError as error:
+                raise EmotoneError(f"{NAME}: model {self.model}: {error}") from None
             num_clusters = self._num_clusters(group[0].name)
             return Clustered(one, num_clusters, self.hidden_std) if num_clusters else one
 
