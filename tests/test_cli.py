@@ -457,7 +457,9 @@ def test_pull_from_a_folder(run: Run, tmp_path: Path, shared: Path) -> None:
 
 def test_list_is_complete(run: Run) -> None:
     ran = run("list", "--json")
-    assert list(json.loads(ran.out)) == ["bundles", "recipes", "corpora", "features", "systems", "models"]
+    assert list(json.loads(ran.out)) == [
+        "bundles", "recipes", "corpora", "features", "systems", "models", "difficulties",
+    ]  # fmt: skip
     assert ran.code == 0 and ran.err == ""
     assert list(json.loads(run("list", "features", "--json").out)) == ["features"]
 

@@ -92,6 +92,34 @@ def _parser() -> argparse.ArgumentParser:
     _add_quiet(predict)
     predict.add_argument("--json", action="store_true", help="JSON lines on stdout instead of a table")
 
+    retrieve = verb(
+        "retrieve", verbs.retrieve, "The most or least aroused, dominant or pleasant moments of recordings."
+    )
+    retrieve.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
+    retrieve.add_argument("--attribute", required=True, metavar="NAME", help="arousal, dominance or valence")
+    ends = retrieve.add_mutually_exclusive_group(required=True)
+    ends.add_argument("--highest", type=_positive, metavar="N", help="the N moments that score highest")
+    ends.add_argument("--lowest", type=_positive, metavar="N", help="the N moments that score lowest")
+    for option, name, text in (
+        ("--length", "length_s", "seconds of a moment (default 3)"),
+        ("--hop", "hop_s", "from one window's start to the next (default: a third of the length)"),
+        ("--min-gap", "min_gap_s", "least time between moments of one recording (default 0)"),
+    ):
+        retrieve.add_argument(option, dest=name, type=_number, metavar="S", help=text)
+    retrieve.add_argument(
+        "--speech", dest="min_speech", type=float, metavar="SHARE", help="least share of speech, 0..1 (default 0.4)"
+    )
+    retrieve.add_argument(
+        "--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run"
+    )
+    retrieve.add_argument(
+        "--output", default="table", metavar="table|clips|textgrid|audacity|json", help="what to write (default table)"
+    )
+    retrieve.add_argument("--to", type=Path, metavar="FILE|FOLDER", help="where (default: stdout for table and json)")
+    retrieve.add_argument("--page", type=Path, metavar="FILE", help="write .html with players and curves, too")
+    _add_machine_options(retrieve)
+    _add_quiet(retrieve)
+
     pull = verb("pull", verbs.pull, "Published weights as a bundle: downloaded, or from a folder, and checked.")
     pull.add_argument("name", metavar="NAME", help="see: emotone list systems")
     pull.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="folder with the repositories' files")
@@ -193,6 +221,12 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number of seconds, not {text!r}") from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
 
 
 def _count(text: str) -> int:

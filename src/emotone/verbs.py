@@ -29,6 +29,35 @@ def predict(options: Namespace) -> int:
     return 1 if failed else 0
 
 
+def retrieve(options: Namespace) -> int:
+    """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
+    from emotone.inputs import find_inputs
+    from emotone.retrieve import Search, find_moments
+    from emotone.retrieve_output import check_file, check_output, write_findings
+
+    settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
+    given = {name: getattr(options, name) for name in settings if getattr(options, name) is not None}
+    is_lowest = options.lowest is not None
+    search = Search(options.attribute, options.lowest if is_lowest else options.highest, is_lowest, **given)
+    check_output(options.output, options.to)
+    if options.page:
+        check_file(options.page, ".html")
+    findings = find_moments(find_inputs(options.inputs), search, options.jobs, options.quiet)
+    write_findings(findings, options.output, options.to)
+    if options.page:
+        from emotone.retrieve_page import render_page
+
+        _write(options.page, render_page(findings))
+    for line in findings.notes:
+        say(options, line)
+    if options.to:
+        for recording in findings.failed:
+            print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
+        counts = f"{findings.num_recordings} files, {len(findings.failed)} failed, {len(findings.moments)} moments"
+        say(options, f"{counts}: {options.to if options.to.exists() else 'nothing written'}")
+    return 1 if findings.failed or not findings.moments else 0
+
+
 def pull(options: Namespace) -> int:
     """Published weights as a bundle."""
     _need("torch", "onnx", "scipy")

@@ -29,6 +29,7 @@ LAYERS: list[set[str]] = [
         "recipe",
         "opensmile",
         "distribute",
+        "voice_activity",
     },
     {"data.*", "losses", "clustering", "cluster_branch", "audio_scan", "audio_copies", "evaluate.metrics"},
     {"features.*", "corpora.*", "audformat_export", "store", "dataset", "unlabelled", "examples"},
@@ -36,7 +37,7 @@ LAYERS: list[set[str]] = [
     {"bundle", "export", "system", "learner", "cluster_learner", "systems.*", "published.*", "pull"},
     {"predict", "evaluate.*", "ledger", "train", "difficulty", "difficulties.*"},
     {"fold", "run"},
-    {"batch", "output", "inputs", "listing", "verbs", "cli"},
+    {"batch", "output", "inputs", "retrieve", "retrieve_output", "retrieve_page", "listing", "verbs", "cli"},
 ]
 # What looks up within a function, and why that is right.
 ALLOWED_UPWARDS = {
@@ -194,6 +195,8 @@ import sys
 from emotone.cli import main
 for arguments in (["--output", "x.csv"], ["--output", "x.json", "--window", "3"], []):
     assert main(["predict", "a.wav", "--model", {str(tiny_bundle)!r}, *arguments]) == 0
+speechless = ["--attribute", "arousal", "--highest", "3", "--page", "x.html"]
+assert main(["retrieve", "a.wav", "--model", {str(tiny_bundle)!r}, *speechless]) == 1
 print("LOADED", *sorted({{name.split(".")[0] for name in sys.modules}}))
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)

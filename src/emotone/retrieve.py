@@ -1,0 +1,390 @@
+"""The N most or least aroused, dominant or pleasant moments of one recording or of an archive.
+
+A recording is read as a stream: voice activity per 32 ms, windows that overlap, those with enough speech scored by the
+same code as `emotone predict`. Of each recording the best windows are taken one after another, each leaving out those
+closer than the gap; the best of all recordings stay in a heap of N. Since the gap only separates moments of one
+recording, that is the same as choosing greedily among all windows of the archive. Exactness costs 32 bytes per scored
+window while its recording is searched (115 kB per hour); nothing else grows with duration or with the archive.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+import math
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import audio
+from emotone.bundle import Bundle
+from emotone.distribute import map_ordered
+from emotone.errors import EmotoneError, unknown
+from emotone.predict import BATCH_S, Predictor, cut_windows
+from emotone.progress import track
+from emotone.voice_activity import SpeechTrack
+
+LENGTH_S = 3.0
+WINDOWS_PER_LENGTH = 3
+"""Windows start every third of their length, unless told: a moment is at most a sixth of it from a window's middle."""
+MIN_SPEECH = 0.4
+FEWEST_WINDOWS = 10
+"""Fewer do not say what is usual in a recording."""
+MAD_TO_STD = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
+MOST_POINTS = 1000
+"""A curve for the page has no more points, however long the recording."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: the `num` highest (or `lowest`) windows of `length_s` seconds of an attribute.
+
+    `hop_s`: from one window's start to the next (default: a third of the length). `min_gap_s`: least time between the
+    end of a moment and the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`:
+    least share of a window, 0..1, in which somebody speaks; 0 takes music and silence, too.
+    """
+
+    attribute: str
+    num: int = 10
+    lowest: bool = False
+    min_gap_s: float = 0.0
+    length_s: float = LENGTH_S
+    hop_s: float | None = None
+    min_speech: float = MIN_SPEECH
+    model: str = "default"
+    device: str = "cpu"
+
+    @property
+    def step_s(self) -> float:
+        """From one window's start to the next."""
+        return self.length_s / WINDOWS_PER_LENGTH if self.hop_s is None else self.hop_s
+
+    @property
+    def direction(self) -> str:
+        """`highest` or `lowest`."""
+        return "lowest" if self.lowest else "highest"
+
+    def check(self, predictor: Predictor) -> None:
+        """Raise EmotoneError for what cannot be looked for, or not with this bundle."""
+        bundle = predictor.bundle
+        if self.attribute not in predictor.attributes:
+            if not predictor.attributes:
+                raise EmotoneError(f"bundle {bundle.name} has categories only; retrieval needs an attribute")
+            raise unknown("attribute", self.attribute, predictor.attributes, where=f"bundle {bundle.name}")
+        if self.num < 1:
+            raise EmotoneError(f"the number of moments must be at least 1, not {self.num}")
+        least_s = math.ceil(100 * shortest_s(bundle)) / 100
+        for name, value, least, most in (
+            ("length", self.length_s, least_s, bundle.max_utterance_s),
+            ("hop", self.step_s, 0.05, self.length_s),
+            ("min-gap", self.min_gap_s, 0.0, 1e6),
+            ("speech", self.min_speech, 0.0, 1.0),
+        ):
+            if not least <= value <= most:
+                raise EmotoneError(f"{name} must be from {least:g} to {most:g} with {bundle.name}, not {value:g}")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A piece of a recording and its score of the attribute, on the bundle's range; `rank` 1 is the first.
+
+    `confidence` says how far it stands out of its own recording (see `stand_out`): no probability. NaN: not known.
+    `speech` is the share of it in which somebody speaks.
+    """
+
+    file: str
+    start_s: float
+    end_s: float
+    score: float
+    confidence: float
+    speech: float
+    rank: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What was found in one file: its best moments, and the `outline` of its curve.
+
+    `outline` [P] has the most extreme score of each of P equal parts of the duration, NaN where nobody speaks. `error`:
+    why the file could not be used. `note`: why nothing was found in it, or not scored everywhere.
+    """
+
+    file: str
+    duration_s: float = 0.0
+    speech_s: float = 0.0
+    num_windows: int = 0
+    moments: list[Moment] = field(default_factory=list)
+    outline: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    median: float = math.nan
+    error: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The ranked moments, the recordings they are of, and what could not be used (`failed`) or has a `note`."""
+
+    search: Search
+    bundle: str
+    moments: list[Moment]
+    recordings: dict[str, Recording]
+    failed: list[Recording]
+    noted: list[Recording]
+    num_recordings: int
+    duration_s: float
+    speech_s: float
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know, a line each."""
+        lines = []
+        if self.noted:
+            count = f"{len(self.noted)} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
+            first = self.noted[0]
+            lines.append(f"{count}{'e.g. ' if len(self.noted) > 1 else ''}{first.file} {first.note}")
+        if 0 < len(self.moments) < self.search.num:
+            lines.append(f"{len(self.moments)} of the {self.search.num} moments asked for: there are no more")
+        return lines
+
+
+def find_moments(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], search: Search, jobs: int = 1, quiet: bool = True
+) -> Findings:
+    """The best moments of all files, ranked together; among equal scores the earlier comes first.
+
+    A file that cannot be read stands in `failed`, the rest goes on. Raises EmotoneError for a search that makes no
+    sense or does not fit its bundle.
+
+    >>> found = find_moments("examples/jfk.wav", Search("arousal", num=2, min_gap_s=1.0))
+    >>> [(moment.rank, moment.end_s - moment.start_s) for moment in found.moments]
+    [(1, 3.0), (2, 3.0)]
+    >>> found.moments[0].score > found.moments[1].score
+    True
+    """
+    threads = 1 if jobs > 1 else 0
+    predictor = _predictor(search.model, threads, search.device)
+    search.check(predictor)
+    given = [files] if isinstance(files, str | os.PathLike) else files
+    names = list(dict.fromkeys(os.fspath(file) for file in given))
+    work = functools.partial(_search_file, search, threads)
+    ranking = _Ranking(search.num, search.lowest)
+    failed, noted, duration_s, speech_s = [], [], 0.0, 0.0
+    for recording in track(map_ordered(work, names, jobs, died=_died), len(names), "retrieve", quiet):
+        ranking.add(recording)
+        duration_s += recording.duration_s
+        speech_s += recording.speech_s
+        if recording.error:
+            failed.append(recording)
+        elif recording.note:
+            noted.append(replace(recording, moments=[], outline=np.zeros(0)))
+    moments, recordings = ranking.result()
+    return Findings(search, predictor.bundle.name, moments, recordings, failed, noted, len(names), duration_s, speech_s)
+
+
+def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
+    """One file searched; what is wrong with it becomes its `error`, or its `note` where it only holds nothing."""
+    try:
+        heard = _hear(file, search, predictor.bundle)
+    except audio.AudioError as error:
+        return Recording(file, error=error.reason)
+    note = _note(heard, search, predictor.bundle)
+    found = Recording(file, heard.num_samples / audio.RATE_HZ, heard.speech_s, len(heard.score), note=note)
+    if not heard.score:
+        return replace(found, note="", error=note) if heard.num_spoken else found
+    start, stop, score = (np.array(column) for column in (heard.start, heard.stop, heard.score))
+    sign = -1 if search.lowest else 1
+    confidence = sign * stand_out(score)
+    moments = [
+        Moment(
+            file, heard.start[place] / audio.RATE_HZ, heard.stop[place] / audio.RATE_HZ, heard.score[place],
+            float(confidence[place]), heard.speech[place],
+        )
+        for place in pick(start, stop, sign * score, search.num, round(search.min_gap_s * audio.RATE_HZ))
+    ]  # fmt: skip
+    outline = _outline(start + stop, 2 * heard.num_samples, score, search)
+    return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
+
+
+def pick(
+    start: NDArray[np.integer], stop: NDArray[np.integer], strength: NDArray[np.floating], num: int, min_gap: int
+) -> list[int]:
+    """Positions of up to `num` windows, from the strongest on, each at least `min_gap` from those before it.
+
+    Windows [W] run from `start` to `stop`, both ascending and in samples, as is the gap. Greedy: the strongest is
+    always taken, though some other choice might have a higher sum. Among equals the earlier comes first.
+
+    >>> pick(np.array([0, 1, 2, 4]), np.array([2, 3, 4, 6]), np.array([5.0, 9.0, 6.0, 1.0]), 3, 0)
+    [1, 3]
+    """
+    is_free = np.ones(len(start), bool)
+    chosen: list[int] = []
+    for position in np.argsort(-strength, kind="stable"):
+        if len(chosen) == num:
+            break
+        if is_free[position]:
+            chosen.append(int(position))
+            first = np.searchsorted(stop, start[position] - min_gap, side="right")
+            is_free[first : np.searchsorted(start, stop[position] + min_gap, side="left")] = False
+    return chosen
+
+
+def stand_out(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each score [W] lies above its recording's usual one: robust z-scores [W].
+
+    (score - median) / (1.4826 * median absolute deviation): the outliers that are looked for do not move it. NaN for
+    fewer than 10 scores, and where most are equal.
+
+    >>> stand_out(np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 50])).round(1)[[0, -1]].tolist()
+    [-1.2, 12.0]
+    """
+    distance = scores - np.median(scores)
+    usual = MAD_TO_STD * np.median(np.abs(distance))
+    return distance / usual if len(scores) >= FEWEST_WINDOWS and usual > 0 else np.full(len(scores), np.nan)
+
+
+def shortest_s(bundle: Bundle) -> float:
+    """Seconds that a bundle needs to see something that is not repeated: its chunk, or its fewest frames."""
+    num_frames = getattr(bundle.view, "chunk_frames", getattr(bundle.view, "min_frames", 0))
+    return max(bundle.feature.min_duration_s, num_frames * (bundle.feature.hop_s or 0.0))
+
+
+@dataclass
+class _Heard:
+    """The scored windows of one recording, in samples, and what else is known of it."""
+
+    num_samples: int = 0
+    speech_s: float = 0.0
+    num_spoken: int = 0
+    start: array[int] = field(default_factory=lambda: array("q"))
+    stop: array[int] = field(default_factory=lambda: array("q"))
+    score: array[float] = field(default_factory=lambda: array("d"))
+    speech: array[float] = field(default_factory=lambda: array("d"))
+    error: str = ""
+
+
+_Window = tuple[int, int, float, NDArray[np.float32]]
+
+
+def _hear(file: str, search: Search, bundle: Bundle) -> _Heard:
+    """A file from front to back: its windows with enough speech, scored."""
+    heard = _Heard()
+    for batch in _batches(_speech_windows(file, search, bundle, heard), BATCH_S):
+        scores = bundle.score_features([window[-1] for window in batch]).attributes[search.attribute]
+        for (start, stop, speech, _), score in zip(batch, scores, strict=True):
+            if not np.isfinite(score):
+                heard.error = "the network gives no number"
+                continue
+            heard.start.append(start)
+            heard.stop.append(stop)
+            heard.score.append(score)
+            heard.speech.append(speech)
+    return heard
+
+
+def _speech_windows(file: str, search: Search, bundle: Bundle, heard: _Heard) -> Iterator[_Window]:
+    """Windows with enough speech: first sample, sample behind the last, share of speech, features [T, D]."""
+    speech_track = SpeechTrack()
+    least = shortest_s(bundle) * audio.RATE_HZ
+    blocks = speech_track.listen(audio.read_blocks(file))
+    for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
+        stop = heard.num_samples = start + len(samples)
+        speech = speech_track.share(start, stop)
+        if speech < search.min_speech or len(samples) < least:
+            continue
+        heard.num_spoken += 1
+        try:
+            yield start, stop, speech, bundle.extract(samples)
+        except EmotoneError as error:
+            heard.error = str(error)
+    heard.speech_s = speech_track.speech_s
+
+
+def _batches(windows: Iterable[_Window], batch_s: float) -> Iterator[list[_Window]]:
+    """Windows in lists of about `batch_s` seconds."""
+    batch: list[_Window] = []
+    held = 0
+    for window in windows:
+        batch.append(window)
+        held += window[1] - window[0]
+        if held >= batch_s * audio.RATE_HZ:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _note(heard: _Heard, search: Search, bundle: Bundle) -> str:
+    """Why a recording has no moments, or fewer than it could have; nothing where all is well."""
+    duration_s, least_s = heard.num_samples / audio.RATE_HZ, shortest_s(bundle)
+    if duration_s < least_s:
+        return f"is shorter ({duration_s:.2f} s) than {bundle.name} sees at once ({least_s:.2f} s)"
+    if not heard.num_spoken:
+        if not heard.speech_s:
+            return f"holds no speech ({duration_s:.1f} s)"
+        return (
+            f"holds too little speech ({heard.speech_s:.1f} of {duration_s:.1f} s): nowhere {search.min_speech:.0%} of "
+            f"{search.length_s:g} s"
+        )
+    num_failed = heard.num_spoken - len(heard.score)
+    return f"{num_failed} of {heard.num_spoken} windows cannot be scored ({heard.error})" if num_failed else ""
+
+
+def _outline(
+    twice_middle: NDArray[np.integer], twice_total: int, score: NDArray[np.float64], search: Search
+) -> NDArray[np.float64]:
+    """The most extreme score of each of P equal parts of a recording [P], NaN where none is; places in half samples.
+
+    No part is shorter than a hop, so that speech without a pause has no gaps.
+    """
+    num_points = max(1, min(MOST_POINTS, int(twice_total / (2 * round(search.step_s * audio.RATE_HZ)))))
+    outline = np.full(num_points, np.nan)
+    extreme = np.fmin if search.lowest else np.fmax
+    extreme.at(outline, twice_middle * num_points // (twice_total + 1), score)
+    return outline
+
+
+class _Ranking:
+    """The `num` best moments so far, with their recordings; what falls out is forgotten with its recording."""
+
+    def __init__(self, num: int, lowest: bool) -> None:
+        self._num, self._sign = num, -1.0 if lowest else 1.0
+        self._heap: list[tuple[float, int, Moment, Recording]] = []
+        self._count = itertools.count(0, -1)  # of equals the earlier is the better; it also ends every comparison
+
+    def add(self, recording: Recording) -> None:
+        """Let the moments of a recording compete."""
+        for moment in recording.moments:
+            entry = (self._sign * moment.score, next(self._count), moment, recording)
+            if len(self._heap) < self._num:
+                heapq.heappush(self._heap, entry)
+            else:
+                heapq.heappushpop(self._heap, entry)
+
+    def result(self) -> tuple[list[Moment], dict[str, Recording]]:
+        """The moments from the best on, with ranks, and their recordings by file."""
+        ordered = sorted(self._heap, reverse=True)
+        moments = [replace(moment, rank=rank) for rank, (_, _, moment, _) in enumerate(ordered, start=1)]
+        recordings = {recording.file: replace(recording, moments=[]) for *_, recording in ordered}
+        for moment in moments:
+            recordings[moment.file].moments.append(moment)
+        return moments, recordings
+
+
+@functools.lru_cache(maxsize=1)
+def _predictor(model: str, threads: int, device: str) -> Predictor:
+    """The one predictor of this process; workers load it on their first file."""
+    return Predictor.load(model, threads, device)
+
+
+def _search_file(search: Search, threads: int, file: str) -> Recording:
+    return search_recording(file, search, _predictor(search.model, threads, search.device))
+
+
+def _died(file: str) -> Recording:
+    return Recording(file, error="the process that read it died (damaged beyond what its decoder can take?)")

@@ -1,0 +1,250 @@
+"""Found moments as others take them: a table, JSON, clips, TextGrids for Praat, label tracks for Audacity.
+
+Files and folders are whole or not there. Names of new files are made of the recordings' names, without anything that
+could lead out of their folder, and no two are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from emotone import audio
+from emotone.errors import EmotoneError, unknown
+from emotone.evaluate.text_table import align
+from emotone.files import replace_file
+from emotone.retrieve import Findings, Moment, Recording
+
+FILES = {"table": ".csv", "json": ".json"}
+"""Outputs that are one file, or go to stdout."""
+FOLDERS = ("clips", "textgrid", "audacity")
+OUTPUTS = (*FILES, *FOLDERS)
+COLUMNS = ("rank", "file", "start_s", "end_s", "score", "confidence", "speech", "error")
+LONGEST_STEM = 40
+Row = dict[str, Any]
+
+
+def check_output(output: str, to: Path | None) -> None:
+    """Raise EmotoneError, before any work, for an output that cannot be written."""
+    if output not in OUTPUTS:
+        raise unknown("output", output, OUTPUTS)
+    if to is None:
+        if output in FOLDERS:
+            raise EmotoneError(f"output {output} needs a folder: --to FOLDER")
+        return
+    if output in FILES:
+        check_file(to, FILES[output])
+    elif os.path.lexists(to) and not (to.is_dir() and not any(to.iterdir())):
+        raise EmotoneError(f"{to}: exists already; {output} needs a new folder, or an empty one")
+    elif not to.absolute().parent.is_dir():
+        raise EmotoneError(f"{to}: the folder {to.absolute().parent} does not exist")
+
+
+def check_file(path: Path, suffix: str) -> None:
+    """Raise EmotoneError for a file that cannot be written or is named as another kind."""
+    if path.suffix.lower() != suffix:
+        raise EmotoneError(f"{path}: must end in {suffix}")
+    if path.is_dir():
+        raise EmotoneError(f"{path}: is a folder")
+    if not path.absolute().parent.is_dir():
+        raise EmotoneError(f"{path}: the folder does not exist")
+
+
+def write_findings(findings: Findings, output: str, to: Path | None) -> None:
+    """Write or print the moments; see `OUTPUTS`. Without moments there is no folder."""
+    if output in FOLDERS:
+        if findings.moments and to is not None:
+            write = {"clips": _write_clips, "textgrid": _write_textgrids, "audacity": _write_labels}[output]
+            with _new_folder(to) as folder:
+                write(findings, folder)
+        return
+    if to is None:
+        print(_text(findings) if output == "table" else json_text(findings))
+        return
+    with replace_file(to) as temporary:
+        if output == "table":
+            _write_csv(temporary, to_rows(findings))
+        else:
+            temporary.write_text(json_text(findings) + "\n", encoding="ascii")
+
+
+def to_rows(findings: Findings) -> list[Row]:
+    """The moments by rank, then the files that could not be used: rows with `COLUMNS`; None is unknown."""
+    rows = [_row(dataclasses.asdict(moment) | {"error": ""}) for moment in findings.moments]
+    return rows + [_row({"file": recording.file, "error": recording.error}) for recording in findings.failed]
+
+
+def json_text(findings: Findings) -> str:
+    """All of it as a JSON object: search, bundle, totals, moments, recordings and what is to be said of them."""
+    recordings = [*findings.recordings.values(), *findings.noted, *findings.failed]
+    by_file = {recording.file: recording for recording in recordings}
+    about = {
+        "search": dataclasses.asdict(findings.search) | {"hop_s": findings.search.step_s},
+        "bundle": findings.bundle,
+        "num_recordings": findings.num_recordings, "duration_s": findings.duration_s, "speech_s": findings.speech_s,
+        "moments": [_row(dataclasses.asdict(moment), COLUMNS[:-1]) for moment in findings.moments],
+        "recordings": [
+            _row(vars(recording), ("file", "duration_s", "speech_s", "num_windows", "median", "error", "note"))
+            for recording in by_file.values()
+        ],
+    }  # fmt: skip
+    return json.dumps(about, indent=1, allow_nan=False)
+
+
+def safe_stem(file: str) -> str:
+    """A file's name without its suffix as part of another: letters, digits, dots and hyphens; at most 40 of them.
+
+    >>> safe_stem("../calls/Zoë: #1 (draft).mp3"), safe_stem("/"), safe_stem(".hidden.wav")
+    ('Zoë_1_draft', 'recording', 'hidden')
+    """
+    return re.sub(r"[^\w.-]+", "_", Path(file).stem).strip("._-")[:LONGEST_STEM] or "recording"
+
+
+def _row(values: Row, columns: tuple[str, ...] = COLUMNS) -> Row:
+    """The columns of a row, numbers as in other tables: six digits, times in microseconds, NaN is nothing."""
+
+    def tidy(name: str, value: Any) -> Any:
+        if not isinstance(value, float):
+            return value
+        if math.isnan(value):
+            return None
+        return round(value, 6) if name.endswith("_s") else float(f"{value:.6g}")
+
+    return {name: tidy(name, values.get(name)) for name in columns}
+
+
+def _text(findings: Findings) -> str:
+    """The table for people; errors stand in it only where there are some."""
+    rows = to_rows(findings)
+    if not rows:
+        return "no moments"
+    names = COLUMNS if findings.failed else COLUMNS[:-1]
+    return align([{name: _shown(row[name]) for name in names} for row in rows])
+
+
+def _shown(value: Any) -> Any:
+    """A value for `align`: what would end a line or steer a terminal is shown as its code.
+
+    >>> _shown("a\\nb"), _shown(None)
+    ('a\\\\nb', nan)
+    """
+    if isinstance(value, str):
+        return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda mark: repr(mark[0])[1:-1], value)
+    return math.nan if value is None else value
+
+
+def _write_csv(path: Path, rows: list[Row]) -> None:
+    # All texts are quoted, as a carriage return in a file name has to be. surrogateescape: any name keeps its bytes.
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        table = csv.DictWriter(file, rows[0] if rows else COLUMNS, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _write_clips(findings: Findings, folder: Path) -> None:
+    """A clip of each moment, with its rank, recording and time in its name, and `moments.csv` that says which is which.
+
+    16 bits, one channel, at the recording's own rate.
+    """
+    digits = len(str(len(findings.moments)))
+    rows = to_rows(findings)
+    for moment, row in zip(findings.moments, rows, strict=False):  # errors come after the moments
+        times = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
+        row["clip"] = f"{moment.rank:0{digits}}_{safe_stem(moment.file)}_{times}.wav"
+        _write_clip(folder / row["clip"], moment)
+    _write_csv(folder / "moments.csv", [{**row, "clip": row.get("clip")} for row in rows])
+
+
+def _write_clip(path: Path, moment: Moment) -> None:
+    blocks = audio.read_native(moment.file, moment.start_s, moment.end_s)
+    with contextlib.ExitStack() as stack:
+        clip = None
+        for samples, rate_hz, _ in blocks:
+            if clip is None:
+                clip = stack.enter_context(soundfile.SoundFile(path, "w", rate_hz, 1, "PCM_16"))
+            clip.write(samples)
+
+
+def _write_textgrids(findings: Findings, folder: Path) -> None:
+    """A TextGrid per recording with moments: one tier, named as the attribute; marks are rank and score."""
+    for path, recording in _paths(findings, folder, ".TextGrid"):
+        path.write_text(_textgrid(recording, findings.search.attribute), encoding="utf-8")
+
+
+def _textgrid(recording: Recording, attribute: str) -> str:
+    """Praat's long text format: the moments in time, and the intervals between them without a mark."""
+    end = f"{recording.duration_s:.6f}"
+    intervals: list[tuple[str, str, str]] = []
+    position = f"{0:.6f}"
+    for moment in _in_time(recording):
+        start, stop = f"{moment.start_s:.6f}", f"{moment.end_s:.6f}"
+        if start != position:
+            intervals.append((position, start, ""))
+        intervals.append((start, stop, f"{moment.rank}: {moment.score:.3f}"))
+        position = stop
+    if position != end:
+        intervals.append((position, end, ""))
+    lines = [
+        'File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}", "tiers? <exists>",
+        "size = 1", "item []:", "    item [1]:", '        class = "IntervalTier"', f'        name = "{attribute}"',
+        "        xmin = 0", f"        xmax = {end}", f"        intervals: size = {len(intervals)}",
+    ]  # fmt: skip
+    for number, (start, stop, mark) in enumerate(intervals, start=1):
+        lines.append(f"        intervals [{number}]:")
+        lines += [f"            xmin = {start}", f"            xmax = {stop}", f'            text = "{mark}"']
+    return "\n".join(lines) + "\n"
+
+
+def _write_labels(findings: Findings, folder: Path) -> None:
+    """A label track for Audacity (File > Import > Labels) per recording with moments: start, end, label."""
+    for path, recording in _paths(findings, folder, ".txt"):
+        lines = (
+            f"{moment.start_s:.6f}\t{moment.end_s:.6f}\t{moment.rank}: {findings.search.attribute} {moment.score:.3f}\n"
+            for moment in _in_time(recording)
+        )
+        path.write_text("".join(lines), encoding="utf-8")
+
+
+def _in_time(recording: Recording) -> list[Moment]:
+    return sorted(recording.moments, key=lambda moment: moment.start_s)
+
+
+def _paths(findings: Findings, folder: Path, suffix: str) -> Iterator[tuple[Path, Recording]]:
+    """A path for each recording with moments; the second of one name ends in -2, whatever the case of its letters."""
+    taken: set[str] = set()
+    for recording in findings.recordings.values():
+        stem = name = safe_stem(recording.file)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        yield folder / (name + suffix), recording
+
+
+@contextlib.contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place when the block ends well, and is removed otherwise."""
+    temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)  # mkdtemp's folders are private; results are not
+        if path.is_dir():
+            path.rmdir()  # an empty one
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""Where somebody speaks: the Silero voice activity detector over a stream of samples, on onnxruntime.
+
+Speech gets high probabilities, music, noise and silence low ones. The network and its licence stand in `silero_vad/`.
+It carries its state from block to block, so a stream gives what the whole recording would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.audio import RATE_HZ, Samples
+
+FRAME_SAMPLES = 512
+"""One probability per 32 ms."""
+CONTEXT_SAMPLES = 64
+"""What a frame sees of the one before it."""
+STATE_SIZE = 128
+SPEECH = 0.5
+"""A frame of at least this probability is speech, as its authors have it."""
+NETWORK = Path(__file__).parent / "silero_vad" / "silero_vad_16k_sequence.onnx"
+
+
+class SpeechTrack:
+    """Which frames of a stream are speech, as far as it has been listened to.
+
+    >>> track = SpeechTrack()
+    >>> second = np.zeros(16_000, np.float32)
+    >>> sum(len(block) for block in track.listen([second, second]))
+    32000
+    >>> track.speech_s, track.share(0, 32_000)
+    (0.0, 0.0)
+    """
+
+    def __init__(self) -> None:
+        self._hidden, self._cell = (np.zeros((1, 1, STATE_SIZE), np.float32) for _ in range(2))
+        self._context = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._rest = np.zeros(0, np.float32)
+        self._is_speech = bytearray()  # a byte per frame: 110 kB per hour
+
+    def listen(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        """The blocks (float32, 16 kHz) as they come; `share` knows of each before it is handed on."""
+        for block in blocks:
+            self._hear(block)
+            yield block
+
+    def share(self, first: int, stop: int) -> float:
+        """Share of speech, 0..1, among the frames that lie wholly within the samples from `first` to `stop`."""
+        frames = self._is_speech[-(-first // FRAME_SAMPLES) : stop // FRAME_SAMPLES]
+        return frames.count(1) / len(frames) if frames else 0.0
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech so far."""
+        return self._is_speech.count(1) * FRAME_SAMPLES / RATE_HZ
+
+    def _hear(self, block: Samples) -> None:
+        samples = np.concatenate([self._rest, block])
+        whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = samples[whole:].copy()
+        if whole:
+            self._is_speech += (self._probabilities(samples[:whole]) >= SPEECH).tobytes()
+
+    def _probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        """Probability of speech of T frames: samples [T * 512] -> [T]."""
+        padded = np.concatenate([self._context, samples])
+        self._context = padded[-CONTEXT_SAMPLES:].copy()
+        frames = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT_SAMPLES + FRAME_SAMPLES)[::FRAME_SAMPLES]
+        feeds = {"input": np.ascontiguousarray(frames), "h": self._hidden, "c": self._cell}
+        probabilities, self._hidden, self._cell = _session().run(["speech_probs", "hn", "cn"], feeds)
+        return probabilities
+
+
+@lru_cache(maxsize=1)
+def _session() -> Any:
+    """The network, once per process; on one core, since its LSTM goes frame by frame."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(NETWORK.read_bytes(), options, ["CPUExecutionProvider"])
