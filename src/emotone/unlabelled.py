@@ -23,7 +23,7 @@ def add(
     """
     settings, where = recipe.unlabelled, f"recipe {recipe.name}: unlabelled"
     own = table["split"] == "unlabelled"
-    for name in set(settings.corpora) & set(recipe.corpora):
+    for name in sorted(set(settings.corpora) & set(recipe.corpora)):
         if not (own & (table["corpus"] == corpora[name].name)).any():
             raise EmotoneError(f"{where}: the recipe trains on {name}, none of which is set apart as unlabelled")
     others = [name for name in settings.corpora if name not in recipe.corpora]
