@@ -279,7 +279,8 @@ class _Part:
             vectors = np.memmap(file, np.float32, "w+", shape=shape)
             embed(self.clustered, items, self.batch_rows, self.fabric.device, vectors)
             seed = int(self._random("k-means", which, epoch).integers(2**31))
-            found = kmeans(vectors, num_clusters, self.start, self.iterations, seed, self.fabric.device)
+            points = torch.from_numpy(vectors)  # as a tensor it is read where it lies, as an array it would be copied
+            found = kmeans(points, num_clusters, self.start, self.iterations, seed, self.fabric.device)
         if epoch == 0 and num_clusters > 1 and (found.sizes > 0).sum() == 1:  # later it is the network's own doing
             raise EmotoneError(
                 f"all {len(items)} {which} {items.kind} have the same embedding before any training: their features "

@@ -164,11 +164,14 @@ class Rows:
         from emotone.data.normalise import normalise
 
         found = np.empty((len(rows), view.chunk_frames, self.num_features), np.float32)
+        by_row = mean.ndim == 2
+        if not by_row:  # moments as large as a chunk: quicker than to repeat them for each of its frames
+            mean, std = (np.broadcast_to(part, found.shape[1:]).copy() for part in (mean, std))
         for position, (row, chunk) in enumerate(zip(rows, chunks, strict=True)):
             features = repeat_to(self.utterances[row], view.chunk_frames)
             start = chunk_starts(len(features), view.chunk_frames, view.num_chunks)[chunk]
             frames = np.asarray(features[start : start + view.chunk_frames], dtype=np.float32)
-            own_mean, own_std = (mean, std) if mean.ndim == 1 else (mean[position], std[position])
+            own_mean, own_std = (mean[position], std[position]) if by_row else (mean, std)
             found[position] = normalise(frames, own_mean, own_std, clip)  # one by one: a chunk fits the cache
         return found
 
