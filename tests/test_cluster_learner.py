@@ -128,7 +128,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Any:
         kmeans, new_top, read = cluster_learner.kmeans, ClusterBranch.new_top_layer, Items.read
 
         def spied_kmeans(points: Any, num_clusters: int, start: Any, iterations: int, seed: int, device: Any) -> Any:
-            spy.vectors.append(np.array(points))
+            spy.vectors.append(points.numpy().copy())
             spy.before.append(weights(spy.network))
             spy.iterations.append((start, iterations))
             spy.seeds.append(seed)

@@ -121,6 +121,16 @@ class _Data:
                 block = block.detach() if isinstance(block, Tensor) else torch.tensor(block)
                 yield block.to(self.device, torch.float32)
 
+    def _numbered(self) -> Iterator[tuple[int, Tensor]]:
+        """Blocks with the number of their first point; ValueError where there are no longer as many points."""
+        first = 0
+        for block in self.blocks():
+            if first + len(block) <= self.num_points:
+                yield first, block
+            first += len(block)
+        if first != self.num_points:
+            raise ValueError(f"the function of points gave {self.num_points} of them at first, then {first}")
+
     def assign(self, centres: Tensor, before: _Assigned | None = None) -> _Assigned:
         """The nearest of the centres [K, D] (float64) for every point; of equally near ones the first."""
         # |x - c|^2 without what all centres share. With centres seen from the mean m, c' = c - m, it is
@@ -128,10 +138,9 @@ class _Data:
         relative = centres - self.mean
         offsets = (relative.square().sum(dim=1) + 2 * relative @ self.mean).float()
         directions = (-2 * relative).float().T.contiguous()
-        nearest: list[Tensor] = []
+        assignments = torch.empty(self.num_points, dtype=torch.int64)
         sums = torch.zeros_like(centres) if before is None else before.sums.clone()
-        first = 0
-        for block in self.blocks():
+        for first, block in self._numbered():
             chosen = _nearest(block, directions, offsets)
             change = block.new_zeros(centres.shape)
             if before is None:
@@ -143,31 +152,26 @@ class _Data:
                 _add_by_cluster(change, chosen[moved], points)
                 _add_by_cluster(change, left[moved], points, -1)
             sums += change
-            nearest.append(chosen.cpu())
-            first += len(block)
-        if first != self.num_points:
-            raise ValueError(f"the function of points gave {self.num_points} of them at first, then {first}")
-        assignments = torch.cat(nearest)
+            assignments[first : first + len(block)] = chosen
         return _Assigned(assignments, sums, torch.bincount(assignments, minlength=len(centres)).to(self.device))
 
     def squared_distances(self, centres: Tensor, assignments: Tensor) -> Tensor:
         """Of every point to its centre, [N] on the CPU: without the cancellation that `assign` may afford."""
-        found, first = [], 0
-        for block in self.blocks():
-            chosen = assignments[first : first + len(block)].to(self.device)
-            nearest = centres.float().index_select(0, chosen)  # rows: faster than centres[chosen]
-            found.append(nearest.sub_(block).square_().sum(dim=1).cpu())
-            first += len(block)
-        return torch.cat(found)
+        distances = torch.empty(self.num_points)
+        for first, block in self._numbered():
+            rows = slice(first, first + len(block))
+            # index_select of rows is faster than centres[chosen]
+            nearest = centres.float().index_select(0, assignments[rows].to(self.device))
+            distances[rows] = nearest.sub_(block).square_().sum(dim=1)
+        return distances
 
     def rows(self, wanted: Tensor) -> Tensor:
         """The points of these numbers [n] (on the CPU), in their order: [n, D]."""
         order = wanted.argsort()
-        found, first = [], 0
-        for block in self.blocks():
+        found = []
+        for first, block in self._numbered():
             low, high = torch.searchsorted(wanted[order], torch.tensor([first, first + len(block)])).tolist()
             found.append(block[(wanted[order[low:high]] - first).to(self.device)])
-            first += len(block)
         return torch.cat(found)[order.argsort().to(self.device)]
 
 

@@ -68,5 +68,6 @@ def normalise(
     """
     scores = features - mean.astype(np.float32, copy=False)
     scores /= std.astype(np.float32, copy=False)
-    np.nan_to_num(scores, copy=False, nan=0.0, posinf=clip, neginf=-clip)
-    return np.clip(scores, -clip, clip, out=scores)
+    np.clip(scores, -clip, clip, out=scores)
+    scores[np.isnan(scores)] = 0.0  # which the clip leaves alone, as it does nothing else
+    return scores
