@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from emotone import audio, plugins
 from emotone.corpus import Corpus
-from emotone.data.chunk import chunk_starts, repeat_to
+from emotone.data.chunk import chunk_step, repeat_to
 from emotone.data.normalise import Moments
 from emotone.data.view import Chunks, Crop, View
 from emotone.distribute import map_ordered
@@ -169,7 +169,7 @@ class Rows:
             mean, std = (np.broadcast_to(part, found.shape[1:]).copy() for part in (mean, std))
         for position, (row, chunk) in enumerate(zip(rows, chunks, strict=True)):
             features = repeat_to(self.utterances[row], view.chunk_frames)
-            start = chunk_starts(len(features), view.chunk_frames, view.num_chunks)[chunk]
+            start = chunk * chunk_step(len(features), view.chunk_frames, view.num_chunks)
             frames = np.asarray(features[start : start + view.chunk_frames], dtype=np.float32)
             own_mean, own_std = (mean[position], std[position]) if by_row else (mean, std)
             found[position] = normalise(frames, own_mean, own_std, clip)  # one by one: a chunk fits the cache

@@ -39,8 +39,16 @@ def chunk_starts(num_frames: int, chunk_frames: int, num_chunks: int) -> NDArray
     >>> chunk_starts(458, 62, 22)[:3].tolist()
     [0, 18, 36]
     """
-    step = max(0, num_frames - chunk_frames) // max(1, num_chunks - 1)
-    return np.arange(num_chunks) * step
+    return np.arange(num_chunks) * chunk_step(num_frames, chunk_frames, num_chunks)
+
+
+def chunk_step(num_frames: int, chunk_frames: int, num_chunks: int) -> int:
+    """Frames from the start of a chunk to that of the next.
+
+    >>> chunk_step(458, 62, 22)
+    18
+    """
+    return max(0, num_frames - chunk_frames) // max(1, num_chunks - 1)
 
 
 def chunk_frames_index(num_frames: int, chunk_frames: int, num_chunks: int) -> NDArray[np.intp]:
