@@ -1,0 +1,127 @@
+"""Memory of training as unlabelled speech grows: `python benchmarks/bench_semi_supervised_memory.py`.
+
+DeepEmoClusters by `emotone.train.fit`, two epochs in a process of its own, on 250 labelled utterances of 3 to 11 s and
+1,000, 3,000 and 10,000 unlabelled ones, of a network that costs next to nothing. Measured is the anonymous memory of
+that process over its training; what is mapped from files, which the system may drop, is shown beside it. `--to FILE`
+keeps the figure.
+"""
+
+from __future__ import annotations
+
+import timing  # noqa: F401 - first: it sets the number of threads
+
+# isort: split
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from speech_store import Mean, examples, make_store
+
+from emotone.cluster_branch import Clustered
+from emotone.evaluate import figure
+from emotone.recipe import Training
+from emotone.store import FeatureStore
+from emotone.systems.deep_emo_clusters import DeepEmoClusters
+from emotone.train import fit
+
+NUM_LABELLED, NUMS_UNLABELLED = 250, (1_000, 3_000, 10_000)
+NUM_CLUSTERS, INTERVAL_S = 10, 0.1
+
+
+@dataclass
+class Memory:
+    """What a process held over its training, in MB."""
+
+    anonymous: list[float] = field(default_factory=list)
+    mapped: list[float] = field(default_factory=list)
+
+    def sample(self, process: int) -> None:
+        """Read both sizes now, where there is such a process."""
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        kb = {
+            name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "Rss" in name
+        }
+        if kb:  # none in a process that has ended
+            self.anonymous.append(kb["RssAnon"] / 1024)
+            self.mapped.append(kb["RssFile"] / 1024)
+
+
+def train(store: FeatureStore, num_unlabelled: int, folder: Path) -> None:
+    """Two epochs on the first utterances of the store."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    ids = list(store.index.index)
+    labelled, others = ids[:NUM_LABELLED], ids[NUM_LABELLED : NUM_LABELLED + num_unlabelled]
+    moments = store.moments(labelled)
+    network = Clustered(Mean(), NUM_CLUSTERS)
+    known, unknown = examples(store, labelled, moments, labelled=True), examples(store, others, moments, labelled=False)
+    training = Training(batch_size=64, epochs=2, best="last")
+    print("begins", flush=True)
+    fit(DeepEmoClusters(), network, known, None, None, training, folder, quiet=True, unlabelled=unknown)
+
+
+def watch(store: FeatureStore, num_unlabelled: int) -> Memory:
+    """Train in a process of its own, and look at it from its first epoch on."""
+    memory = Memory()
+    command = [sys.executable, __file__, "--train", str(store.folder), str(num_unlabelled)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while process.poll() is None:
+            memory.sample(process.pid)
+            time.sleep(INTERVAL_S)
+    if process.returncode:
+        sys.exit(process.returncode)
+    return memory
+
+
+def draw(memories: dict[int, Memory]) -> str:
+    """Both kinds of memory over training, as SVG."""
+    drawn, axes = figure.panels(2, 2, 8.4, 3.4)
+    for pane, kind in zip(axes, ("anonymous", "mapped"), strict=True):
+        for num_unlabelled, memory in memories.items():
+            sizes = getattr(memory, kind)
+            pane.plot([100 * place / len(sizes) for place in range(len(sizes))], sizes, label=f"{num_unlabelled:,}")
+        pane.set(xlabel="share of training (%)", ylabel="MB", ylim=(0, None))
+        pane.set_title("anonymous memory" if kind == "anonymous" else "mapped from files")
+    axes[0].legend(title="unlabelled utterances", loc="lower right")
+    return figure.svg(drawn)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--to", type=Path, help="where the figure is written")
+    parser.add_argument(
+        "--train", nargs=2, metavar=("STORE", "NUM_UNLABELLED"), help="what the processes are called with"
+    )
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.train:
+            train(FeatureStore.open(Path(arguments.train[0])), int(arguments.train[1]), folder)
+            return
+        memories: dict[int, Memory] = {}
+        for num_unlabelled in NUMS_UNLABELLED:
+            store = make_store(folder, NUM_LABELLED + num_unlabelled)
+            memory = memories[num_unlabelled] = watch(store, num_unlabelled)
+            size_mb = sum(shard.nbytes for shard in store.shards.values()) / 2**20
+            print(
+                f"{num_unlabelled:6,} unlabelled utterances, features of {size_mb:5.0f} MB: anonymous memory "
+                f"{statistics.median(memory.anonymous):4.0f} MB, peak {max(memory.anonymous):4.0f} MB; "
+                f"mapped from files {max(memory.mapped):5.0f} MB",
+                flush=True,
+            )
+    few, many = (max(memories[num].anonymous) for num in (NUMS_UNLABELLED[0], NUMS_UNLABELLED[-1]))
+    print(f"peak of anonymous memory, ten times as many: {many / few:.2f}   wanted: flat")
+    if arguments.to:
+        arguments.to.write_text(draw(memories))
+
+
+if __name__ == "__main__":
+    main()
