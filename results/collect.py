@@ -97,7 +97,8 @@ def pairs(about: dict[str, Any], recipe: str) -> str:
     for result in about["results"]:
         for pair in result["pairs"]:
             names = [pair[side].removeprefix(recipe).strip() for side in ("first", "second")]
-            numbers = [f"{pair[key]:.3f}" for key in ("p", "p_holm", "effect_size")]
+            chances = ["< 0.001" if pair[key] < 0.0005 else f"{pair[key]:.3f}" for key in ("p", "p_holm")]
+            numbers = [*chances, f"{pair['effect_size']:.3f}"]
             lines.append(f"| {' | '.join([*names, interval(pair['difference']), *numbers])} |")
     what = ", ".join(f"{one['target']} {one['metric'].upper()}" for one in about["results"])
     return f"Paired over speakers, {what}, first minus second:\n\n" + "\n".join(lines)
