@@ -198,7 +198,7 @@ def render(table: pd.DataFrame) -> str:
         "Made by `python results/retrieval.py`, whose first lines say how the recordings are made and what a hit is;",
         "do not edit. Precision is that of the first N moments over all recordings, N the number of relevant",
         f"utterances; recall that of the first 2 N. Chance: mean of {NUM_CHANCE} random rankings of speech moments;",
-        "energy: by loudness.\n",
+        "energy: by loudness. The default was trained on EmoDB and LibriSpeech, on no speech of RAVDESS or nEMO.\n",
         "| looked for | N | noise | ranked by | precision | recall | time error (s) |",
         "|---|---|---|---|---|---|---|",
     ]
