@@ -1,8 +1,8 @@
-"""The experiments of semi-supervised learning, one command: python results/semi_supervised.py [--full] [--device cuda].
+"""The experiments that compare systems, one command: python results/experiments.py [RECIPE ...] [--full].
 
 Every setting is a run of `emotone train` below `runs/`; what is finished is not run again. Without --full: the sizes of
-the recipes, fixed beforehand to fit 4 CPU hours in all. --full is the published size (channels, widths, 50 and 200
-epochs, six folds) for a GPU.
+the recipes, fixed beforehand to fit 4 CPU hours for the semi-supervised systems and 2 for rankers and Seq2Seq. --full
+is the published size (channels, widths, epochs) with six folds, for a GPU.
 """
 
 from __future__ import annotations
@@ -26,8 +26,14 @@ GRID = {
         ["unlabelled.num=200", "system.heads=frozen"],
     ],
     "emotale-deep-mi": [[f"curriculum.order={order}"] for order in ("easy-first", "hard-first", "random", "none")],
+    "emotale-seq2seq": [[], ["system.curve_weight=0"]],
+    "emotale-rankers": [[]],
+    "emotale-chunk-attention": [[]],  # to compare Seq2Seq with
 }
-NUM_SEEDS = {"emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5}
+NUM_SEEDS = {
+    "emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5, "emotale-seq2seq": 3, "emotale-rankers": 3,
+    "emotale-chunk-attention": 3,
+}  # fmt: skip
 FULL = {
     "emotale-deep-emo-clusters": [
         "split.num_folds=6", "training.epochs=50", "training.batch_size=64",
@@ -36,13 +42,16 @@ FULL = {
     "emotale-deep-mi": [
         "curriculum.score.training.epochs=200", "curriculum.score.system.model_settings.widths=[1024,512,256]",
     ],
+    "emotale-seq2seq": ["system.hidden_size=130", "system.ranker.hidden_size=130"],
+    "emotale-rankers": ["system.hidden_size=130"],
+    "emotale-chunk-attention": [],
 }  # fmt: skip
 
 
 def main() -> None:
     """Run what is not there yet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipes", nargs="*", default=list(GRID), help="default: both")
+    parser.add_argument("recipes", nargs="*", default=list(GRID), help="default: all")
     parser.add_argument("--full", action="store_true", help="published sizes, for a GPU")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--to", type=Path, default=Path("runs"))

@@ -138,9 +138,26 @@ DEEP_MI_FILES = {
     "semi-supervised/metrics.csv", "semi-supervised/clusters.parquet", "semi-supervised/bundle/model.onnx",
 }  # fmt: skip
 
+SEQ2SEQ = """\
+feature: {name: mel, scale: log, num_mels: 16}
+system:
+  name: emotion-seq2seq
+  chunk_s: 0.2
+  hidden_size: 16
+  curve_std: 0.5
+  ranker: {preferences: margin, hidden_size: 16, num_pairs: 100}
+  ranker_training: {batch_size: 8, epochs: 8, learning_rate: 1e-2}
+training: {batch_size: 4, epochs: 8, learning_rate: 1e-2}
+"""
+SEQ2SEQ_FILES = {
+    "metrics.csv", "predictions.parquet", "curves.parquet", "bundle/model.onnx",
+    "ranker/metrics.csv", "ranker/preferences.parquet", "ranker/bundle/model.onnx",
+}  # fmt: skip
+
 
 @pytest.mark.parametrize(
-    ("recipe", "files", "num_kills"), [(PLAIN, {"metrics.csv"}, NUM_KILLS), (DEEP_MI, DEEP_MI_FILES, 5)]
+    ("recipe", "files", "num_kills"),
+    [(PLAIN, {"metrics.csv"}, NUM_KILLS), (DEEP_MI, DEEP_MI_FILES, 5), (SEQ2SEQ, SEQ2SEQ_FILES, 5)],
 )
 def test_train(prepared: Path, tmp_path: Path, recipe: str, files: set[str], num_kills: int) -> None:
     (prepared / "tones.yaml").write_text(RECIPE + recipe)

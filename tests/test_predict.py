@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 import emotone
 from emotone import audio
 from emotone.audio import RATE_HZ, AudioError
+from emotone.bundle import Scores
 from emotone.errors import EmotoneError
-from emotone.predict import Predictor, cut_windows
+from emotone.predict import Over, Predictor, cut_windows
 
 LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 Samples = NDArray[np.float32]
@@ -135,7 +136,7 @@ def test_silent_windows_are_named_and_do_not_count(predictor: Predictor, tmp_pat
     curve = prediction.curve
     assert curve is not None and curve.errors == ["is silent", "", "", ""] and math.isnan(curve.columns["arousal"][0])
     assert prediction.scores == pytest.approx(whole.scores) and prediction.error == ""
-    rows = prediction.rows(predictor.columns, per_window=True)
+    rows = prediction.rows(predictor.columns, over="windows")
     assert rows[0] == {
         "file": str(tmp_path / "b.wav"), "start_s": 0.0, "end_s": 4.0, **dict.fromkeys(predictor.columns),
         "error": "is silent",
@@ -150,7 +151,7 @@ def test_silence_alone_is_an_error(predictor: Predictor, tmp_path: Path, duratio
     prediction = predictor.try_predict(path)
     assert (prediction.scores, prediction.probabilities, prediction.emotion) == ({}, {}, None)
     row = {**dict.fromkeys(predictor.columns), "file": str(path), "start_s": 0.0, "end_s": 0.0, "error": "is silent"}
-    assert prediction.rows(predictor.columns) == [row] == prediction.rows(predictor.columns, per_window=True)
+    assert prediction.rows(predictor.columns) == [row] == prediction.rows(predictor.columns, over="windows")
 
 
 @pytest.mark.parametrize("num_samples", [1, 800, 8_000])
@@ -205,6 +206,29 @@ def test_memory_does_not_grow_with_duration(predictor: Predictor, tmp_path: Path
     assert peaks[1] < 1.3 * peaks[0]
 
 
+def test_a_network_without_numbers_is_an_error_of_its_window(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = speechlike(12.0)
+    whole = predictor.predict(write(tmp_path / "a.wav", samples), window_s=4.0, hop_s=4.0)
+    inner = predictor.bundle.score_features
+
+    def lose_the_first(batch: list[NDArray[np.float32]]) -> Scores:
+        scores = inner(batch)
+        scores.attributes["valence"][0] = np.nan
+        return scores
+
+    monkeypatch.setattr(predictor.bundle, "score_features", lose_the_first)
+    prediction = predictor.predict(tmp_path / "a.wav", window_s=4.0, hop_s=4.0)
+    assert prediction.windows is not None and whole.windows is not None
+    assert prediction.windows.errors == ["the network gives no number", "", ""]
+    weights = [audio.active_duration_s(samples[start : start + 64_000]) for start in (64_000, 128_000)]
+    expected = np.average(whole.windows.columns["valence"][1:], weights=weights)
+    assert prediction.scores["valence"] == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(AudioError, match="the network gives no number"):
+        predictor.predict(tmp_path / "a.wav", window_s=20.0)
+
+
 # ---- settings and sources that make no sense --------------------------------------------------------------------
 
 
@@ -245,8 +269,9 @@ def test_damage_late_in_a_recording_is_an_error_not_half_a_result(predictor: Pre
 
 def test_rows_have_six_digits_and_json_types(predictor: Predictor, tmp_path: Path) -> None:
     prediction = predictor.predict(write(tmp_path / "a.wav", speechlike(20.0)))
-    for per_window in (False, True):
-        for row in prediction.rows(predictor.columns, per_window):
+    overs: tuple[Over, ...] = ("recording", "windows", "curve")
+    for over in overs:
+        for row in prediction.rows(predictor.columns, over):
             assert list(row) == ["file", "start_s", "end_s", *predictor.columns, "error"]
             assert all(isinstance(row[name], float) and row[name] == float(f"{row[name]:.6g}") for name in LABELS)
 

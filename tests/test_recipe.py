@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emotone import recipe
+from emotone import plugins, recipe
 from emotone.errors import EmotoneError
 from emotone.recipe import Recipe, from_json, load_recipe, parse_overrides
 
@@ -41,6 +41,30 @@ def test_published_setting_of_chunk_level_attention() -> None:
     training = loaded.training
     assert (training.batch_size, training.iterations, training.validate_every) == (128, 5000, 50)
     assert training.learning_rate == 1e-4 and loaded.split.name == "official"
+
+
+def test_published_settings_of_rankers_and_seq2seq() -> None:
+    ranked, curved = load_recipe("msp-podcast-1.6-rankers"), load_recipe("msp-podcast-1.6-seq2seq")
+    assert ranked.feature == curved.feature == load_recipe("msp-podcast-1.6-chunk-attention").feature
+    ranker, seq2seq = (plugins.create("systems", one.system.name, one.system.settings) for one in (ranked, curved))
+    for one in (ranker, seq2seq):
+        assert (one.chunk_s, one.max_utterance_s, one.scale, one.hidden_size, one.dropout) == (1.0, 11.0, 2, 130, 0.5)
+        assert one.networks == "separate"
+    assert (ranker.preferences, ranker.threshold, ranker.pairing, ranker.num_pairs) == ("votes", 0.6, "drawn", 100_000)
+    training = ranked.training
+    assert (training.batch_size, training.epochs, training.learning_rate, training.best) == (128, 20, 1e-4, "metric")
+    assert seq2seq.curve_weight == 0.5 and seq2seq.ranker == {"partners": ranker.partners}
+    assert recipe.check_training(seq2seq.ranker_training, "here") == training
+    assert (curved.training.batch_size, curved.training.epochs, curved.training.learning_rate) == (128, 30, 1e-3)
+
+
+@pytest.mark.parametrize("name", ["msp-podcast-1.6", "emotale"])
+def test_seq2seq_is_taught_by_the_rankers_of_their_own_recipe(name: str) -> None:
+    ranked, curved = load_recipe(f"{name}-rankers"), load_recipe(f"{name}-seq2seq")
+    own = {key: value for key, value in ranked.system.settings.items() if key != "max_utterance_s"}
+    assert curved.system.settings["ranker"] == own
+    assert recipe.check_training(curved.system.settings["ranker_training"], "here") == ranked.training
+    assert (ranked.split, ranked.where, ranked.targets) == (curved.split, curved.where, curved.targets)
 
 
 def test_defaults_are_filled_in(small: Path) -> None:

@@ -16,6 +16,11 @@ diagnosis, lie detection or monitoring at work. Inferring emotions of people is 
 Union at work and in education it is prohibited); tell the people whose voices you analyse, and ask them.
 """
 
+RELATIVE = (
+    "Scores are relative: of two, the higher one has more of the attribute; their size has no unit and no range, and "
+    "says nothing across attributes or bundles."
+)
+
 
 def published_card(about: dict[str, Any]) -> str:
     """The model card of a bundle made from published weights."""
@@ -32,18 +37,29 @@ def published_card(about: dict[str, Any]) -> str:
 def trained_card(about: dict[str, Any]) -> str:
     """The model card of a bundle that a recipe trained."""
     training = about["training"]
-    targets = "; ".join(
-        f"{target['name']} on {target['range'][0]:g}..{target['range'][1]:g}"
-        if target["kind"] == "attribute"
-        else f"{target['name']}: {', '.join(target['labels'])}"
-        for target in about["targets"]
-    )
+    targets = "; ".join(map(_describe, about["targets"]))
+    is_relative = any(target["kind"] == "attribute" and target["range"] is None for target in about["targets"])
+    meaning = f"- {RELATIVE}\n" if is_relative else ""
     corpora = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in training["corpora"].items())
     warnings = "".join(f"- **{warning}**\n" for warning in training.get("warnings", []))
     return (
-        f"# {about['name']}\n\n{about['description']}\n\n{warnings}- Scores: {targets}.\n- Corpora: {corpora}.\n"
+        f"# {about['name']}\n\n{about['description']}\n\n{warnings}- Scores: {targets}.\n{meaning}"
+        f"- Corpora: {corpora}.\n"
         f"- Recipe hash {training['recipe_hash']}, seed {training['seed']}, split {training['split_hash']}; "
         f"the recipe is in bundle.json, the test result in the run's test.json.\n"
         f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n"
         f"- Cite: {about['citation'] or 'not stated'}.\n\n{USE}"
     )
+
+
+def _describe(target: dict[str, Any]) -> str:
+    """A target's name, and its range or labels.
+
+    >>> _describe({"name": "arousal", "kind": "attribute", "range": None})
+    'arousal, relative'
+    """
+    if target["kind"] == "category":
+        return f"{target['name']}: {', '.join(target['labels'])}"
+    if target["range"] is None:
+        return f"{target['name']}, relative"
+    return "{} on {:g}..{:g}".format(target["name"], *target["range"])

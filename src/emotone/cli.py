@@ -80,13 +80,18 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    predict = verb("predict", verbs.predict, "Emotion in files, folders or globs: one row per file, or per window.")
+    predict = verb(
+        "predict", verbs.predict, "Emotion in files, folders or globs: one row per file, per window, or over time."
+    )
     predict.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
     predict.add_argument(
         "--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run"
     )
     predict.add_argument("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet instead of a table")
-    predict.add_argument("--window", type=_number, metavar="S", help="one row per window of S seconds")
+    predict.add_argument("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
+    predict.add_argument(
+        "--window", type=_number, metavar="S", help="one row per window of S seconds; with --curve they make its points"
+    )
     predict.add_argument("--hop", type=_number, metavar="S", help="from one window's start to the next (default: half)")
     _add_machine_options(predict)
     _add_quiet(predict)
@@ -190,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--ledger", nargs="?", type=Path, const=RUNS / LEDGER, metavar="FILE", help="table of all runs"
     )
-    compare.add_argument("--metric", help="e.g. ccc, uar (default: the main one of each target)")
+    compare.add_argument("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
     compare.add_argument("--report", type=Path, metavar="FILE", help="write .html with pictures, or the same as .json")
     compare.add_argument("--json", action="store_true", help="as JSON")
     _add_quiet(compare)

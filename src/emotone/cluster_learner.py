@@ -31,7 +31,7 @@ from emotone.cluster_branch import Clustered, EmbeddingNetwork
 from emotone.clustering import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
 from emotone.errors import EmotoneError
 from emotone.examples import Examples, Labels
-from emotone.export import SeparateNetworks
+from emotone.export import networks_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -140,7 +140,8 @@ class ClusterLearner:
         fabric.setup_module(network)
         arguments = (fabric, train, unlabelled, loss, rates, batch_size, folder, start, iterations, trains_heads)
         self.parts = [
-            _Part(name, one, [seed, number], *arguments) for number, (name, one) in enumerate(parts_of(network).items())
+            _Part(name, one, [seed, number], *arguments)
+            for number, (name, one) in enumerate(networks_of(network).items())
         ]
 
     def round(self, number: int) -> Iterator[Tensor]:
@@ -160,11 +161,6 @@ class ClusterLearner:
         """Go on from `state_dict`."""
         for part in self.parts:
             part.load_state_dict(state[part.name])
-
-
-def parts_of(network: nn.Module) -> dict[str, nn.Module]:
-    """The networks side by side by their target, or the one network as ""."""
-    return dict(network.networks.items()) if isinstance(network, SeparateNetworks) else {"": network}
 
 
 class _Part:

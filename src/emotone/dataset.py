@@ -63,6 +63,10 @@ class Selection:
         """Of every corpus, by name."""
         return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
 
+    def own_ids(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """The id, in its own corpus, of the utterance that each row of `table` or of its copies is of."""
+        return table["utterance"].map(self.table.set_index("id")["store_id"])
+
     def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
         """The splits to run in one repeat, by fold number; raises EmotoneError for settings that do not fit."""
         settings = self.recipe.split

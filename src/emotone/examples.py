@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emotone.data.preferences import Preferences
 from emotone.data.view import Chunks, Crop, View
 from emotone.store import Rows
 
@@ -18,9 +19,13 @@ Labels = dict[str, Tensor]
 
 
 class Examples(Protocol):
-    """Utterances in a fixed order; `labels` {target: [N] or [N, K]}, empty where there are none."""
+    """Utterances in a fixed order; `labels` {target: [N] or [N, K]}, empty where there are none.
+
+    `pairs` {target: rows of which one has more of it} are there for systems that learn from such.
+    """
 
     labels: Labels
+    pairs: dict[str, Preferences]
 
     def __len__(self) -> int: ...
 
@@ -56,6 +61,7 @@ class StoreExamples:
     clip: float
     labels: Labels
     speakers: NDArray[np.intp] | None = None
+    pairs: dict[str, Preferences] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -45,8 +45,16 @@ class SeparateNetworks(nn.Module):
         return outputs
 
 
-class _ScoresAndCurves(nn.Module):
-    """The curves of a network and their means, the scores, from one pass."""
+def networks_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The networks side by side by their target, or the one network as ""."""
+    return dict(network.networks.items()) if isinstance(network, SeparateNetworks) else {"": network}
+
+
+class ScoresAndCurves(nn.Module):
+    """The curves of a network and their means, the scores, from one pass.
+
+    A curve is named after its score: `arousal_curve` [B, C] or [B, C, K].
+    """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -109,7 +117,7 @@ def write_bundle(
     exported = network
     if about.get("curves"):
         names += [f"{target['name']}_curve" for target in about["targets"] if target["kind"] == "attribute"]
-        exported = _ScoresAndCurves(network)
+        exported = ScoresAndCurves(network)
     dynamic = {0: "B"} if about["view"]["name"] == "chunks" else {0: "B", 1: "T"}
     example = np.zeros((2, *view_shape), np.float32)
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}

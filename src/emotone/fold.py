@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,14 +29,13 @@ from emotone.data.view import View, view_to_json
 from emotone.dataset import Dataset, Selection, labelled
 from emotone.difficulty import Difficulty
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
 from emotone.evaluate.protocol import test_bundle
 from emotone.examples import StoreExamples
 from emotone.export import load_weights, write_bundle
 from emotone.files import replace_file
 from emotone.recipe import Choice, Recipe, Training, Unlabelled
 from emotone.system import System
-from emotone.train import Scorer, fit, predict_outputs
+from emotone.train import fit, predict_outputs
 
 MOST_EXPLAINED = 5000
 """Utterances of each part whose clusters are kept for reports; of more than these, as many spread evenly."""
@@ -70,29 +70,40 @@ class Fold:
         write_json(self.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})
 
     def train_system(
-        self, choice: Choice, training: Training, folder: Path, schedule: curriculum.Schedule | None = None
+        self,
+        choice: Choice,
+        training: Training,
+        folder: Path,
+        schedule: curriculum.Schedule | None = None,
+        view: View | None = None,
     ) -> tuple[System, nn.Module, View]:
-        """Train a system on this fold (resumed, or read back where it is done) and leave its bundle in `folder`."""
+        """Train a system on this fold (resumed, or read back where it is done) and leave its bundle in `folder`.
+
+        It sees utterances through a `view` of its own, unless one is given.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         system: System = plugins.create("systems", choice.name, choice.settings)
         is_step = folder != self.folder  # towards the fold's own system
         start = None if is_step else self._start
-        view = start.view if start else system.view(self.data.feature.hop_s, self._longest[1])
-        torch.manual_seed(self.seed)
-        network = system.build(len(self.data.feature.names), self.targets, view)
+        view = view or (start.view if start else system.view(self.data.feature.hop_s, self._longest[1]))
+        network_of = functools.partial(system.build, len(self.data.feature.names), self.targets, view)
         if is_step and (folder / "bundle" / "bundle.json").is_file():
             (folder / "checkpoint.pt").unlink(missing_ok=True)
+            network = network_of()
             load_weights(network, folder / "bundle")
             return system, network.eval(), view
-        if start:
-            self.done["init"] = load_weights(network, start.folder)
         train = self.examples(self.train, view)
         known = self.examples(self.validation, view) if len(self.validation) else None
+        system.prepare(self, folder, train, known)
+        torch.manual_seed(self.seed)  # after that, which draws numbers only where it is not done yet
+        network = network_of()
+        if start:
+            self.done["init"] = load_weights(network, start.folder)
         if system.solves:
             arrays = known.arrays() if known else None
             self.done["chosen"] = system.solve(network, self.targets, train.arrays(), arrays, self.seed)
         else:
-            scorer = _scorer(self.targets, known.labels) if known else None
+            scorer = system.scorer(self.targets, known) if known else None
             pool = self.examples(self.unlabelled, view) if system.takes_unlabelled and len(self.unlabelled) else None
             network, _ = fit(
                 system, network, train, known, scorer, training, folder, self.seed, self.device, self.quiet, pool,
@@ -135,7 +146,7 @@ class Fold:
     @property
     def own_ids(self) -> pd.Series[Any]:
         """The id of each training row's utterance in its own corpus."""
-        return self.train["utterance"].map(self.data.table.set_index("id")["store_id"])
+        return self.data.own_ids(self.train)
 
     @cached_property
     def targets(self) -> list[Target]:
@@ -156,6 +167,21 @@ class Fold:
             return StoreExamples(rows, view, *self._moments, clip, labels)
         mean, std, speakers = rows.moments_of(table["speaker"])
         return StoreExamples(rows, view, mean, std, clip, labels, speakers)
+
+    def outputs(
+        self, network: nn.Module, table: pd.DataFrame, view: View, batch_size: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """A network's outputs for utterances of this fold: {target: [N], [N, K] or as it gives them}."""
+        return predict_outputs(network.to(self.device), self.examples(table, view), batch_size, self.device)
+
+    def keep_table(self, path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table that training needs or leaves: read back where an earlier call made it."""
+        if path.is_file():
+            return pd.read_parquet(path)
+        table = make()
+        with replace_file(path) as temporary:
+            table.to_parquet(temporary, index=False)
+        return table
 
     @cached_property
     def _start(self) -> Bundle | None:
@@ -194,6 +220,8 @@ class Fold:
 
     def _finish(self, system: System, network: nn.Module, view: View) -> None:
         """The system's last change, given the outputs for the training speech without a category."""
+        if type(system).finish is System.finish:  # which would throw them away
+            return
         plain = self.train[
             self.train["emotion"].isna() & ~self.train["store_id"].str.contains(r"#(?!0\.0$)", regex=True)
         ]
@@ -220,24 +248,25 @@ class Fold:
                 pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
 
     def _write_bundle(self, system: System, network: nn.Module, view: View, folder: Path) -> None:
-        frames, longest_s = self._longest
+        frames, _ = self._longest
         mean, std = self._moments
-        about = self._about(view, system.utterance_limit_s(longest_s), folder)
+        about = self._about(system, view, folder)
         shape = views.apply(view, np.zeros((frames, len(mean)), np.float32)).shape
         write_bundle(folder / "bundle", network, about, shape, mean, std, trained_card(about))
 
-    def _about(self, view: View, limit_s: float, folder: Path) -> dict[str, Any]:
+    def _about(self, system: System, view: View, folder: Path) -> dict[str, Any]:
         """What `bundle.json` says."""
         data, recipe = self.data, self.data.recipe
         steps = [self.folder.name] * (not self.alone) + [folder.name] * (folder != self.folder)
         return {
             "name": "-".join([recipe.name, *steps]),
             "description": recipe.description or recipe.name,
-            "max_utterance_s": limit_s,
+            "max_utterance_s": system.utterance_limit_s(self._longest[1]),
             "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(data.feature)},
             "normalise": recipe.to_json()["normalise"],
             "view": view_to_json(view),
-            "targets": [target.to_json() for target in self.targets],
+            "targets": [target.to_json() for target in system.scored(self.targets)],
+            **({"curves": True} if system.gives_curves else {}),
             "training": {
                 "recipe": recipe.to_json(), "recipe_hash": recipe.hash, "corpora": data.fingerprints,
                 "split_hash": self.split.fingerprint, "seed": recipe.seed, "repeat": self.repeat, "fold": self.number,
@@ -335,21 +364,3 @@ def _labels(table: pd.DataFrame, targets: list[Target]) -> dict[str, Tensor]:
             values = (table[target.name].to_numpy(float) - target.mean) / target.std
             labels[target.name] = torch.from_numpy(values.astype(np.float32))
     return labels
-
-
-def _scorer(targets: list[Target], labels: dict[str, Tensor]) -> Scorer:
-    """Validation scores: CCC of attributes, UAR of categories, over the rows that have the label."""
-
-    def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-        scores = {}
-        for target in targets:
-            truth, output = labels[target.name].numpy(), outputs[target.name]
-            if target.kind == "category":
-                known = truth.any(axis=1)
-                scores[target.name] = metrics.uar(output[known].argmax(axis=1), truth[known].argmax(axis=1))
-            else:
-                known = ~np.isnan(truth)
-                scores[target.name] = metrics.ccc(output[known], truth[known])
-        return scores
-
-    return score

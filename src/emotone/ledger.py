@@ -30,7 +30,7 @@ TYPES = {
 }  # fmt: skip
 """Columns: hash is of the recipe with its seed, system of the recipe without; settings, corpora, versions and warnings
 are JSON; split is the fingerprint of the split or a hash of those of all folds."""
-MAIN_METRICS = ("ccc", "uar")
+MAIN_METRICS = ("ccc", "uar", "spearman")
 
 
 def record(result: dict[str, Any], folder: Path, ledger: Path) -> None:

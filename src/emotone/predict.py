@@ -2,7 +2,8 @@
 
 A recording no longer than the bundle's `max_utterance_s` is one utterance. A longer one, or any with `window_s` given,
 is cut into windows, each treated exactly like a file, and summarised by the mean weighted with the windows' seconds of
-sound. Audio is read as a stream and windows are scored in batches, so memory does not grow with duration.
+sound. Audio is read as a stream and windows are scored in batches, so memory does not grow with duration. A bundle with
+curves gives the scores of a window's chunks in the same pass, which become one curve (`emotone.curve`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone import audio
 from emotone.bundle import Bundle
+from emotone.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
+from emotone.data.view import Chunks
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
@@ -29,27 +32,18 @@ BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
 
 
-@dataclass
-class Curve:
-    """Scores over time: W windows from `start_s` [W] to `end_s` [W], `columns` {name: [W]}; NaN where one failed."""
-
-    start_s: NDArray[np.float64]
-    end_s: NDArray[np.float64]
-    columns: dict[str, NDArray[np.float64]]
-    errors: list[str]
-
-    @property
-    def time_s(self) -> NDArray[np.float64]:
-        """Midpoints of the windows [W]."""
-        return (self.start_s + self.end_s) / 2
+Over = Literal["recording", "windows", "curve"]
+"""What a table has rows for."""
 
 
 @dataclass
 class Prediction:
     """What was found in one recording.
 
-    `scores` {attribute: score on the bundle's range}, `probabilities` {category: 0..1}, `curve` over the windows (one
-    window for a short recording). When nothing could be scored both are empty and `error` says why.
+    `scores` {attribute: score on the bundle's range}, `probabilities` {category: 0..1}, `windows`: the same of every
+    window (one for a short recording). `curve`: the attributes over time where the bundle has curves, over the chunks
+    of one window, or stitched from those of several (`emotone.curve.stitch`); else the windows. When nothing could be
+    scored, scores and probabilities are empty and `error` says why.
     """
 
     file: str
@@ -57,6 +51,7 @@ class Prediction:
     end_s: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     probabilities: dict[str, float] = field(default_factory=dict)
+    windows: Curve | None = None
     curve: Curve | None = None
     error: str = ""
 
@@ -65,28 +60,29 @@ class Prediction:
         """The most probable category, or None for a bundle without categories."""
         return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
 
-    def rows(self, columns: Iterable[str], per_window: bool = False) -> list[dict[str, Any]]:
-        """Table rows: one for the recording, or one per window; `columns` are the bundle's score columns."""
+    def rows(self, columns: Iterable[str], over: Over = "recording") -> list[dict[str, Any]]:
+        """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores."""
         names = list(columns)
-        if per_window and self.curve is not None:
+        pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
+        if pieces is not None:
             return [
                 {"file": self.file, "start_s": float(start), "end_s": float(end)}
-                | {name: _or_none(self.curve.columns[name][w]) for name in names}
-                | {"error": self.curve.errors[w]}
-                for w, (start, end) in enumerate(zip(self.curve.start_s, self.curve.end_s, strict=True))
+                | {name: _or_none(pieces.columns[name][place]) for name in names}
+                | {"error": pieces.errors[place]}
+                for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
             ]
         values = self.scores | self.probabilities
         row = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
         return [row | {name: _or_none(values.get(name)) for name in names} | {"error": self.error}]
 
     def to_frame(self) -> pandas.DataFrame:
-        """The curve as a pandas table, one row per window (needs pandas)."""
+        """The curve as a pandas table, one row per point of it (needs pandas)."""
         try:
             import pandas
         except ImportError:
             raise EmotoneError("Prediction.to_frame() needs the package pandas: pip install pandas") from None
         names = list(self.curve.columns) if self.curve else []
-        return pandas.DataFrame(self.rows(names, per_window=True))
+        return pandas.DataFrame(self.rows(names, over="curve"))
 
 
 def _or_none(value: float | None) -> float | None:
@@ -126,6 +122,26 @@ class Predictor:
     def columns(self) -> list[str]:
         """Names of all score columns: attributes, then categories."""
         return [*self.attributes, *self.categories]
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether predictions come with a curve over chunks rather than windows."""
+        return self._chunks is not None
+
+    @property
+    def relative(self) -> list[str]:
+        """Attributes of which only the order of scores says something."""
+        return [target.name for target in self.bundle.targets if target.is_relative]
+
+    @property
+    def _chunks(self) -> tuple[Chunks, float] | None:
+        """For a bundle with curves of attributes: its view, and the seconds from one frame to the next."""
+        view, hop_s = self.bundle.view, self.bundle.feature.hop_s
+        if not self.bundle.has_curves or not isinstance(view, Chunks) or not self.attributes:
+            return None
+        if hop_s is None:
+            raise EmotoneError(f"bundle {self.bundle.name} has curves, but a feature without frames")
+        return view, hop_s
 
     def predict(
         self,
@@ -169,11 +185,13 @@ class Predictor:
         for start, samples in windows:
             window = _Window(start / audio.RATE_HZ, (start + len(samples)) / audio.RATE_HZ)
             if audio.is_silent(samples):
-                window.error = "is silent"
+                window.error = SILENT
             else:
                 window.weight = audio.active_duration_s(samples)
                 try:
                     window.features = self.bundle.extract(samples)
+                    if self._chunks is not None:
+                        window.places = locate_chunks(*self._chunks, len(window.features), samples)
                 except EmotoneError as error:
                     window.error = str(error)
             batch.append(window)
@@ -188,18 +206,27 @@ class Predictor:
             scores = self.bundle.score_features([window.features for window in good if window.features is not None])
             columns = scores.attributes | scores.probabilities
             for position, window in enumerate(good):
-                window.values = {name: float(column[position]) for name, column in columns.items()}
-                window.features = None  # the curve outlives the batch, its features must not
+                values = {name: float(column[position]) for name, column in columns.items()}
+                if not np.isfinite(list(values.values())).all():
+                    window.error = "the network gives no number"
+                    continue
+                window.values = values
+                if window.places is not None:
+                    chunks = {name: curve[position] for name, curve in scores.curves.items()}
+                    window.chunks = chunk_curve(window.places, chunks, window.start_s)
+        for window in batch:
+            window.features = window.places = None  # the curve outlives the batch, its features must not
         return batch
 
     def _summarise(self, file: str, windows: list[_Window]) -> Prediction:
         names = self.columns
         columns = {name: np.array([window.values.get(name, np.nan) for window in windows]) for name in names}
-        curve = Curve(
+        pieces = Curve(
             np.array([window.start_s for window in windows]), np.array([window.end_s for window in windows]), columns,
             [window.error for window in windows],
         )  # fmt: skip
-        prediction = Prediction(file, float(curve.start_s[0]), float(curve.end_s[-1]), curve=curve)
+        curve = pieces if self._chunks is None else self._curve(windows, *self._chunks)
+        prediction = Prediction(file, float(pieces.start_s[0]), float(pieces.end_s[-1]), windows=pieces, curve=curve)
         weight = np.array([window.weight if window.values else 0.0 for window in windows])
         if not any(window.values for window in windows):
             prediction.error = windows[0].error
@@ -209,6 +236,14 @@ class Predictor:
         prediction.probabilities = {name: summary[name] for name in self.categories}
         return prediction
 
+    def _curve(self, windows: list[_Window], view: Chunks, hop_s: float) -> Curve:
+        """The chunks of all windows as one curve."""
+        names = list(self.attributes)
+        curves = [
+            window.chunks or failed_curve(names, window.start_s, window.end_s, window.error) for window in windows
+        ]
+        return stitch(curves, view.chunk_frames * hop_s) if len(curves) > 1 else curves[0]
+
 
 @dataclass
 class _Window:
@@ -217,6 +252,8 @@ class _Window:
     weight: float = 0.0
     error: str = ""
     features: NDArray[np.float32] | None = None
+    places: ChunkPlaces | None = None
+    chunks: Curve | None = None
     values: dict[str, float] = field(default_factory=dict)
 
 

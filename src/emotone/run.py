@@ -23,8 +23,8 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone import __version__, ledger
-from emotone.bundle import locate, read_about
+from emotone import __version__, ledger, plugins
+from emotone.bundle import Target, locate, read_about
 from emotone.data.split import Split
 from emotone.dataset import Dataset, Selection
 from emotone.errors import EmotoneError
@@ -33,6 +33,7 @@ from emotone.evaluate.protocol import score_predictions, summarise_folds
 from emotone.files import LEDGER, RUNS, replace_file
 from emotone.fold import Fold, check_split, check_system, learns_from_unlabelled, write_json
 from emotone.recipe import Recipe, from_json
+from emotone.system import System
 from emotone.train import check_device
 
 
@@ -49,6 +50,8 @@ def train_recipe(
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
     check_system(recipe)
     selection = Selection.read(recipe, jobs, quiet)
+    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
+    system.check_data(selection)
     places = list(_places(selection, folder))
     warnings = _warnings(selection, places)
     data = Dataset.extract(selection, jobs, quiet)
@@ -60,7 +63,7 @@ def train_recipe(
             alone = len(places) == 1
             Fold(data, place.split, place.repeat, place.number, place.folder, alone, warnings, device, quiet).run()
         (place.folder / "checkpoint.pt").unlink(missing_ok=True)
-    result = _result(data, places, warnings)
+    result = _result(data, system.scored(data.targets), places, warnings)
     write_json(folder / "test.json", result)
     ledger.record(result, folder, (to.parent if to else RUNS) / LEDGER)
     return folder
@@ -119,7 +122,7 @@ def _init_warnings(data: Selection) -> dict[str, None]:
     return {f"LEAKAGE ALLOWED: {line}": None}
 
 
-def _result(data: Dataset, places: list[_Place], warnings: list[str]) -> dict[str, Any]:
+def _result(data: Dataset, targets: list[Target], places: list[_Place], warnings: list[str]) -> dict[str, Any]:
     recipe = data.recipe
     done = [json.loads((place.folder / "done.json").read_text()) for place in places]
     tables = [pd.read_parquet(path) for place in places if (path := place.folder / "predictions.parquet").is_file()]
@@ -135,9 +138,9 @@ def _result(data: Dataset, places: list[_Place], warnings: list[str]) -> dict[st
             result[key] = [one.get(key) for one in done]
     if tables:
         predictions = pd.concat(tables, ignore_index=True)
-        result |= score_predictions(predictions, data.targets)
+        result |= score_predictions(predictions, targets)
         if len(places) > 1:
-            result["folds"] = summarise_folds(predictions, data.targets)
+            result["folds"] = summarise_folds(predictions, targets)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from emotone.bundle import Target
     from emotone.data.curriculum import Schedule
     from emotone.data.view import View
-    from emotone.examples import Examples
+    from emotone.dataset import Selection
+    from emotone.examples import Examples, StoreExamples
+    from emotone.fold import Fold
     from emotone.learner import Learner
     from emotone.recipe import Training
 
@@ -27,6 +30,9 @@ Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
 
 Found = tuple["NDArray[np.float32]", "NDArray[np.intp]"]
 """Embeddings [N, H] and clusters [N] of utterances."""
+
+Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
+"""Validation outputs {target: [N], [N, K] or as the network gives them} -> a score per target, higher is better."""
 
 
 class System(ABC):
@@ -37,6 +43,8 @@ class System(ABC):
     """Whether `solve` finds the weights at once; the training loop is for all others."""
     distributes: ClassVar[bool] = True
     """Whether the training loop may use several devices."""
+    gives_curves: ClassVar[bool] = False
+    """Whether its network also says how attributes move over the chunks of an utterance (`curves`)."""
 
     @property
     def takes_unlabelled(self) -> bool:
@@ -63,6 +71,39 @@ class System(ABC):
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:  # noqa: B027 - most take any
         """Raise EmotoneError for settings of the loop that the system cannot follow."""
+
+    def check_data(self, data: Selection) -> None:  # noqa: B027 - most take any
+        """Raise EmotoneError for targets and corpora that the system cannot learn from; before any feature is made."""
+
+    def prepare(  # noqa: B027 - most learn from the labels as they are
+        self, fold: Fold, folder: Path, train: StoreExamples, validation: StoreExamples | None
+    ) -> None:
+        """Add to the examples what the system learns from besides the labels, or change these.
+
+        What must be found first, by training another system too, is kept in `folder` and not made again.
+        """
+
+    def scorer(self, targets: list[Target], validation: StoreExamples) -> Scorer:
+        """Validation scores: CCC of attributes, UAR of categories, over the rows that have the label."""
+        from emotone.evaluate import metrics
+
+        def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
+            scores = {}
+            for target in targets:
+                truth, output = validation.labels[target.name].numpy(), outputs[target.name]
+                if target.kind == "category":
+                    known = truth.any(axis=1)
+                    scores[target.name] = metrics.uar(output[known].argmax(axis=1), truth[known].argmax(axis=1))
+                else:
+                    known = ~np.isnan(truth)
+                    scores[target.name] = metrics.ccc(output[known], truth[known])
+            return scores
+
+        return score
+
+    def scored(self, targets: list[Target]) -> list[Target]:
+        """The targets as the bundle scores them."""
+        return targets
 
     def utterance_limit_s(self, longest_s: float) -> float:
         """Longest recording that is scored as one utterance."""

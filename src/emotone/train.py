@@ -9,7 +9,6 @@ that was not.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from torch import Tensor, nn
 from emotone.data.curriculum import Schedule
 from emotone.errors import EmotoneError, unknown
 from emotone.examples import Examples
-from emotone.export import SeparateNetworks
+from emotone.export import networks_of
 from emotone.files import replace_file
 from emotone.learner import Learner
 from emotone.progress import track
 from emotone.recipe import Training
-from emotone.system import System
+from emotone.system import Scorer, System
 
 
 @dataclass
@@ -37,10 +36,6 @@ class Best:
     score: float
     round: int
     weights: dict[str, Tensor]
-
-
-Scorer = Callable[[dict[str, NDArray[np.float32]]], dict[str, float]]
-"""Validation outputs {target: [N] or [N, K]} -> a score per target, higher is better."""
 
 
 def fit(
@@ -147,9 +142,7 @@ def _validate(
 
 def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
     """Parts whose best weights are kept on their own: (module, the target that decides; None for the mean of all)."""
-    if isinstance(network, SeparateNetworks):
-        return {name: (part, name) for name, part in network.networks.items()}
-    return {"": (network, None)}
+    return {name: (part, name or None) for name, part in networks_of(network).items()}
 
 
 class _State:

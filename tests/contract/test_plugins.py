@@ -179,7 +179,7 @@ def hop_taken(system: System) -> float | None:
     return taken[0]
 
 
-@pytest.mark.parametrize("name", plugins.names("systems"))
+@pytest.mark.parametrize("name", sorted({*plugins.names("systems")} - {"emotion-ranker"}))  # that learns from pairs
 def test_a_system_builds_a_network_that_learns(name: str) -> None:
     torch = pytest.importorskip("torch")
     system = build("systems", name, {})

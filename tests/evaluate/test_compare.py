@@ -183,3 +183,84 @@ def test_one_speaker_is_null_in_json(tmp_path: Path) -> None:
     (pair,) = comparison.to_json()["results"][0]["pairs"]
     assert pair["p"] == 1 and pair["effect_size"] is None and pair["difference"]["low"] is None
     assert comparison_page(comparison).count("<svg") == 2
+
+
+# ---- relative scores ------------------------------------------------------------------------------------------------
+
+RELATIVE = [{"name": "arousal", "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0}]
+AROUSAL = TARGETS[:1]
+
+
+def rank(seed: int, noise: float, num_folds: int = 2) -> pd.DataFrame:
+    """Margins of five chunks that follow the label, on a scale of each fold's own; the score is their mean."""
+    table = predict(seed, noise)
+    fold = np.arange(len(table)) % num_folds
+    chunks = table["predicted_arousal"].to_numpy()[:, None] + np.random.default_rng(seed).normal(0, 1, (len(table), 5))
+    margins = chunks * 10.0 ** fold[:, None] - 9 * fold[:, None]
+    return table.assign(fold=fold, predicted_arousal=margins.mean(axis=1), curve_arousal=list(margins))
+
+
+def shares(table: pd.DataFrame, has_curves: bool = True) -> pd.Series:
+    """Shares of wins within the folds by loops over pairs."""
+    found = {}
+    for _, own in table.groupby("fold"):
+        chunks = np.stack(own["curve_arousal" if has_curves else "predicted_arousal"].to_numpy()).reshape(len(own), -1)
+        wins = [sum((one > other).mean() > 0.5 for other in chunks) for one in chunks]
+        found |= dict(zip(own.index, np.array(wins) / (len(own) - 1), strict=True))
+    return pd.Series(found).sort_index()
+
+
+def test_rankers_are_compared_by_their_order_within_folds(tmp_path: Path) -> None:
+    a, b = rank(1, 0.5), rank(2, 2.0)
+    folders = [write_run(tmp_path / str(size), table, size, targets=RELATIVE) for size, table in enumerate((a, b))]
+    (result,) = compare_runs(folders).results
+    assert (result.target, result.metric) == ("arousal", "spearman")
+    expected = sign_flip_test(metrics.spearman, shares(a), shares(b), a["true_arousal"], a["speaker"])
+    (pair,) = result.pairs
+    assert (pair.difference, pair.p) == (pytest.approx(expected.difference), expected.p)
+    assert result.notes[-1].startswith("by order: an utterance counts by the share") and ";" not in result.notes[-1]
+    (result,) = compare_runs(folders, ["kendall"]).results
+    assert result.values["made size=0"].value == pytest.approx(metrics.kendall(shares(a), a["true_arousal"]))
+    with pytest.raises(EmotoneError, match="none of the metrics ccc is for the targets"):
+        compare_runs(folders, ["ccc"])
+
+
+def test_seeds_and_repeats_of_rankers_are_ranked_by_themselves(tmp_path: Path) -> None:
+    tables = {size: [rank(10 * size + seed, 0.5 + size) for seed in range(2)] for size in range(2)}
+    folders = [
+        write_run(tmp_path / f"{size}-{seed}", table, size, seed, RELATIVE)
+        for size, seeds in tables.items()
+        for seed, table in enumerate(seeds)
+    ]
+    (result,) = compare_runs(folders).results
+    for size, seeds in tables.items():
+        each = [metrics.spearman(shares(table), table["true_arousal"]) for table in seeds]
+        assert result.values[f"made size={size}"].value == pytest.approx(np.mean(each))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_ranker_and_scores_on_a_range_are_compared_by_order(tmp_path: Path, is_first: bool) -> None:
+    ranker, other = rank(1, 0.5), rank(2, 2.0)
+    runs = [(ranker, RELATIVE), (other, AROUSAL)][:: 1 if is_first else -1]
+    folders = [
+        write_run(tmp_path / str(size), table, size, targets=targets) for size, (table, targets) in enumerate(runs)
+    ]
+    (result,) = compare_runs(folders).results
+    label = f"made size={int(is_first)}"
+    by_score = metrics.spearman(shares(other, has_curves=False), other["true_arousal"])
+    assert result.metric == "spearman" and result.values[label].value == pytest.approx(by_score)
+    assert f"; of scores on a range ({label}) too, the order alone counts here" in result.notes[-1]
+
+
+def test_speakers_rank_rankers_by_the_error_of_their_ranks(tmp_path: Path) -> None:
+    tables = [rank(size, 0.5 + size) for size in range(3)]
+    folders = [write_run(tmp_path / str(size), table, size, targets=RELATIVE) for size, table in enumerate(tables)]
+    (result,) = compare_runs(folders).results
+    assert result.ranks is not None and result.ranks.score == "RMSE of ranks"
+    errors = []
+    for table in tables:
+        distance = shares(table).rank() - table["true_arousal"].rank()
+        errors.append((distance**2).groupby(table["speaker"]).mean() ** 0.5)
+    expected = pd.DataFrame(errors).rank().mean(axis=1)
+    assert list(result.ranks.mean_ranks.values()) == pytest.approx(expected.tolist())
+    assert "RMSE of ranks" in comparison_page(compare_runs(folders))

@@ -21,7 +21,7 @@ from emotone.corpora.emotale import EmoTale
 from emotone.corpus import Corpus
 from emotone.data.deep_mi import cut_points, deep_mi, to_levels
 from emotone.errors import EmotoneError
-from emotone.evaluate.deep_mi_report import encode_clip, ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
+from emotone.evaluate.deep_mi_report import ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
 from emotone.evaluate.page import render
 from emotone.evaluate.report import to_json
 from emotone.evaluate.run_folder import Run
@@ -150,19 +150,6 @@ def test_utterances_play_and_nothing_is_loaded(tmp_path: Path, emotale: Corpus) 
         assert len(clip) / rate_hz == pytest.approx(truth.duration, abs=0.01)
     note = sections[-1].note
     assert "mind the licence" in note and f"emotale: {emotale.meta['licence']}" in note and "no player" not in note
-
-
-def test_clips_are_cut_to_length(tmp_path: Path) -> None:
-    path = tmp_path / "a.flac"
-    tone = 0.5 * np.sin(2 * np.pi * np.repeat([200, 1000], [8000 * 10, 8000 * 10]) * np.arange(8000 * 20) / 8000)
-    soundfile.write(path, tone, 8000)
-    whole, is_cut = encode_clip(path, np.nan, np.nan)
-    assert is_cut and soundfile.info(io.BytesIO(whole)).duration == 15
-    part, is_cut = encode_clip(path, 11.0, 13.0)
-    samples, rate_hz = soundfile.read(io.BytesIO(part))
-    assert not is_cut and len(samples) / rate_hz == 2
-    assert np.abs(np.fft.rfft(samples)).argmax() / 2 == pytest.approx(1000, abs=1)
-    assert not encode_clip(path, 5.0, np.nan)[1]
 
 
 def test_what_cannot_be_played_stays_and_is_said(tmp_path: Path, emotale: Corpus) -> None:

@@ -17,6 +17,7 @@ from emotone.evaluate.statistics import BLOCK_CELLS, Interval, PooledMetric, boo
 
 NUMBER_METRICS = (metrics.ccc, metrics.pearson, metrics.rmse)
 CLASS_METRICS = (metrics.accuracy, metrics.uar, metrics.macro_f1)
+RANK_METRICS = (metrics.spearman, metrics.kendall)
 
 
 def scores(seed: int = 0, num: int = 60, num_speakers: int = 7) -> tuple[NDArray, NDArray, NDArray]:
@@ -32,6 +33,14 @@ def labels(seed: int = 0) -> tuple[NDArray, NDArray, NDArray]:
     return names[(prediction / 2).astype(int).clip(0, 3)], names[(target / 2).astype(int)], speakers
 
 
+def given(metric: Callable[..., float], seed: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Predictions, truth and speakers of the kind that a metric takes; those of ranks have ties."""
+    if metric in CLASS_METRICS:
+        return labels(seed)
+    prediction, target, speakers = scores(seed)
+    return (np.round(prediction), np.round(target, 1), speakers) if metric in RANK_METRICS else scores(seed)
+
+
 def slow(metric: Callable[..., float], p: NDArray, t: NDArray, speakers: NDArray, num: int, seed: int) -> Interval:
     """One resample after the other, as one would do it by hand."""
     names = sorted(set(speakers.tolist()))
@@ -44,9 +53,9 @@ def slow(metric: Callable[..., float], p: NDArray, t: NDArray, speakers: NDArray
     return Interval(low, metric(p, t), high)
 
 
-@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS + RANK_METRICS)
 def test_equals_a_slow_loop(metric: Callable[..., float]) -> None:
-    data = scores(1) if metric in NUMBER_METRICS else labels(1)
+    data = given(metric, 1)
     expected = slow(metric, *data, num=200, seed=3)
     interval = bootstrap_over_speakers(metric, *data, num_resamples=200, seed=3)
     np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-12)
@@ -55,9 +64,9 @@ def test_equals_a_slow_loop(metric: Callable[..., float]) -> None:
     np.testing.assert_allclose(general, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS + RANK_METRICS)
 def test_repeats_are_averaged_over_the_same_draws(metric: Callable[..., float]) -> None:
-    first, second = (scores(seed) if metric in NUMBER_METRICS else labels(seed) for seed in (1, 2))
+    first, second = (given(metric, seed) for seed in (1, 2))
     names = sorted(set(first[2]))
     random, values = np.random.default_rng(3), []
     for drawn in random.integers(len(names), size=(100, len(names))):
@@ -73,9 +82,9 @@ def test_repeats_are_averaged_over_the_same_draws(metric: Callable[..., float]) 
         np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS)
+@pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS + RANK_METRICS)
 def test_a_difference_has_the_draws_of_both(metric: Callable[..., float]) -> None:
-    p, t, speakers = scores(1) if metric in NUMBER_METRICS else labels(1)
+    p, t, speakers = given(metric, 1)
     other = np.roll(p, 1)
     names = np.unique(speakers)
     values = []
@@ -87,10 +96,12 @@ def test_a_difference_has_the_draws_of_both(metric: Callable[..., float]) -> Non
     np.testing.assert_allclose(pooled.interval([1, -1], num_resamples=100), expected, rtol=0, atol=1e-12)
 
 
-def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = bootstrap_over_speakers(metrics.ccc, *scores(), num_resamples=501)
+@pytest.mark.parametrize("metric", [metrics.ccc, *RANK_METRICS])
+def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch, metric: Callable[..., float]) -> None:
+    whole = bootstrap_over_speakers(metric, *scores(), num_resamples=501)
     monkeypatch.setattr("emotone.evaluate.statistics.BLOCK_CELLS", 50)
-    assert bootstrap_over_speakers(metrics.ccc, *scores(), num_resamples=501) == pytest.approx(whole, abs=1e-14)
+    monkeypatch.setattr("emotone.evaluate.resampled_ranks.BLOCK_CELLS", 100)
+    assert bootstrap_over_speakers(metric, *scores(), num_resamples=501) == pytest.approx(whole, abs=1e-14)
 
 
 @pytest.mark.parametrize("num_speakers", [30, 3000])
@@ -102,6 +113,18 @@ def test_ten_thousand_resamples_of_thirty_thousand_predictions(num_speakers: int
         assert time.process_time() - started < 5
     tracemalloc.start()
     bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=10_000)
+    assert tracemalloc.get_traced_memory()[1] < 12 * 8 * BLOCK_CELLS
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("metric", RANK_METRICS)
+def test_ranks_of_thousands_of_predictions_take_seconds_and_little_memory(metric: Callable[..., float]) -> None:
+    p, t, speakers = scores(0, 4000, 100)
+    started = time.process_time()
+    bootstrap_over_speakers(metric, p, t, speakers)
+    assert time.process_time() - started < 6
+    tracemalloc.start()
+    bootstrap_over_speakers(metric, p, t, speakers, num_resamples=600)
     assert tracemalloc.get_traced_memory()[1] < 12 * 8 * BLOCK_CELLS
     tracemalloc.stop()
 
@@ -135,8 +158,9 @@ def test_undefined_resamples_are_left_out() -> None:
     np.testing.assert_allclose(interval, (1, 1, 1), rtol=0, atol=1e-12)
     # Where one alone is drawn, ccc of the two constants is 0.
     assert bootstrap_over_speakers(metrics.ccc, p, t, speakers, num_resamples=50).low == 0
-    constant = bootstrap_over_speakers(metrics.pearson, p, np.ones(6), speakers, num_resamples=50)
-    assert all(math.isnan(end) for end in constant)
+    for metric in (metrics.pearson, *RANK_METRICS):
+        constant = bootstrap_over_speakers(metric, p, np.ones(6), speakers, num_resamples=50)
+        assert all(math.isnan(end) for end in constant)
 
 
 def test_intervals_are_written_as_papers_do() -> None:

@@ -11,17 +11,17 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from emotone.bundle import Target
+from emotone.bundle import UNBOUNDED, Target
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.naming import system_hash, system_labels
-from emotone.evaluate.protocol import ATTRIBUTE_METRICS, CATEGORY_METRICS, metrics_of, pairs_of
+from emotone.evaluate.protocol import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
 from emotone.evaluate.significance import RankTest, cliques, friedman, holm, sign_flip_test, smallest_p
 from emotone.evaluate.statistics import Interval, PooledMetric
@@ -93,7 +93,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Tested:
-    """A system with its predictions of all seeds: a row per utterance and seed, sorted, column `unit` 0, 1, ..."""
+    """A system with its predictions of all seeds: a row per utterance and seed, the `repeat` 0, 1, ...; sorted."""
 
     system: System
     runs: list[Run]
@@ -104,12 +104,14 @@ class _Tested:
 def compare_runs(folders: Sequence[Path], metrics: Sequence[str] = (), seed: int = 0) -> Comparison:
     """Compare finished runs pairwise, per target and metric (default: CCC of attributes, UAR of categories).
 
-    Raises EmotoneError where there are fewer than two systems, they have unequally many seeds, or their test
-    utterances, labels or targets differ.
+    Where a system's scores of an attribute are relative, all systems are compared by the order of their scores within
+    each fold (default: Spearman; `emotone.evaluate.relative`), which scores on a range have too; a note says so. Raises
+    EmotoneError where there are fewer than two systems, they have unequally many seeds, or their test utterances,
+    labels or targets differ.
     """
-    tested = _group([load_run(folder) for folder in folders])
+    tested = _by_order(_group([load_run(folder) for folder in folders]))
     _check_alike(tested)
-    known = ATTRIBUTE_METRICS | CATEGORY_METRICS
+    known = ATTRIBUTE_METRICS | RELATIVE_METRICS | CATEGORY_METRICS
     for name in metrics:
         if name not in known:
             raise unknown("metric", name, known)
@@ -150,13 +152,27 @@ def _tested(label: str, runs: list[Run]) -> _Tested:
                 other = units[seeds][0].folder
                 raise EmotoneError(f"{other} and {run.folder} are the same recipe with the same seed {seeds[0]}")
             units[seeds] = run, part
-    parts = [units[seeds][1].assign(unit=number) for number, seeds in enumerate(sorted(units))]
-    table = pd.concat(parts).sort_values(["unit", "id"], ignore_index=True)
-    twice = table[table.duplicated(["unit", "id"])]["id"]
+    parts = [units[seeds][1].assign(repeat=number) for number, seeds in enumerate(sorted(units))]
+    table = pd.concat(parts).sort_values(["repeat", "id"], ignore_index=True)
+    twice = table[table.duplicated(["repeat", "id"])]["id"]
     if len(twice):
         raise EmotoneError(f"{label}: {len(twice)} utterances are in several test parts, e.g. {twice.iloc[0]!r}")
     system = System(label, [str(run.folder) for run in runs], [seed for seed, _ in sorted(units)])
     return _Tested(system, runs, table, runs[0].targets)
+
+
+def _by_order(tested: list[_Tested]) -> list[_Tested]:
+    """The systems, all of them with a relative target where any has one; those on a range are ordered by their scores.
+
+    A system on a range keeps no curves of such a target: its score is what it says of an utterance, not a vote.
+    """
+    relative = {target.name for each in tested for target in each.targets if target.is_relative}
+    found = []
+    for each in tested:
+        votes = [f"curve_{own.name}" for own in each.targets if own.name in relative and not own.is_relative]
+        targets = [replace(target, range=UNBOUNDED) if target.name in relative else target for target in each.targets]
+        found.append(replace(each, table=each.table.drop(columns=votes, errors="ignore"), targets=targets))
+    return found
 
 
 def _check_alike(tested: list[_Tested]) -> None:
@@ -167,7 +183,7 @@ def _check_alike(tested: list[_Tested]) -> None:
         for_first, for_other = (sorted(map(_describe, each.targets)) for each in (first, other))
         if for_first != for_other:
             raise EmotoneError(f"{names} differ in their targets: {'; '.join(for_first)} / {'; '.join(for_other)}")
-        ids, other_ids = (pd.MultiIndex.from_frame(each.table[["unit", "id"]]) for each in (first, other))
+        ids, other_ids = (pd.MultiIndex.from_frame(each.table[["repeat", "id"]]) for each in (first, other))
         if not ids.equals(other_ids):
             strangers = ids.symmetric_difference(other_ids)
             raise EmotoneError(
@@ -201,7 +217,7 @@ def _compare(tested: list[_Tested], target: Target, name: str, seed: int) -> Met
     known, (_, truth), _ = pairs_of(tested[0].table, target)
     if not len(known):
         raise EmotoneError(f"no test utterance has a label for {target.name}")
-    speakers, units = speakers_of(known).to_numpy(), known["unit"].to_numpy()
+    speakers, units = speakers_of(known).to_numpy(), known["repeat"].to_numpy()
     predictions = {each.system.label: pairs_of(each.table, target)[1][0] for each in tested}
     values = {
         label: PooledMetric(metric, [prediction], truth, speakers, units).interval([1], seed=seed)
@@ -220,14 +236,19 @@ def _compare(tested: list[_Tested], target: Target, name: str, seed: int) -> Met
         ranks = _ranks(predictions, truth, [speakers, units], target, pairs)
     num_utterances = int(known["id"].nunique())
     notes = _notes(num_speakers, len(pairs), known.loc[known["speaker"].isna(), "id"].nunique())
+    if target.is_relative:
+        notes.append(_order_note(tested, target.name))
     return MetricComparison(target.name, name, num_utterances, num_speakers, values, pairs, ranks, notes)
 
 
 def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: Target, pairs: list[Pair]) -> Ranks:
-    """Ranks over speakers by a score that every speaker has: accuracy, or the negative RMSE.
+    """Ranks over speakers by a score that every speaker has: accuracy, or the negative RMSE (of ranks, by order).
 
-    UAR and CCC are not for single speakers, who may lack classes, or hardly vary.
+    UAR, CCC and Spearman's correlation are not for single speakers, who may lack classes, or hardly vary.
     """
+    if target.is_relative:
+        truth, *ranked = (_ranks_within(values, blocks[1]) for values in (truth, *predictions.values()))
+        predictions = dict(zip(predictions, ranked, strict=True))
     columns = {}
     for label, prediction in predictions.items():
         right = prediction == truth if target.kind == "category" else (prediction - truth) ** 2
@@ -241,8 +262,21 @@ def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: T
         a, b = labels.index(pair.first), labels.index(pair.second)
         p[a, b] = p[b, a] = pair.p_holm
     runs = [[labels[number] for number in run] for run in cliques(test.mean_ranks, p, LEVEL)]
-    score = "accuracy" if target.kind == "category" else "RMSE"
+    score = "accuracy" if target.kind == "category" else "RMSE of ranks" if target.is_relative else "RMSE"
     return Ranks(score, test.statistic, test.p, dict(zip(labels, test.mean_ranks, strict=True)), runs)
+
+
+def _ranks_within(values: Any, repeats: Any) -> Any:
+    """Ranks of values within each repeat, equal ones sharing their mean: what Spearman's correlation is of."""
+    return pd.Series(values).groupby(repeats).rank().to_numpy()
+
+
+def _order_note(tested: list[_Tested], name: str) -> str:
+    """How an attribute is compared of which a system has relative scores, and who has others."""
+    own = {each.system.label: {target.name: target for target in each.runs[0].targets}[name] for each in tested}
+    ranged = [label for label, target in own.items() if not target.is_relative]
+    others = f"; of scores on a range ({', '.join(ranged)}) too, the order alone counts here" if ranged else ""
+    return f"by order: an utterance counts by the share of the others of its fold that it is ranked above{others}"
 
 
 def _notes(num_speakers: int, num_pairs: int, num_unknown: int) -> list[str]:

@@ -85,9 +85,7 @@ def kendall(prediction: ArrayLike, target: ArrayLike) -> float:
     tied_both = _num_tied(np.stack([p, t], axis=1))
     num_other = _num_inversions(p[order])
     balance = pairs - tied_p - tied_t + tied_both - 2 * num_other
-    # Two roots: the product of the pair counts would leave the whole numbers of a double first.
-    scale = np.sqrt(float(pairs - tied_p)) * np.sqrt(float(pairs - tied_t))
-    return float(np.clip(_ratio(np.array(balance), np.array(scale)), -1, 1))
+    return float(kendall_of_pairs(*(np.array(count, float) for count in (balance, pairs - tied_p, pairs - tied_t))))
 
 
 def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -248,6 +246,15 @@ def pearson_of_moments(m: Moments) -> Floats:
     """Pearson's correlation from moments of any shape [...]; NaN where one is constant."""
     # Two roots rather than the root of a product, which underflows first.
     return np.clip(_ratio(m.covariance, np.sqrt(m.variance_p) * np.sqrt(m.variance_t)), -1.0, 1.0)
+
+
+def kendall_of_pairs(balance: Floats, untied_p: Floats, untied_t: Floats) -> Floats:
+    """Kendall's tau-b from pairs of any shape [...]: those in the same minus those in the other order, those not tied.
+
+    NaN where all are tied in one of the inputs.
+    """
+    # Two roots: the product of the pair counts would leave the whole numbers of a double first.
+    return np.clip(_ratio(balance, np.sqrt(untied_p) * np.sqrt(untied_t)), -1.0, 1.0)
 
 
 def rmse_of_moments(m: Moments) -> Floats:

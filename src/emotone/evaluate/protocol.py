@@ -15,6 +15,7 @@ from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate import metrics
+from emotone.evaluate.relative import describe_test, published_test, shares_of_wins
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
 from emotone.evaluate.statistics import bootstrap_over_speakers
 from emotone.store import Rows, extract
@@ -27,7 +28,7 @@ BATCH = 32
 
 
 def test_bundle(bundle: Bundle, rows: Rows, table: pd.DataFrame) -> pd.DataFrame:
-    """Scores and labels of utterances: who and what they are, per attribute `true_*` and `predicted_*`, `p_*`.
+    """Scores and labels of utterances: who and what they are, `true_*`, `predicted_*`, `curve_*` and `p_*`.
 
     `rows` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
     """
@@ -45,6 +46,9 @@ def test_bundle(bundle: Bundle, rows: Rows, table: pd.DataFrame) -> pd.DataFrame
         if target.kind == "attribute":
             columns[f"true_{target.name}"] = table[target.name].to_numpy(float)
             columns[f"predicted_{target.name}"] = np.concatenate([part.attributes[target.name] for part in parts])
+            if bundle.has_curves:
+                curves = np.concatenate([part.curves[target.name] for part in parts])
+                columns[f"curve_{target.name}"] = list(curves.astype(np.float32))
         else:
             columns["true_emotion"] = table["emotion"].to_numpy()
             for label in target.labels:
@@ -59,7 +63,8 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
     """Metrics of a prediction table with 95% intervals over speakers, and how much was measured.
 
     Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
-    sides have: probabilities are renormalised over them, utterances of other classes left out and counted.
+    sides have: probabilities are renormalised over them, utterances of other classes left out and counted. Relative
+    scores are compared within folds (`emotone.evaluate.relative`), and "published_test" has the published test of them.
     """
     num_utterances = int(predictions["id"].nunique())
     result: dict[str, Any] = {
@@ -78,6 +83,8 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
             name: bootstrap_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
             for name, metric in metrics_of(target).items()
         }
+        if target.is_relative:
+            result.setdefault("published_test", {})[target.name] = published_test(known, target.name)
     result |= {"metrics": scores}
     if predictions.get("corpus", pd.Series(dtype=str)).nunique() > 1:
         result["per_corpus"] = {
@@ -117,11 +124,18 @@ def metrics_of(target: Target) -> dict[str, Any]:
 
 
 def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
-    """The rows with a label for a target, (prediction, truth) as the metrics take them, and the classes compared."""
+    """The rows with a label for a target, (prediction, truth) as the metrics take them, and the classes compared.
+
+    The prediction of a relative target is the share of the other rows of its fold that a row is preferred to.
+    """
     if target.kind == "category":
         return _shared_classes(predictions, target.labels)
     known = predictions[predictions[f"true_{target.name}"].notna()]
-    return known, (known[f"predicted_{target.name}"].to_numpy(), known[f"true_{target.name}"].to_numpy(float)), []
+    if target.is_relative:
+        predicted = shares_of_wins(known, target.name)
+    else:
+        predicted = known[f"predicted_{target.name}"].to_numpy()
+    return known, (predicted, known[f"true_{target.name}"].to_numpy(float)), []
 
 
 def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
@@ -207,12 +221,13 @@ def _with_range(target: Target, corpus: Corpus) -> Target:
 
 
 def _to_corpus_range(predictions: pd.DataFrame, target: Target, corpus: Corpus) -> str:
-    """Map a target's predictions to the corpus's range, in place; says so, or "" where there is nothing to do."""
+    """Map a target's predictions and curves to the corpus's range, in place; says so, or "" where nothing is to do."""
     own = _with_range(target, corpus).range
     if target.range is None or own is None or own == target.range:
         return ""
-    share = (predictions[f"predicted_{target.name}"] - target.range[0]) / (target.range[1] - target.range[0])
-    predictions[f"predicted_{target.name}"] = own[0] + share * (own[1] - own[0])
+    for column in predictions.columns.intersection([f"predicted_{target.name}", f"curve_{target.name}"]):
+        share = (predictions[column] - target.range[0]) / (target.range[1] - target.range[0])
+        predictions[column] = own[0] + share * (own[1] - own[0])
     return f"{target.name} mapped from {target.range} to {own}"
 
 
@@ -225,5 +240,7 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
     for target, values in result["metrics"].items():
         for name, interval in values.items():
             print(f"  {target:<10} {name:<9} {interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]")
+    for target, about in result.get("published_test", {}).items():
+        print(f"  {target:<10} {describe_test(about)}")
     for line in (*result.get("warnings", []), *result.get("notes", [])):
         print(f"  {line}", file=sys.stderr)

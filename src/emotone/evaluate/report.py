@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from emotone.bundle import Target
 from emotone.evaluate import report_pictures as pictures
 from emotone.evaluate.calibration import calibrate
 from emotone.evaluate.cluster_report import report_clusters
+from emotone.evaluate.curve_report import report_curves
 from emotone.evaluate.deep_mi_report import report_deep_mi
+from emotone.evaluate.order_report import report_order
 from emotone.evaluate.page import Section, render
 from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.run_folder import Run
@@ -25,6 +28,8 @@ MOST_ROWS = 40
 KINDS = {
     "gender": "Genders", "language": "Languages", "corpus": "Corpora", "duration": "Durations", "speaker": "Speakers",
 }  # fmt: skip
+TABLES = {"ccc": "Attributes", "spearman": "Relative scores", "uar": "Categories"}
+"""Kinds of targets by their main metric."""
 Row = dict[str, Any]
 
 
@@ -95,6 +100,7 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
     attributes = [target for target in targets if target.kind == "attribute" and not target.is_relative]
     if attributes:
         sections.append(_attributes(run, about, attributes))
+    sections += report_order(run, targets)
     if about["confusion"]["labels"]:
         sections += _classes(run, about)
     for kind, title in KINDS.items():
@@ -105,11 +111,11 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
     if about["worst"]:
         sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
     sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in about["worst"].items() if rows]
-    return sections
+    return [*sections, *report_curves(run, targets)]
 
 
 def _overview(run: Run) -> list[Section]:
-    """What was measured; attributes and categories have other metrics, so each kind has its table."""
+    """What was measured; attributes, relative ones and categories have other metrics, so each kind has its table."""
     result = run.result
     tables: dict[tuple[str, ...], list[Row]] = {}
     for target, scores in result["metrics"].items():
@@ -126,11 +132,12 @@ def _overview(run: Run) -> list[Section]:
         parts += [f"{result[key]} {text}."] if result.get(key) else []
     parts += [f"{note}." for note in result.get("notes", [])]
     note = "Intervals: bootstrap over speakers, 2000 resamples; with one speaker there is none."
-    first, *others = tables.values()
-    return [
-        Section("Overview", " ".join(parts), first, note="" if others else note),
-        *(Section("Categories", table=rows, note=note, level=3) for rows in others),
+    first, *others = tables.items()
+    sections = [
+        Section("Overview", " ".join(parts), first[1]),
+        *(Section(TABLES[names[0]], table=rows, level=3) for names, rows in others),
     ]
+    return [*sections[:-1], replace(sections[-1], note=note)]
 
 
 def _names(run: Run, kind: str) -> list[str]:

@@ -57,6 +57,37 @@ def plot_attributes(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]], lines: 
     return figure.svg(picture)
 
 
+def plot_order(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]], titles: Row) -> str:
+    """Share of wins against the true value of each attribute {name: (share, truth)}."""
+    num_columns = min(len(pairs), 3)
+    num_rows = -(-len(pairs) // num_columns)
+    picture, every = figure.panels(len(pairs), num_columns, 3.2 * num_columns + 0.3, 3.1 * num_rows)
+    for axes, (name, (share, truth)) in zip(every, pairs.items(), strict=True):
+        if len(share) > MOST_POINTS:
+            axes.hexbin(share, truth, gridsize=28, cmap="Blues", bins="log", mincnt=1, linewidths=0)
+        else:
+            axes.plot(share, truth, ".", color=COLOURS[0], alpha=0.4, markersize=5, markeredgewidth=0)
+        axes.set(xlim=(-0.03, 1.03), xlabel="share of wins")
+        axes.set_title(titles[name], fontsize=9, loc="left")
+    every[0].set_ylabel("truth")
+    return figure.svg(picture)
+
+
+def plot_curves(curves: Sequence[NDArray[Any]], truths: Sequence[float], is_relative: bool) -> str:
+    """Scores over the chunks of a few utterances, a panel each on one scale, numbered from 1; dashed: a true label."""
+    num_columns = min(len(curves), 3)
+    picture, every = figure.panels(len(curves), num_columns, 8.4, 1.9 * -(-len(curves) // num_columns))
+    values = np.concatenate([*curves, np.array([] if is_relative else truths)])
+    margin = 0.06 * float(np.ptp(values)) or 1.0
+    for number, (axes, curve, truth) in enumerate(zip(every, curves, truths, strict=True), 1):
+        axes.plot(np.arange(1, len(curve) + 1), curve, "o-", color=COLOURS[0], markersize=3)
+        if not is_relative:
+            axes.axhline(truth, color=GREY, linewidth=1, linestyle="--")
+        axes.set(ylim=(values.min() - margin, values.max() + margin), xlabel="chunk")
+        axes.set_title(f"{number}: label {truth:.2f}", fontsize=10, loc="left")
+    return figure.svg(picture)
+
+
 def plot_confusion(labels: Sequence[str], counts: NDArray[Any]) -> str:
     """Confusion in per cent of each true class, with counts; rows are the truth."""
     K = len(labels)

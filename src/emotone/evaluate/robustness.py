@@ -96,9 +96,15 @@ def robustness(
     """`robustness_curves` of a run, each utterance scored by the bundle of its fold, or of a bundle on a corpus.
 
     Of the test utterances (first repeat) at most `num_utterances` are taken, speakers in turn. `noise` is a folder of
-    recordings. Raises EmotoneError for corpora that are not prepared or have changed, and for bundles that normalise
-    by speaker, which cannot score single files.
+    recordings. Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by
+    speaker, which cannot score single files, and for relative scores, which say nothing of an utterance by itself.
     """
+    relative = [target.name for target in run.targets if target.is_relative]
+    if relative:
+        raise EmotoneError(
+            f"{run.folder}: its scores of {', '.join(relative)} are relative, and say nothing of a degraded "
+            "utterance by itself; robustness needs scores on a range, or categories"
+        )
     recordings = Noise(tuple(str(noise / file) for file in list_audio(noise)) if noise else ())
     chosen = choose(run.test.drop_duplicates("id"), num_utterances, seed)
     items = _items(run, chosen, seed)

@@ -2,6 +2,8 @@
 
 A prediction table has a row per utterance and repeat: `id, corpus, speaker, gender, language, duration_s, repeat,
 fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_emotion` and `p_LABEL` of every label.
+Where the bundle has curves, `curve_NAME` holds the scores of the utterance's chunks in time order (list<float32> [C],
+in the units of `predicted_NAME`). Scores of relative attributes compare within a fold only.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
+from emotone.evaluate.resampled_ranks import resampled_kendall, resampled_spearman
 
 Metric = Callable[[Any, Any], float]
 Floats = NDArray[np.float64]
@@ -26,6 +27,10 @@ OF_MOMENTS: dict[Metric, Callable[[metrics.Moments], Floats]] = {
     metrics.ccc: metrics.ccc_of_moments,
     metrics.pearson: metrics.pearson_of_moments,
     metrics.rmse: metrics.rmse_of_moments,
+}
+OF_RANKS: dict[Metric, Callable[[Floats, Floats, Codes, Floats], Floats]] = {
+    metrics.spearman: resampled_spearman,
+    metrics.kendall: resampled_kendall,
 }
 RESOLUTION = 1e-13
 """A resample's variance below this share of the overall one is rounding, not variation: it counts as constant."""
@@ -64,8 +69,8 @@ def bootstrap_over_speakers(
     Each resample draws as many speakers as there are, with replacement, and keeps all their utterances, as often as the
     speaker was drawn (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). `repeats` says of
     which repetition of the experiment a row is: the metric is taken per repeat and averaged, a resample's speakers are
-    the same in all repeats. The metrics of `evaluate.metrics` come from per-speaker sums, any other function is called
-    on each resample. Resamples where the metric is undefined (NaN) are left out. One speaker says nothing about others:
+    the same in all repeats. The metrics of `evaluate.metrics` are computed of all resamples at once, any other function
+    is called on each. Resamples where the metric is undefined (NaN) are left out. One speaker says nothing of others:
     the ends are NaN. The same seed gives the same interval. Raises EmotoneError for unequal lengths, missing speakers
     or what the metric refuses.
 
@@ -136,13 +141,16 @@ class PooledMetric:
 
     def blocks(self, num: int) -> Iterator[range]:
         """0..num-1 in ranges, each so short that its resamples need little memory."""
-        size = max(1, BLOCK_CELLS // max(self.num_speakers, self._sums[0].size))
+        num_cells = len(self._target) if self._metric in OF_RANKS else self._sums[0].size
+        size = max(1, BLOCK_CELLS // max(self.num_speakers, num_cells))
         return (range(start, min(start + size, num)) for start in range(0, num, size))
 
     def weighted(self, times: NDArray[Any]) -> Floats:
         """The metric [P, Q] when speaker s counts times[p, s] times; times [P, S] of whole numbers."""
         if self._sums.size:
             return self._of_sums(np.tensordot(times.astype(np.float64), self._sums, axes=1)).mean(axis=-1)
+        if self._metric in OF_RANKS:
+            return np.stack([self._of_ranks(system, times.astype(np.float64)) for system in self._predictions], axis=1)
         utterances = np.arange(len(self._target))
         kept = [np.repeat(utterances, row[self._speakers]) for row in times]
         return np.array([[self._recomputed(system, rows) for system in self._predictions] for rows in kept])
@@ -159,6 +167,12 @@ class PooledMetric:
             flipped = row[self._speakers]
             pairs.append([np.where(flipped, second, first), np.where(flipped, first, second)])
         return np.array([[self._recomputed(system) for system in pair] for pair in pairs])
+
+    def _of_ranks(self, prediction: NDArray[Any], times: Floats) -> Floats:
+        """A rank correlation [P] when speakers count so many times [P, S], mean over repeats."""
+        of_ranks, p, t = OF_RANKS[self._metric], prediction.astype(np.float64), self._target.astype(np.float64)
+        parts = [self._repeats == number for number in range(self._num_repeats)]
+        return np.mean([of_ranks(p[part], t[part], self._speakers[part], times) for part in parts], axis=0)
 
     def _recomputed(self, prediction: NDArray[Any], rows: Codes | slice = slice(None)) -> float:
         """The metric of some rows by calling it, mean over repeats; NaN where a repeat has no row."""

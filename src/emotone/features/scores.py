@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Scores:
     """Attribute scores of one or several bundles, their mean, float32 [1, D]: the utterance is taken as a whole.
 
-    bundles: names or folders (`emotone list bundles`); all must give the same attributes on the same range.
+    bundles: names or folders (`emotone list bundles`); all must give the same attributes on the same range. Relative
+    scores, which have none, are refused.
 
     >>> Scores().names
     ['arousal', 'dominance', 'valence']
@@ -42,11 +43,16 @@ class Scores:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Attributes and the range of their scores; raises EmotoneError when the bundles disagree."""
-        found = [
-            {target.name: target.range for target in bundle.targets if target.range is not None}
-            for bundle in self._loaded
-        ]
+        """Attributes and the range of their scores; raises EmotoneError when the bundles disagree, or have none."""
+        found = []
+        for name, bundle in zip(self.bundles, self._loaded, strict=True):
+            relative = [target.name for target in bundle.targets if target.is_relative]
+            if relative:
+                raise EmotoneError(
+                    f"{name}: its scores of {', '.join(relative)} are relative (only their order says something), so "
+                    "they are no feature and no teacher's labels; use a bundle whose scores have a range"
+                )
+            found.append({target.name: target.range for target in bundle.targets if target.range is not None})
         if any(ranges != found[0] for ranges in found):
             raise EmotoneError(
                 f"feature scores: {', '.join(self.bundles)} do not give the same attributes on the same range"

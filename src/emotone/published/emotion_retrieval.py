@@ -10,7 +10,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.card import USE, published_card
+from emotone.card import RELATIVE, USE, published_card
 from emotone.errors import EmotoneError
 from emotone.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
 from emotone.pull import OWNER, Published, read_weights
@@ -55,10 +55,6 @@ WEIGHT_HASHES = {
     },
 }
 PARAMETER_NAMES = {"fc1": "hidden", "fc2": "output"}  # there and here; those of the LSTM are the same
-MEANING = (
-    "Scores are relative: of two, the higher one has more of the attribute; their size has no unit and no range, and "
-    "says nothing across attributes."
-)
 
 
 def weight_path(name: str, attribute: str) -> str:
@@ -121,7 +117,7 @@ def _say_of_seq2seq(files: dict[str, Path]) -> dict[str, Any]:
 
 def _say_of_rankers() -> dict[str, Any]:
     return {
-        "description": f"Published chunk-level emotion rankers, MSP-Podcast 1.6, one per attribute. {MEANING}",
+        "description": f"Published chunk-level emotion rankers, MSP-Podcast 1.6, one per attribute. {RELATIVE}",
         "targets": [{"name": name, "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0} for name in ATTRIBUTES],
         "results": [],
     }

@@ -197,10 +197,11 @@ class DeepEmoClusters(System):
     ) -> dict[str, Found]:
         """Embedding and cluster of every utterance, by each network that has clusters."""
         from emotone.cluster_branch import Clustered
-        from emotone.cluster_learner import Items, find_clusters, parts_of
+        from emotone.cluster_learner import Items, find_clusters
+        from emotone.export import networks_of
 
         return {
             name: find_clusters(part, Items(examples, self._kind), batch_size, device)
-            for name, part in parts_of(network).items()
+            for name, part in networks_of(network).items()
             if isinstance(part, Clustered)
         }

@@ -1,0 +1,63 @@
+"""Relative scores in the report of a run: how well they order utterances, over all pairs and as published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emotone.bundle import Target
+from emotone.evaluate import report_pictures as pictures
+from emotone.evaluate.page import Section
+from emotone.evaluate.protocol import pairs_of
+from emotone.evaluate.relative import describe_left_out
+from emotone.evaluate.run_folder import Run
+
+Row = dict[str, Any]
+
+
+def report_order(run: Run, targets: list[Target]) -> list[Section]:
+    """Wins against labels of the relative targets among these, their published test, and every fold by itself."""
+    relative = [target for target in targets if target.is_relative]
+    if not relative:
+        return []
+    pairs, titles = {}, {}
+    for target in relative:
+        pairs[target.name] = pairs_of(run.test, target)[1]
+        spearman, kendall = (run.result["metrics"][target.name][name]["value"] for name in ("spearman", "kendall"))
+        titles[target.name] = f"{target.name}: Spearman {spearman:.3f}, Kendall {kendall:.3f}"
+    tests = {target.name: run.result["published_test"][target.name] for target in relative}
+    rows = [
+        {"target": name, "Spearman": about["spearman"], "Kendall": about["kendall"], "": describe_left_out(about)}
+        for name, about in tests.items()
+    ]
+    sections = [
+        Section("Order", TEXT, None, pictures.plot_order(pairs, titles)),
+        Section("Published test", "", rows, note=TEST_NOTE, level=3),
+    ]
+    each = _folds(run.result.get("folds", {}), tests)
+    return [*sections, *([Section("Folds", "", each, note=FOLDS_NOTE, level=3, folds="All numbers")] if each else [])]
+
+
+def _folds(exact: Row, tests: dict[str, Row]) -> list[Row]:
+    """A row per target, repeat and fold: over all pairs, and the published test."""
+    return [
+        {"target": name, "repeat": fold["repeat"], "fold": fold["fold"], "utterances": fold["num_utterances"],
+         "Spearman": spearman["value"], "Kendall": kendall["value"],
+         "Spearman, published": fold.get("spearman"), "Kendall, published": fold.get("kendall")}
+        for name, about in tests.items()
+        if name in exact
+        for fold, spearman, kendall in zip(
+            about["folds"], *(exact[name][metric]["each"] for metric in ("spearman", "kendall")), strict=True
+        )
+    ]  # fmt: skip
+
+
+TEXT = (
+    "Scores are relative, so what is measured is their order. An utterance wins against another of its fold (all of a "
+    "corpus that a bundle is tested on) where most of their chunks say so (without curves: where its score is higher), "
+    "and counts by its share of wins. Scores of different folds are never compared."
+)
+TEST_NOTE = (
+    "Lin & Busso, IEEE/ACM TASLP 31, 2023: correlation of predicted and true ranks within 10 random tenths of each "
+    "fold's test part; means over these and over folds."
+)
+FOLDS_NOTE = "Over all pairs of a fold, and the mean of its published test."

@@ -1,0 +1,94 @@
+"""Relative scores made comparable: every utterance counts by how many of the others of its fold it is preferred to.
+
+Of two relative scores only which is higher says something, and only where one ranker gave both, so nothing is compared
+across folds and repeats. Where predictions have curves (`curve_NAME`), two utterances are compared by the vote of their
+chunks (`emotone.evaluate.ranking`), else by their scores.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emotone.evaluate.ranking import assess_as_published, count_wins
+
+Floats = NDArray[np.float64]
+NUM_PARTS = 10
+SHARE = 0.1
+SMALLEST_PART = 2
+
+
+def shares_of_wins(known: pd.DataFrame, name: str) -> Floats:
+    """Which share (0..1) of the other rows of its repeat and fold each row is preferred to, of an attribute: [N].
+
+    Equal scores and tied votes are wins for neither; a row that is alone in its fold has 0.5. Raises EmotoneError for
+    scores that are NaN or infinite.
+
+    >>> known = pd.DataFrame({"fold": [0, 0, 0, 1, 1], "predicted_arousal": [0.1, 0.3, 0.2, 9.0, 8.0]})
+    >>> shares_of_wins(known, "arousal").tolist()
+    [0.0, 1.0, 0.5, 1.0, 0.0]
+    """
+    shares = np.full(len(known), 0.5)
+    for rows in _folds(known).values():
+        if len(rows) > 1:
+            shares[rows] = count_wins(_margins(known.iloc[rows], name)) / (len(rows) - 1)
+    return shares
+
+
+def published_test(known: pd.DataFrame, name: str) -> dict[str, Any]:
+    """The published test of a ranker: correlations within 10 random parts of 10% of each fold, means over folds.
+
+    known: rows with a label of the attribute. "folds" has mean and population deviation over the parts of each; one
+    whose tenth is less than two utterances has a "note" instead. The parts are always the same (seed 0); those where a
+    correlation is not defined are left out of its mean.
+    """
+    labels, folds = known[f"true_{name}"].to_numpy(float), []
+    for (repeat, fold), rows in _folds(known).items():
+        about: dict[str, Any] = {"repeat": int(repeat), "fold": int(fold), "num_utterances": len(rows)}
+        size = int(SHARE * len(rows))
+        if size < SMALLEST_PART:
+            folds.append(about | {"note": f"{SHARE:.0%} of {len(rows)} utterances are {size}: too few to rank"})
+            continue
+        found = assess_as_published(_margins(known.iloc[rows], name), labels[rows], NUM_PARTS, SHARE)
+        spread = {f"{key}_std": value for key, value in found.std._asdict().items()}
+        folds.append(about | found.mean._asdict() | spread)
+    means = {}
+    for key in ("spearman", "kendall"):
+        values = [fold[key] for fold in folds if not np.isnan(fold.get(key, np.nan))]
+        means[key] = float(np.mean(values)) if values else float("nan")
+    return {"num_parts": NUM_PARTS, "share": SHARE, **means, "folds": folds}
+
+
+def describe_test(about: dict[str, Any]) -> str:
+    """The published test in one line.
+
+    >>> known = pd.DataFrame({"true_arousal": range(40), "predicted_arousal": range(40)})
+    >>> describe_test(published_test(known, "arousal"))
+    'published test (10 random 10% of each fold): Spearman 1.000, Kendall 1.000'
+    """
+    what = f"published test ({about['num_parts']} random {about['share']:.0%} of each fold)"
+    numbers = f"Spearman {about['spearman']:.3f}, Kendall {about['kendall']:.3f}"
+    left_out = describe_left_out(about)
+    return f"{what}: {numbers}{left_out and f' ({left_out})'}"
+
+
+def describe_left_out(about: dict[str, Any]) -> str:
+    """How many folds are too small for the published test, and why the first of them is; "" where none is."""
+    notes = [fold["note"] for fold in about["folds"] if "note" in fold]
+    return f"{len(notes)} of {len(about['folds'])} folds left out: {notes[0]}" if notes else ""
+
+
+def _margins(rows: pd.DataFrame, name: str) -> Floats:
+    """What is compared, [N, C]: the scores of the chunks, or that of the utterance as the only one."""
+    if f"curve_{name}" in rows:
+        return np.stack(rows[f"curve_{name}"].to_numpy()).astype(np.float64)
+    return rows[[f"predicted_{name}"]].to_numpy(float)
+
+
+def _folds(known: pd.DataFrame) -> dict[Any, NDArray[np.intp]]:
+    """The places of the rows of each (repeat, fold); a bundle on a corpus has one of each."""
+    keys = pd.DataFrame({key: known[key].to_numpy() if key in known else 0 for key in ("repeat", "fold")}, known.index)
+    return keys.groupby(["repeat", "fold"]).indices

@@ -1,0 +1,192 @@
+"""Seq2Seq with emotion curves (Lin & Busso 2023): a score of every chunk, taught by what a ranker finds in them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import plugins
+from emotone.chunk_system import ChunkSystem
+from emotone.data.emotion_curve import emotion_curve
+from emotone.data.rank_sequence import rank_chunks
+from emotone.errors import EmotoneError
+from emotone.recipe import Choice, Training, check_training
+from emotone.votes import check_votes, vote_statistics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from lightning_fabric import Fabric
+    from torch import Tensor, nn
+
+    from emotone.bundle import Target
+    from emotone.data.curriculum import Schedule
+    from emotone.data.view import View
+    from emotone.dataset import Selection
+    from emotone.examples import Examples, StoreExamples
+    from emotone.fold import Fold
+    from emotone.learner import Learner
+
+RANKER = "emotion-ranker"
+OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
+"""Settings that the ranker shares, so that both see the same chunks."""
+
+
+@dataclass(frozen=True)
+class EmotionSeq2Seq(ChunkSystem):
+    """How the network of `emotone.models.emotion_seq2seq` learns from labels and from curves.
+
+    First a ranker is trained on the same fold; the ranks of an utterance's chunks become its curve, which the network
+    learns chunk by chunk, as it learns the label by the mean of its chunks. Both are those of the votes, where there
+    are votes: their mean is the label of training. The fold's folder keeps the ranker (`ranker`) and `curves.parquet`,
+    with margins, ranks and curve of every training utterance; what is there is not made again. Besides the settings of
+    `emotone.chunk_system`:
+
+    curve_weight: of the curves' loss against the label's; 0 trains the same network without ranker and curves.
+    curve_std: deviation of a curve on the recipe's range where the votes have none; null is as published: one vote, or
+    equal ones, make a constant curve, and an utterance without votes is refused.
+    ranker, ranker_training: settings of `emotion-ranker`, and its loop, as in a recipe.
+    ccc: "lin", or "published" with its mixed degrees of freedom.
+    """
+
+    name: ClassVar[str] = "emotion-seq2seq"
+    gives_curves: ClassVar[bool] = True
+
+    scale: int = 2
+    curve_weight: float = 0.5
+    curve_std: float | None = None
+    ranker: dict[str, Any] = field(default_factory=dict)
+    ranker_training: dict[str, Any] = field(default_factory=lambda: {"epochs": 20})
+    ccc: Literal["lin", "published"] = "lin"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.curve_weight <= 1:
+            raise EmotoneError(f"{self.name}: curve_weight must be from 0 to 1, not {self.curve_weight}")
+        if self.curve_std is not None and not 0 <= self.curve_std < math.inf:
+            raise EmotoneError(f"{self.name}: curve_std must be a number of at least 0, not {self.curve_std}")
+        for key in OF_RANKER:
+            if key in self.ranker:
+                raise EmotoneError(f"{self.name}: {key} of the ranker is that of {self.name}; set system.{key}")
+        ranker = plugins.create("systems", RANKER, self._choice.settings)
+        try:
+            ranker.check_training(self._training, False)
+        except EmotoneError as error:
+            raise EmotoneError(f"{self.name}: ranker_training: {error}") from None
+
+    @property
+    def _choice(self) -> Choice:
+        return Choice(RANKER, {key: getattr(self, key) for key in OF_RANKER} | self.ranker)
+
+    @property
+    def _training(self) -> Training:
+        return check_training(self.ranker_training, f"{self.name}: ranker_training")
+
+    def check_data(self, data: Selection) -> None:
+        """What the ranker can learn from, and deviations for the curves of utterances without votes."""
+        if not self.curve_weight:
+            return
+        ranker = plugins.create("systems", RANKER, self._choice.settings)
+        ranker.check_data(data)
+        if self.curve_std is None:
+            check_votes(data, self.name, "so its curves have no deviation; set system.curve_std")
+        split, best = data.recipe.split, self._training.best
+        if best != "last" and (split.name == "everything" or not split.validate):
+            raise EmotoneError(
+                f"{self.name}: this split validates nothing, so ranker_training.best must be 'last', not {best!r}"
+            )
+
+    def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
+        """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
+        from emotone.models.emotion_seq2seq import EmotionSeq2Seq as Network
+
+        return self.side_by_side(
+            lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
+        )
+
+    def prepare(self, fold: Fold, folder: Path, train: StoreExamples, validation: StoreExamples | None) -> None:
+        """Labels and curves of the votes."""
+        import torch
+
+        curves = self._curves(fold, folder, train.view) if self.curve_weight else None
+        for target in fold.targets:
+            if target.kind == "category":
+                continue
+            mean, _ = vote_statistics(fold.data, fold.train, target.name)
+            label = torch.from_numpy((mean - target.mean) / target.std).float()
+            train.labels[target.name] = torch.where(label.isnan(), train.labels[target.name], label)
+            if curves is not None:
+                own = np.stack(curves.loc[curves["target"] == target.name, "curve"].to_list())
+                curve = (own - target.mean) / target.std
+                train.labels[f"{target.name}_curve"] = torch.from_numpy(curve).float()
+
+    def _curves(self, fold: Fold, folder: Path, view: View) -> pd.DataFrame:
+        """A row for each target and training utterance, in their order."""
+        import pandas as pd
+
+        def make() -> pd.DataFrame:
+            rated = [self._rated(fold, target) for target in fold.targets]  # what it refuses, before the ranker learns
+            training = self._training
+            _, network, _ = fold.train_system(self._choice, training, folder / "ranker", view=view)
+            margins = fold.outputs(network, fold.train, view, training.batch_size)
+            tables = [_with_curves(table, margins[table["target"].iloc[0]]) for table in rated]
+            return pd.concat(tables, ignore_index=True)
+
+        return fold.keep_table(folder / "curves.parquet", make)
+
+    def _rated(self, fold: Fold, target: Target) -> pd.DataFrame:
+        """The training utterances with mean and deviation of their votes, or what stands for these."""
+        mean, std = vote_statistics(fold.data, fold.train, target.name)
+        if self.curve_std is not None:
+            std = np.where(std > 0, std, self.curve_std)
+        mean = np.where(np.isnan(mean), fold.train[target.name].to_numpy(float), mean)
+        lost = fold.train["id"][~np.isnan(mean) & np.isnan(std)]
+        if len(lost):
+            raise EmotoneError(
+                f"{self.name}: {len(lost)} of {len(mean)} training utterances have a label for {target.name} but no "
+                f"votes, e.g. {lost.iloc[0]}, so their curves have no deviation; set system.curve_std"
+            )
+        return fold.train[["id", "speaker"]].assign(target=target.name, mean=mean, std=std)
+
+    def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+        """The published sum of two CCC losses: of scores and labels, and of all chunks' scores and curves."""
+        from emotone.losses import masked_ccc_loss, sum_over_targets
+
+        scores = {name: output for name, output in outputs.items() if not name.endswith("_curve")}
+        loss = sum_over_targets(scores, labels, self.ccc)
+        curves = [name for name in outputs if name.endswith("_curve") and name in labels]
+        if not curves:
+            return loss
+        of_curves = [masked_ccc_loss(outputs[name].flatten(), labels[name].flatten(), self.ccc) for name in curves]
+        return (1 - self.curve_weight) * loss + self.curve_weight * sum(of_curves[1:], of_curves[0])
+
+    def learner(
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        train: Examples,
+        unlabelled: Examples | None,
+        settings: Training,
+        folder: Path,
+        seed: int,
+        schedule: Schedule | None,
+    ) -> Learner:
+        """The plain one, of scores and curves at once."""
+        from emotone.export import ScoresAndCurves
+
+        both = ScoresAndCurves(network) if self.curve_weight else network
+        return super().learner(fabric, both, train, unlabelled, settings, folder, seed, schedule)
+
+
+def _with_curves(rated: pd.DataFrame, margins: NDArray[np.float32]) -> pd.DataFrame:
+    """The utterances of one target with margins, ranks and curves [N, C]; NaN where they have no label."""
+    ranks = rank_chunks(margins)
+    curve = np.full(ranks.shape, np.nan)
+    known = rated["mean"].notna().to_numpy()
+    curve[known] = emotion_curve(ranks[known], rated["mean"][known], rated["std"][known])
+    return rated.assign(margin=list(margins), rank=list(ranks), curve=list(curve))

@@ -1,0 +1,366 @@
+"""Curves of chunks: where chunks lie, windows stitched without seams, and what `predict --curve` makes of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import nn
+
+from emotone import audio
+from emotone.audio import RATE_HZ, AudioError
+from emotone.cli import main
+from emotone.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
+from emotone.data.view import Chunks
+from emotone.export import write_bundle
+from emotone.predict import Predictor, cut_windows
+from emotone.pull import pull
+
+HOP_S = 0.016
+CHUNK_S = 62 * HOP_S
+Floats = NDArray[np.float64]
+
+
+def curve_of(start_s: float, scores: list[float], step_s: float = 0.32, errors: list[str] | None = None) -> Curve:
+    """A window's chunks, one every `step_s`, each of a second."""
+    starts = start_s + np.arange(len(scores), dtype=np.float64) * step_s
+    return Curve(starts, starts + 1.0, {"a": np.array(scores)}, errors or [""] * len(scores))
+
+
+# ---- where chunks lie -------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(num_frames=st.integers(1, 1500), chunk_frames=st.integers(1, 100), num_chunks=st.integers(1, 40))
+def test_chunks_lie_where_the_view_takes_them_from(num_frames: int, chunk_frames: int, num_chunks: int) -> None:
+    view, samples = Chunks(chunk_frames, num_chunks), np.ones(num_frames * 256, np.float32)
+    places, index = locate_chunks(view, HOP_S, num_frames, samples), view.index(num_frames)
+    for number, start_s, end_s in zip(places.number, places.start_s, places.end_s, strict=True):
+        assert start_s == pytest.approx(HOP_S * index[number].min())
+        assert end_s == pytest.approx(HOP_S * (1 + index[number].max()))
+    assert len({tuple(row) for row in index}) == len(places.number)
+    assert not places.is_silent.any()
+
+
+def test_silent_chunks_are_those_without_a_sound() -> None:
+    samples = np.zeros(8 * RATE_HZ, np.float32)
+    samples[3 * RATE_HZ] = 0.1
+    places = locate_chunks(Chunks(62, 22), HOP_S, 500, samples)
+    np.testing.assert_array_equal(~places.is_silent, (places.start_s <= 3.0) & (places.end_s > 3.0))
+
+
+# ---- stitching --------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 1000),
+    num_windows=st.integers(1, 4),
+    hop_s=st.floats(1, 9),
+    step_s=st.sampled_from([0.1, 0.3, 0.9]),
+)
+def test_a_point_is_the_weighted_mean_of_the_chunks_near_it(
+    seed: int, num_windows: int, hop_s: float, step_s: float
+) -> None:
+    random = np.random.default_rng(seed)
+    curves = [curve_of(hop_s * w, list(random.normal(size=10)), step_s) for w in range(num_windows)]
+    stitched = stitch(curves, 1.0)
+    np.testing.assert_array_equal(stitched.start_s, np.arange(len(stitched.start_s)) * STEP_S)
+    assert 0 <= curves[-1].end_s[-1] - stitched.end_s[-1] < STEP_S
+    for time_s, score, error in zip(stitched.time_s, stitched.columns["a"], stitched.errors, strict=True):
+        total = weights = 0.0
+        for curve in curves:
+            for middle_s, value in zip(curve.time_s, curve.columns["a"], strict=True):
+                border_s = min(middle_s - curve.start_s[0], curve.end_s[-1] - middle_s)
+                weight = max(0.0, 1 - abs(time_s - middle_s) / max(0.5, step_s)) * border_s
+                total, weights = total + weight * value, weights + weight
+        if weights > 1e-9:
+            assert score == pytest.approx(total / weights, abs=1e-6) and error == ""
+        elif weights == 0:
+            assert np.isnan(score) and error == UNSEEN
+
+
+def test_windows_that_agree_leave_no_seam() -> None:
+    def window(start_s: float) -> Curve:
+        return curve_of(start_s, list(3 + 0.5 * (start_s + np.arange(22) * 0.32)))
+
+    stitched = stitch([window(start_s) for start_s in (0.0, 4.0, 8.0, 12.0)], 1.0)
+    inner = slice(2, -2)  # at the ends a mean over both sides has one side only
+    np.testing.assert_allclose(stitched.columns["a"][inner], 3 + 0.5 * stitched.start_s[inner], atol=0.03)
+
+
+def test_silence_and_failures_are_named_where_nothing_else_is_known() -> None:
+    silent = curve_of(0.0, [1.0] * 10 + [np.nan] * 12, errors=[""] * 10 + ["is silent"] * 12)
+    failed = Curve(np.array([4.0]), np.array([12.0]), {"a": np.array([np.nan])}, ["too odd"])
+    stitched = stitch([silent, failed, curve_of(8.0, [2.0] * 22)], 1.0)
+    said = dict(zip(stitched.start_s.tolist(), stitched.errors, strict=True))
+    assert (said[2.75], said[3.25], said[6.0], said[7.25], said[8.0]) == ("", "is silent", "too odd", "too odd", "")
+    np.testing.assert_array_equal(np.isnan(stitched.columns["a"]), [bool(error) for error in stitched.errors])
+    assert stitched.columns["a"][[0, -1]].tolist() == [1.0, 2.0]
+
+
+# ---- real speech, the published bundles -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def speech(shared: Path) -> audio.Samples:
+    """40 s of several readers."""
+    files = sorted((shared / "data/librispeech").rglob("*.flac"))[::9]
+    return np.concatenate([audio.load(file, end_s=8.0) for file in files])[: 40 * RATE_HZ]
+
+
+@pytest.fixture(scope="module", params=["emotion-seq2seq", "emotion-ranker"])
+def published(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    folder = pull(request.param, shared / "published", tmp_path_factory.mktemp("pulled") / request.param)
+    return Predictor.load(str(folder), threads=1)
+
+
+def test_where_windows_begin_moves_the_curve_within_the_tolerance(published: Predictor, speech: audio.Samples) -> None:
+    """What the docstring of `stitch` promises, and what windows laid end to end do not keep."""
+    begin_s = (0.0, 1.3, 2.7)
+    time_s = np.arange(max(begin_s) + 8, len(speech) / RATE_HZ - 1, 0.1)
+    stitched, laid = [], []
+    for start_s in begin_s:
+        part = speech[round(start_s * RATE_HZ) :]
+        curve = published.predict(part, RATE_HZ).curve
+        assert curve is not None
+        stitched.append(resampled(curve, start_s, time_s))
+        pieces = [published.predict(window, RATE_HZ).curve for _, window in cut_windows([part], 8.0, 8.0, 0.0)]
+        ends = [Curve(c.start_s + 8 * w, c.end_s + 8 * w, c.columns, []) for w, c in enumerate(pieces) if c is not None]
+        columns = {name: np.concatenate([end.columns[name] for end in ends]) for name in curve.columns}
+        starts, stops = (np.concatenate([getattr(end, at) for end in ends]) for at in ("start_s", "end_s"))
+        laid.append(resampled(Curve(starts, stops, columns, []), start_s, time_s))
+    deviation = stitched[0].std(axis=1)
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        moved = np.abs(stitched[first] - stitched[second]) / deviation[:, None]
+        assert (np.sqrt((moved**2).mean(axis=1)) < 0.3).all() and (np.quantile(moved, 0.99, axis=1) < 1.0).all()
+        naive = np.abs(laid[first] - laid[second]) / deviation[:, None]
+        assert (np.sqrt((naive**2).mean(axis=1)) > 0.3).all()
+
+
+def resampled(curve: Curve, start_s: float, time_s: Floats) -> Floats:
+    return np.stack([np.interp(time_s, curve.time_s + start_s, column) for column in curve.columns.values()])
+
+
+def test_an_utterance_has_its_chunks(published: Predictor, speech: audio.Samples) -> None:
+    samples = speech[: 7 * RATE_HZ]
+    prediction, scores = published.predict(samples, RATE_HZ), published.bundle.score_samples([samples])
+    curve = prediction.curve
+    assert curve is not None and curve.errors == [""] * 22 and curve.start_s[0] == 0 and curve.end_s[-1] <= 7
+    np.testing.assert_allclose(curve.end_s - curve.start_s, CHUNK_S)
+    for name, column in curve.columns.items():
+        np.testing.assert_allclose(column, scores.curves[name][0], atol=1e-6)
+        assert prediction.scores[name] == pytest.approx(column.mean(), abs=1e-5)
+
+
+# ---- prediction, with a small bundle ----------------------------------------------------------------------------
+
+
+class Loudness(nn.Module):
+    """A chunk's arousal is the mean of its log-mel frames."""
+
+    def curves(self, chunks: torch.Tensor) -> dict[str, torch.Tensor]:
+        mean = chunks.mean(dim=(2, 3))
+        return {"arousal": mean, "emotion": torch.stack([mean, -mean], dim=2)}
+
+
+def write_loudness(folder: Path, limits: list[float] | None) -> Path:
+    about: dict[str, Any] = {
+        "name": "loudness", "description": "A bundle for tests", "max_utterance_s": 11.0, "curves": True,
+        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
+        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 22},
+        "targets": [
+            {"name": "arousal", "kind": "attribute", "range": limits, "mean": 4.0, "std": 1.0},
+            {"name": "emotion", "kind": "category", "labels": ["anger", "neutral"]},
+        ],
+        "training": {}, "results": [], "licence": "CC0", "citation": "",
+    }  # fmt: skip
+    return write_bundle(folder, Loudness(), about, (22, 62, 16), np.full(16, -5.0), np.full(16, 3.0), "# loudness\n")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_loudness(tmp_path_factory.mktemp("bundles") / "loudness", [1, 7])
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle: Path) -> Predictor:
+    return Predictor.load(str(bundle), threads=1)
+
+
+def noise(duration_s: float) -> audio.Samples:
+    """Noise that is louder and softer every 5 s."""
+    time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    loudness = 0.1 + 0.08 * np.sin(time_s * 2 * np.pi / 5)
+    return (np.random.default_rng(0).normal(0, 0.3, len(time_s)) * loudness).astype(np.float32)
+
+
+def test_a_recording_has_an_even_grid_and_the_same_summary(predictor: Predictor, bundle: Path) -> None:
+    samples = noise(60.0)
+    prediction = predictor.predict(samples, RATE_HZ)
+    curve, windows = prediction.curve, prediction.windows
+    assert curve is not None and windows is not None and list(curve.columns) == ["arousal"]
+    np.testing.assert_array_equal(curve.start_s, np.arange(len(curve.start_s)) * STEP_S)
+    assert curve.errors == [""] * len(curve.start_s) and 59 < curve.end_s[-1] <= 60
+    correlation = np.corrcoef(curve.columns["arousal"], np.sin(curve.time_s * 2 * np.pi / 5))[0, 1]
+    assert correlation > 0.9
+    assert windows.columns.keys() == {"arousal", "anger", "neutral"} and len(windows.start_s) == 14
+    weights = [audio.active_duration_s(samples[int(start * RATE_HZ) :][: 8 * RATE_HZ]) for start in windows.start_s]
+    assert prediction.scores["arousal"] == pytest.approx(np.average(windows.columns["arousal"], weights=weights))
+
+
+def test_scores_and_curve_are_one_pass(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract, score = Mock(wraps=predictor.bundle.extract), Mock(wraps=predictor.bundle.score_features)
+    monkeypatch.setattr(predictor.bundle, "extract", extract)
+    monkeypatch.setattr(predictor.bundle, "score_features", score)
+    assert predictor.predict(noise(60.0), RATE_HZ).curve is not None
+    assert [len(call.args[0]) for call in extract.call_args_list] == [8 * RATE_HZ] * 14
+    assert sum(len(call.args[0]) for call in score.call_args_list) == 14
+
+
+@pytest.mark.parametrize(("duration_s", "num_points", "end_s"), [(0.3, 1, 0.3), (1.0, 1, 0.992), (1.4, 22, 1.328)])
+def test_chunks_that_coincide_are_one_point(
+    predictor: Predictor, duration_s: float, num_points: int, end_s: float
+) -> None:
+    prediction = predictor.predict(noise(duration_s), RATE_HZ)
+    assert prediction.curve is not None and len(prediction.curve.start_s) == num_points
+    assert prediction.curve.end_s[-1] == pytest.approx(end_s)
+    assert prediction.curve.columns["arousal"].mean() == pytest.approx(prediction.scores["arousal"])
+
+
+@pytest.mark.parametrize("duration_s", [9.0, 30.0])
+def test_silence_within_is_named_wherever_windows_lie(predictor: Predictor, duration_s: float) -> None:
+    samples = noise(duration_s)
+    samples[4 * RATE_HZ : 7 * RATE_HZ] = 0
+    curve = predictor.predict(samples, RATE_HZ).curve
+    assert curve is not None
+    is_missing = np.isnan(curve.columns["arousal"])
+    assert [error == "is silent" for error in curve.errors] == is_missing.tolist()
+    within = (curve.start_s >= 4.3) & (curve.end_s <= 6.7)
+    outside = (curve.end_s <= 4.3) | (curve.start_s >= 6.7)
+    assert within.sum() >= 3 and is_missing[within].all() and not is_missing[outside].any()
+
+
+def test_silence_alone_has_no_curve(predictor: Predictor) -> None:
+    for duration_s in (2.0, 30.0):
+        with pytest.raises(AudioError, match="is silent"):
+            predictor.predict(np.zeros(round(duration_s * RATE_HZ), np.float32), RATE_HZ)
+
+
+def test_memory_does_not_grow_with_duration(predictor: Predictor, tmp_path: Path) -> None:
+    """Besides the curve, ten minutes cost no more than one."""
+    peaks = []
+    for minutes in (1, 10):
+        soundfile.write(tmp_path / "a.wav", np.tile(noise(60.0), minutes), RATE_HZ)
+        tracemalloc.start()
+        predictor.predict(tmp_path / "a.wav")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+# ---- the command line -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """An utterance, a recording, silence and what is no audio."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, samples in (("a", noise(3.0)), ("b", noise(20.0)), ("c", np.zeros(RATE_HZ))):
+        soundfile.write(folder / f"{name}.wav", samples, RATE_HZ)
+    (folder / "d.wav").write_text("no audio")
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).to_dict("records")
+    if path.suffix == ".json":
+        return list(json.loads(path.read_text()))
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_curves_of_many_files(
+    files: Path, bundle: Path, tmp_path: Path, jobs: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["predict", str(files), "--curve", "--model", str(bundle), "--quiet", "--jobs", str(jobs)]
+    assert main([*arguments, "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert list(lines[0]) == ["file", "start_s", "end_s", "arousal", "error"]
+    counts = pd.Series([Path(line["file"]).stem for line in lines]).value_counts(sort=False)
+    assert counts.to_dict() == {"a": 22, "b": 75, "c": 1, "d": 1}
+    assert [line["error"] for line in lines[-2:]] == ["is silent", lines[-1]["error"]] and lines[-1]["error"]
+    for suffix in ("csv", "json", "parquet"):
+        assert main([*arguments, "--output", str(tmp_path / f"x.{suffix}")]) == 1
+        table = rows_of(tmp_path / f"x.{suffix}")
+        assert [(row["file"], float(row["start_s"])) for row in table] == [(x["file"], x["start_s"]) for x in lines]
+        assert [float(row["arousal"]) for row in table[:97]] == [line["arousal"] for line in lines[:97]]
+    assert main(arguments) == 1
+    header, *shown = capsys.readouterr().out.splitlines()
+    assert header.split() == ["file", "start_s", "end_s", "arousal"] and len(shown) == 99
+
+
+def test_an_interrupted_curve_goes_on(
+    files: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(name: str, *options: str) -> list[str]:
+        return ["predict", str(files), "--model", str(bundle), "--quiet", "--output", str(tmp_path / name), *options]
+
+    main(command("whole.csv", "--curve"))
+    inner, asked = Predictor.try_predict, []
+
+    def stop_at_c(self: Predictor, file: str, *settings: Any) -> Any:
+        asked.append(Path(file).stem)
+        if asked == ["a", "b", "c"]:
+            raise KeyboardInterrupt
+        return inner(self, file, *settings)
+
+    monkeypatch.setattr(Predictor, "try_predict", stop_at_c)
+    assert main(command("x.csv", "--curve")) == 130
+    assert main(command("x.csv", "--curve")) == 1 and asked == ["a", "b", "c", "c", "d"]
+    assert (tmp_path / "x.csv").read_text() == (tmp_path / "whole.csv").read_text()
+
+
+def test_a_partial_table_of_windows_is_no_curve(
+    files: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["predict", str(files), "--model", str(bundle), "--quiet", "--output", str(tmp_path / "x.csv")]
+    with monkeypatch.context() as patched:
+        patched.setattr("emotone.output.ResultFile.finish", stop)
+        assert main([*arguments, "--window", "8"]) == 130
+    assert main([*arguments, "--window", "8", "--curve"]) == 1
+    assert list(rows_of(tmp_path / "x.csv")[0]) == ["file", "start_s", "end_s", "arousal", "error"]
+
+
+def test_bundles_without_curves_say_so(files: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(files), "--curve", "--model", str(tiny_bundle)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == (
+        "emotone: bundle tiny has no curves; take one that has (emotone pull emotion-seq2seq), or a row per window "
+        "(--window S)"
+    )
+
+
+def test_relative_scores_come_with_a_note(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    relative = write_loudness(tmp_path / "relative", None)
+    for options, is_noted in ((["--curve"], True), ([], True), (["--quiet"], False)):
+        assert main(["predict", str(files / "a.wav"), "--model", str(relative), *options]) == 0
+        assert ("note: scores of loudness are relative" in capsys.readouterr().err) == is_noted
