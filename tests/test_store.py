@@ -272,3 +272,81 @@ def test_single_chunks_are_slices_of_batches(
     found = rows.chunks(chosen, chunks, view, *moments, clip)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, whole[chosen, chunks])
+
+
+# ---- features in batches, and of text ---------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Letters:
+    """Codes of a text's letters, of which it takes five; knows no digits."""
+
+    input = "text"
+    requires = ()
+    names = ("code",)
+    hop_s = None
+    min_duration_s = 0.0
+
+    def check(self, text: str) -> str:
+        if text.isdigit():
+            raise EmotoneError(f"knows no word of {text!r}")
+        return "longer than 5 letters and cut" if len(text) > 5 else ""
+
+    def encode(self, texts: list[str]) -> list[NDArray[np.float32]]:
+        assert 0 < len(texts) <= 4  # a shard
+        return [np.array([[ord(letter)] for letter in text[:5]], np.float32) for text in texts]
+
+    def __call__(self, text: str) -> NDArray[np.float32]:
+        return self.encode([text])[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Peaks(Letters):
+    """The loudest samples of utterances that are not too short."""
+
+    input = "audio"
+
+    def check(self, samples: audio.Samples) -> str:
+        if len(samples) < 1_200:
+            raise EmotoneError("too short")
+        return ""
+
+    def encode(self, batch: list[audio.Samples]) -> list[NDArray[np.float32]]:
+        return [np.sort(samples)[-3:, None] for samples in batch]
+
+
+TRANSCRIPTS = ["good", None, "wonderful", "12", "", "ö", "seven", "eighth", "a", "b", "c"]
+
+
+def test_transcripts_are_encoded_and_counted(corpus: Corpus) -> None:
+    spoken = dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=TRANSCRIPTS))
+    found = extract(spoken, "letters", Letters(), quiet=True)
+    assert found.failed == {"u1": "has no transcript", "u3": "knows no word of '12'", "u4": "has no transcript"}
+    assert found.notes == {"longer than 5 letters and cut": 2}
+    assert found.read("u2")[:, 0].tolist() == [ord(letter) for letter in "wonde"] and len(found) == 8
+    assert FeatureStore.open(found.folder).notes == found.notes
+    changed = dataclasses.replace(corpus, utterances=spoken.utterances.assign(transcript="same"))
+    assert store.store_folder(changed, "letters", Letters()) != found.folder  # other texts, other features
+    assert store.store_folder(changed, "mel", MEL) == store.store_folder(spoken, "mel", MEL)
+    with pytest.raises(EmotoneError, match="feature letters is one of transcripts"):
+        extract(spoken, "letters", Letters(), quiet=True, transform=Halve())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_audio_in_batches(corpus: Corpus, jobs: int) -> None:
+    (corpus.root / "5.wav").unlink()
+    found = extract(corpus, "peaks", Peaks(), jobs=jobs, quiet=True)
+    assert found.failed["u0"] == "too short" and "does not exist" in found.failed["u5"] and found.notes == {}
+    for file in ("1.wav", "7.wav"):
+        samples = audio.load(corpus.root / file)
+        np.testing.assert_array_equal(found.read(f"u{file[0]}")[:, 0], np.sort(samples)[-3:])
+    halved = extract(corpus, "peaks", Peaks(), quiet=True, transform=Halve())
+    assert halved.folder != found.folder and "u1" in halved.failed
+
+
+def test_stores_without_notes_can_still_be_read(corpus: Corpus) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    for path in folder.glob("*.parquet"):
+        pd.read_parquet(path).drop(columns="note").to_parquet(path, index=False)
+    found = FeatureStore.open(folder)
+    assert len(found) == 11 and found.notes == {}

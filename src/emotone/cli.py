@@ -125,6 +125,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_machine_options(retrieve)
     _add_quiet(retrieve)
 
+    transcribe = verb("transcribe", verbs.transcribe, "What is said in files, folders or globs, with words and times.")
+    transcribe.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
+    transcribe.add_argument(
+        "--model", default="openai/whisper-base", metavar="NAME|FOLDER", help="a Whisper in CTranslate2's format"
+    )
+    transcribe.add_argument("--language", metavar="CODE", help="e.g. da (default: what Whisper hears)")
+    transcribe.add_argument("--words", action="store_true", help="one row per word, with its times")
+    transcribe.add_argument("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet")
+    transcribe.add_argument("--json", action="store_true", help="JSON lines on stdout")
+    _add_device(transcribe)
+    _add_quiet(transcribe)
+
     pull = verb("pull", verbs.pull, "Published weights as a bundle: downloaded, or from a folder, and checked.")
     pull.add_argument("name", metavar="NAME", help="see: emotone list systems")
     pull.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="folder with the repositories' files")
@@ -208,6 +220,10 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def _add_machine_options(parser: argparse.ArgumentParser) -> None:
     _add_jobs(parser)
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         default="cpu",

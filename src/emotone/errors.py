@@ -35,7 +35,7 @@ def unknown(kind: str, given: str, allowed: Iterable[str], where: str = "") -> E
     """
     names = sorted(allowed)
     match = nearest(given, names)
-    hint = f"; did you mean '{match}'?" if match else ";"
+    hint = f"; did you mean '{match}'?" if match else ""
     place = f"{where}: " if where else ""
     return EmotoneError(f"{place}unknown {kind} '{given}'{hint} (known: {', '.join(names) or 'none'})")
 

@@ -14,7 +14,7 @@ from emotone import bundle, plugins
 from emotone.errors import EmotoneError, unknown
 from emotone.pull import published_systems
 
-PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av"}
+PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av", "ssl": "transformers", "text": "transformers"}
 """The package whose presence tells that an extra is installed."""
 
 

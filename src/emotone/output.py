@@ -18,6 +18,8 @@ from emotone.errors import EmotoneError, missing_extra, unknown
 from emotone.files import replace_file
 
 FORMATS = (".csv", ".json", ".parquet")
+TEXT_COLUMNS = {"file", "error", "language", "text"}
+"""Columns that hold no numbers."""
 Row = dict[str, Any]
 
 
@@ -144,13 +146,14 @@ def _import_pyarrow() -> Any:
 
 def _write_parquet(path: Path, columns: list[str], rows: Iterator[Row], group_size: int = 20_000) -> None:
     pyarrow = _import_pyarrow()
-    text = {"file", "error"}
-    schema = pyarrow.schema([(name, pyarrow.string() if name in text else pyarrow.float64()) for name in columns])
+    schema = pyarrow.schema(
+        [(name, pyarrow.string() if name in TEXT_COLUMNS else pyarrow.float64()) for name in columns]
+    )
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         group: list[Row] = []
         for row in rows:
             # Parquet text must be valid UTF-8
-            words = {name: row[name].encode("utf-8", "backslashreplace").decode() for name in text & row.keys()}
+            words = {name: row[name].encode("utf-8", "backslashreplace").decode() for name in TEXT_COLUMNS & row.keys()}
             group.append(row | words)
             if len(group) == group_size:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))

@@ -2,7 +2,7 @@
 
     feature.json           feature, settings, dtype, number of features
     shard-00000.data       rows of all its utterances one after another, [frames, D], memory-mapped for reading
-    shard-00000.parquet    id, offset (first row), frames, error; renamed into place last: without it there is no shard
+    shard-00000.parquet    id, offset (first row), frames, error, note; renamed into place last, without it no shard
 
 Extraction appends whole shards in the order of the corpus, so a killed run loses at most the shard it was writing, and
 the finished store is the same, byte for byte, as that of an undisturbed run. Another setting is another folder.
@@ -27,8 +27,9 @@ from emotone.corpus import Corpus
 from emotone.data.chunk import chunk_step, repeat_to
 from emotone.data.normalise import Moments
 from emotone.data.view import Chunks, Crop, View
-from emotone.distribute import map_ordered
+from emotone.distribute import Item, map_ordered
 from emotone.errors import EmotoneError
+from emotone.feature import BatchedFeature, takes_text
 from emotone.files import cache_folder, replace_file
 from emotone.progress import track
 
@@ -39,7 +40,7 @@ UTTERANCES_PER_SHARD = 128
 class FeatureStore:
     """A store opened for reading.
 
-    `index` has one row per utterance (id -> shard, offset, frames), `failed` {id: error} names what could not be
+    `index` has one row per utterance (id -> shard, offset, frames, note), `failed` {id: error} names what could not be
     extracted, `shards` are memory maps [frames, D].
     """
 
@@ -60,7 +61,7 @@ class FeatureStore:
             tables.append(table)
             num_rows = int(table["frames"].sum())
             shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
-        columns = {"id": str, "offset": int, "frames": int, "error": str, "shard": int}
+        columns = {"id": str, "offset": int, "frames": int, "error": str, "note": str, "shard": int}
         index = (
             pd.concat(tables)
             if tables
@@ -75,6 +76,12 @@ class FeatureStore:
 
     def __contains__(self, utterance: str) -> bool:
         return utterance in self.index.index
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """What was remarked on utterances that could not be taken whole, and of how many."""
+        found = self.index["note"]
+        return {str(note): int(count) for note, count in found[found != ""].value_counts().items()}
 
     def read(self, utterance: str) -> NDArray[np.float32]:
         """Features of one utterance: float32 [T, D]; raises EmotoneError when it is not in the store."""
@@ -202,10 +209,12 @@ Transform = Callable[[audio.Samples, str], audio.Samples]
 def store_folder(
     corpus: Corpus, feature_name: str, feature: Any, dtype: str = "float32", transform: Transform | None = None
 ) -> Path:
-    """Where the store of a corpus, feature and settings lies; other settings or another audio folder: another store."""
+    """Where the store of a corpus, feature and settings lies; other settings, audio folder or texts: another store."""
     settings: list[Any] = [plugins.settings_of(feature), dtype, str(corpus.root.resolve())]
     if transform is not None:
         settings += [type(transform).__name__, plugins.settings_of(transform)]
+    if takes_text(feature):  # other transcripts are other features
+        settings.append(corpus.utterances[["id", "transcript"]].to_json())
     about = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(about.encode()).hexdigest()[:8]
     return cache_folder() / "features" / corpus.name / f"{feature_name}-{digest}"
@@ -224,7 +233,10 @@ def extract(
 
     An utterance whose audio or extraction fails is recorded with its error, and the rest goes on; a call that finds
     nothing else to do tries it again. `transform` changes the samples before the feature sees them (augmented copies).
+    A feature of text is given the corpus's transcripts, to which there is no transform.
     """
+    if transform is not None and takes_text(feature):
+        raise EmotoneError(f"feature {feature_name} is one of transcripts, which changed copies of the audio share")
     folder = store_folder(corpus, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
     about = {
@@ -235,24 +247,14 @@ def extract(
         with replace_file(folder / "feature.json") as path:
             path.write_text(json.dumps(about, indent=1))
     store = FeatureStore.open(folder)
-    table = corpus.utterances.loc[~corpus.utterances["id"].isin(store.index.index), ["id", "file", "start_s", "end_s"]]
+    table = corpus.utterances[~corpus.utterances["id"].isin(store.index.index)]
     untried = ~table["id"].isin(store.failed)
     if untried.any():  # an interrupted extraction goes on as if nothing had happened
         table = table[untried]
     if not len(table):
         return store
-    jobs_of = [
-        (
-            row.id,
-            str(corpus.path_of(row.file)),
-            0.0 if pd.isna(row.start_s) else row.start_s,
-            None if pd.isna(row.end_s) else row.end_s,
-        )
-        for row in table.itertuples()
-    ]
-    work = functools.partial(_extract_one, feature, transform)
     results = track(
-        map_ordered(work, jobs_of, jobs, died=_died), len(jobs_of), f"{feature_name} of {corpus.name}", quiet
+        _extract_all(corpus, table, feature, transform, jobs), len(table), f"{feature_name} of {corpus.name}", quiet
     )
     news = (result for result in results if store.failed.get(result[0]) != result[2])  # not the same failure again
     first = max(store.shards, default=-1) + 1
@@ -262,24 +264,70 @@ def extract(
 
 
 Job = tuple[str, str, float, float | None]
-Extracted = tuple[str, NDArray[np.float32] | None, str]
+Extracted = tuple[str, NDArray[np.float32] | None, str, str]
+"""Id, features or None, the error, a note."""
+
+
+def _extract_all(
+    corpus: Corpus, table: pd.DataFrame, feature: Any, transform: Transform | None, jobs: int
+) -> Iterator[Extracted]:
+    """Features of the rows of a table, in their order; where the feature is batched, a shard's utterances together."""
+    if takes_text(feature):
+        texts = (
+            (row.id, row.transcript, "" if row.transcript else "has no transcript", "") for row in table.itertuples()
+        )
+        yield from _encode_all(feature, texts)
+        return
+    jobs_of = [
+        (
+            row.id,
+            str(corpus.path_of(row.file)),
+            0.0 if pd.isna(row.start_s) else row.start_s,
+            None if pd.isna(row.end_s) else row.end_s,
+        )
+        for row in table.itertuples()
+    ]
+    is_batched = isinstance(feature, BatchedFeature)
+    work = functools.partial(_extract_one, None if is_batched else feature, transform)
+    results = map_ordered(work, jobs_of, jobs, died=_died)
+    yield from _encode_all(feature, results) if is_batched else results
 
 
 def _extract_one(feature: Any, transform: Transform | None, job: Job) -> Extracted:
+    """Features of an utterance, or without a feature its samples."""
     utterance, path, start_s, end_s = job
     try:
         samples = audio.load(path, start_s, end_s)
-        return utterance, feature(samples if transform is None else transform(samples, utterance)), ""
+        samples = samples if transform is None else transform(samples, utterance)
+        return utterance, samples if feature is None else feature(samples), "", ""
     except EmotoneError as error:
-        return utterance, None, str(error)
+        return utterance, None, str(error), ""
+
+
+def _encode_all(feature: BatchedFeature, sources: Iterable[tuple[str, Any, str, str]]) -> Iterator[Extracted]:
+    """`sources` with features in place of samples or texts. Shard by shard: a resumed run has the same batches."""
+    for group in _groups(sources, UTTERANCES_PER_SHARD):
+        checked = [_check(feature, *row) for row in group]
+        good = [source for _, source, error, _ in checked if not error]
+        encoded = iter(feature.encode(good) if good else [])
+        yield from ((name, None if error else next(encoded), error, note) for name, _, error, note in checked)
+
+
+def _check(feature: BatchedFeature, utterance: str, source: Any, error: str, note: str) -> tuple[str, Any, str, str]:
+    if error:
+        return utterance, None, error, note
+    try:
+        return utterance, source, "", feature.check(source)
+    except EmotoneError as caught:
+        return utterance, None, str(caught), ""
 
 
 def _died(job: Job) -> Extracted:
-    return job[0], None, f"{job[1]}: the process that read it died"
+    return job[0], None, f"{job[1]}: the process that read it died", ""
 
 
-def _groups(results: Iterable[Extracted], size: int) -> Iterator[list[Extracted]]:
-    group: list[Extracted] = []
+def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    group: list[Item] = []
     for result in results:
         group.append(result)
         if len(group) == size:
@@ -291,17 +339,16 @@ def _groups(results: Iterable[Extracted], size: int) -> Iterator[list[Extracted]
 
 def _write_shard(folder: Path, number: int, shard: list[Extracted], num_features: int, dtype: str) -> None:
     """Data first, index last, both by atomic rename."""
-    frames = [0 if features is None else len(features) for _, features, _ in shard]
+    frames = [0 if features is None else len(features) for _, features, _, _ in shard]
     offsets = np.concatenate([[0], np.cumsum(frames)[:-1]]).astype(np.int64)
     path = folder / f"shard-{number:05d}.data"
     with replace_file(path) as temporary, open(temporary, "wb") as file:
-        for _, features, _ in shard:
+        for _, features, _, _ in shard:
             if features is not None:
                 assert features.shape[1] == num_features
                 file.write(_cast(features, dtype, path).tobytes())
-    table = pd.DataFrame(
-        {"id": [row[0] for row in shard], "offset": offsets, "frames": frames, "error": [row[2] for row in shard]}
-    )
+    names, _, errors, notes = zip(*shard, strict=True)
+    table = pd.DataFrame({"id": names, "offset": offsets, "frames": frames, "error": errors, "note": notes})
     with replace_file(path.with_suffix(".parquet")) as temporary:
         table.to_parquet(temporary, index=False)
 
@@ -327,7 +374,8 @@ def _map_shard(path: Path, num_rows: int, num_features: int, dtype: str) -> NDAr
 
 def _read_index(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, columns=["id", "offset", "frames", "error"])
+        table = pd.read_parquet(path)
+        return table[["id", "offset", "frames", "error"]].assign(note=table.get("note", ""))  # older shards have none
     except (OSError, ValueError, KeyError) as error:  # not Parquet, or not this table
         raise EmotoneError(f"{path}: damaged ({error}); remove this folder and extract again") from None
 

@@ -29,6 +29,39 @@ def predict(options: Namespace) -> int:
     return 1 if failed else 0
 
 
+def transcribe(options: Namespace) -> int:
+    """What is said in files: a row per file, or per word with its times."""
+    from emotone.inputs import find_inputs
+    from emotone.transcribe import Over, Transcriber, write_transcripts
+    from emotone.transcribe import transcribe as transcripts_of
+
+    files = find_inputs(options.inputs)
+    over: Over = "words" if options.words else "recording"
+    transcriber = Transcriber(options.model, options.language, options.device)
+    if options.output is not None:
+        num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet)
+        say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
+        return 1 if num_failed else 0
+    num_failed = 0
+    for transcript in transcripts_of(files, transcriber):
+        num_failed += bool(transcript.error)
+        if transcript.error and not options.json:
+            print(f"emotone: {transcript.file}: {transcript.error}", file=sys.stderr)
+            continue
+        for row in transcript.rows(over):
+            print(json.dumps(row) if options.json else transcript_line(row), flush=True)
+    return 1 if num_failed else 0
+
+
+def transcript_line(row: dict[str, Any]) -> str:
+    """A row of a transcript for people.
+
+    >>> transcript_line({"file": "talk.wav", "start_s": 0.0, "end_s": 1.25, "text": "So good.", "error": ""})
+    'talk.wav      0.00     1.25  So good.'
+    """
+    return f"{row['file']}  {row['start_s']:8.2f} {row['end_s']:8.2f}  {row['text']}"
+
+
 def retrieve(options: Namespace) -> int:
     """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
     from emotone.inputs import find_inputs
@@ -159,6 +192,8 @@ def extract(options: Namespace) -> int:
     done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
     for utterance, error in sorted(done.failed.items()):
         print(f"emotone: {utterance}: {error}", file=sys.stderr)
+    for note, count in done.notes.items():
+        say(options, f"{count} of {len(done)} utterances are {note}")
     say(options, f"{len(done)} utterances, {len(done.failed)} failed: {done.folder}")
     return 1 if done.failed else 0
 

@@ -17,7 +17,7 @@ SOURCE = Path(emotone.__file__).parent
 # From the bottom up. A module imports from its own layer and from those below it.
 LAYERS: list[set[str]] = [
     {"emotone", "errors"},
-    {"files", "progress", "plugins", "audio_length"},
+    {"feature", "files", "progress", "plugins", "audio_length", "output"},
     {
         "audio",
         "audio_files",
@@ -28,11 +28,13 @@ LAYERS: list[set[str]] = [
         "audformat_database",
         "recipe",
         "opensmile",
+        "encoder_weights",
+        "ctranslate2_file",
         "distribute",
         "voice_activity",
     },
     {"data.*", "losses", "clustering", "cluster_branch", "audio_scan", "audio_copies", "evaluate.metrics"},
-    {"features.*", "corpora.*", "audformat_export", "store", "dataset", "unlabelled", "examples", "votes"},
+    {"encoder", "features.*", "corpora.*", "audformat_export", "store", "dataset", "unlabelled", "examples", "votes"},
     {"models.*", "card"},
     {
         "bundle",
@@ -46,9 +48,9 @@ LAYERS: list[set[str]] = [
         "published.*",
         "pull",
     },
-    {"curve", "predict", "evaluate.*", "ledger", "train", "difficulty", "difficulties.*"},
+    {"curve", "predict", "transcribe", "evaluate.*", "ledger", "train", "difficulty", "difficulties.*"},
     {"fold", "run"},
-    {"batch", "output", "inputs", "retrieve", "retrieve_output", "retrieve_page", "listing", "verbs", "cli"},
+    {"batch", "inputs", "retrieve", "retrieve_output", "retrieve_page", "listing", "verbs", "cli"},
 ]
 # What looks up within a function, and why that is right.
 ALLOWED_UPWARDS = {
@@ -60,7 +62,8 @@ ALLOWED_UPWARDS = {
     ("dataset", "features.scores"): "a recipe's teacher",
 }
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "opensmile", "lightning_fabric", "transformers", "librosa", "sklearn",
-         "audiomentations", "onnx", "tensorboard", "yaml", "av", "matplotlib", "jinja2", "audformat"}  # fmt: skip
+         "audiomentations", "onnx", "tensorboard", "yaml", "av", "matplotlib", "jinja2", "audformat",
+         "faster_whisper", "ctranslate2"}  # fmt: skip
 WHERE_HEAVY_MAY_BE: dict[str, set[str]] = {
     "pandas": {
         "corpus",

@@ -19,6 +19,7 @@ from emotone import plugins
 from emotone.bundle import Target
 from emotone.data.view import Chunks, Whole
 from emotone.errors import EmotoneError
+from emotone.feature import BatchedFeature, takes_text
 from emotone.listing import PACKAGES
 from emotone.system import System
 
@@ -33,10 +34,12 @@ def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def settings(tiny_bundle: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def settings(tiny_bundle: Path, tiny_wav2vec2: Path, tiny_roberta: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Settings of the plugins that cannot do without."""
     return {
         ("features", "scores"): {"bundles": [str(tiny_bundle)]},
+        ("features", "wav2vec2"): {"weights": str(tiny_wav2vec2)},
+        ("features", "roberta"): {"weights": str(tiny_roberta)},
         ("difficulties", "column"): {"column": "age"},
         ("difficulties", "file"): {"path": "values.json"},
     }
@@ -92,7 +95,11 @@ def test_misspelt_settings_are_refused(kind: str, name: str) -> None:
 # ---- features ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", plugins.names("features"))
+TEXT_FEATURES = [name for name in plugins.names("features") if takes_text(plugins.find("features", name))]
+AUDIO_FEATURES = sorted(set(plugins.names("features")) - set(TEXT_FEATURES))
+
+
+@pytest.mark.parametrize("name", AUDIO_FEATURES)
 def test_a_feature_gives_named_float32_rows(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
     feature = build("features", name, settings.get(("features", name), {}))
     names = feature.names
@@ -114,7 +121,7 @@ def test_a_feature_gives_named_float32_rows(name: str, settings: dict[tuple[str,
         assert rows[40_000] - rows[16_000] == pytest.approx(1.5 / feature.hop_s, abs=1)
 
 
-@pytest.mark.parametrize("name", plugins.names("features"))
+@pytest.mark.parametrize("name", AUDIO_FEATURES)
 def test_silence_is_finite_or_one_line(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
     feature = build("features", name, settings.get(("features", name), {}))
     try:
@@ -125,7 +132,20 @@ def test_silence_is_finite_or_one_line(name: str, settings: dict[tuple[str, str]
         assert len(features) and np.isfinite(features).all()
 
 
-@pytest.mark.parametrize("name", plugins.names("features"))
+@pytest.mark.parametrize("name", TEXT_FEATURES)
+def test_a_feature_of_text_gives_named_float32_rows(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    feature = build("features", name, settings.get(("features", name), {}))
+    names = feature.names
+    assert isinstance(feature, BatchedFeature) and feature.hop_s is None and len(set(names)) == len(names)
+    features = feature("so good to see you")
+    assert features.dtype == np.float32 and features.shape == (len(features), len(names)) and len(features) > 5
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(feature))("so good to see you"), features)
+    for empty in ("", " \n"):
+        with pytest.raises(EmotoneError, match="empty"):
+            feature(empty)
+
+
+@pytest.mark.parametrize("name", AUDIO_FEATURES)
 def test_a_feature_says_how_short_is_too_short(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
     feature = build("features", name, settings.get(("features", name), {}))
     shortest = round(feature.min_duration_s * 16_000)
@@ -229,6 +249,7 @@ def test_a_model_is_a_network_with_typed_settings(name: str) -> None:
     model = plugins.find("models", name)
     assert issubclass(model, torch.nn.Module)
     parameters = list(inspect.signature(model).parameters.values())
-    assert [parameter.name for parameter in parameters[:2]] == ["num_features", "outputs"]
-    assert all(parameter.default is not inspect.Parameter.empty for parameter in parameters[2:])
+    told = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    assert told in (["num_features", "outputs"], ["num_speech_features", "num_text_features", "outputs"])
+    assert [parameter.name for parameter in parameters[: len(told)]] == told
     assert {parameter.name for parameter in parameters} <= set(annotations(model))

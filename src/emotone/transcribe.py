@@ -1,0 +1,201 @@
+"""What was said, and when: Whisper's transcripts of recordings and of corpora, with the times of words.
+
+The network is CTranslate2's whisper-base, which `emotone[ssl]` installs, or any other Whisper in that format. Decoding
+is by beam search without sampling, so the same audio gives the same words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from emotone import audio
+from emotone.encoder_weights import find_weights
+from emotone.errors import EmotoneError, missing_extra, unknown
+from emotone.files import cache_folder
+from emotone.output import ResultFile
+from emotone.progress import track
+from emotone.word_alignment import Word
+
+if TYPE_CHECKING:
+    import pandas
+
+    from emotone.corpus import Corpus
+
+WHISPER = "openai/whisper-base"
+Over = Literal["recording", "words"]
+"""What a table has rows for."""
+COLUMNS: dict[Over, tuple[str, ...]] = {
+    "recording": ("file", "start_s", "end_s", "language", "text", "error"),
+    "words": ("file", "start_s", "end_s", "text", "error"),
+}
+CORPUS_COLUMNS = ("id", "transcript", "language", "words", "error")
+FILES = ("config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json", "preprocessor_config.json")
+
+
+@dataclass
+class Transcript:
+    """The words of a recording in order, (word, start_s, end_s) without overlap, and their `text`; "" for no words.
+
+    `error` says why there is nothing.
+    """
+
+    file: str
+    end_s: float = 0.0
+    language: str = ""
+    text: str = ""
+    words: list[Word] = field(default_factory=list)
+    error: str = ""
+
+    def rows(self, over: Over = "recording") -> list[dict[str, Any]]:
+        """Table rows with `COLUMNS`: one for the recording, or one for each word."""
+        if over == "words" and not self.error:
+            return [
+                {"file": self.file, "start_s": start_s, "end_s": end_s, "text": word, "error": ""}
+                for word, start_s, end_s in self.words
+            ]
+        row = {"file": self.file, "start_s": 0.0, "end_s": self.end_s, "language": self.language, "text": self.text}
+        return [{name: (row | {"error": self.error})[name] for name in COLUMNS[over]}]
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """Whisper as a function of samples.
+
+    weights: as of `emotone.encoder_weights.find_weights`, in CTranslate2's format. language: a code such as "da"; None:
+    what Whisper hears. threads: 0 for all cores. Raises EmotoneError where the package faster-whisper or the weights
+    are not here, and for a language that Whisper does not know.
+
+    >>> Transcriber(language="en")(np.zeros(16_000, np.float32)).words
+    []
+    """
+
+    weights: str = WHISPER
+    language: str | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = 0
+
+    def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
+        """What is said in samples [N] at 16 kHz; silence is not listened to, since Whisper hears words in it."""
+        end_s = len(samples) / audio.RATE_HZ
+        if audio.is_silent(samples):
+            return Transcript(file, end_s, self.language or "")
+        segments, about = self._network.transcribe(
+            samples, language=self.language, word_timestamps=True, temperature=0.0, condition_on_previous_text=False
+        )
+        heard = [(word.word.strip(), word.start, word.end) for segment in segments for word in segment.words or ()]
+        words = in_order([word for word in heard if word[0]], end_s)
+        return Transcript(file, end_s, about.language, " ".join(word for word, _, _ in words), words)
+
+    @property
+    def identity(self) -> str:
+        """Hash of what decides the words."""
+        sha256 = find_weights(self.weights, where="transcription").sha256
+        return hashlib.sha256(f"{sha256} {self.language}".encode()).hexdigest()
+
+    @cached_property
+    def _network(self) -> Any:
+        weights = find_weights(self.weights, where="transcription")
+        if weights.format != "ctranslate2":
+            raise EmotoneError(f"transcription: {weights.folder} is not in CTranslate2's format (model.bin)")
+        try:
+            from faster_whisper import WhisperModel
+        except ImportError:
+            raise missing_extra("faster-whisper", "ssl", "transcription") from None
+        files = {path.name: path.read_bytes() for path in map(weights.folder.joinpath, FILES) if path.is_file()}
+        if "tokenizer.json" not in files:  # it would be downloaded
+            raise EmotoneError(f"transcription: {weights.folder} lacks tokenizer.json")
+        files["model.bin"] = b"".join(path.read_bytes() for path in weights.files)
+        try:
+            network = WhisperModel(
+                str(weights.folder), self.device, compute_type="float32" if self.device == "cpu" else "float16",
+                cpu_threads=self.threads, files=files,
+            )  # fmt: skip
+        except (RuntimeError, ValueError) as error:
+            raise EmotoneError(f"transcription: {weights.folder}: not a model that can be loaded ({error})") from None
+        if self.language is not None and self.language not in network.supported_languages:
+            raise unknown("language", self.language, network.supported_languages)
+        return network
+
+
+def in_order(words: Iterable[Word], end_s: float) -> list[Word]:
+    """Words within 0..`end_s` that begin no earlier than the one before ends; rounded to 10 ms.
+
+    >>> in_order([("so", -0.1, 0.5), ("good", 0.4, 0.9), ("day", 0.9, 1.7)], 1.5)
+    [('so', 0.0, 0.5), ('good', 0.5, 0.9), ('day', 0.9, 1.5)]
+    """
+    ordered: list[Word] = []
+    past_s = 0.0
+    for word, start_s, end in words:
+        start_s = round(float(min(max(start_s, past_s), end_s)), 2)
+        past_s = round(float(max(min(end, end_s), start_s)), 2)
+        ordered.append((word, start_s, past_s))
+    return ordered
+
+
+def transcribe(files: Iterable[str | os.PathLike[str]], transcriber: Transcriber | None = None) -> Iterator[Transcript]:
+    """Transcripts of files, in their order; a file that cannot be read has its error."""
+    transcriber = transcriber or Transcriber()
+    for path in files:
+        file = os.fspath(path)
+        try:
+            yield transcriber(audio.load(file), file)
+        except audio.AudioError as error:
+            yield Transcript(file, error=error.reason)
+
+
+def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, over: Over, quiet: bool) -> int:
+    """Transcripts as a table (.csv, .json, .parquet), resumed after an interruption; returns how many files failed."""
+    settings = {"identity": transcriber.identity}
+    with ResultFile(output, COLUMNS[over], settings) as results:
+        left = [file for file in files if file not in results.finished]
+        done = len(files) - len(left)
+        for transcript in track(transcribe(left, transcriber), len(files), "transcribe", quiet, done):
+            results.add(transcript.file, transcript.rows(over))
+        failed = sum(any(row["error"] for row in results.rows_of(file)) for file in files)
+        results.finish(files)
+    return failed
+
+
+def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, quiet: bool = False) -> pandas.DataFrame:
+    """Transcripts of all utterances, in their order: `CORPUS_COLUMNS`, `words` a list of (word, start_s, end_s).
+
+    Kept in the cache, and resumed after an interruption. Times count from the utterance's own start. To use them in
+    place of the corpus's: `dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=...))`.
+    """
+    import pandas
+
+    transcriber = transcriber or Transcriber()
+    table = corpus.utterances[["id", "file", "start_s", "end_s"]]
+    about = json.dumps([transcriber.identity, str(corpus.root.resolve()), table.to_json()])
+    folder = cache_folder() / "transcripts"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{corpus.name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.json"
+    if not path.is_file():
+        with ResultFile(path, CORPUS_COLUMNS, {"about": about}) as results:
+            left = table[~table["id"].isin(results.finished)]
+            rows = track(left.itertuples(), len(table), f"transcripts of {corpus.name}", quiet, len(table) - len(left))
+            for row in rows:
+                results.add(row.id, [_utterance(corpus, row, transcriber)])
+            results.finish(table["id"])
+    found = pandas.DataFrame(json.loads(path.read_text(encoding="ascii")), columns=list(CORPUS_COLUMNS))
+    return found.assign(words=[[(word, start_s, end_s) for word, start_s, end_s in words] for words in found["words"]])
+
+
+def _utterance(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
+    start_s, end_s = (None if np.isnan(time_s) else time_s for time_s in (row.start_s, row.end_s))
+    try:
+        found = transcriber(audio.load(corpus.path_of(row.file), start_s or 0.0, end_s))
+    except audio.AudioError as error:
+        return {"id": row.id, "transcript": None, "language": "", "words": [], "error": str(error)}
+    return {
+        "id": row.id, "transcript": found.text or None, "language": found.language, "words": found.words, "error": "",
+    }  # fmt: skip
