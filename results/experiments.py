@@ -28,7 +28,10 @@ GRID = {
     "emotale-deep-mi": [[f"curriculum.order={order}"] for order in ("easy-first", "hard-first", "random", "none")],
     "emotale-seq2seq": [[], ["system.curve_weight=0"]],
     "emotale-rankers": [[]],
-    "emotale-chunk-attention": [[]],  # to compare Seq2Seq with
+    "emotale-chunk-attention": [  # to compare Seq2Seq with: as it is, and of the size and training of Seq2Seq
+        [],
+        ["system.hidden_size=64", "system.scale=2", "training.iterations=210"],
+    ],
 }
 NUM_SEEDS = {
     "emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5, "emotale-seq2seq": 3, "emotale-rankers": 3,
