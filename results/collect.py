@@ -19,6 +19,7 @@ from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison.json"
+MAIN = ("uar", "ccc", "spearman")
 SETTINGS = ("feature", "normalise", "split", "unlabelled", "curriculum", "system", "training")
 HEAD = """# Results
 
@@ -50,7 +51,9 @@ def interval(numbers: dict[str, float]) -> str:
 
 def table(results: list[dict[str, Any]]) -> str:
     """One recipe's results, a row per setting and seed."""
-    targets = [(target, "uar" if "uar" in numbers else "ccc") for target, numbers in results[0]["metrics"].items()]
+    targets = [
+        (target, next(name for name in MAIN if name in numbers)) for target, numbers in results[0]["metrics"].items()
+    ]
     head = ["setting", "seed", *(f"{target} {metric.upper()}" for target, metric in targets), "folds", "CPU h"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     recipes = [{"name": one["recipe"], **{key: one[key] for key in SETTINGS if key in one}} for one in results]

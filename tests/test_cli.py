@@ -426,7 +426,11 @@ def test_from_a_folder_of_audio_to_a_tested_bundle(run: Run, tmp_path: Path, mon
     )
     settings = ("training.batch_size=6", "training.iterations=4", "training.validate_every=2")
     ran = run("train", "tones.yaml", *settings, "--to", "run")
-    assert ran.code == 0 and ran.err.splitlines()[-1] == "run: run" and ran.out == ""
+    assert (
+        ran.code == 0
+        and ran.err.splitlines()[-1] == "run: run; try: emotone evaluate run --report report.html"
+        and ran.out == ""
+    )
     ran = run("evaluate", "run", "--json", "--quiet")
     result = json.loads(ran.out)
     assert ran.code == 0 and ran.err == "" and result["num_utterances"] == 6

@@ -268,3 +268,17 @@ def test_a_recipe_that_starts_from_a_bundle_has_its_feature_and_system(tmp_path:
     assert loaded.system.settings["crop_frames"] == [96, 224]
     with pytest.raises(EmotoneError, match="unknown bundle 'defalt'; did you mean 'default'?"):
         load(path, "init=defalt")
+
+
+@pytest.mark.parametrize(
+    "override", ["learning_rate=0", "learning_rate=-1", "learning_rate=.nan", "clip_norm=-1", "average=1", "epochs=0"]
+)
+def test_training_that_cannot_be(override: str) -> None:
+    name = override.split("=")[0]
+    with pytest.raises(EmotoneError, match=f"training.{name} must be"):
+        load_recipe("emodb-chunk-attention", [f"training.{override}"])
+
+
+def test_an_empty_mapping_replaces() -> None:
+    assert load_recipe("emotale-rankers").where == {"language": ["da"]}
+    assert load_recipe("emotale-rankers", ["where={}"]).where == {}

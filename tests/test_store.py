@@ -344,6 +344,11 @@ def test_audio_in_batches(corpus: Corpus, jobs: int) -> None:
     assert halved.folder != found.folder and "u1" in halved.failed
 
 
+def test_a_corpus_without_transcripts_is_one_line(corpus: Corpus) -> None:
+    with pytest.raises(EmotoneError, match="feature letters is one of transcripts, of which the corpus .* has none"):
+        extract(corpus, "letters", Letters(), quiet=True)
+
+
 def test_stores_without_notes_can_still_be_read(corpus: Corpus) -> None:
     folder = extract(corpus, "mel", MEL, quiet=True).folder
     for path in folder.glob("*.parquet"):

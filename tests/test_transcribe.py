@@ -146,3 +146,8 @@ def test_the_verb(transcriber: Transcriber, tmp_path: Path, capsys: pytest.Captu
     assert cli.main(["transcribe", str(JFK), "--words", "--output", str(tmp_path / "words.csv"), "--quiet"]) == 0
     rows = pd.read_csv(tmp_path / "words.csv")
     assert len(rows) > 15 and rows["text"].iloc[-1].startswith("country") and (rows["end_s"] >= rows["start_s"]).all()
+
+
+def test_noise_holds_no_words(transcriber: Transcriber) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, 32_000).astype(np.float32)
+    assert transcriber(noise) == Transcript("array", 2.0, "en")

@@ -44,6 +44,10 @@ class ChunkSystem(System):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise EmotoneError(f"{self.name}: {name} must be a positive number of seconds, not {value}")
+        if self.max_utterance_s is not None and self.max_utterance_s < self.chunk_s:
+            raise EmotoneError(
+                f"{self.name}: max_utterance_s must be at least chunk_s, {self.chunk_s}, not {self.max_utterance_s}"
+            )
         self.check_counts("scale", "hidden_size")
         if not 0 <= self.dropout <= 1:
             raise EmotoneError(f"{self.name}: dropout must be from 0 to 1, not {self.dropout}")

@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_quiet(transcribe)
 
     pull = verb("pull", verbs.pull, "Published weights as a bundle: downloaded, or from a folder, and checked.")
-    pull.add_argument("name", metavar="NAME", help="see: emotone list systems")
+    pull.add_argument("name", metavar="NAME", help="see: emotone list bundles")
     pull.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="folder with the repositories' files")
     pull.add_argument("--to", type=Path, metavar="FOLDER", help="where to write the bundle (default: the cache)")
     _add_quiet(pull)

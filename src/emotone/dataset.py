@@ -262,7 +262,9 @@ def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFra
             raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")
         table = table[table[column].isin(values)]
     if not len(table):
-        raise EmotoneError(f"recipe {recipe.name}: no utterance of {corpus.name} fits where {recipe.where}")
+        raise EmotoneError(
+            f"recipe {recipe.name}: no utterance of {corpus.name} fits where {recipe.where}; where={{}} takes all"
+        )
     table["store_id"], table["corpus"] = table["id"], corpus.name
     table["licence"], table["citation"] = corpus.meta.get("licence", ""), corpus.meta.get("citation", "")
     if recipe.teacher:

@@ -23,7 +23,7 @@ def nearest(given: str, allowed: Iterable[str]) -> str | None:
     >>> nearest("chunk-atention", ["chunk-attention", "deep-mi"])
     'chunk-attention'
     """
-    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 

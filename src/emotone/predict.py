@@ -66,7 +66,7 @@ class Prediction:
         pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
         if pieces is not None:
             return [
-                {"file": self.file, "start_s": float(start), "end_s": float(end)}
+                {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
                 | {name: _or_none(pieces.columns[name][place]) for name in names}
                 | {"error": pieces.errors[place]}
                 for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import typing
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,11 @@ class Training:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise EmotoneError(f"training.{name} must be at least 1, not {count}")
+        for name, most in (("learning_rate", math.inf), ("clip_norm", math.inf), ("average", 1)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < most:
+                limits = "above 0" if most == math.inf else f"above 0 and below {most}"
+                raise EmotoneError(f"training.{name} must be {limits}, not {value}")
 
     @property
     def rounds(self) -> int:
@@ -344,16 +350,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `change` on top; mappings merge, but a plugin of another name brings its own settings."""
+    """`base` with `change` on top; mappings merge, but an empty one and a plugin of another name replace."""
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
         if isinstance(old, str) and isinstance(value, dict):  # a plugin given by its bare name
             old = {"name": old}
-        if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
+        merged[key] = value
+        if not (isinstance(old, dict) and isinstance(value, dict) and value):
+            continue
+        if value.get("name", old.get("name")) == old.get("name"):
             merged[key] = _merge(old, value)
-        else:
-            merged[key] = value
     return merged
 
 

@@ -237,6 +237,8 @@ def extract(
     """
     if transform is not None and takes_text(feature):
         raise EmotoneError(f"feature {feature_name} is one of transcripts, which changed copies of the audio share")
+    if takes_text(feature) and not corpus.utterances["transcript"].astype(bool).any():
+        raise EmotoneError(f"feature {feature_name} is one of transcripts, of which the corpus {corpus.name} has none")
     folder = store_folder(corpus, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
     about = {

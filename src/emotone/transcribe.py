@@ -23,6 +23,7 @@ from emotone.errors import EmotoneError, missing_extra, unknown
 from emotone.files import cache_folder
 from emotone.output import ResultFile
 from emotone.progress import track
+from emotone.voice_activity import SpeechTrack
 from emotone.word_alignment import Word
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from emotone.corpus import Corpus
 
 WHISPER = "openai/whisper-base"
+MOST_COMPRESSION = 2.4
+"""Text that gzip makes smaller than by this factor repeats itself."""
 Over = Literal["recording", "words"]
 """What a table has rows for."""
 COLUMNS: dict[Over, tuple[str, ...]] = {
@@ -84,13 +87,21 @@ class Transcriber:
     threads: int = 0
 
     def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
-        """What is said in samples [N] at 16 kHz; silence is not listened to, since Whisper hears words in it."""
+        """What is said in samples [N] at 16 kHz.
+
+        Whisper hears words where nobody speaks, and repeats itself: it only listens where voice activity finds speech,
+        and what compresses better than speech does (Whisper's own limit) does not count.
+        """
         end_s = len(samples) / audio.RATE_HZ
-        if audio.is_silent(samples):
+        speech = SpeechTrack()
+        for _ in speech.listen([samples]):
+            pass
+        if audio.is_silent(samples) or not speech.speech_s:
             return Transcript(file, end_s, self.language or "")
         segments, about = self._network.transcribe(
             samples, language=self.language, word_timestamps=True, temperature=0.0, condition_on_previous_text=False
         )
+        segments = [segment for segment in segments if segment.compression_ratio <= MOST_COMPRESSION]
         heard = [(word.word.strip(), word.start, word.end) for segment in segments for word in segment.words or ()]
         words = in_order([word for word in heard if word[0]], end_s)
         return Transcript(file, end_s, about.language, " ".join(word for word, _, _ in words), words)
@@ -107,9 +118,12 @@ class Transcriber:
         if weights.format != "ctranslate2":
             raise EmotoneError(f"transcription: {weights.folder} is not in CTranslate2's format (model.bin)")
         try:
+            import ctranslate2
             from faster_whisper import WhisperModel
         except ImportError:
             raise missing_extra("faster-whisper", "ssl", "transcription") from None
+        if self.device == "cuda" and not ctranslate2.get_cuda_device_count():
+            raise EmotoneError("transcription: device 'cuda' is not available; use --device cpu")
         files = {path.name: path.read_bytes() for path in map(weights.folder.joinpath, FILES) if path.is_file()}
         if "tokenizer.json" not in files:  # it would be downloaded
             raise EmotoneError(f"transcription: {weights.folder} lacks tokenizer.json")

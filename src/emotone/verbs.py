@@ -208,7 +208,7 @@ def train(options: Namespace) -> int:
     folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
     for reason, count in json.loads((folder / "test.json").read_text())["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")
-    say(options, f"run: {folder}")
+    say(options, f"run: {folder}; try: emotone evaluate {folder} --report report.html")
     return 0
 
 

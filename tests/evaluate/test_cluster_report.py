@@ -123,7 +123,7 @@ def test_the_page_shows_what_the_json_has(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert all("<svg" in section.figure for section in sections)
     text = Elements(render("One", sections)).text
-    assert "60 utterances (32 train, 20 unlabelled, 8 test) in 4 clusters." in text
+    assert "60 utterances (32 train, 20 unlabelled, 8 test) in 4 clusters that are not empty." in text
     first = about["networks"][0]["clusters"][0]["labels"]["arousal"]
     assert f"{first['mean']:.2f}\u00a0±\u00a0{first['std']:.2f}" in text and "all 60 utterances" in text
     assert "embedding" not in json.dumps(to_json(about))

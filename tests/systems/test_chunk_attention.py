@@ -228,6 +228,7 @@ def test_the_order_of_targets_does_not_matter() -> None:
         ({"chunk_s": NAN}, "chunk_s must be a positive number of seconds, not nan"),
         ({"max_utterance_s": 0.0}, "max_utterance_s must be a positive number of seconds, not 0.0"),
         ({"max_utterance_s": -5}, "max_utterance_s must be a positive number of seconds, not -5"),
+        ({"max_utterance_s": 0.5}, "max_utterance_s must be at least chunk_s, 1.0, not 0.5"),
         ({"max_utterance_s": float("inf")}, "max_utterance_s must be a positive number of seconds, not inf"),
         ({"scale": 0}, "scale must be at least 1, not 0"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),

@@ -314,7 +314,9 @@ def _sections(
         titles = [f"{name.capitalize()}: {title.lower()}" for title in titles]
     counts = table["part"].value_counts()
     parts = ", ".join(f"{counts[part]} {part}" for part in PARTS if part in counts)
-    text = f"{len(table)} utterances ({parts}) in {len(network['clusters'])} clusters{of_fold(about)}."
+    text = (
+        f"{len(table)} utterances ({parts}) in {len(network['clusters'])} clusters that are not empty{of_fold(about)}."
+    )
     picture = pictures.plot_projection(*drawn, leading_target(targets, name))
     rows = [{NAMES.get(key, key): value for key, value in row.items()} for row in network["information"]]
     title = name.capitalize() if is_one_of_several else "Clusters"

@@ -24,7 +24,8 @@ def system_hash(recipe: Mapping[str, Any]) -> str:
 def system_labels(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
     """A name for each of several systems: the recipe's, with the settings that differ among recipes of that name.
 
-    Settings that only some of them have (those of another plugin, say) are named where nothing else tells two apart.
+    Settings that only some of them give are named where the others have the same plugin, with its default, and where
+    nothing else tells two apart.
 
     >>> recipes = [{"name": "chunks", "system": {"name": "a", "size": size}, "seed": 0} for size in (32, 64)]
     >>> system_labels([*recipes, {"name": "other", "seed": 0}])
@@ -35,13 +36,27 @@ def system_labels(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
         namesakes = [_settings(other) for other in recipes if other["name"] == recipe["name"]]
         keys = sorted({key for settings in namesakes for key in settings})
         differing = [key for key in keys if len({json.dumps(each.get(key)) for each in namesakes}) > 1]
-        chosen = [key for key in differing if all(key in each for each in namesakes)]
-        if len({json.dumps([each[key] for key in chosen]) for each in namesakes}) < len(namesakes):
+        chosen = [
+            key for key in differing if all(key in each or _has_default(key, each, namesakes) for each in namesakes)
+        ]
+        if len({json.dumps([each.get(key) for key in chosen]) for each in namesakes}) < len(namesakes):
             chosen = differing
         settings = _settings(recipe)
-        words = [f"{_short(key, chosen)}={_text(settings[key])}" for key in chosen if key in settings]
+        words = [
+            f"{_short(key, keys)}={_text(settings.get(key, 'default'))}"
+            for key in chosen
+            if key in settings or _has_default(key, settings, namesakes)
+        ]
         labels.append(" ".join([str(recipe["name"]), *words]))
     return labels
+
+
+def _has_default(key: str, settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether settings leave a key out that others of the same plugin give."""
+    parts = key.split(".")
+    names = [".".join([*parts[:end], "name"]) for end in range(len(parts) - 1, 0, -1)]
+    name = next((name for name in names if name in settings), None)
+    return name is not None and all(each[name] == settings[name] for each in others if key in each and name in each)
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
