@@ -96,15 +96,15 @@ def compare(runs: list[Path]) -> None:
 
 def pairs(about: dict[str, Any], recipe: str) -> str:
     """Paired differences of all systems of a comparison, per target."""
-    lines = ["| first | second | difference | p | p (Holm) | d_z |", "|---|---|---|---|---|---|"]
+    lines = ["| target | first | second | difference | p | p (Holm) | d_z |", "|---|---|---|---|---|---|---|"]
     for result in about["results"]:
         for pair in result["pairs"]:
-            names = [pair[side].removeprefix(recipe).strip() for side in ("first", "second")]
+            names = [pair[side].removeprefix(recipe).strip() or "as it is" for side in ("first", "second")]
             chances = ["< 0.001" if pair[key] < 0.0005 else f"{pair[key]:.3f}" for key in ("p", "p_holm")]
             numbers = [*chances, f"{pair['effect_size']:.3f}"]
-            lines.append(f"| {' | '.join([*names, interval(pair['difference']), *numbers])} |")
-    what = ", ".join(f"{one['target']} {one['metric'].upper()}" for one in about["results"])
-    return f"Paired over speakers, {what}, first minus second:\n\n" + "\n".join(lines)
+            what = f"{result['target']} {result['metric'].upper()}"
+            lines.append(f"| {' | '.join([what, *names, interval(pair['difference']), *numbers])} |")
+    return "Paired over speakers, first minus second:\n\n" + "\n".join(lines)
 
 
 def zero_shot(results: list[dict[str, Any]]) -> str:

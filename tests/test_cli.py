@@ -281,8 +281,9 @@ def test_interrupt(tmp_path: Path, tiny_bundle: Path, jobs: int) -> None:
         os.link(tmp_path / "long.flac", tmp_path / "many" / f"{number:03d}.flac")
     arguments = ["predict", "many", "--model", str(tiny_bundle), "--output", "x.csv", "--jobs", str(jobs)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "emotone.cli", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
-    )
+        [sys.executable, "-m", "emotone.cli", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored below a shell's background
+    )  # fmt: skip
     partial = tmp_path / "x.csv.partial"
     while not partial.exists() or partial.read_bytes().count(b"\n") < 4:
         assert process.poll() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -168,5 +169,8 @@ try:
 except KeyboardInterrupt:
     print("interrupted", time.monotonic() - start_s < 1.5)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored below a shell's background
+    )  # fmt: skip
     assert (done.stdout, done.stderr) == ("interrupted True\n", "")
