@@ -56,7 +56,8 @@ def table(results: list[dict[str, Any]]) -> str:
     ]
     head = ["setting", "seed", *(f"{target} {metric.upper()}" for target, metric in targets), "folds", "CPU h"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    recipes = [{"name": one["recipe"], **{key: one[key] for key in SETTINGS if key in one}} for one in results]
+    given = [key for key in SETTINGS if all(key in one for one in results)]  # first results did not have all
+    recipes = [{"name": one["recipe"], **{key: one[key] for key in given}} for one in results]
     rows = sorted(zip(system_labels(recipes), results, strict=True), key=lambda row: (row[0], row[1]["seed"]))
     for label, result in rows:
         values = [interval(result["metrics"][target][metric]) for target, metric in targets]
@@ -75,10 +76,10 @@ def folds(result: dict[str, Any], targets: list[tuple[str, str]]) -> str:
     return ", ".join(f"{one['mean']:.3f} ± {one['std']:.3f}" for one in each)
 
 
-def training(result: dict[str, Any]) -> str:
-    """How long a network was trained; nothing for systems that are solved."""
-    settings = result["training"]
-    if "chosen" in result:
+def training(results: list[dict[str, Any]]) -> str:
+    """How long the networks were trained; nothing for systems that are solved, and where it is among what differs."""
+    settings = results[0]["training"]
+    if "chosen" in results[0] or any(other["training"] != settings for other in results):
         return ""
     epochs = settings.get("epochs")
     length = f"{settings['iterations']} iterations" if epochs is None else f"{epochs} epochs in batches"
@@ -134,7 +135,7 @@ def write_tables() -> None:
             protocol = min((one["protocol"] for one in results), key=len)  # that of the plainest setting
             parts.append(
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
-                f"speakers.{training(results[0])}\n\n{table(results)}\n"
+                f"speakers.{training(results)}\n\n{table(results)}\n"
             )
         if (folder / COMPARISON).is_file():
             parts.append(pairs(json.loads((folder / COMPARISON).read_text()), folder.name) + "\n")
