@@ -100,11 +100,10 @@ class Training:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise EmotoneError(f"training.{name} must be at least 1, not {count}")
-        for name, most in (("learning_rate", math.inf), ("clip_norm", math.inf), ("average", 1)):
+        for name, most in (("learning_rate", math.inf), ("clip_norm", math.inf), ("average", 1.0)):
             value = getattr(self, name)
-            if value is not None and not 0 < value < most:
-                limits = "above 0" if most == math.inf else f"above 0 and below {most}"
-                raise EmotoneError(f"training.{name} must be {limits}, not {value}")
+            if value is not None and not 0 <= value < most:
+                raise EmotoneError(f"training.{name} must be from 0 to below {most}, not {value}")
 
     @property
     def rounds(self) -> int:
@@ -357,9 +356,7 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
         if isinstance(old, str) and isinstance(value, dict):  # a plugin given by its bare name
             old = {"name": old}
         merged[key] = value
-        if not (isinstance(old, dict) and isinstance(value, dict) and value):
-            continue
-        if value.get("name", old.get("name")) == old.get("name"):
+        if isinstance(old, dict) and isinstance(value, dict) and value and (old | value).get("name") == old.get("name"):
             merged[key] = _merge(old, value)
     return merged
 
