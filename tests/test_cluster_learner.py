@@ -22,7 +22,7 @@ from emotone.cluster_learner import Items
 from emotone.data.view import Chunks, View, Whole
 from emotone.errors import EmotoneError
 from emotone.examples import StoreExamples
-from emotone.learner import Learner
+from emotone.learner import Learner, Lesson
 from emotone.recipe import Training
 from emotone.store import Rows
 from emotone.train import fit
@@ -86,7 +86,7 @@ def learner_of(
     from lightning_fabric import Fabric
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    return owner.learner(fabric, network, train, unlabelled, TRAINING, folder, seed, None)
+    return owner.learner(fabric, network, Lesson(train, TRAINING, folder, seed, unlabelled))
 
 
 def run(learner: Learner, epochs: range = range(2)) -> list[float]:

@@ -6,6 +6,7 @@ and bundles made with it know which encoder they are of; with another of the sam
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,7 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.mo
 
 
 @dataclass(frozen=True)
-class Encoder:
+class Encoder(ABC):
     """What encoders of speech and text share; each file in `features/` has its own default weights.
 
     weights: name on the hub or folder (`emotone.encoder_weights.find_weights`). layer: whose states, from 1; 0: what
@@ -67,9 +68,9 @@ class Encoder:
         """Names of the D dimensions of the states."""
         return [f"{type(self).__name__.lower()}_{index}" for index in range(self._number("hidden_size"))]
 
+    @abstractmethod
     def check(self, source: Any) -> str:
         """Raise EmotoneError for an input that cannot be encoded; returns a note on one that is not encoded whole."""
-        raise NotImplementedError
 
     def __call__(self, source: Any) -> Array:
         """States of one input, float32 [T, D]; raises EmotoneError as `check` does."""
@@ -88,17 +89,17 @@ class Encoder:
                 states[position] = state
         return states
 
+    @abstractmethod
     def _prepare(self, source: Any) -> Any:
         """What the network is given of one input, not padded yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _length(self, prepared: Any) -> float:
         """How much of a batch it takes, in states."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _states(self, network: nn.Module, batch: list[Any]) -> list[Array]:
         """States of the inputs of one batch."""
-        raise NotImplementedError
 
     def _build(self, weights: Weights) -> nn.Module:
         """The network with its weights."""
@@ -138,14 +139,14 @@ class SpeechEncoder(Encoder):
     input: ClassVar[Literal["audio", "text"]] = "audio"
 
     @property
+    @abstractmethod
     def hop_s(self) -> float:
         """Seconds from one state to the next."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def min_duration_s(self) -> float:
         """Shortest input in seconds."""
-        raise NotImplementedError
 
     def check(self, source: Array) -> str:
         """Raise EmotoneError for too few samples and for NaN."""

@@ -7,6 +7,8 @@ system with one loss and one optimiser; a system that learns otherwise brings it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,6 +24,21 @@ if TYPE_CHECKING:
 
     from emotone.recipe import Training
     from emotone.system import System
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network learns from, and how: the loop's settings, a `folder` for files that training itself needs.
+
+    `unlabelled` is speech without labels, for systems that use it; a `schedule` says which rows an epoch takes.
+    """
+
+    train: Examples
+    settings: Training
+    folder: Path
+    seed: int
+    unlabelled: Examples | None = None
+    schedule: Schedule | None = None
 
 
 class Learner(Protocol):

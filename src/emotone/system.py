@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from emotone.bundle import Target
-    from emotone.data.curriculum import Schedule
     from emotone.data.view import View
     from emotone.dataset import Selection
     from emotone.examples import Examples, StoreExamples
     from emotone.fold import Fold
-    from emotone.learner import Learner
+    from emotone.learner import Learner, Lesson
     from emotone.recipe import Training
 
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
@@ -131,21 +130,11 @@ class System(ABC):
     ) -> None:
         """A last change of the trained network, given its outputs for the training speech without a category."""
 
-    def learner(
-        self,
-        fabric: Fabric,
-        network: nn.Module,
-        train: Examples,
-        unlabelled: Examples | None,
-        settings: Training,
-        folder: Path,
-        seed: int,
-        schedule: Schedule | None,
-    ) -> Learner:
-        """How the network learns; `folder` is for files that training itself needs."""
+    def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
+        """How the network learns."""
         from emotone.learner import PlainLearner
 
-        return PlainLearner(self, fabric, network, train, settings, seed, schedule)
+        return PlainLearner(self, fabric, network, lesson.train, lesson.settings, lesson.seed, lesson.schedule)
 
     def find_clusters(
         self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"

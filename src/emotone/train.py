@@ -23,7 +23,7 @@ from emotone.errors import EmotoneError, unknown
 from emotone.examples import Examples
 from emotone.export import networks_of
 from emotone.files import replace_file
-from emotone.learner import Learner
+from emotone.learner import Learner, Lesson
 from emotone.progress import track
 from emotone.recipe import Training
 from emotone.system import Scorer, System
@@ -65,7 +65,7 @@ def fit(
     several = device != "cpu" and system.distributes
     fabric = Fabric(accelerator=device, devices="auto" if several else 1, precision=settings.precision)
     fabric.launch()
-    learner = system.learner(fabric, network, train, unlabelled, settings, folder, seed, schedule)
+    learner = system.learner(fabric, network, Lesson(train, settings, folder, seed, unlabelled, schedule))
     state = _State(network, learner, settings)
     state.load(folder / "checkpoint.pt")
     events = _Events(folder, state.round) if fabric.is_global_zero else None

@@ -14,15 +14,12 @@ from emotone.errors import EmotoneError, unknown
 from emotone.system import Found, System
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
     from emotone.bundle import Target
-    from emotone.data.curriculum import Schedule
     from emotone.examples import Examples
-    from emotone.learner import Learner
+    from emotone.learner import Learner, Lesson
     from emotone.recipe import Training
 
 NAME = "deep-emo-clusters"
@@ -161,24 +158,14 @@ class DeepEmoClusters(System):
 
         return sum_over_targets(outputs, labels, self.ccc)
 
-    def learner(
-        self,
-        fabric: Fabric,
-        network: nn.Module,
-        train: Examples,
-        unlabelled: Examples | None,
-        settings: Training,
-        folder: Path,
-        seed: int,
-        schedule: Schedule | None,
-    ) -> Learner:
+    def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of an unlabelled and a labelled pass."""
         from emotone.cluster_learner import ClusterLearner, Rates
 
-        rates = Rates(settings.learning_rate, self.shared_rate, self.top_rate)
+        rates = Rates(lesson.settings.learning_rate, self.shared_rate, self.top_rate)
         return ClusterLearner(
-            fabric, network, train, unlabelled, self.loss, rates, settings.batch_size, folder, seed,
-            self.start, self.kmeans_iterations, self.heads == "trained",
+            fabric, network, lesson.train, lesson.unlabelled, self.loss, rates, lesson.settings.batch_size,
+            lesson.folder, lesson.seed, self.start, self.kmeans_iterations, self.heads == "trained",
         )  # fmt: skip
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:

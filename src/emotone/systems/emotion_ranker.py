@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from emotone.bundle import Target
-    from emotone.data.curriculum import Schedule
     from emotone.data.preferences import Preferences
     from emotone.data.view import View
     from emotone.dataset import Selection
-    from emotone.examples import Examples, StoreExamples
+    from emotone.examples import StoreExamples
     from emotone.fold import Fold
-    from emotone.learner import Learner
+    from emotone.learner import Learner, Lesson
     from emotone.recipe import Training
     from emotone.system import Scorer
 
@@ -131,22 +130,14 @@ class EmotionRanker(ChunkSystem):
         """Relative: margins have no range."""
         return [replace(target, range=UNBOUNDED, mean=0.0, std=1.0) for target in targets]
 
-    def learner(
-        self,
-        fabric: Fabric,
-        network: nn.Module,
-        train: Examples,
-        unlabelled: Examples | None,
-        settings: Training,
-        folder: Path,
-        seed: int,
-        schedule: Schedule | None,
-    ) -> Learner:
+    def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of pairs."""
         from emotone.pair_learner import PairLearner
 
-        optimiser, _ = self.optimiser(network, settings)
-        return PairLearner(fabric, network, optimiser, train, settings, seed, self.pairing, self.num_pairs)
+        optimiser, _ = self.optimiser(network, lesson.settings)
+        return PairLearner(
+            fabric, network, optimiser, lesson.train, lesson.settings, lesson.seed, self.pairing, self.num_pairs
+        )
 
 
 def _as_table(ids: dict[str, pd.Series[str]], pairs: dict[str, dict[str, Preferences]]) -> pd.DataFrame:

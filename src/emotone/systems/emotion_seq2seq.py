@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from emotone.bundle import Target
-    from emotone.data.curriculum import Schedule
     from emotone.data.view import View
     from emotone.dataset import Selection
-    from emotone.examples import Examples, StoreExamples
+    from emotone.examples import StoreExamples
     from emotone.fold import Fold
-    from emotone.learner import Learner
+    from emotone.learner import Learner, Lesson
 
 RANKER = "emotion-ranker"
 OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
@@ -165,22 +164,12 @@ class EmotionSeq2Seq(ChunkSystem):
         of_curves = [masked_ccc_loss(outputs[name].flatten(), labels[name].flatten(), self.ccc) for name in curves]
         return (1 - self.curve_weight) * loss + self.curve_weight * sum(of_curves[1:], of_curves[0])
 
-    def learner(
-        self,
-        fabric: Fabric,
-        network: nn.Module,
-        train: Examples,
-        unlabelled: Examples | None,
-        settings: Training,
-        folder: Path,
-        seed: int,
-        schedule: Schedule | None,
-    ) -> Learner:
+    def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """The plain one, of scores and curves at once."""
         from emotone.export import ScoresAndCurves
 
         both = ScoresAndCurves(network) if self.curve_weight else network
-        return super().learner(fabric, both, train, unlabelled, settings, folder, seed, schedule)
+        return super().learner(fabric, both, lesson)
 
 
 def _with_curves(rated: pd.DataFrame, margins: NDArray[np.float32]) -> pd.DataFrame:
