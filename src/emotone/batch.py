@@ -10,27 +10,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emotone.bundle import available, read_about
-from emotone.distribute import map_ordered
+from emotone.distribute import DIED, map_ordered
 from emotone.errors import EmotoneError
 from emotone.output import ResultFile
-from emotone.predict import Over, Prediction, Predictor, check_window
+from emotone.predict import Over, Prediction, Predictor, check_window, load_once
 from emotone.progress import track
-
-
-@functools.lru_cache(maxsize=1)
-def _predictor(model: str, threads: int, device: str) -> Predictor:
-    """The one predictor of this process; workers load it on their first file."""
-    return Predictor.load(model, threads, device)
 
 
 def _predict_file(
     model: str, threads: int, device: str, window_s: float | None, hop_s: float | None, file: str
 ) -> Prediction:
-    return _predictor(model, threads, device).try_predict(file, window_s, hop_s)
+    return load_once(model, threads, device).try_predict(file, window_s, hop_s)
 
 
 def _died(file: str) -> Prediction:
-    return Prediction(file, error="the process that read it died (damaged beyond what its decoder can take?)")
+    return Prediction(file, error=DIED)
 
 
 def predict_files(files: Sequence[str], options: argparse.Namespace) -> Iterator[Prediction]:
@@ -43,7 +37,7 @@ def predict_files(files: Sequence[str], options: argparse.Namespace) -> Iterator
 def _check(options: argparse.Namespace) -> Predictor:
     """Everything that can be wrong with the options, before any work starts."""
     check_window(options.window, options.hop)
-    predictor = _predictor(options.model, 1 if options.jobs > 1 else 0, options.device)
+    predictor = load_once(options.model, 1 if options.jobs > 1 else 0, options.device)
     if options.curve and not predictor.has_curves:
         others = [name for name, folder in available().items() if read_about(folder).get("curves")]
         with_curves = f"--model {' or '.join(others)}" if others else "emotone pull emotion-seq2seq"

@@ -16,6 +16,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+DIED = "the process that read it died (damaged beyond what its decoder can take?)"
+"""What is said of a file that took a worker process with it."""
+
 
 def map_ordered(
     function: Callable[[Item], Result],

@@ -8,6 +8,7 @@ curves gives the scores of a window's chunks in the same pass, which become one 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -243,6 +244,12 @@ class Predictor:
             window.chunks or failed_curve(names, window.start_s, window.end_s, window.error) for window in windows
         ]
         return stitch(curves, view.chunk_frames * hop_s) if len(curves) > 1 else curves[0]
+
+
+@functools.lru_cache(maxsize=1)
+def load_once(name: str, threads: int, device: str) -> Predictor:
+    """`Predictor.load` for functions that run in worker processes: each loads it on its first file, and keeps it."""
+    return Predictor.load(name, threads, device)
 
 
 @dataclass

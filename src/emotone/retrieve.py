@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from emotone import audio
 from emotone.bundle import Bundle
-from emotone.distribute import map_ordered
+from emotone.distribute import DIED, map_ordered
 from emotone.errors import EmotoneError, unknown
-from emotone.predict import BATCH_S, Predictor, cut_windows
+from emotone.predict import BATCH_S, Predictor, cut_windows, load_once
 from emotone.progress import track
 from emotone.voice_activity import SpeechTrack
 
@@ -168,7 +168,7 @@ def find_moments(
     True
     """
     threads = 1 if jobs > 1 else 0
-    predictor = _predictor(search.model, threads, search.device)
+    predictor = load_once(search.model, threads, search.device)
     search.check(predictor)
     given = [files] if isinstance(files, str | os.PathLike) else files
     names = list(dict.fromkeys(os.fspath(file) for file in given))
@@ -376,15 +376,9 @@ class _Ranking:
         return moments, recordings
 
 
-@functools.lru_cache(maxsize=1)
-def _predictor(model: str, threads: int, device: str) -> Predictor:
-    """The one predictor of this process; workers load it on their first file."""
-    return Predictor.load(model, threads, device)
-
-
 def _search_file(search: Search, threads: int, file: str) -> Recording:
-    return search_recording(file, search, _predictor(search.model, threads, search.device))
+    return search_recording(file, search, load_once(search.model, threads, search.device))
 
 
 def _died(file: str) -> Recording:
-    return Recording(file, error="the process that read it died (damaged beyond what its decoder can take?)")
+    return Recording(file, error=DIED)
