@@ -10,9 +10,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from torch import Tensor
 
-from emotone.losses import CccVariant, ccc_loss, masked_ccc_loss, masked_squared_error, soft_cross_entropy
+from emotone.losses import (
+    CccVariant,
+    StabilityVariant,
+    ccc_loss,
+    masked_ccc_loss,
+    masked_squared_error,
+    soft_cross_entropy,
+    stability_loss,
+)
 
 VARIANTS: tuple[CccVariant, ...] = ("lin", "published")
 numbers = st.floats(-5, 5, width=32)
@@ -124,3 +133,49 @@ def test_cross_entropy_without_any_label_is_zero() -> None:
     loss = soft_cross_entropy(logits, torch.zeros(3, 4), 0.1)
     loss.backward()
     assert loss.item() == 0 and logits.grad is not None and not logits.grad.any()
+
+
+STABILITY_VARIANTS: tuple[StabilityVariant, ...] = ("corrected", "published")
+
+
+@pytest.fixture
+def logits() -> tuple[Tensor, Tensor, Tensor]:
+    """Clean and noisy logits [7, 4] and their labels, one of them not known."""
+    generator = torch.Generator().manual_seed(0)
+    clean, noisy = 2 * torch.randn(2, 7, 4, generator=generator, dtype=torch.float64)
+    labels = torch.nn.functional.one_hot(torch.randint(0, 4, (7,), generator=generator), 4).double()
+    labels[3] = 0
+    return clean, noisy, labels
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])
+def test_stability_is_the_divergence_of_noisy_from_clean(logits: tuple[Tensor, Tensor, Tensor], weight: float) -> None:
+    clean, noisy, labels = logits
+    c, n = (torch.softmax(part, 1).numpy() for part in (clean, noisy))
+    known = [0, 1, 2, 4, 5, 6]
+    right = labels.argmax(1).numpy()[known]
+    cross_entropy = [-np.log(part[known, right]).mean() for part in (c, n)]
+    expected = np.mean(cross_entropy) + weight * entropy(n, c, axis=1).mean()
+    assert stability_loss(clean, noisy, labels, weight=weight).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_published_stability_is_torchs_divergence_of_probabilities(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    clean, noisy, labels = logits
+    c, n = torch.softmax(clean, 1), torch.softmax(noisy, 1)
+    cross_entropy = stability_loss(clean, noisy, labels, weight=0.0)
+    for variant, given_c in (("corrected", c.log()), ("published", c)):
+        expected = cross_entropy + 0.5 * torch.nn.functional.kl_div(given_c, n, reduction="batchmean")
+        torch.testing.assert_close(stability_loss(clean, noisy, labels, variant), expected)  # type: ignore[arg-type]
+    by_hand = -entropy(n.numpy(), axis=1).mean() - (n * c).sum(1).mean().item()
+    published = stability_loss(clean, noisy, labels, "published", weight=1.0) - cross_entropy
+    assert published.item() == pytest.approx(by_hand, abs=1e-12)
+
+
+@pytest.mark.parametrize("variant", STABILITY_VARIANTS)
+def test_stability_is_finite_where_softmax_underflows(variant: StabilityVariant) -> None:
+    clean = torch.tensor([[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]], requires_grad=True)
+    noisy = torch.tensor([[-1e4, 0.0, 1e4], [1e3, 0.0, 0.0]], requires_grad=True)
+    loss = stability_loss(clean, noisy, torch.zeros(2, 3), variant)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(part.grad is not None and torch.isfinite(part.grad).all() for part in (clean, noisy))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 CccVariant = Literal["lin", "published"]
+StabilityVariant = Literal["corrected", "published"]
 SMALLEST = 1e-8
 
 
@@ -62,6 +63,31 @@ def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -
     weight = target.sum(dim=1, keepdim=True)
     smooth = target * (1 - smoothing) + weight * smoothing / target.shape[1]
     return -(smooth * torch.log_softmax(logits, dim=1)).sum() / weight.sum().clamp(min=SMALLEST)
+
+
+def stability_loss(
+    clean_logits: Tensor,
+    noisy_logits: Tensor,
+    labels: Tensor,
+    variant: StabilityVariant = "corrected",
+    weight: float = 0.5,
+) -> Tensor:
+    """Cross-entropy of clean and noisy logits [B, K] on the same labels [B, K], halved, + `weight` * their divergence.
+
+    Zheng et al., "Improving the robustness of deep neural networks via stability training", CVPR 2016. With c and n the
+    softmax of clean and noisy logits, "corrected" is KL(n || c) = sum n (log n - log c), averaged over all B rows,
+    labelled or not. "published" is what `kl_div(c, n)` gives, which takes its first argument for log c:
+    sum n (log n - c), the negative entropy of n minus its agreement with c. It is not 0 where both are equal.
+
+    >>> logits, labels = torch.zeros(1, 4), torch.tensor([[0.0, 1, 0, 0]])
+    >>> stability_loss(logits, logits, labels).item() == soft_cross_entropy(logits, labels).item()
+    True
+    """
+    clean, noisy = torch.log_softmax(clean_logits, dim=1), torch.log_softmax(noisy_logits, dim=1)
+    expected = clean.exp() if variant == "published" else clean
+    divergence = (noisy.exp() * (noisy - expected)).sum(dim=1).mean()
+    entropy = soft_cross_entropy(clean_logits, labels) + soft_cross_entropy(noisy_logits, labels)
+    return 0.5 * entropy + weight * divergence
 
 
 def sum_over_targets(outputs: dict[str, Tensor], labels: dict[str, Tensor], ccc: CccVariant = "lin") -> Tensor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from emotone.audio import RATE_HZ, Samples
 from emotone.data import augment
@@ -64,21 +65,21 @@ def degrade(samples: Samples, curve: str, severity: Severity, random: Random, no
     if severity == CURVES[curve].clean:
         return samples
     if curve == "codec":
-        return _fit(_recode(samples, str(severity)))
+        return fit(_recode(samples, str(severity)))
     amount = float(severity)
     if curve == "shortening":
         return samples[: round(amount * RATE_HZ)]
     if curve == "bandwidth":
-        return _fit(narrow(samples, amount * 1000))
+        return fit(narrow(samples, amount * 1000))
     if curve == "clipping":
         limit = np.float32(np.quantile(np.abs(samples), 1 - amount / 100))
         return np.clip(samples, -limit, limit)
     if curve == "gain":
         return np.clip(samples * np.float32(10 ** (amount / 20)), -1, 1)
     if curve == "reverberation":
-        return _fit(augment.reverberate(samples, amount, DIRECT_DB, random))
+        return fit(augment.reverberate(samples, amount, DIRECT_DB, random))
     assert noise is not None, "noise and babble need samples to add"
-    return _fit(augment.add_noise(samples, noise, amount))
+    return fit(augment.add_noise(samples, noise, amount))
 
 
 def narrow(samples: Samples, high_hz: float) -> Samples:
@@ -92,9 +93,27 @@ def segment(recording: Samples, num_samples: int, random: Random) -> Samples:
 
     It lies around a sample drawn by its energy, so that it is not the silence between two sounds.
     """
-    energy = np.cumsum(np.square(recording, dtype=np.float64))
-    centre = int(np.searchsorted(energy, random.random() * energy[-1]))
+    centre = draw_by_energy(np.square(recording, dtype=np.float64), random)
     return np.take(recording, np.arange(num_samples) + centre - num_samples // 2, mode="wrap")
+
+
+def draw_by_energy(energy: NDArray[np.float64], random: Random) -> int:
+    """A place in energies [N], as probable as its energy: never one of silence, unless all are.
+
+    >>> draw_by_energy(np.array([0.0, 2.0, 0.0]), np.random.default_rng(0))
+    1
+    """
+    total = np.cumsum(energy)
+    return int(np.searchsorted(total, random.random() * total[-1]))
+
+
+def fit(samples: Samples) -> Samples:
+    """Made quieter as a whole where a sample leaves [-1, 1].
+
+    >>> fit(np.array([0.5, -2.0]))
+    array([ 0.25, -1.  ])
+    """
+    return samples / max(1.0, float(np.abs(samples).max()))
 
 
 def _recode(samples: Samples, codec: str) -> Samples:
@@ -105,8 +124,3 @@ def _recode(samples: Samples, codec: str) -> Samples:
 
 def _level(samples: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-
-
-def _fit(samples: Samples) -> Samples:
-    """Made quieter as a whole where a sample leaves [-1, 1]."""
-    return samples / max(1.0, float(np.abs(samples).max()))
