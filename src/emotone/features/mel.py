@@ -1,7 +1,7 @@
 """Mel spectrogram as DeepEmoClusters takes it: of the samples divided by their peak, power, no logarithm.
 
-Runtime tier: numpy only. Frames are transformed in blocks that stay in the processor's cache, so that the memory needed
-beside input and output does not grow with the recording.
+Runtime tier: numpy only. Frames are transformed in blocks (`power_blocks`), so that the memory needed beside input and
+output does not grow with the recording.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import numpy as np
 
 from emotone.audio import RATE_HZ
 from emotone.errors import EmotoneError
+from emotone.spectrogram import PEAK_FLOOR, count_frames, find_peak, power_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
 
-PEAK_FLOOR = 1e-3
-"""The least divisor of the samples, in full scale: silence stays silence."""
 BLOCK_FRAMES = 192
 """Frames transformed at once (3 s at the published hop): their samples and spectra fill 0.8 MB."""
 BAND_MELS = 16
@@ -79,67 +78,17 @@ class Mel:
     def __call__(self, samples: Array) -> Array:
         """Samples [N], 16 kHz -> mel spectrogram [T, D]."""
         samples = np.ascontiguousarray(samples, dtype=np.float32)
-        window = periodic_hann(self.num_fft) * (np.float32(self.num_fft) / _divisor(samples))
+        divisor = np.float32(max(find_peak(samples, "feature mel"), PEAK_FLOOR))
+        # The window undoes the factor 1 / num_fft of the spectra too.
+        window = periodic_hann(self.num_fft) * (np.float32(self.num_fft) / divisor)
         bands = filter_bands(self.num_fft, self.num_mels)
-        num_frames = 1 + (len(samples) + self.num_fft // 2 * 2 - self.num_fft) // self.hop_samples
-        mels = np.empty((num_frames, self.num_mels), np.float32)
-        room = _Room.of(min(BLOCK_FRAMES, num_frames), self.num_fft)
-        for first in range(0, num_frames, BLOCK_FRAMES):
-            block = mels[first : first + BLOCK_FRAMES]
-            frames = _frames(samples, first, len(block), self.num_fft, self.hop_samples)
-            power = _power(frames, window, room)
-            for band in bands:
-                np.matmul(power[:, band.bins], band.weights, out=block[:, band.mels])
+        mels = np.empty((count_frames(len(samples), self.num_fft, self.hop_samples), self.num_mels), np.float32)
+        for rows, power in power_blocks(samples, window, self.num_fft, self.hop_samples, BLOCK_FRAMES):
+            block = mels[rows]
+            write_mels(block, power, bands)
             if self.scale == "log":
                 np.log(np.add(block, np.float32(self.log_floor), out=block), out=block)
         return mels
-
-
-def _divisor(samples: Array) -> np.float32:
-    """What the samples are divided by; raises EmotoneError where there is nothing to divide."""
-    if samples.ndim != 1 or not len(samples):
-        raise EmotoneError(f"feature mel needs samples of one channel and at least one of them, not {samples.shape}")
-    peak = np.maximum(samples.max(), -samples.min())
-    if not np.isfinite(peak):
-        raise EmotoneError("feature mel: the samples hold NaN or infinite values")
-    return np.maximum(peak, np.float32(PEAK_FLOOR))
-
-
-def _frames(samples: Array, first: int, num_frames: int, num_fft: int, hop_samples: int) -> Array:
-    """Centred frames [num_frames, num_fft] from number `first` on: a view, of a padded copy only at the ends."""
-    begin = first * hop_samples - num_fft // 2
-    end = begin + (num_frames - 1) * hop_samples + num_fft
-    part = samples[max(begin, 0) : end]
-    if begin < 0 or end > len(samples):
-        part, inner = np.zeros(end - begin, np.float32), part
-        part[max(-begin, 0) :][: len(inner)] = inner
-    return np.ndarray((num_frames, num_fft), np.float32, part, strides=(hop_samples * part.itemsize, part.itemsize))
-
-
-class _Room(NamedTuple):
-    """Arrays that every block of a recording goes through: new ones for each would cost more than the arithmetic."""
-
-    frames: Array
-    spectra: NDArray[np.complex64]
-
-    @classmethod
-    def of(cls, num_frames: int, num_fft: int) -> _Room:
-        num_bins = num_fft // 2 + 1
-        return cls(np.empty((num_frames, num_fft), np.float32), np.empty((num_frames, num_bins), np.complex64))
-
-
-def _power(frames: Array, window: Array, room: _Room) -> Array:
-    """|FFT|^2 / num_fft^2 of frames [T, num_fft] times the window, [T, num_fft // 2 + 1]; overwrites `room`."""
-    T = len(frames)
-    windowed, spectra = room.frames[:T], room.spectra[:T]
-    np.multiply(frames, window, out=windowed)
-    # norm="forward" makes numpy transform in float32; without it numpy 2 converts to float64 and back, at 1.6 times
-    # the time. The factor 1 / num_fft that it brings is exact for a power of two, and the caller's window undoes it.
-    np.fft.rfft(windowed, norm="forward", out=spectra)  # type: ignore[arg-type]  # numpy's stub knows complex128 only
-    # In real arithmetic: np.abs would take a root that is squared away again.
-    parts = spectra.view(np.float32)
-    np.multiply(parts, parts, out=parts)
-    return np.add(parts[:, 0::2], parts[:, 1::2], out=windowed[:, : spectra.shape[1]])
 
 
 @lru_cache(maxsize=16)
@@ -161,10 +110,16 @@ class _Band(NamedTuple):
     weights: Array
 
 
+def write_mels(mels: Array, power: Array, bands: tuple[_Band, ...]) -> None:
+    """Write power spectra [T, num_fft // 2 + 1] through the filters of `filter_bands` to `mels` [T, num_mels]."""
+    for band in bands:
+        np.matmul(power[:, band.bins], band.weights, out=mels[:, band.mels])
+
+
 @lru_cache(maxsize=16)
-def filter_bands(num_fft: int, num_mels: int) -> tuple[_Band, ...]:
+def filter_bands(num_fft: int, num_mels: int, rate_hz: int = RATE_HZ) -> tuple[_Band, ...]:
     """The matrix of `mel_filters` in bands without most of its zeros: a third of the time of the whole product."""
-    return tuple(_cut_bands(mel_filters(num_fft, num_mels)))
+    return tuple(_cut_bands(mel_filters(num_fft, num_mels, rate_hz)))
 
 
 def _cut_bands(filters: Array) -> Iterator[_Band]:
@@ -176,14 +131,14 @@ def _cut_bands(filters: Array) -> Iterator[_Band]:
 
 
 @lru_cache(maxsize=16)
-def mel_filters(num_fft: int, num_mels: int) -> Array:
-    """Triangular filters [num_fft // 2 + 1, num_mels] between 0 and 8000 Hz, each of area 1 (in Hz).
+def mel_filters(num_fft: int, num_mels: int, rate_hz: int = RATE_HZ) -> Array:
+    """Triangular filters [num_fft // 2 + 1, num_mels] between 0 and rate_hz / 2, each of area 1 (in Hz).
 
     >>> mel_filters(512, 128).shape
     (257, 128)
     """
-    nyquist_hz = RATE_HZ / 2
-    bins_hz = np.arange(num_fft // 2 + 1)[:, None] * (RATE_HZ / num_fft)
+    nyquist_hz = rate_hz / 2
+    bins_hz = np.arange(num_fft // 2 + 1)[:, None] * (rate_hz / num_fft)
     edges_hz = mel_to_hz(np.linspace(0.0, hz_to_mel(nyquist_hz), num_mels + 2))
     lower, centre, upper = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
     rising = (bins_hz - lower) / (centre - lower)
