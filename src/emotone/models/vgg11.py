@@ -1,0 +1,81 @@
+"""VGG-11: eight convolutions and three linear layers over an image, with torchvision's parameter names and shapes.
+
+Simonyan & Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, table 1, column
+A, as torchvision has it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from emotone.models.alexnet import average_maps, new_head
+
+STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+"""Channels of the convolutions; the maps are halved after each stage."""
+POOLED = 7
+"""Rows and columns of the maps after pooling."""
+
+
+class Vgg11(nn.Module):
+    """Convolutions -> maps averaged to 7 x 7 -> three linear layers: 128,782,724 parameters for 4 classes.
+
+    Convolutions start normal by what goes out (He et al. 2015), linear layers N(0, 0.01), the head Xavier-uniform; all
+    biases are 0.
+
+    Args:
+        num_classes: K.
+        num_channels: C, of the images.
+
+    >>> import torch
+    >>> with torch.device("meta"):  # shapes without memory
+    ...     tuple(Vgg11(4)(torch.zeros(2, 3, 32, 48)).shape)
+    (2, 4)
+    """
+
+    head: ClassVar[str] = "classifier.6"
+
+    def __init__(self, num_classes: int, num_channels: int = 3) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        in_width = num_channels
+        for stage in STAGES:
+            for width in stage:
+                layers += [nn.Conv2d(in_width, width, 3, padding=1), nn.ReLU(inplace=True)]
+                in_width = width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(
+            nn.Linear(in_width * POOLED**2, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(4096, num_classes),
+        )
+        self.apply(_initialise)
+        new_head(self.classifier[-1])  # type: ignore[arg-type]  # Sequential knows no types
+
+    @property
+    def first(self) -> nn.Conv2d:
+        """The convolution that sees the images."""
+        return self.features[0]  # type: ignore[return-value]  # Sequential knows no types
+
+    def rest(self, maps: Tensor) -> Tensor:
+        """Logits [N, K] of what the first convolution gives."""
+        maps = average_maps(self.features[1:](maps), POOLED)
+        return self.classifier(maps.flatten(1))
+
+    def forward(self, images: Tensor) -> Tensor:  # [N, C, H, W], at least 32 x 32 -> [N, K]
+        return self.rest(self.first(images))
+
+
+def _initialise(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.01)
+    if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
+        nn.init.zeros_(layer.bias)
