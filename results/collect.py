@@ -20,7 +20,9 @@ from emotone.evaluate.naming import system_labels
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison.json"
 MAIN = ("uar", "ccc", "spearman")
-SETTINGS = ("feature", "normalise", "split", "unlabelled", "curriculum", "system", "training")
+SETTINGS = (
+    "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training"
+)  # fmt: skip
 HEAD = """# Results
 
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with

@@ -1,8 +1,8 @@
 """The experiments that compare systems, one command: python results/experiments.py [RECIPE ...] [--full].
 
 Every setting is a run of `emotone train` below `runs/`; what is finished is not run again. Without --full: the sizes of
-the recipes, fixed beforehand to fit 4 CPU hours for the semi-supervised systems and 2 for rankers and Seq2Seq. --full
-is the published size (channels, widths, epochs) with six folds, for a GPU.
+the recipes, fixed beforehand to fit 4 CPU hours for the semi-supervised systems, 2 for rankers and Seq2Seq and 12 for
+speech and text. --full is the published size (channels, widths, epochs) with six folds, for a GPU.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from emotone.run import train_recipe
 
 SUPERVISED = ["system.num_clusters=0", "unlabelled.corpora=[]", "unlabelled.num=null"]
 LABELLED_ONLY = ["unlabelled.corpora=[]", "unlabelled.num=null"]
+SPEECH = ["system.streams=speech", "text_feature=null"]
+TEXT = ["system.streams=text"]
+LEXICAL = ["system.strategy=lexical", "alignment=whisper"]
+BOTH_STREAMS = [[], SPEECH, TEXT, LEXICAL, ["system.modality_dropout=0.3"]]
+PUBLISHED_CO_ATTENTION = [
+    "system.hidden_size=256", "system.num_self_layers=3", "system.num_co_layers=2", "training.batch_size=128",
+    "training.iterations=5000", "training.validate_every=100", "training.learning_rate=1e-4",
+]  # fmt: skip
 GRID = {
     "emotale-deep-emo-clusters": [
         SUPERVISED,
@@ -32,10 +40,13 @@ GRID = {
         [],
         ["system.hidden_size=64", "system.scale=2", "training.iterations=210"],
     ],
+    "nemo-audio-text": BOTH_STREAMS,
+    "emotale-audio-text": BOTH_STREAMS,
+    "ravdess-whisper-svm": [[]],
 }
 NUM_SEEDS = {
     "emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5, "emotale-seq2seq": 3, "emotale-rankers": 3,
-    "emotale-chunk-attention": 3,
+    "emotale-chunk-attention": 3, "nemo-audio-text": 3, "emotale-audio-text": 3, "ravdess-whisper-svm": 1,
 }  # fmt: skip
 FULL = {
     "emotale-deep-emo-clusters": [
@@ -48,6 +59,9 @@ FULL = {
     "emotale-seq2seq": ["system.hidden_size=130", "system.ranker.hidden_size=130"],
     "emotale-rankers": ["system.hidden_size=130"],
     "emotale-chunk-attention": [],
+    "nemo-audio-text": PUBLISHED_CO_ATTENTION,
+    "emotale-audio-text": PUBLISHED_CO_ATTENTION,
+    "ravdess-whisper-svm": [],
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,22 @@ def tiny_wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper of random weights with a window of one second, as transformers saves it; not to be changed."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-whisper"
+    config = transformers.WhisperConfig(
+        vocab_size=99, num_mel_bins=80, d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=32,
+        decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=16, max_source_positions=50, pad_token_id=0,
+        bos_token_id=1, eos_token_id=2, decoder_start_token_id=3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.WhisperModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A RoBERTa of random weights for 30 tokens, with a tokenizer, as transformers saves it; not to be changed."""
     torch = pytest.importorskip("torch")
@@ -152,10 +169,25 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pulled(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The published chunk-attention networks as bundles: {name: folder}; not to be changed."""
+def pull_once(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """pull_once(name): the bundle of a published system, pulled once for all processes; not to be changed."""
     from emotone.pull import pull
 
-    folder = tmp_path_factory.mktemp("pulled")
-    names = ("chunk-attention-self", "chunk-attention-rnn")
-    return {name: pull(name, shared / "published", folder / name) for name in names}
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published"
+    root.mkdir(exist_ok=True)
+
+    def find(name: str) -> Path:
+        if not (root / name).exists():
+            folder = pull(name, shared / "published", tmp_path_factory.mktemp("pulled") / name)
+            with suppress(OSError):  # another process was quicker
+                folder.rename(root / name)
+        return root / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def pulled(pull_once: Callable[[str], Path]) -> dict[str, Path]:
+    """The published chunk-attention networks as bundles: {name: folder}; not to be changed."""
+    return {name: pull_once(name) for name in ("chunk-attention-self", "chunk-attention-rnn")}

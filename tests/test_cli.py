@@ -317,6 +317,8 @@ MISTAKES = [
     ("predict x.wav --window 0.01", "window must be from 0.1 to 600 seconds, not 0.01"),
     ("predict x.wav --window nan", "window must be"),
     ("predict x.wav --window 2 --hop 3", "hop must be from 0.05 seconds to the window (2), not 3"),
+    ("predict x.wav --transcript auto", "bundle tiny takes no transcripts; it scores audio, without --transcript"),
+    ("predict x.wav --language da", "--language is what Whisper is to hear; it needs --transcript auto"),
     ("predict x.wav --jobs two", "--jobs: must be a whole number from 0, not 'two'"),
     ("predict x.wav --jobs -1", "--jobs"),
     ("predict x.wav --device tpu", "unknown device 'tpu'"),

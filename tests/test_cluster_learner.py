@@ -24,7 +24,7 @@ from emotone.errors import EmotoneError
 from emotone.examples import StoreExamples
 from emotone.learner import Learner, Lesson
 from emotone.recipe import Training
-from emotone.store import Rows
+from emotone.rows import Rows
 from emotone.train import fit
 
 D, CHUNKS = 6, Chunks(5, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -26,7 +27,6 @@ from emotone.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
 from emotone.data.view import Chunks
 from emotone.export import write_bundle
 from emotone.predict import Predictor, cut_windows
-from emotone.pull import pull
 
 HOP_S = 0.016
 CHUNK_S = 62 * HOP_S
@@ -122,9 +122,8 @@ def speech(shared: Path) -> audio.Samples:
 
 
 @pytest.fixture(scope="module", params=["emotion-seq2seq", "emotion-ranker"])
-def published(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    folder = pull(request.param, shared / "published", tmp_path_factory.mktemp("pulled") / request.param)
-    return Predictor.load(str(folder), threads=1)
+def published(request: pytest.FixtureRequest, pull_once: Callable[[str], Path]) -> Predictor:
+    return Predictor.load(str(pull_once(request.param)), threads=1)
 
 
 def test_where_windows_begin_moves_the_curve_within_the_tolerance(published: Predictor, speech: audio.Samples) -> None:

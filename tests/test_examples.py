@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from emotone.data.normalise import normalise
-from emotone.data.view import Chunks, Crop, View, Whole
-from emotone.examples import StoreExamples
-from emotone.store import Rows
+from emotone.data.streams import Scale, Utterance, stack
+from emotone.data.view import Chunks, Crop, FrameView, Whole, WordChunks
+from emotone.examples import StoreExamples, StreamExamples
+from emotone.rows import Rows
 
 LENGTHS = [9, 4, 9, 1, 17, 4, 9]
 D = 3
 CHUNKS = Chunks(5, 3)
 
 
-def examples(view: View, by_speaker: bool = False) -> StoreExamples:
+def examples(view: FrameView, by_speaker: bool = False) -> StoreExamples:
     random = np.random.default_rng(0)
     frames = [random.normal(2, 3, (length, D)).astype(np.float32) for length in LENGTHS]
     num = len(LENGTHS)
@@ -29,7 +30,7 @@ def examples(view: View, by_speaker: bool = False) -> StoreExamples:
     return StoreExamples(Rows(frames, D), view, mean, std, 1.5, labels, speakers)
 
 
-def by_hand(found: StoreExamples, row: int, view: View | Crop) -> Any:
+def by_hand(found: StoreExamples, row: int, view: FrameView | Crop) -> Any:
     moments = (found.mean, found.std)
     if found.speakers is not None:
         moments = (found.mean[found.speakers[row]], found.std[found.speakers[row]])
@@ -68,7 +69,7 @@ def test_batches_may_be_cropped() -> None:
 
 @pytest.mark.parametrize("view", [CHUNKS, Whole()])
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
-def test_groups_hold_every_row_once_and_can_be_read_together(view: View, batch_size: int) -> None:
+def test_groups_hold_every_row_once_and_can_be_read_together(view: FrameView, batch_size: int) -> None:
     found = examples(view)
     groups = found.groups(batch_size)
     assert sorted(np.concatenate(groups)) == list(range(7)) and max(map(len, groups)) <= batch_size
@@ -91,3 +92,63 @@ def test_all_at_once_for_systems_that_solve() -> None:
     inputs, labels = found.arrays()
     np.testing.assert_array_equal(inputs, np.stack([by_hand(found, row, CHUNKS) for row in range(7)]))
     assert inputs.dtype == labels["arousal"].dtype == np.float32 and labels["emotion"].shape == (7, 2)
+
+
+# ---- speech and text --------------------------------------------------------------------------------------------
+
+
+def streams(taken: Any = "both") -> StreamExamples:
+    random = np.random.default_rng(0)
+    utterances = []
+    for place, length in enumerate(LENGTHS):
+        speech = random.normal(2, 3, (10 * length, D)).astype(np.float32)
+        text = random.normal(2, 3, (2 + place % 3, 2)).astype(np.float32)
+        utterances.append(Utterance(speech, text, [None, 3, 0, 9, 1, 4, 12][place]))
+    utterances[2] = utterances[2]._replace(text=None)
+    utterances[5] = utterances[5]._replace(speech=None)
+    mean, std, text_mean, text_std = (random.uniform(0.5, 2, size).astype(np.float32) for size in (D, D, 2, 2))
+    labels = {"arousal": torch.arange(len(LENGTHS), dtype=torch.float32)}
+    return StreamExamples(
+        utterances, WordChunks(10, 0.02, 2, streams=taken), Scale(mean, std, text_mean, text_std), labels
+    )
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_batches_of_streams_are_those_of_their_rows(seed: int | None) -> None:
+    found, rows = streams(), np.array([4, 2, 5, 4])
+    draws = [None if seed is None else np.random.default_rng(seed) for _ in range(2)]
+    inputs, labels = found.batch(rows, random=draws[0])
+    expected = stack([found.utterances[row] for row in rows], found.view, found.scale, draws[1])
+    for name, part in inputs._asdict().items():
+        assert part.numpy().dtype == getattr(expected, name).dtype
+        np.testing.assert_array_equal(part.numpy(), getattr(expected, name))
+    assert labels["arousal"].tolist() == rows.tolist() and len(found) == 7 and found.num_chunks == 1
+    moved = inputs.to("cpu")
+    assert type(moved) is type(inputs) and torch.equal(moved.speech, inputs.speech)
+
+
+def test_batches_one_after_another_are_those_of_their_own() -> None:
+    """Whatever batches came before, larger or smaller, trained on or not."""
+    found = streams()
+    kept, _ = found.batch(np.array([3, 6, 1]))
+    before = kept.speech.clone()
+    for seed, rows in enumerate(([3], [6, 0, 1, 4], [2, 5], [6, 1, 0, 3])):
+        inputs, _ = found.batch(np.array(rows), random=np.random.default_rng(seed))
+        alone, _ = streams().batch(np.array(rows), random=np.random.default_rng(seed))
+        assert all(torch.equal(getattr(inputs, name), getattr(alone, name)) for name in inputs._fields)
+    assert torch.equal(kept.speech, before)
+
+
+@pytest.mark.parametrize("taken", ["both", "speech", "text"])
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_groups_of_streams_hold_every_row_once_and_are_of_like_length(taken: str, batch_size: int) -> None:
+    found = streams(taken)
+    groups = found.groups(batch_size)
+    assert sorted(np.concatenate(groups)) == list(range(7)) and max(map(len, groups)) <= batch_size
+    steps = [found.batch(rows)[0].speech.shape[1] for rows in groups]
+    assert steps == sorted(steps)
+
+
+def test_chunks_of_words_are_no_inputs_by_themselves() -> None:
+    with pytest.raises(NotImplementedError):
+        streams().chunks(np.array([0]), np.array([0]))

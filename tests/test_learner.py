@@ -19,7 +19,7 @@ from emotone.errors import EmotoneError
 from emotone.examples import StoreExamples
 from emotone.learner import PlainLearner
 from emotone.recipe import Training
-from emotone.store import Rows
+from emotone.rows import Rows
 from emotone.train import fit
 
 NUM, D = 11, 4

@@ -20,7 +20,7 @@ from emotone.errors import EmotoneError
 from emotone.examples import StoreExamples
 from emotone.pair_learner import PairLearner, draw_pairs
 from emotone.recipe import Training
-from emotone.store import Rows
+from emotone.rows import Rows
 from emotone.train import fit
 
 NUM, C, M, D = 17, 4, 3, 5

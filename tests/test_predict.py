@@ -19,7 +19,8 @@ from emotone import audio
 from emotone.audio import RATE_HZ, AudioError
 from emotone.bundle import Scores
 from emotone.errors import EmotoneError
-from emotone.predict import Over, Predictor, cut_windows
+from emotone.predict import Predictor, cut_windows
+from emotone.prediction import Over
 
 LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 Samples = NDArray[np.float32]
@@ -55,7 +56,7 @@ def split(samples: Samples, sizes: list[int]) -> list[Samples]:
 # ---- cutting ----------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     num_samples=st.integers(1, 3_000),
     window=st.integers(10, 900),

@@ -9,8 +9,9 @@ import yaml
 
 from emotone import plugins, recipe
 from emotone.errors import EmotoneError
-from emotone.recipe import Recipe, from_json, load_recipe, parse_overrides
+from emotone.recipe import Recipe, from_json, load_recipe, pin_encoders
 
+RESULTS = Path(__file__).parents[1] / "results"
 SMALL = "corpora: [emodb]\ntargets: [emotion]\nfeature: mel\nsystem: {name: chunk-attention, aggregation: GatedVec}\n"
 
 
@@ -58,6 +59,20 @@ def test_published_settings_of_rankers_and_seq2seq() -> None:
     assert (curved.training.batch_size, curved.training.epochs, curved.training.learning_rate) == (128, 30, 1e-3)
 
 
+def test_published_setting_of_multi_scale_chunks() -> None:
+    loaded = load_recipe("msp-podcast-1.10-audio-text")
+    assert (loaded.feature.name, loaded.text_feature and loaded.text_feature.name) == ("wav2vec2", "roberta")
+    assert (loaded.alignment, loaded.split.name, loaded.normalise.over) == ("corpus", "official", "utterance-means")
+    assert loaded.targets == ["arousal", "dominance", "valence"]
+    system = plugins.create("systems", loaded.system.name, loaded.system.settings)
+    assert (system.strategy, system.streams, system.chunk_s, system.max_steps) == ("multi-scale", "both", 1.0, 127)
+    assert (system.hidden_size, system.num_heads, system.num_self_layers, system.num_co_layers) == (256, 4, 3, 2)
+    assert (system.dropout, system.modality_dropout) == (0.3, 0.0)
+    training = loaded.training
+    assert (training.batch_size, training.iterations, training.validate_every) == (128, 5000, 100)
+    assert (training.learning_rate, training.best) == (1e-4, "metric")
+
+
 @pytest.mark.parametrize("name", ["msp-podcast-1.6", "emotale"])
 def test_seq2seq_is_taught_by_the_rankers_of_their_own_recipe(name: str) -> None:
     ranked, curved = load_recipe(f"{name}-rankers"), load_recipe(f"{name}-seq2seq")
@@ -93,38 +108,6 @@ def test_another_plugin_brings_its_own_settings(small: Path) -> None:
         "aggregation": "GatedVec", "scale": 2,
     }  # fmt: skip
     assert load(small, "system=mel-convolution").system == recipe.Choice("mel-convolution")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1e-3", 1e-3), ("1E5", 1e5), ("3", 3), ("true", True), ("null", None), ("", None), ("a=b", "a=b"),
-        ("[1, x]", [1, "x"]), ("{a: 1e2}", {"a": 100.0}), ("'03'", "03"), ("eel", "eel"),
-    ],
-)  # fmt: skip
-def test_values_are_read_as_yaml(text: str, value: object) -> None:
-    assert parse_overrides([f"key={text}"]) == {"key": value}
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("seed", "is not of the form key=value"),
-        ("=3", "is not of the form key=value"),
-        ("a..b=3", "is not of the form key=value"),
-        ("key=[1", "is not a value YAML can read"),
-        ("key={a: 1, a", "is not a value YAML can read"),
-    ],
-)
-def test_overrides_that_are_none(override: str, words: str) -> None:
-    with pytest.raises(EmotoneError) as caught:
-        parse_overrides([override])
-    assert words in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_a_part_of_a_whole_that_was_set() -> None:
-    with pytest.raises(EmotoneError, match="sets a part of what another override set as a whole"):
-        parse_overrides(["training=3", "training.seed=1"])
 
 
 # ---- what is wrong is one line ----------------------------------------------------------------------------------
@@ -249,9 +232,66 @@ def test_later_keys_change_the_hash_only_where_they_are_set(small: Path) -> None
         assert load(small, other).hash != plain.hash, other
 
 
-@pytest.mark.parametrize(("name", "hash_"), [("default", "e50eacd9a16e"), ("emodb-chunk-attention", "f94ebd36a0e4")])
+@pytest.mark.parametrize(
+    ("name", "hash_"),
+    [
+        ("default", "e50eacd9a16e"),
+        ("emodb-chunk-attention", "f94ebd36a0e4"),
+        ("emodb-functionals-svm", "4355844d1172"),
+        ("emotale-chunk-attention", "6bf0cb469efc"),
+        ("ravdess-functionals-svm", "7ba2e10945e9"),
+        ("cross-corpus-functionals-svm", "cdeaff82c2c4"),
+    ],
+)
 def test_hashes_of_published_results_stay(name: str, hash_: str) -> None:
     assert load_recipe(name).hash == hash_
+    assert (RESULTS / name / f"{hash_}.json").is_file()
+
+
+# ---- encoders and text ------------------------------------------------------------------------------------------
+
+
+def test_keys_of_text_change_the_hash_only_where_they_are_set(small: Path) -> None:
+    plain = load(small)
+    for same in ("text_feature=null", "alignment=transcript", "normalise.over=frames"):
+        assert load(small, same).hash == plain.hash, same
+    for other in ("text_feature=minilm", "alignment=none", "normalise.over=utterance-means"):
+        assert load(small, other).hash != plain.hash, other
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("text_feature=mel", "text_feature must be one of transcripts, which mel is not"),
+        ("text_feature=whisper", "text_feature must be one of transcripts, which whisper is not"),
+        ("text_feature=minlm", "unknown feature 'minlm'; did you mean 'minilm'?"),
+        ("text_feature=3", "text_feature must be a name, or a mapping with a name, not 3"),
+        ("text_feature={name: minilm, layers: 1}", "unknown setting 'layers'; did you mean 'layer'?"),
+        ("alignment=textgrid", "alignment must be one of 'transcript', 'corpus', 'whisper', 'none', not 'textgrid'"),
+        ("normalise.over=words", "over must be one of 'frames', 'utterance-means', not 'words'"),
+    ],
+)
+def test_text_that_is_none(small: Path, override: str, words: str) -> None:
+    with pytest.raises(EmotoneError) as caught:
+        load(small, override)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_weights_of_encoders_enter_the_hash(small: Path, tiny_wav2vec2: Path, tiny_roberta: Path) -> None:
+    asked = load(small, f"feature={{name: wav2vec2, weights: {tiny_wav2vec2}}}",
+                 f"text_feature={{name: roberta, weights: {tiny_roberta}}}")  # fmt: skip
+    pinned = pin_encoders(asked)
+    assert pinned.text_feature is not None and pinned.hash != asked.hash
+    found = (pinned.feature.settings["sha256"], pinned.text_feature.settings["sha256"])
+    assert [len(sha256) for sha256 in found] == [64, 64] and found[0] != found[1]
+    assert pin_encoders(pinned) == pinned  # a run that goes on finds its folder
+    wrong = load(small, f"feature={{name: wav2vec2, weights: {tiny_wav2vec2}, sha256: '{'0' * 64}'}}")
+    with pytest.raises(EmotoneError, match="SHA-256"):
+        pin_encoders(wrong)
+
+
+def test_other_features_are_not_pinned(small: Path) -> None:
+    assert pin_encoders(load(small)) == load(small)
 
 
 def test_text_that_looks_like_a_number_stays_text_in_quotes(small: Path) -> None:

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from emotone import audio, store
@@ -21,7 +19,7 @@ from emotone.data.normalise import normalise
 from emotone.data.view import Chunks, Crop, Whole
 from emotone.errors import EmotoneError
 from emotone.features.mel import Mel
-from emotone.store import FeatureStore, Rows, extract
+from emotone.store import FeatureStore, extract
 
 MEL = Mel(num_mels=8, scale="log")
 
@@ -250,28 +248,6 @@ def test_batches_are_normalised_views(corpus: Corpus) -> None:
     assert rows.batch([0], Whole(), moments.mean, moments.std).shape == (1, len(found.read("u3")), 8)
     with pytest.raises(ValueError, match="at least one row"):
         rows.batch([], view, moments.mean, moments.std)
-
-
-@given(
-    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6), chunk_frames=st.integers(1, 12),
-    num_chunks=st.integers(1, 5), by_row=st.booleans(), clip=st.sampled_from([0.5, 3.0, np.inf]),
-    dtype=st.sampled_from(["float32", "float16"]), seed=st.integers(0, 99),
-)  # fmt: skip
-def test_single_chunks_are_slices_of_batches(
-    lengths: list[int], chunk_frames: int, num_chunks: int, by_row: bool, clip: float, dtype: str, seed: int
-) -> None:
-    """Bit for bit, of utterances shorter and longer than a chunk, in any order and number."""
-    random, view = np.random.default_rng(seed), Chunks(chunk_frames, num_chunks)
-    rows = Rows([random.normal(0, 2, (length, 3)).astype(dtype) for length in lengths], 3)
-    rows.utterances[0][0, 0] = np.nan
-    chosen, chunks = random.integers(len(lengths), size=7), random.integers(num_chunks, size=7)
-    shape = (len(lengths), 3) if by_row else (3,)
-    mean, std = random.normal(0, 1, shape).astype(np.float32), random.uniform(0.1, 3, shape).astype(np.float32)
-    whole = rows.batch(range(len(lengths)), view, mean, std, clip)
-    moments = (mean[chosen], std[chosen]) if by_row else (mean, std)
-    found = rows.chunks(chosen, chunks, view, *moments, clip)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, whole[chosen, chunks])
 
 
 # ---- features in batches, and of text ---------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class Counting(Transcriber):
     def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
         self.heard.append(file)
         end_s = len(samples) / 16_000
-        return Transcript(file, end_s, "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
+        return Transcript(file, end_s, self.language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
 
 
 def test_tables_are_resumed(tmp_path: Path) -> None:
@@ -138,11 +138,19 @@ def test_an_unknown_language(transcriber: Transcriber) -> None:
         Transcriber(language="dansk")(audio.load(JFK))
 
 
-def test_the_verb(transcriber: Transcriber, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["transcribe", str(JFK), "nothere.wav", "--language", "en"]) == 1
+def test_the_verb_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("emotone.transcribe.Transcriber", Counting)
+    assert cli.main(["transcribe", str(JFK), "nothere.wav"]) == 1
     written = capsys.readouterr()
-    assert written.out.startswith(f"{JFK}      0.00    11.00  And so") and len(written.out.splitlines()) == 1
+    assert written.out == f"{JFK}      0.00    11.00  11\n"
     assert written.err == "emotone: nothere.wav: does not exist\n"
+    assert cli.main(["transcribe", str(JFK), "--language", "da", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["language"], row["text"]) == ("da", "11")
+
+
+def test_the_verb_writes_what_whisper_hears(transcriber: Transcriber, tmp_path: Path) -> None:
+    """Without being told the language."""
     assert cli.main(["transcribe", str(JFK), "--words", "--output", str(tmp_path / "words.csv"), "--quiet"]) == 0
     rows = pd.read_csv(tmp_path / "words.csv")
     assert len(rows) > 15 and rows["text"].iloc[-1].startswith("country") and (rows["end_s"] >= rows["start_s"]).all()

@@ -2,12 +2,14 @@
 
     bundle.json           format, feature with its settings, view, targets, training, results, licence, citation
     model.onnx            the network: "features" [B, ...view] -> one named output per target; with "curves": true in
-                          bundle.json also NAME_curve [B, C] per attribute, a score of each chunk in time order
-    arrays.safetensors    feature_mean [D], feature_std [D]
+                          bundle.json also NAME_curve [B, C] per attribute, a score of each chunk in time order. With
+                          the view "word-chunks" its inputs are those of `emotone.data.streams.Streams`
+    arrays.safetensors    feature_mean [D], feature_std [D]; with text_feature in bundle.json text_mean, text_std [D']
     weights.safetensors   the network's parameters, for fine-tuning (not read for prediction)
     README.md             the model card
 
-Evaluation and every kind of prediction run this code. Nothing in a bundle is ever executed or unpickled, paths are
+Pretrained encoders are not in it: the settings of a feature name theirs and hold its SHA-256. Evaluation and every kind
+of prediction run this code. Nothing in a bundle is ever executed or unpickled, paths are
 fixed names within the folder, and `bundle.json` holds the SHA-256 of the other files.
 """
 
@@ -26,9 +28,13 @@ from numpy.typing import NDArray
 
 from emotone import plugins
 from emotone.data import view as views
-from emotone.data.normalise import CLIP, normalise
+from emotone.data.normalise import CLIP
+from emotone.data.streams import Scale, Streams, Utterance, stack
+from emotone.data.temporal_pyramid import NUM_MEANS
 from emotone.errors import EmotoneError, unknown
+from emotone.feature import takes_text
 from emotone.files import cache_folder, sha256_of
+from emotone.onnx_network import OnnxNetwork, check_device
 
 FORMAT = 1
 FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
@@ -115,6 +121,7 @@ class Bundle:
     targets: list[Target]
     threads: int = 0
     device: str = "cpu"
+    text_feature: Any = None
     _arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
@@ -125,11 +132,13 @@ class Bundle:
         """
         folder = locate(name)
         about = read_about(folder)
-        _provider(device)
+        check_device(device)
         where = str(folder / "bundle.json")
         try:
             check_files(folder, about, ("model.onnx", "arrays.safetensors"))
             feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
+            text = about.get("text_feature")
+            text_feature = plugins.create("features", text["name"], text["settings"]) if text else None
             view = views.view_from_json(about["view"], where)
             targets = [Target.from_json(target, where) for target in about["targets"]]
             numbers = plugins.fits(about["max_utterance_s"], float) and plugins.fits(about["normalise"]["clip"], Clip)
@@ -139,7 +148,10 @@ class Bundle:
             raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
         if about.get("curves", False) not in ([False, True] if isinstance(view, views.Chunks) else [False]):
             raise EmotoneError(f"{where}: curves must be true or false, and true needs the view 'chunks'")
-        return cls(folder, about, feature, view, targets, threads, device, _read_arrays(folder, len(feature.names)))
+        _check_text(text_feature, view, where)
+        features = {"feature": feature} | ({} if text_feature is None else {"text": text_feature})
+        arrays = _read_arrays(folder, {name: len(one.names) for name, one in features.items()})
+        return cls(folder, about, feature, view, targets, threads, device, text_feature, arrays)
 
     @property
     def name(self) -> str:
@@ -161,6 +173,16 @@ class Bundle:
         """Hash of what decides the scores: the description and the hashes of all files in it."""
         return sha256_of(self.folder / "bundle.json")
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether it scores utterances of speech and text, or of chunks of words (`emotone.data.streams`)."""
+        return isinstance(self.view, views.WordChunks)
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether scores can also be of what is said, or of that alone."""
+        return self.text_feature is not None
+
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [T, D] of samples [N], not normalised; raises EmotoneError when they are too short."""
         return self.feature(samples)
@@ -169,23 +191,43 @@ class Bundle:
         """Scores of several pieces of audio, each float32 [N], 16 kHz."""
         return self.score_features([self.extract(samples) for samples in batch])
 
-    def score_features(self, batch: Sequence[NDArray[np.float32]], speaker: SpeakerMoments | None = None) -> Scores:
+    def score_features(
+        self, batch: Sequence[NDArray[np.float32] | Utterance], speaker: SpeakerMoments | None = None
+    ) -> Scores:
         """Scores of several utterances' features [T, D], as extracted (not normalised).
 
-        A bundle that normalises by speaker needs `speaker`: mean and deviation [N, D] of each utterance's speaker.
+        A bundle that normalises by speaker needs `speaker`: mean and deviation [N, D] of each utterance's speaker. One
+        of speech and text (view "word-chunks") takes each as an `Utterance`, or features of speech alone.
         """
+        if isinstance(self.view, views.WordChunks):
+            both = [one if isinstance(one, Utterance) else Utterance(one) for one in batch]
+            return self._decode(self._network.run_padded(stack(both, self.view, self.scale)))
         mean, std = self._moments(len(batch), speaker)
-        clip = self.about["normalise"]["clip"]
-        inputs = [
-            views.apply(self.view, normalise(features, mean[n], std[n], math.inf if clip is None else float(clip)))
-            for n, features in enumerate(batch)
-        ]
-        return self._decode(self._run(inputs))
+        inputs = []
+        for one, own_mean, own_std in zip(batch, mean, std, strict=True):
+            features = one.speech if isinstance(one, Utterance) else one
+            if features is None:
+                raise EmotoneError(f"bundle {self.name} scores audio; it cannot score a transcript alone")
+            inputs.append(views.apply(self.view, features, own_mean, own_std, self._clip))
+        return self._decode(self._network.run(inputs))
 
     @property
     def feature_moments(self) -> SpeakerMoments:
         """Mean and deviation of the training speech: [D] each."""
         return self._arrays["feature_mean"], self._arrays["feature_std"]
+
+    @property
+    def scale(self) -> Scale:
+        """What the streams of speech and text are normalised by."""
+        speech_mean, speech_std = self.feature_moments
+        nothing = np.zeros(1, np.float32), np.ones(1, np.float32)  # where the network takes no text
+        text = (self._arrays["text_mean"], self._arrays["text_std"]) if self.takes_text else nothing
+        return Scale(speech_mean, speech_std, *text, self._clip)
+
+    @property
+    def _clip(self) -> float:
+        clip = self.about["normalise"]["clip"]
+        return math.inf if clip is None else float(clip)
 
     @property
     def normalises_by_speaker(self) -> bool:
@@ -203,20 +245,6 @@ class Bundle:
             return speaker
         shape = (size, len(self._arrays["feature_mean"]))
         return tuple(np.broadcast_to(self._arrays[name], shape) for name in ("feature_mean", "feature_std"))  # type: ignore[return-value]
-
-    def _run(self, inputs: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        """Network outputs [N, ...]; inputs of one shape go through together."""
-        names = list(self._output_shapes)
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for position, item in enumerate(inputs):
-            by_shape.setdefault(item.shape, []).append(position)
-        outputs: dict[str, list[Any]] = {name: [None] * len(inputs) for name in names}
-        for positions in by_shape.values():
-            results = self._session.run(names, {"features": np.stack([inputs[position] for position in positions])})
-            for name, result in zip(names, results, strict=True):
-                for position, row in zip(positions, result, strict=True):
-                    outputs[name][position] = row
-        return {name: np.stack(rows) for name, rows in outputs.items()}
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
         scores = Scores({}, {}, outputs)
@@ -243,59 +271,15 @@ class Bundle:
         return shapes
 
     @cached_property
-    def _session(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # its errors become ours
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-        own_errors = tuple(
-            value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)
-        )
-        network = (self.folder / "model.onnx").read_bytes()  # as bytes: it cannot refer to other files
-        try:
-            session = onnxruntime.InferenceSession(network, options, [_provider(self.device)])
-        except own_errors as error:
-            raise EmotoneError(f"{self.folder / 'model.onnx'}: not a network that can be loaded ({error})") from None
-        self._check_network(session)
-        return session
-
-    def _check_network(self, session: Any) -> None:
-        """Raise EmotoneError when the network's inputs and outputs are not those of the description."""
-        width = len(self.feature.names)
-        rows = [self.view.chunk_frames, width] if isinstance(self.view, views.Chunks) else [width]
-        inputs = {node.name: node.shape for node in session.get_inputs()}
-        if set(inputs) != {"features"} or not _has_shape(inputs["features"], rows):
-            raise EmotoneError(f"{self.folder / 'model.onnx'}: must take features [B, ..., {width}], not {inputs}")
-        outputs = {node.name: node.shape for node in session.get_outputs()}
-        for name, wanted in self._output_shapes.items():
-            if name not in outputs or not _has_shape(outputs[name], wanted, num_axes=1 + len(wanted)):
-                raise EmotoneError(f"{self.folder / 'model.onnx'}: has no output {name} {['B', *wanted]}")
-
-
-def _has_shape(shape: list[Any], last: list[int], num_axes: int | None = None) -> bool:
-    """Whether a network's shape, whose free axes are names, ends with these sizes."""
-    ends = zip(reversed(shape), reversed(last), strict=False)
-    fits = all(not isinstance(size, int) or size == wanted for size, wanted in ends)
-    return fits and len(shape) >= len(last) and num_axes in (None, len(shape))
-
-
-def _provider(device: str) -> str:
-    """onnxruntime's name of a device; raises EmotoneError where it is not available."""
-    import onnxruntime
-
-    known = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-    if device not in known:
-        raise unknown("device", device, known)
-    if known[device] not in onnxruntime.get_available_providers():
-        raise EmotoneError(
-            f"device '{device}' is not available to the installed onnxruntime (cuda needs onnxruntime-gpu)"
-        )
-    return known[device]
+    def _network(self) -> OnnxNetwork:
+        if isinstance(self.view, views.WordChunks):
+            pooled = NUM_MEANS * len(self.feature.names)
+            inputs = dict(zip(Streams._fields, ([pooled], [self.view.num_text_features], [], []), strict=True))
+        else:
+            width = len(self.feature.names)
+            rows = {views.Chunks: "chunk_frames", views.Segments: "segment_frames"}.get(type(self.view))
+            inputs = {"features": [width] if rows is None else [getattr(self.view, rows), width]}
+        return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
 
 
 def bundles_folder() -> Path:
@@ -356,8 +340,22 @@ def check_files(folder: Path, about: dict[str, Any], names: Sequence[str]) -> No
             raise EmotoneError(f"{path}: damaged (its SHA-256 is not the one in bundle.json)")
 
 
-def _read_arrays(folder: Path, num_features: int) -> dict[str, NDArray[np.float32]]:
-    """The normaliser's arrays, checked for shape."""
+def _check_text(feature: Any, view: views.View, where: str) -> None:
+    """Raise EmotoneError where the feature of transcripts is not the one whose tokens the network takes."""
+    is_taken = isinstance(view, views.WordChunks) and view.streams != "speech"
+    if (feature is not None) != is_taken or (feature is not None and not takes_text(feature)):
+        raise EmotoneError(
+            f"{where}: text_feature must be one of transcripts where the network takes text, and only there"
+        )
+    if isinstance(view, views.WordChunks) and feature is not None and len(feature.names) != view.num_text_features:
+        raise EmotoneError(
+            f"{where}: the network takes tokens of {view.num_text_features} features, not the {len(feature.names)} of "
+            f"{feature.title}"
+        )
+
+
+def _read_arrays(folder: Path, sizes: dict[str, int]) -> dict[str, NDArray[np.float32]]:
+    """The normaliser's arrays {NAME_mean, NAME_std} of as many features as `sizes` {NAME} says."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -366,9 +364,10 @@ def _read_arrays(folder: Path, num_features: int) -> dict[str, NDArray[np.float3
         arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
     except SafetensorError as error:
         raise EmotoneError(f"{path}: not readable ({error})") from None
-    for name in ("feature_mean", "feature_std"):
-        if name not in arrays or arrays[name].shape != (num_features,):
-            raise EmotoneError(f"{path}: {name} must be there with shape ({num_features},)")
+    for name, size in sizes.items():
+        for array in (f"{name}_mean", f"{name}_std"):
+            if array not in arrays or arrays[array].shape != (size,):
+                raise EmotoneError(f"{path}: {array} must be there with shape ({size},)")
     return arrays
 
 

@@ -93,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
         "--window", type=_number, metavar="S", help="one row per window of S seconds; with --curve they make its points"
     )
     predict.add_argument("--hop", type=_number, metavar="S", help="from one window's start to the next (default: half)")
+    predict.add_argument(
+        "--transcript", metavar="auto|FILE|none",
+        help="what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt",
+    )  # fmt: skip
+    predict.add_argument("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
     _add_machine_options(predict)
     _add_quiet(predict)
     predict.add_argument("--json", action="store_true", help="JSON lines on stdout instead of a table")
@@ -196,6 +201,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="as JSON")
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write .html with pictures, or the same as .json")
     evaluate.add_argument("--robustness", action="store_true", help="score degraded copies of the test utterances too")
+    evaluate.add_argument("--missing", action="store_true", help="score them with words or audio missing, too")
+    _add_num(evaluate, "--missing or --robustness", "100 and 200")
     evaluate.add_argument("--noise", type=Path, metavar="FOLDER", help="recordings of noise for --robustness")
     _add_machine_options(evaluate)
     _add_quiet(evaluate)
@@ -209,13 +216,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
     compare.add_argument("--report", type=Path, metavar="FILE", help="write .html with pictures, or the same as .json")
+    compare.add_argument("--missing", action="store_true", help="what each loses as words or audio go missing")
+    _add_num(compare, "--missing", "100")
     compare.add_argument("--json", action="store_true", help="as JSON")
+    _add_jobs(compare)
     _add_quiet(compare)
     return parser
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1; 0: one per core)")
+
+
+def _add_num(parser: argparse.ArgumentParser, verb: str, default: str) -> None:
+    text = f"utterances whose audio is changed at most, by {verb} (default {default})"
+    parser.add_argument("--num", type=_positive, metavar="N", help=text)
 
 
 def _add_machine_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,11 +24,15 @@ from emotone.bundle import Target
 from emotone.corpus import ATTRIBUTES, Corpus
 from emotone.data import split as splits
 from emotone.data.augment import Augment
-from emotone.data.normalise import Moments
+from emotone.data.normalise import Extremes, Moments
+from emotone.data.streams import Utterance
 from emotone.errors import EmotoneError, unknown
 from emotone.features.scores import Scores
+from emotone.noisy_copies import NoisyCopy
 from emotone.recipe import Recipe
-from emotone.store import FeatureStore, Rows, extract
+from emotone.rows import Rows
+from emotone.store import FeatureStore, extract
+from emotone.utterances import Told, tell
 
 
 @dataclass
@@ -92,20 +96,29 @@ class Selection:
 
 @dataclass
 class Dataset(Selection):
-    """A selection with its features; `stores` are feature stores by the name in a row's `store` column."""
+    """A selection with its features; `stores` are feature stores by the name in a row's `store` column.
+
+    Of the labelled utterances there is also a store for each kind of noise in `noise`, named `STORE~KIND`.
+    """
 
     copies: pd.DataFrame
     stores: dict[str, FeatureStore]
     feature: Any
+    text_feature: Any = None
+    told: dict[str, Told] = dataclasses.field(default_factory=dict)
+    noise: Sequence[str] = ()
 
     @classmethod
-    def extract(cls, selection: Selection, jobs: int = 1, quiet: bool = False) -> Dataset:
-        """The selection with features, of which those that are missing are extracted."""
+    def extract(
+        cls, selection: Selection, jobs: int = 1, quiet: bool = False, noise: Sequence[NoisyCopy] = ()
+    ) -> Dataset:
+        """The selection with features, of which those that are missing are extracted; of noisy copies too."""
         recipe, corpora = selection.recipe, selection.corpora
         feature = plugins.create("features", recipe.feature.name, recipe.feature.settings)
         teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
         loader = _Loader(recipe, feature, teacher, jobs, quiet, _babble_files(recipe, corpora))
         selected = {name: selection.table[selection.table["corpus"] == corpora[name].name] for name in corpora}
+        text_feature, about = tell(recipe, corpora, selected, feature.hop_s, jobs, quiet)  # first: words may lack
         tables = [loader.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
         if loader.augments:
@@ -115,11 +128,17 @@ class Dataset(Selection):
                 for name, rows in labelled_rows.items()
                 if len(rows)
             ]
+        for kind in noise:
+            for name, table in selected.items():
+                loader.add_noisy(corpora[name], labelled(table, selection.targets), name, kind)
         whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
         lost = selection.lost | loader.lost
         if (selection.table["split"] == "unlabelled").any() and not (whole[0]["split"] == "unlabelled").any():
             raise EmotoneError(f"recipe {recipe.name}: no unlabelled utterance has features: {next(iter(loader.lost))}")
-        return cls(recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature)
+        return cls(
+            recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature, text_feature, about,
+            [kind.kind for kind in noise],
+        )  # fmt: skip
 
     def rows(self, table: pd.DataFrame) -> Rows:
         """A reader of the features of these rows of `table` or `copies`, in their order."""
@@ -130,11 +149,31 @@ class Dataset(Selection):
                 parts[position] = features
         return Rows(parts, len(self.feature.names))
 
-    def moments(self, table: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation [D] of the features over the frames of these rows, in one streaming pass."""
-        moments = Moments()
-        for features in self.rows(table).utterances:
-            moments.update(features)
+    def noisy_rows(self, table: pd.DataFrame) -> list[Rows]:
+        """The same of these rows of `table` with noise, a reader for each kind."""
+        return [self.rows(table.assign(store=_noisy(table["store"], kind))) for kind in self.noise]
+
+    def utterances(self, table: pd.DataFrame) -> list[Utterance]:
+        """Both streams of these rows of `table` or `copies`, in their order; a copy says what its utterance says."""
+        found: list[Any] = [None] * len(table)
+        speech, own = self.rows(table).utterances, list(self.own_ids(table))
+        for name, group in table.reset_index(drop=True).groupby("corpus", sort=False):
+            places = list(group.index)
+            joined = self.told[str(name)].join([own[place] for place in places], [speech[place] for place in places])
+            for place, utterance in zip(places, joined, strict=True):
+                found[place] = utterance
+        return found
+
+    def moments(self, features: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What normalises features [D]: mean and deviation over utterances' frames (or means), or least and range.
+
+        In one streaming pass.
+        """
+        settings = self.recipe.normalise
+        moments: Moments | Extremes = Moments() if settings.scale == "z-score" else Extremes()
+        by_mean = settings.over == "utterance-means"
+        for frames in features:
+            moments.update(frames.mean(axis=0, keepdims=True, dtype=np.float64) if by_mean else frames)
         return moments.mean.astype(np.float32), moments.std.astype(np.float32)
 
 
@@ -176,6 +215,14 @@ class _Loader:
         values = np.concatenate(scores.rows(list(voice_id)).utterances)
         return table.assign(**{name: values[:, place].astype(float) for place, name in enumerate(self.teacher.names)})
 
+    def add_noisy(self, corpus: Corpus, table: pd.DataFrame, store: str, copy: NoisyCopy) -> None:
+        """One kind of noise in these utterances of a corpus, and in no others: each kind is a copy of them on disk."""
+        own = Corpus(corpus.name, corpus.root, corpus.utterances[corpus.utterances["id"].isin(table["store_id"])])
+        feature, dtype = self.recipe.feature.name, self.recipe.feature_dtype
+        noisy = extract(own, feature, self.feature, self.jobs, dtype, self.quiet, copy)
+        self._check_extracted(noisy, table)
+        self.stores[_noisy(store, copy.kind)] = noisy
+
     def _check_extracted(self, store: FeatureStore, table: pd.DataFrame) -> pd.DataFrame:
         """The rows with features; raises EmotoneError where a row without them is not merely unlabelled speech."""
         there = table["store_id"].isin(store.index.index)
@@ -188,6 +235,11 @@ class _Loader:
                     raise EmotoneError(f"{store.folder}: {len(rows)} utterances have no features, {line}")
                 self.lost[f"unlabelled and without features, {line}"] = len(rows)
         return table[there]
+
+
+def _noisy(store: Any, kind: str) -> Any:
+    """The name of a store, or of a column of them, with noise."""
+    return store + f"~{kind}"
 
 
 def _copies(corpus: Corpus, table: pd.DataFrame, recipe: Recipe) -> tuple[Corpus, pd.DataFrame]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Layer = int | Literal["all"] | None
 HARMLESS = ("pooler", "masked_spec_embed")
 """Parameters that a checkpoint may lack: no state depends on them."""
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spm.model", "tokenizer.model")
@@ -37,9 +38,10 @@ class Encoder(ABC):
     """What encoders of speech and text share; each file in `features/` has its own default weights.
 
     weights: name on the hub or folder (`emotone.encoder_weights.find_weights`). layer: whose states, from 1; 0: what
-    goes into the first; None: the last. sha256: identity of the weights; None: of those that are found. precision:
-    bfloat16 or float32, or `auto`: bfloat16 on a GPU, which is used where there is one, and float32 elsewhere. Making
-    one raises EmotoneError where the weights are not here or are others, and for a layer that they do not have.
+    goes into the first; None: the last; "all": of all, from 0 on, side by side [T, (L + 1) * D]. sha256: identity of
+    the weights; None: of those that are found. precision: bfloat16 or float32, or `auto`: bfloat16 on a GPU, which is
+    used where there is one, and float32 elsewhere. Making one raises EmotoneError where the weights are not here or are
+    others, and for a layer that they do not have.
     """
 
     requires: ClassVar[tuple[str, ...]]
@@ -47,15 +49,15 @@ class Encoder(ABC):
     states_per_batch: ClassVar[dict[str, int]] = {"cpu": 1_500, "cuda": 24_000}
 
     weights: str
-    layer: int | None
+    layer: Layer
     sha256: str | None
     precision: Precision
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sha256", find_weights(self.weights, self.sha256, self.title).sha256)
-        if self.layer is not None and not 0 <= self.layer <= self._num_layers:
+        if isinstance(self.layer, int) and not 0 <= self.layer <= self._num_layers:
             raise EmotoneError(
-                f"{self.title}: layer must be 0..{self._num_layers}, or nothing (null), not {self.layer}"
+                f"{self.title}: layer must be 0..{self._num_layers}, all, or nothing (null), not {self.layer}"
             )
 
     @property
@@ -66,7 +68,10 @@ class Encoder(ABC):
     @property
     def names(self) -> list[str]:
         """Names of the D dimensions of the states."""
-        return [f"{type(self).__name__.lower()}_{index}" for index in range(self._number("hidden_size"))]
+        kind, size = type(self).__name__.lower(), self._number("hidden_size")
+        if self.layer == "all":
+            return [f"{kind}_{layer}_{index}" for layer in range(self._num_layers + 1) for index in range(size)]
+        return [f"{kind}_{index}" for index in range(size)]
 
     @abstractmethod
     def check(self, source: Any) -> str:
@@ -216,9 +221,16 @@ class TextEncoder(Encoder):
             output = network(
                 **padded.to(next(network.parameters()).device), output_hidden_states=self.layer is not None
             )
-        return cut(
-            output.last_hidden_state if self.layer is None else output.hidden_states[self.layer], map(len, batch)
-        )
+        return cut(chosen(output, self.layer), map(len, batch))
+
+
+def chosen(output: Any, layer: Layer) -> torch.Tensor:
+    """The states [B, T, D] of a layer, or of all [B, T, (L + 1) * D], in what a network of transformers gives."""
+    import torch
+
+    if layer is None:
+        return output.last_hidden_state
+    return torch.cat(output.hidden_states, dim=2) if layer == "all" else output.hidden_states[layer]
 
 
 def cut(states: torch.Tensor, lengths: Any) -> list[Array]:

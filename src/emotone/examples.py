@@ -1,21 +1,44 @@
-"""Utterances of feature stores as training reads them: batches of normalised tensors, whole or chunk by chunk."""
+"""Utterances of feature stores as training reads them: batches of normalised tensors, or of streams of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from emotone.data.preferences import Preferences
-from emotone.data.view import Chunks, Crop, View
-from emotone.store import Rows
+from emotone.data.streams import Scale, Utterance, stack
+from emotone.data.view import Chunks, Crop, FrameView, Segments, View, WordChunks
+from emotone.data.word_chunks import count_word_chunks
+from emotone.rows import Rows
 
 Labels = dict[str, Tensor]
+
+
+class StreamTensors(NamedTuple):
+    """A batch of speech and text (`emotone.data.streams.Streams`) as tensors."""
+
+    speech: Tensor
+    text: Tensor
+    speech_length: Tensor
+    text_length: Tensor
+
+    def to(self, device: Any) -> StreamTensors:
+        """The same on a device."""
+        return StreamTensors(*(part.to(device) for part in self))
+
+
+Inputs = Tensor | StreamTensors
+
+
+def outputs_of(network: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
+    """What a network gives for a batch."""
+    return network(*inputs) if isinstance(inputs, StreamTensors) else network(inputs)
 
 
 class Examples(Protocol):
@@ -26,6 +49,11 @@ class Examples(Protocol):
 
     labels: Labels
     pairs: dict[str, Preferences]
+
+    @property
+    def view(self) -> View:
+        """What networks see of an utterance."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -38,8 +66,10 @@ class Examples(Protocol):
         """All rows, in batches that can be read together."""
         ...
 
-    def batch(self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None) -> tuple[Tensor, Labels]:
-        """Inputs and labels of these rows; a crop per row in training of some systems."""
+    def batch(
+        self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
+    ) -> tuple[Any, Labels]:
+        """Inputs and labels of these rows; a crop per row in training of some systems, parts by `random` in others."""
         ...
 
     def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
@@ -51,17 +81,19 @@ class Examples(Protocol):
 class StoreExamples:
     """Rows of the store as batches of torch tensors (`Examples`).
 
-    `mean` and `std` are [D], or [S, D] with `speakers` [N] saying which of them is a row's.
+    `mean` and `std` are [D], or [S, D] with `speakers` [N] saying which of them is a row's. `noisy` are the same rows
+    with noise, a reader for each kind.
     """
 
     rows: Rows
-    view: View
+    view: FrameView
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
     clip: float
     labels: Labels
     speakers: NDArray[np.intp] | None = None
     pairs: dict[str, Preferences] = field(default_factory=dict)
+    noisy: list[Rows] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,20 +104,51 @@ class StoreExamples:
         return self.view.num_chunks if isinstance(self.view, Chunks) else 1
 
     def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
-        """All rows, in batches of equal shape."""
-        lengths = np.array([0 if isinstance(self.view, Chunks) else len(row) for row in self.rows.utterances])
-        same = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
-        return [rows[start : start + batch_size] for rows in same for start in range(0, len(rows), batch_size)]
+        """All rows, in batches of equal shape: of so many utterances, or of as many segments."""
+        sizes = np.array([self._size(len(row)) for row in self.rows.utterances])
+        batches = []
+        for size in np.unique(sizes):
+            rows, num = np.flatnonzero(sizes == size), batch_size
+            if isinstance(self.view, Segments):
+                num = max(1, batch_size // int(size))
+            batches += [rows[start : start + num] for start in range(0, len(rows), num)]
+        return batches
 
-    def batch(self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None) -> tuple[Tensor, Labels]:
+    def batch(
+        self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
+    ) -> tuple[Tensor, Labels]:
         """Inputs [B, ...view, D] and the labels of these rows; utterances of unequal length only one at a time."""
         inputs = torch.from_numpy(self.rows.batch(list(rows), crop or self.view, *self._moments(rows), self.clip))
-        return inputs, {name: label[torch.from_numpy(rows)] for name, label in self.labels.items()}
+        return inputs, labels_of(self.labels, rows)
 
     def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
         """Single chunks [N, m, D] of these rows; only for a view of chunks."""
         assert isinstance(self.view, Chunks)
         return torch.from_numpy(self.rows.chunks(rows, chunks, self.view, *self._moments(rows), self.clip))
+
+    @property
+    def num_segments(self) -> NDArray[np.intp]:
+        """Segments of each row: int [N]; only for a view of segments."""
+        assert isinstance(self.view, Segments)
+        return np.array([self.view.count(len(row)) for row in self.rows.utterances])
+
+    def segments(self, rows: NDArray[np.intp], places: NDArray[np.intp]) -> Tensor:
+        """Single segments [N, m, D] of these rows; only for a view of segments."""
+        assert isinstance(self.view, Segments)
+        return torch.from_numpy(self.rows.segments(rows, places, self.view, self.mean, self.std, self.clip))
+
+    def noisy_segments(self, rows: NDArray[np.intp], places: NDArray[np.intp], kinds: NDArray[np.intp]) -> Tensor:
+        """The same segments [N, m, D] with noise of the kind `kinds[n]`."""
+        assert isinstance(self.view, Segments)
+        chosen = [self.noisy[kind].utterances[row] for row, kind in zip(rows, kinds, strict=True)]
+        noisy = Rows(chosen, self.rows.num_features)
+        return torch.from_numpy(noisy.segments(range(len(rows)), places, self.view, self.mean, self.std, self.clip))
+
+    def _size(self, num_frames: int) -> int:
+        """What utterances must share to be read together."""
+        if isinstance(self.view, Chunks):
+            return 0
+        return self.view.count(num_frames) if isinstance(self.view, Segments) else num_frames
 
     def arrays(self) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         """All of it at once, for systems that solve (`emotone.system.Arrays`)."""
@@ -96,3 +159,58 @@ class StoreExamples:
         if self.speakers is None:
             return self.mean, self.std
         return self.mean[self.speakers[rows]], self.std[self.speakers[rows]]
+
+
+@dataclass
+class StreamExamples:
+    """Utterances of speech and text as batches of torch tensors (`Examples`), of any lengths together."""
+
+    utterances: list[Utterance]
+    view: WordChunks
+    scale: Scale
+    labels: Labels
+    pairs: dict[str, Preferences] = field(default_factory=dict)
+    _room: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @property
+    def num_chunks(self) -> int:
+        """1: an utterance has one score, however many words it has."""
+        return 1
+
+    def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
+        """All rows, in batches of like length, which need little padding."""
+        order = np.argsort([self._steps(one) for one in self.utterances], kind="stable")
+        return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    def batch(
+        self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
+    ) -> tuple[StreamTensors, Labels]:
+        """Inputs and labels of these rows; with `random` as training sees them, a part of each chunk.
+
+        A training batch lasts until the next one, which takes its memory: mapping 100 MB anew takes longer than to
+        fill them.
+        """
+        room = None if random is None else self._room
+        streams = stack([self.utterances[row] for row in rows], self.view, self.scale, random, room)
+        if random is not None and (self._room is None or self._room.size < streams.speech.size):
+            self._room = streams.speech
+        return StreamTensors(*map(torch.from_numpy, streams)), labels_of(self.labels, rows)
+
+    def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
+        """Chunks of words are no inputs by themselves."""
+        raise NotImplementedError
+
+    def _steps(self, one: Utterance) -> int:
+        seen = one.seen(self.view)
+        num_words = len(one.words) if isinstance(one.words, Sequence) else one.words
+        num_frames = 0 if seen.speech is None else len(seen.speech)
+        num_chunks = count_word_chunks(num_words, num_frames * self.view.hop_s) if num_frames else 0
+        return max(num_chunks, 0 if seen.text is None else len(seen.text))
+
+
+def labels_of(labels: Labels, rows: NDArray[np.intp]) -> Labels:
+    """The labels of these rows."""
+    return {name: label[torch.from_numpy(rows)] for name, label in labels.items()}

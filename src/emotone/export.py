@@ -17,6 +17,14 @@ from torch import Tensor, nn
 from emotone import bundle
 from emotone.errors import EmotoneError
 
+DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
+    "chunks": {4: {0: "B"}},
+    "whole": {3: {0: "B", 1: "T"}},
+    "segments": {4: {0: "B", 1: "S"}},
+    "word-chunks": {3: {0: "B", 1: "L"}, 1: {0: "B"}},
+}
+"""Axes of a network's inputs that may have any size, by view and number of axes."""
+
 
 class SeparateNetworks(nn.Module):
     """One network per target, side by side: inputs shared, outputs merged by name.
@@ -30,10 +38,10 @@ class SeparateNetworks(nn.Module):
         super().__init__()
         self.networks = nn.ModuleDict(networks)
 
-    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = {}
         for network in self.networks.values():
-            outputs |= network(inputs)
+            outputs |= network(*inputs)
         return outputs
 
     def curves(self, chunks: Tensor) -> dict[str, Tensor]:
@@ -73,26 +81,28 @@ class _Tuple(nn.Module):
         super().__init__()
         self.network, self.names = network, names
 
-    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.network(features)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.network(*inputs)
         return tuple(outputs[name] for name in self.names)
 
 
-def to_onnx(network: nn.Module, example: NDArray[np.float32], names: list[str], dynamic_axes: dict[int, str]) -> bytes:
-    """The network in evaluation mode as ONNX: input "features" like `example` [1, ...], outputs `names`."""
+def to_onnx(
+    network: nn.Module, example: Mapping[str, NDArray[Any]], names: list[str], axes: Mapping[str, dict[int, str]]
+) -> bytes:
+    """The network in evaluation mode as ONNX: inputs like `example`, with these dynamic `axes`; outputs `names`."""
     wrapped = _Tuple(network, names).cpu().eval()
-    axes = {"features": dynamic_axes} | {name: {0: "B"} for name in names}
+    dynamic = {**axes, **{name: {0: "B"} for name in names}}
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         # The exporter warns of LSTMs with a dynamic batch; tests compare such batches with torch.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             wrapped,
-            (torch.from_numpy(example),),
+            tuple(torch.from_numpy(array) for array in example.values()),
             buffer,  # type: ignore[arg-type]  # a file object is taken, though the annotation does not say so
-            input_names=["features"],
+            input_names=list(example),
             output_names=names,
-            dynamic_axes=axes,
+            dynamic_axes=dynamic,
             opset_version=17,
             dynamo=False,
         )
@@ -108,21 +118,33 @@ def write_bundle(
     std: NDArray[np.floating],
     card: str,
 ) -> Path:
-    """Write a network as a bundle (`emotone.bundle.write`); `view_shape` is one input's shape without the batch.
+    """Write a network of one feature as a bundle; `view_shape` is one input's shape without the batch.
 
     Where `about` has "curves", what is written are the network's `curves` (chunks [B, C, m, D] -> {name: [B, C] or
     [B, C, K]}) of attributes, and the means of all of them as scores.
     """
+    example = {"features": np.zeros((2, *view_shape), np.float32)}
+    return write_network(folder, network, about, example, {"feature_mean": mean, "feature_std": std}, card)
+
+
+def write_network(
+    folder: Path,
+    network: nn.Module,
+    about: dict[str, Any],
+    example: Mapping[str, NDArray[Any]],
+    arrays: Mapping[str, NDArray[np.floating]],
+    card: str,
+) -> Path:
+    """Write a network as a bundle (`emotone.bundle.write`); `example` {input: [2, ...]} is a batch of its inputs."""
     names = [target["name"] for target in about["targets"]]
     exported = network
     if about.get("curves"):
         names += [f"{target['name']}_curve" for target in about["targets"] if target["kind"] == "attribute"]
         exported = ScoresAndCurves(network)
-    dynamic = {0: "B"} if about["view"]["name"] == "chunks" else {0: "B", 1: "T"}
-    example = np.zeros((2, *view_shape), np.float32)
+    axes = {name: DYNAMIC[about["view"]["name"]][array.ndim] for name, array in example.items()}
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
-    arrays = {"feature_mean": mean.astype(np.float32), "feature_std": std.astype(np.float32)}
-    return bundle.write(folder, about, to_onnx(exported, example, names, dynamic), arrays, weights, card)
+    floats = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return bundle.write(folder, about, to_onnx(exported, example, names, axes), floats, weights, card)
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:

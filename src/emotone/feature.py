@@ -42,7 +42,7 @@ class BatchedFeature(Feature, Protocol):
     def encode(self, sources: Sequence[Any], /) -> list[NDArray[np.float32]]: ...
 
 
-def takes_text(feature: Feature) -> bool:
+def takes_text(feature: Feature | type) -> bool:
     """Whether a feature is one of transcripts; those that do not say are of audio.
 
     >>> from emotone.features.mel import Mel

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 import json
 import math
 import time
@@ -25,15 +27,16 @@ from emotone.data import curriculum
 from emotone.data import split as splits
 from emotone.data import view as views
 from emotone.data.normalise import SMALLEST_STD
-from emotone.data.view import View, view_to_json
-from emotone.dataset import Dataset, Selection, labelled
-from emotone.difficulty import Difficulty
+from emotone.data.streams import Scale, Utterance, stack
+from emotone.data.view import View, WordChunks, view_to_json
+from emotone.dataset import Dataset, labelled
 from emotone.errors import EmotoneError
 from emotone.evaluate.protocol import test_bundle
-from emotone.examples import StoreExamples
-from emotone.export import load_weights, write_bundle
+from emotone.examples import StoreExamples, StreamExamples
+from emotone.export import load_weights, write_bundle, write_network
 from emotone.files import replace_file
-from emotone.recipe import Choice, Recipe, Training, Unlabelled
+from emotone.recipe import Choice, Training
+from emotone.rows import Rows
 from emotone.system import System
 from emotone.train import fit, predict_outputs
 
@@ -64,7 +67,8 @@ class Fold:
         bundle = Bundle.load(str(self.folder / "bundle"))
         for table, name in ((self.test, "predictions"), (self.validation, "validation")):
             if len(table):
-                predictions = test_bundle(bundle, self.data.rows(table), table)
+                inputs = self.data.utterances(table) if bundle.takes_words else self.data.rows(table)
+                predictions = test_bundle(bundle, inputs, table)
                 with replace_file(self.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=self.repeat, fold=self.number).to_parquet(path, index=False)
         write_json(self.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})
@@ -85,7 +89,7 @@ class Fold:
         system: System = plugins.create("systems", choice.name, choice.settings)
         is_step = folder != self.folder  # towards the fold's own system
         start = None if is_step else self._start
-        view = view or (start.view if start else system.view(self.data.feature.hop_s, self._longest[1]))
+        view = view or self._view(system, start)
         network_of = functools.partial(system.build, len(self.data.feature.names), self.targets, view)
         if is_step and (folder / "bundle" / "bundle.json").is_file():
             (folder / "checkpoint.pt").unlink(missing_ok=True)
@@ -93,13 +97,17 @@ class Fold:
             load_weights(network, folder / "bundle")
             return system, network.eval(), view
         train = self.examples(self.train, view)
+        if isinstance(train, StoreExamples):
+            train.noisy = self.noisy
         known = self.examples(self.validation, view) if len(self.validation) else None
         system.prepare(self, folder, train, known)
         torch.manual_seed(self.seed)  # after that, which draws numbers only where it is not done yet
         network = network_of()
+        self.done["num_parameters"] = sum(value.numel() for value in network.parameters())
         if start:
             self.done["init"] = load_weights(network, start.folder)
         if system.solves:
+            assert isinstance(train, StoreExamples) and not isinstance(known, StreamExamples)
             arrays = known.arrays() if known else None
             self.done["chosen"] = system.solve(network, self.targets, train.arrays(), arrays, self.seed)
         else:
@@ -158,11 +166,15 @@ class Fold:
         """Of everything random in this fold."""
         return (self.data.recipe.seed + self.repeat) * 1000 + self.number
 
-    def examples(self, table: pd.DataFrame, view: View) -> StoreExamples:
+    def examples(self, table: pd.DataFrame, view: View) -> StoreExamples | StreamExamples:
         """Utterances of this fold as its networks see them."""
         normalise = self.data.recipe.normalise
-        rows, labels = self.data.rows(table), _labels(table, self.targets)
+        labels = _labels(table, self.targets)
         clip = math.inf if normalise.clip is None else normalise.clip
+        if isinstance(view, WordChunks):
+            scale = Scale(*self._moments, *self._text_moments, clip)
+            return StreamExamples(self.data.utterances(table), view, scale, labels)
+        rows = self.data.rows(table)
         if normalise.by == "training":
             return StoreExamples(rows, view, *self._moments, clip, labels)
         mean, std, speakers = rows.moments_of(table["speaker"])
@@ -173,6 +185,11 @@ class Fold:
     ) -> dict[str, NDArray[np.float32]]:
         """A network's outputs for utterances of this fold: {target: [N], [N, K] or as it gives them}."""
         return predict_outputs(network.to(self.device), self.examples(table, view), batch_size, self.device)
+
+    @cached_property
+    def noisy(self) -> list[Rows]:
+        """The training part with noise, a reader for each kind that the recipe's system learns from."""
+        return self.data.noisy_rows(self.train)
 
     def keep_table(self, path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A table that training needs or leaves: read back where an earlier call made it."""
@@ -188,6 +205,25 @@ class Fold:
         """The bundle from which training starts, if there is one."""
         return Bundle.load(self.data.recipe.init) if self.data.recipe.init else None
 
+    def _view(self, system: System, start: Bundle | None) -> View:
+        """What a system sees of an utterance: what the bundle it starts from does, where it starts from one."""
+        view = system.view(self.data.feature.hop_s, self._longest[1])
+        if isinstance(view, views.Segments):
+            view = dataclasses.replace(view, num_channels=getattr(self.data.feature, "num_channels", 1))
+        if isinstance(view, WordChunks) and self.data.text_feature is not None:
+            view = dataclasses.replace(view, num_text_features=len(self.data.text_feature.names))
+        if start is None:
+            return view
+        own, given = (
+            (one.streams, one.num_text_features) if isinstance(one, WordChunks) else None for one in (view, start.view)
+        )
+        if own != given:
+            raise EmotoneError(
+                f"recipe {self.data.recipe.name}: init {start.name} does not take the streams and tokens that the "
+                "recipe has; set system.streams and text_feature as it was trained"
+            )
+        return start.view
+
     @cached_property
     def _longest(self) -> tuple[int, float]:
         """Frames and seconds of the longest training utterance."""
@@ -197,8 +233,23 @@ class Fold:
     @cached_property
     def _moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and deviation of the features: those of the bundle it starts from, or of the training part."""
-        mean, std = self._start.feature_moments if self._start else self.data.moments(self.train)
+        own = itertools.chain.from_iterable(rows.utterances for rows in (self.data.rows(self.train), *self.noisy))
+        mean, std = self._start.feature_moments if self._start else self.data.moments(own)
         return mean, _blind_to_constants(mean, std) if self.data.recipe.normalise.clip is None else std
+
+    @cached_property
+    def _text_moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation of the features of text, likewise; of one feature where there is no text."""
+        if self.data.text_feature is None:
+            return np.zeros(1, np.float32), np.ones(1, np.float32)
+        if self._start:
+            return self._start.scale.text_mean, self._start.scale.text_std
+        found = [one.text for one in self.data.utterances(self.train) if one.text is not None]
+        if not found:
+            raise EmotoneError(
+                f"recipe {self.data.recipe.name}: no training utterance has a transcript that can be read"
+            )
+        return self.data.moments(found)
 
     def _schedule(self) -> curriculum.Schedule | None:
         """Which utterances come in which epoch, where the recipe has a curriculum; its scores are kept as a table."""
@@ -251,8 +302,18 @@ class Fold:
         frames, _ = self._longest
         mean, std = self._moments
         about = self._about(system, view, folder)
-        shape = views.apply(view, np.zeros((frames, len(mean)), np.float32)).shape
-        write_bundle(folder / "bundle", network, about, shape, mean, std, trained_card(about))
+        if not isinstance(view, WordChunks):
+            shape = views.shape_of(view, frames, len(mean))
+            write_bundle(folder / "bundle", network, about, shape, mean, std, trained_card(about))
+            return
+        text_mean, text_std = self._text_moments
+        example = stack(
+            [Utterance(np.zeros((frames, len(mean)), np.float32))] * 2, view, Scale(mean, std, text_mean, text_std)
+        )
+        arrays = {"feature_mean": mean, "feature_std": std}
+        if self.data.text_feature is not None:
+            arrays |= {"text_mean": text_mean, "text_std": text_std}
+        write_network(folder / "bundle", network, about, example._asdict(), arrays, trained_card(about))
 
     def _about(self, system: System, view: View, folder: Path) -> dict[str, Any]:
         """What `bundle.json` says."""
@@ -263,6 +324,7 @@ class Fold:
             "description": recipe.description or recipe.name,
             "max_utterance_s": system.utterance_limit_s(self._longest[1]),
             "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(data.feature)},
+            **self._about_text(),
             "normalise": recipe.to_json()["normalise"],
             "view": view_to_json(view),
             "targets": [target.to_json() for target in system.scored(self.targets)],
@@ -277,58 +339,12 @@ class Fold:
             "citation": "; ".join(sorted(set(data.table["citation"]))),
         }  # fmt: skip
 
-
-def check_system(recipe: Recipe) -> None:
-    """Refuse settings of training, curriculum and unlabelled speech that the recipe's system cannot follow."""
-    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    score, where = recipe.curriculum.score, f"recipe {recipe.name}: system {recipe.system.name}"
-    difficulty: Difficulty = plugins.create("difficulties", score.name, score.settings)
-    has_curriculum = recipe.curriculum.order != "none"
-    if has_curriculum:
-        difficulty.check_targets(recipe.targets)
-        if system.solves:
-            raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
-    system.check_training(recipe.training, has_curriculum)
-    if not (system.takes_unlabelled or difficulty.takes_unlabelled) and recipe.unlabelled != Unlabelled():
-        remedy = "set unlabelled.corpora=[] unlabelled.num=null"
-        raise EmotoneError(f"{where} does not learn from unlabelled speech; {remedy}")
-
-
-def learns_from_unlabelled(recipe: Recipe) -> bool:
-    """Whether anything in a run of the recipe does."""
-    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    score = recipe.curriculum.score
-    measures = recipe.curriculum.order in ("easy-first", "hard-first")
-    return system.takes_unlabelled or (measures and plugins.find("difficulties", score.name).takes_unlabelled)  # type: ignore[attr-defined]
-
-
-def check_split(split: splits.Split, data: Selection) -> None:
-    """Refuse an empty part, and a class to be tested that nothing trains."""
-    recipe = data.recipe
-    solves = plugins.find("systems", recipe.system.name).solves  # type: ignore[attr-defined]
-    if recipe.split.name == "everything":
-        needed = ["train"]
-    else:
-        needed = ["train", "test", *(["validation"] if recipe.split.validate else [])]
-    if "validation" not in needed and not solves and recipe.training.best != "last":
-        raise EmotoneError(
-            f"recipe {recipe.name}: this split validates nothing, so training.best must be 'last', not "
-            f"{recipe.training.best!r}"
-        )
-    for part in needed:
-        if not getattr(split, part):
-            raise EmotoneError(f"recipe {recipe.name}: the {part} part of split {recipe.split.name} is empty")
-    parts = data.table["id"].map(split.part_of)
-    for target in data.targets:
-        if target.kind == "category":
-            labels = data.table.loc[data.table["emotion"].isin(target.labels)].groupby(parts)["emotion"]
-            counts = labels.value_counts().unstack(0, fill_value=0).reindex(list(target.labels), fill_value=0)
-            lost = [f"{label} ({row.sum()})" for label, row in counts.iterrows() if not row.get("train", 0)]
-            if lost:
-                raise EmotoneError(
-                    f"recipe {recipe.name}: no training utterance has the category {', '.join(lost)}; name the wanted "
-                    "ones by classes, or map it by label_map"
-                )
+    def _about_text(self) -> dict[str, Any]:
+        """The feature of transcripts, where the bundle has one."""
+        choice, feature = self.data.recipe.text_feature, self.data.text_feature
+        if choice is None or feature is None:
+            return {}
+        return {"text_feature": {"name": choice.name, "settings": plugins.settings_of(feature)}}
 
 
 def write_json(path: Path, about: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the user named, as a list of audio files: files as they are, folders recursively, globs expanded."""
+"""What the user named, as a list of files: files as they are, audio in folders recursively, globs expanded."""
 
 from __future__ import annotations
 

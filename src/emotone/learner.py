@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emotone.data.curriculum import Schedule
 from emotone.data.view import Crop
-from emotone.examples import Examples
+from emotone.examples import Examples, outputs_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -107,10 +107,10 @@ class PlainLearner:
         rows = rows[fabric.global_rank :: fabric.world_size]
         length = self.system.crop(random)
         crops = None if length is None else [Crop(length, place) for place in random.random(len(rows))]
-        inputs, labels = self.train.batch(rows, crops)
+        inputs, labels = self.train.batch(rows, crops, random)
         labels = {name: label.to(fabric.device) for name, label in labels.items()}
         inputs, labels = self.system.augment(inputs.to(fabric.device), labels, random)
-        loss = self.system.loss(self.model(inputs), labels)
+        loss = self.system.loss(outputs_of(self.model, inputs), labels)
         self.optimiser.zero_grad()
         fabric.backward(loss)
         if self.settings.clip_norm is not None:

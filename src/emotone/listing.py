@@ -60,9 +60,9 @@ def _recipe(path: Path, text: str) -> dict[str, Any]:
     lists = {key: names.split(", ") for key, names in re.findall(r"^(corpora|teacher): \[(.*)\]$", text, re.MULTILINE)}
     speech = re.search(r"^unlabelled: \{corpora: \[([^]]*)\]", text, re.MULTILINE)
     corpora = lists["corpora"] + (speech[1].split(", ") if speech else [])
-    feature = re.search(r"^feature: \{name: ([\w-]+)", text, re.MULTILINE)
-    assert feature is not None
-    needs = {"train", *_plugin("features", feature[1])["needs"]}
+    features = re.findall(r"^(?:text_)?feature: (?:\{name: )?([\w-]+)", text, re.MULTILINE)
+    assert features, f"{path} names no feature"
+    needs = {"train", *(need for feature in features for need in _plugin("features", feature)["needs"])}
     if "teacher" in lists:  # all there are so far are published systems
         needs |= {"opensmile"}
     return _entry(path.stem, about, sorted(needs)) | {"corpora": corpora, "bundles": lists.get("teacher", [])}

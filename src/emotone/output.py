@@ -18,7 +18,7 @@ from emotone.errors import EmotoneError, missing_extra, unknown
 from emotone.files import replace_file
 
 FORMATS = (".csv", ".json", ".parquet")
-TEXT_COLUMNS = {"file", "error", "language", "text"}
+TEXT_COLUMNS = {"file", "error", "language", "text", "inputs"}
 """Columns that hold no numbers."""
 Row = dict[str, Any]
 

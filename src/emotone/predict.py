@@ -4,6 +4,8 @@ A recording no longer than the bundle's `max_utterance_s` is one utterance. A lo
 is cut into windows, each treated exactly like a file, and summarised by the mean weighted with the windows' seconds of
 sound. Audio is read as a stream and windows are scored in batches, so memory does not grow with duration. A bundle with
 curves gives the scores of a window's chunks in the same pass, which become one curve (`emotone.curve`).
+
+A bundle of speech and text is given what is said beside the audio, or that alone; every window has the words in it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,75 +21,20 @@ from numpy.typing import NDArray
 from emotone import audio
 from emotone.bundle import Bundle
 from emotone.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
-from emotone.data.view import Chunks
+from emotone.data.streams import Utterance, count_cut
+from emotone.data.view import Chunks, WordChunks
 from emotone.errors import EmotoneError
-
-if TYPE_CHECKING:
-    import pandas
+from emotone.prediction import Prediction, failed
+from emotone.transcripts import Said, check_said, is_text_file, read_text, text_of, words_between
 
 WINDOW_S = 8.0
 """Windows of a long recording, unless the user or the bundle's longest utterance says less."""
 HOP_S = 4.0
 BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
+NO_WORDS = "its transcript has no words"
 
-
-Over = Literal["recording", "windows", "curve"]
-"""What a table has rows for."""
-
-
-@dataclass
-class Prediction:
-    """What was found in one recording.
-
-    `scores` {attribute: score on the bundle's range}, `probabilities` {category: 0..1}, `windows`: the same of every
-    window (one for a short recording). `curve`: the attributes over time where the bundle has curves, over the chunks
-    of one window, or stitched from those of several (`emotone.curve.stitch`); else the windows. When nothing could be
-    scored, scores and probabilities are empty and `error` says why.
-    """
-
-    file: str
-    start_s: float = 0.0
-    end_s: float = 0.0
-    scores: dict[str, float] = field(default_factory=dict)
-    probabilities: dict[str, float] = field(default_factory=dict)
-    windows: Curve | None = None
-    curve: Curve | None = None
-    error: str = ""
-
-    @property
-    def emotion(self) -> str | None:
-        """The most probable category, or None for a bundle without categories."""
-        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
-
-    def rows(self, columns: Iterable[str], over: Over = "recording") -> list[dict[str, Any]]:
-        """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores."""
-        names = list(columns)
-        pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
-        if pieces is not None:
-            return [
-                {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
-                | {name: _or_none(pieces.columns[name][place]) for name in names}
-                | {"error": pieces.errors[place]}
-                for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
-            ]
-        values = self.scores | self.probabilities
-        row = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
-        return [row | {name: _or_none(values.get(name)) for name in names} | {"error": self.error}]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """The curve as a pandas table, one row per point of it (needs pandas)."""
-        try:
-            import pandas
-        except ImportError:
-            raise EmotoneError("Prediction.to_frame() needs the package pandas: pip install pandas") from None
-        names = list(self.curve.columns) if self.curve else []
-        return pandas.DataFrame(self.rows(names, over="curve"))
-
-
-def _or_none(value: float | None) -> float | None:
-    """A score as it stands in a table: six digits are far finer than any score is meant, NaN is nothing."""
-    return None if value is None or np.isnan(value) else float(f"{value:.6g}")
+_Cut = tuple[int, audio.Samples]
 
 
 @dataclass
@@ -103,6 +49,7 @@ class Predictor:
     """
 
     bundle: Bundle
+    _has_encoder: bool = field(default=False, init=False, repr=False)
 
     @classmethod
     def load(cls, name: str = "default", threads: int = 0, device: str = "cpu") -> Predictor:
@@ -130,6 +77,11 @@ class Predictor:
         return self._chunks is not None
 
     @property
+    def takes_speech(self) -> bool:
+        """Whether scores are of how something is said, not of what is said alone."""
+        return not (isinstance(self.bundle.view, WordChunks) and self.bundle.view.streams == "text")
+
+    @property
     def relative(self) -> list[str]:
         """Attributes of which only the order of scores says something."""
         return [target.name for target in self.bundle.targets if target.is_relative]
@@ -144,79 +96,192 @@ class Predictor:
             raise EmotoneError(f"bundle {self.bundle.name} has curves, but a feature without frames")
         return view, hop_s
 
+    def load_encoder(self) -> None:
+        """Load the encoder of transcripts; raises EmotoneError where that cannot be done, or the bundle takes none.
+
+        What is wrong with the encoder is found here, so that it does not look like a bad transcript.
+        """
+        if not self.bundle.takes_text:
+            raise EmotoneError(f"bundle {self.bundle.name} takes no transcripts; it scores audio")
+        if not self._has_encoder:
+            self.bundle.text_feature.encode(["a"])
+            self._has_encoder = True
+
     def predict(
         self,
         source: str | os.PathLike[str] | NDArray[np.generic],
         rate_hz: int | None = None,
         window_s: float | None = None,
         hop_s: float | None = None,
+        transcript: Said | None = None,
     ) -> Prediction:
-        """The emotion in a file or an array ([N] or [N, channels], with its rate).
+        """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
-        Raises AudioError for audio that cannot be used (see `try_predict` for batches) and EmotoneError for bad
-        window settings.
+        transcript: what is said in it, for a bundle that takes text: text, or words with their times, which a recording
+        needs that is longer than one window. Where nothing of it can be used, scores are of the audio alone, as
+        `Prediction.inputs` and its note say.
+
+        Raises AudioError for audio that cannot be used (see `try_predict` for batches), with this transcript or at all,
+        and EmotoneError for bad window settings and for transcripts where the bundle takes none.
         """
         check_window(window_s, hop_s)
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
             file, blocks = "array", iter([audio.from_array(source, rate_hz)])
+        elif is_text_file(source):
+            if transcript is not None:
+                raise EmotoneError(f"{os.fspath(source)} is a transcript itself; it takes no other")
+            return self._predict_text_file(os.fspath(source))
         else:
             file, blocks = os.fspath(source), audio.read_blocks(source)
         limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
         window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
         windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
-        prediction = self._summarise(file, list(self._score(windows)))
+        if transcript is not None:
+            self.load_encoder()
+            _check_transcript(file, transcript)
+        if isinstance(transcript, str) and transcript.strip():
+            windows = iter([self._only_window(file, windows, max(limit_s, window_s))])
+        prediction = self._summarise(file, list(self._score(windows, transcript)))
+        if transcript is not None:
+            _check_transcript(file, transcript, prediction.end_s)
+            if not text_of(transcript).strip():
+                prediction.note = NO_WORDS
         if not prediction.scores and not prediction.probabilities:
             raise audio.AudioError(file, prediction.error)
         return prediction
 
+    def predict_text(self, text: str) -> Prediction:
+        """The emotion in what is said, from its text alone.
+
+        Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
+        """
+        self.load_encoder()
+        check_said(text)
+        window = _Window(0.0, 0.0, weight=1.0)
+        self._add_text(window, text)
+        if window.utterance.text is None:
+            raise EmotoneError(window.note or NO_WORDS)
+        self._add_inputs(window)
+        prediction = self._summarise("text", self._score_batch([window]))
+        if prediction.error:
+            raise EmotoneError(prediction.error)
+        return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
+
+    def _predict_text_file(self, file: str) -> Prediction:
+        text = read_text(file)
+        if not self.bundle.takes_text:
+            raise audio.AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
+        self.load_encoder()
+        try:
+            return replace(self.predict_text(text), file=file)
+        except EmotoneError as error:
+            raise audio.AudioError(file, str(error)) from None
+
     def try_predict(
-        self, file: str | os.PathLike[str], window_s: float | None = None, hop_s: float | None = None
+        self,
+        file: str | os.PathLike[str],
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        transcript: Said | None = None,
     ) -> Prediction:
         """`predict` of a file for batches: what is wrong with the file becomes the prediction's `error`."""
         try:
-            return self.predict(file, window_s=window_s, hop_s=hop_s)
+            return self.predict(file, None, window_s, hop_s, transcript)
         except audio.AudioError as error:
-            return Prediction(os.fspath(file), error=error.reason)
+            return failed(os.fspath(file), error.reason)
 
-    def _score(self, windows: Iterable[tuple[int, audio.Samples]]) -> Iterator[_Window]:
+    def _only_window(self, file: str, windows: Iterator[_Cut], longest_s: float) -> _Cut:
+        """The one window of a recording whose transcript has no times; raises AudioError where there are more."""
+        first = next(windows)
+        ends = [start + len(samples) for start, samples in windows]
+        if ends:
+            duration_s = ends[-1] / audio.RATE_HZ
+            raise audio.AudioError(
+                file,
+                f"is {duration_s:.1f} s long, longer than the {longest_s:g} s that {self.bundle.name} scores at once, "
+                "and its transcript has no times; use --transcript auto, or a table of words with times",
+            )
+        return first
+
+    def _score(self, windows: Iterable[_Cut], said: Said | None = None) -> Iterator[_Window]:
         """Score windows in batches; a window that cannot be scored carries its error on."""
         batch: list[_Window] = []
-        for start, samples in windows:
+        for (start, samples), is_last in _mark_last(windows):
             window = _Window(start / audio.RATE_HZ, (start + len(samples)) / audio.RATE_HZ)
-            if audio.is_silent(samples):
-                window.error = SILENT
-            else:
-                window.weight = audio.active_duration_s(samples)
-                try:
-                    window.features = self.bundle.extract(samples)
-                    if self._chunks is not None:
-                        window.places = locate_chunks(*self._chunks, len(window.features), samples)
-                except EmotoneError as error:
-                    window.error = str(error)
+            self._add_speech(window, samples)
+            if said is not None:
+                self._add_text(window, said, is_last)
+            if self.bundle.takes_text:
+                self._add_inputs(window)
             batch.append(window)
             if sum(window.end_s - window.start_s for window in batch) >= BATCH_S:
                 yield from self._score_batch(batch)
                 batch = []
         yield from self._score_batch(batch)
 
+    def _add_speech(self, window: _Window, samples: audio.Samples) -> None:
+        if audio.is_silent(samples):
+            window.error = SILENT
+            return
+        window.weight = audio.active_duration_s(samples)
+        if not self.takes_speech:
+            return
+        try:
+            features = self.bundle.extract(samples)
+            if self._chunks is not None:
+                window.places = locate_chunks(*self._chunks, len(features), samples)
+        except EmotoneError as error:
+            window.error = str(error)
+            return
+        window.utterance = Utterance(features)
+
+    def _add_text(self, window: _Window, said: Said, is_last: bool = True) -> None:
+        """What of a transcript is said in a window, encoded; a note where it cannot be, or not as a whole."""
+        words = said if isinstance(said, str) else words_between(said, window.start_s, window.end_s, is_last)
+        text = text_of(words)
+        if not text.strip():
+            return
+        try:
+            window.note = self.bundle.text_feature.check(text)
+        except EmotoneError as error:
+            window.note = str(error)
+            return
+        window.utterance = window.utterance._replace(
+            text=self.bundle.text_feature.encode([text])[0],
+            words=len(text.split()) if isinstance(words, str) else words,
+        )
+
+    def _add_inputs(self, window: _Window) -> None:
+        """What a window is scored by, or its error; one without speech that can be used is scored by its text."""
+        view = self.bundle.view
+        assert isinstance(view, WordChunks)
+        window.inputs = window.utterance.inputs
+        if window.inputs == "text" and window.error:
+            window.note, window.error = window.error, ""
+            window.weight = window.weight or window.end_s - window.start_s
+        elif count_cut([window.utterance], view):
+            window.note = f"longer than the {view.max_steps} words or tokens that {self.bundle.name} takes, and cut"
+        if not window.inputs and not window.error:
+            window.error = window.note or f"bundle {self.bundle.name} scores what is said; it needs a transcript"
+
     def _score_batch(self, batch: list[_Window]) -> list[_Window]:
-        good = [window for window in batch if window.features is not None]
+        good = [window for window in batch if not window.error]
         if good:
-            scores = self.bundle.score_features([window.features for window in good if window.features is not None])
+            scores = self.bundle.score_features([window.utterance for window in good])
             columns = scores.attributes | scores.probabilities
             for position, window in enumerate(good):
                 values = {name: float(column[position]) for name, column in columns.items()}
                 if not np.isfinite(list(values.values())).all():
-                    window.error = "the network gives no number"
+                    window.error, window.inputs = "the network gives no number", ""
                     continue
                 window.values = values
                 if window.places is not None:
                     chunks = {name: curve[position] for name, curve in scores.curves.items()}
                     window.chunks = chunk_curve(window.places, chunks, window.start_s)
         for window in batch:
-            window.features = window.places = None  # the curve outlives the batch, its features must not
+            window.utterance, window.places = Utterance(None), None  # the curve outlives the batch, features must not
         return batch
 
     def _summarise(self, file: str, windows: list[_Window]) -> Prediction:
@@ -228,6 +293,9 @@ class Predictor:
         )  # fmt: skip
         curve = pieces if self._chunks is None else self._curve(windows, *self._chunks)
         prediction = Prediction(file, float(pieces.start_s[0]), float(pieces.end_s[-1]), windows=pieces, curve=curve)
+        prediction.note = next((window.note for window in windows if window.note), "")
+        if self.bundle.takes_text:
+            prediction.window_inputs = [window.inputs for window in windows]
         weight = np.array([window.weight if window.values else 0.0 for window in windows])
         if not any(window.values for window in windows):
             prediction.error = windows[0].error
@@ -258,10 +326,30 @@ class _Window:
     end_s: float
     weight: float = 0.0
     error: str = ""
-    features: NDArray[np.float32] | None = None
+    note: str = ""
+    inputs: str = ""
+    utterance: Utterance = Utterance(None)
     places: ChunkPlaces | None = None
     chunks: Curve | None = None
     values: dict[str, float] = field(default_factory=dict)
+
+
+def _mark_last(windows: Iterable[_Cut]) -> Iterator[tuple[_Cut, bool]]:
+    """Every window, and whether the recording ends with it."""
+    waiting: _Cut | None = None
+    for window in windows:
+        if waiting is not None:
+            yield waiting, False
+        waiting = window
+    if waiting is not None:
+        yield waiting, True
+
+
+def _check_transcript(file: str, said: Said, duration_s: float | None = None) -> None:
+    try:
+        check_said(said, duration_s)
+    except EmotoneError as error:
+        raise audio.AudioError(file, str(error)) from None
 
 
 def check_window(window_s: float | None, hop_s: float | None) -> None:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import math
-import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from emotone import plugins
 from emotone.errors import EmotoneError, unknown
+from emotone.feature import takes_text
+from emotone.plain_recipe import merge, parse_overrides, read_yaml
 
+Alignment = Literal["transcript", "corpus", "whisper", "none"]
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -68,11 +69,15 @@ class Normalise:
 
     `by` training: mean and deviation of the training part. `by` speaker: of all utterances of each speaker, also of
     test speakers; no label is used, but a speaker must be known and have several utterances (transductive: results
-    are better than on single unknown utterances, and every report says so).
+    are better than on single unknown utterances, and every report says so). `over` utterance-means: statistics of the
+    utterances' mean frames, by which single frames vary more, as published for states of large encoders. `scale`
+    min-max: the least frame becomes 0, the greatest 1, as pictures are.
     """
 
     by: Literal["training", "speaker"] = "training"
     clip: float | None = 3.0
+    over: Literal["frames", "utterance-means"] = _later("frames")
+    scale: Literal["z-score", "min-max"] = _later("z-score")
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,8 @@ class Recipe:
     label_map: {corpus: {its category: the recipe's, or null to leave it out}}; must name every category of the corpus.
     ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly.
     unlabelled, curriculum: see there.
+    text_feature: a plugin of transcripts, for systems of speech and text. alignment: where the words of an utterance
+    come from (`emotone.utterances`).
     init: a bundle from whose weights training starts; it gives feature, system and their settings where the recipe
     does not.
     classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
@@ -199,6 +206,8 @@ class Recipe:
     init: str = _later("")
     unlabelled: Unlabelled = _later(Unlabelled())
     curriculum: Curriculum = _later(Curriculum())
+    text_feature: Choice | None = _later(None)
+    alignment: Alignment = _later("transcript")
 
     @property
     def hash(self) -> str:
@@ -210,8 +219,10 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain data, with every default filled in."""
         about = json.loads(json.dumps(dataclasses.asdict(self)))  # tuples as lists
-        for place, key in ((about, "feature"), (about, "system"), (about["curriculum"], "score")):
-            place[key] = {"name": place[key]["name"], **place[key]["settings"]}
+        plugin_keys = ((about, "feature"), (about, "text_feature"), (about, "system"), (about["curriculum"], "score"))
+        for place, key in plugin_keys:
+            if place[key] is not None:
+                place[key] = {"name": place[key]["name"], **place[key]["settings"]}
         return about
 
 
@@ -244,13 +255,13 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     64
     """
     path = locate(name)
-    about = _read(path)
+    about = read_yaml(path)
     if "base" in about:
-        base = _read(locate(str(about.pop("base"))))
+        base = read_yaml(locate(str(about.pop("base"))))
         if "base" in base:
             raise EmotoneError(f"{path}: its base has a base itself; a recipe inherits from one other at most")
-        about = _merge(base, about)
-    about = _merge(about, parse_overrides(overrides))
+        about = merge(base, about)
+    about = merge(about, parse_overrides(overrides))
     about.setdefault("name", path.stem)
     return from_json(about, where=str(path))
 
@@ -271,12 +282,34 @@ def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     """The recipe of plain data: all names and types are checked, the plugins' own settings too."""
     recipe = _build(Recipe, _with_init(about, where), where)
     score = recipe.curriculum.score
-    for kind, choice in (("features", recipe.feature), ("systems", recipe.system), ("difficulties", score)):
+    chosen = [("features", recipe.feature), ("systems", recipe.system), ("difficulties", score)]
+    chosen += [("features", recipe.text_feature)] if recipe.text_feature else []
+    for kind, choice in chosen:
         plugin = plugins.find(kind, choice.name)
         plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.SINGULAR[kind]} {choice.name}")
+    if recipe.text_feature and not takes_text(plugins.find("features", recipe.text_feature.name)):
+        raise EmotoneError(f"{where}: text_feature must be one of transcripts, which {recipe.text_feature.name} is not")
     if recipe.curriculum.order != "none" and recipe.training.epochs is None:
         raise EmotoneError(f"{where}: a curriculum goes by epochs; set training.epochs")
     return recipe
+
+
+def pin_encoders(recipe: Recipe) -> Recipe:
+    """The recipe with the identity of its encoders' weights, which its hash must hold.
+
+    Raises EmotoneError where they are not here, or others than it asks for.
+    """
+
+    def pin(choice: Choice | None) -> Choice | None:
+        takes = () if choice is None else inspect.signature(plugins.find("features", choice.name)).parameters
+        if choice is None or not {"sha256", "settings"} & set(takes):  # of an encoder, or of a feature of another one
+            return choice
+        settings = plugins.settings_of(plugins.create("features", choice.name, choice.settings))
+        found = {key: settings[key] for key in ("sha256", "settings") if key in takes}
+        return Choice(choice.name, choice.settings | found)
+
+    pinned = typing.cast(Choice, pin(recipe.feature))
+    return dataclasses.replace(recipe, feature=pinned, text_feature=pin(recipe.text_feature))
 
 
 def check_training(about: Any, where: str) -> Training:
@@ -298,67 +331,7 @@ def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     system = training.get("system") or training.get("recipe", {}).get("system")
     if "system" not in about and not system:
         raise EmotoneError(f"{where}: the bundle {about['init']} does not say which system trained it; set system")
-    return _merge(given | {"system": system}, about)
-
-
-def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """`key=value` texts as nested data; values are read as YAML.
-
-    >>> parse_overrides(["seed=1", "training.learning_rate=1e-3", "targets=[arousal]"])
-    {'seed': 1, 'training': {'learning_rate': 0.001}, 'targets': ['arousal']}
-    """
-    about: dict[str, Any] = {}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not all(key.split(".")):
-            raise EmotoneError(f"override {override!r} is not of the form key=value")
-        place = about
-        *parents, last = key.split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
-                raise EmotoneError(f"override {override!r} sets a part of what another override set as a whole")
-        place[last] = _parse_value(text, override)
-    return about
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose numbers may be written 1e-4 as well, which YAML 1.1 takes for text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def _parse_value(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError:
-        raise EmotoneError(f"{where}: {text!r} is not a value YAML can read") from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        about = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EmotoneError(f"{path}: not readable as YAML ({error})") from None
-    if not isinstance(about, dict):
-        raise EmotoneError(f"{path}: a recipe is a mapping of keys to values")
-    return about
-
-
-def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `change` on top; mappings merge, but an empty one and a plugin of another name replace."""
-    merged = dict(base)
-    for key, value in change.items():
-        old = merged.get(key)
-        if isinstance(old, str) and isinstance(value, dict):  # a plugin given by its bare name
-            old = {"name": old}
-        merged[key] = value
-        if isinstance(old, dict) and isinstance(value, dict) and value and (old | value).get("name") == old.get("name"):
-            merged[key] = _merge(old, value)
-    return merged
+    return merge(given | {"system": system}, about)
 
 
 def _build(cls: type, about: Mapping[str, Any], where: str) -> Any:
@@ -381,7 +354,9 @@ def _build(cls: type, about: Mapping[str, Any], where: str) -> Any:
 
 
 def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
-    if hint is Choice:
+    if hint in (Choice, Choice | None):
+        if value is None and hint is not Choice:
+            return None
         if isinstance(value, str):
             return Choice(value)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):

@@ -31,8 +31,9 @@ from emotone.errors import EmotoneError
 from emotone.evaluate import leakage
 from emotone.evaluate.protocol import score_predictions, summarise_folds
 from emotone.files import LEDGER, RUNS, replace_file
-from emotone.fold import Fold, check_split, check_system, learns_from_unlabelled, write_json
-from emotone.recipe import Recipe, from_json
+from emotone.fold import Fold, write_json
+from emotone.preflight import check_split, check_system, learns_from_unlabelled
+from emotone.recipe import Recipe, from_json, pin_encoders
 from emotone.system import System
 from emotone.train import check_device
 
@@ -45,6 +46,7 @@ def train_recipe(
     Its numbers also go to the ledger `results.parquet`, in `runs` or beside the folder `to`.
     """
     check_device(device)
+    recipe = pin_encoders(recipe)
     folder = to or RUNS / recipe.name / recipe.hash
     if recipe.split.repeats < 1:
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
@@ -54,7 +56,8 @@ def train_recipe(
     system.check_data(selection)
     places = list(_places(selection, folder))
     warnings = _warnings(selection, places)
-    data = Dataset.extract(selection, jobs, quiet)
+    data = Dataset.extract(selection, jobs, quiet, system.noise_kinds(recipe.seed))
+    warnings += [note for about in data.told.values() for note in about.notes]
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, recipe)
     for place in places:
@@ -133,7 +136,9 @@ def _result(data: Dataset, targets: list[Target], places: list[_Place], warnings
         "versions": {"emotone": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "cpu_s": sum(one["cpu_s"] for one in done),
     }  # fmt: skip
-    for key in ("chosen", "init"):
+    if "num_parameters" in done[0]:
+        result["num_parameters"] = done[0]["num_parameters"]
+    for key in ("chosen", "init", "start"):
         if any(key in one for one in done):
             result[key] = [one.get(key) for one in done]
     if tables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from emotone.bundle import Target
     from emotone.data.view import View
     from emotone.dataset import Selection
-    from emotone.examples import Examples, StoreExamples
+    from emotone.examples import Examples
     from emotone.fold import Fold
     from emotone.learner import Learner, Lesson
+    from emotone.noisy_copies import NoisyCopy
     from emotone.recipe import Training
 
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
@@ -44,6 +45,16 @@ class System(ABC):
     """Whether the training loop may use several devices."""
     gives_curves: ClassVar[bool] = False
     """Whether its network also says how attributes move over the chunks of an utterance (`curves`)."""
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether it sees utterances as `emotone.data.streams.Utterance`: chunks of words, and text."""
+        return False
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether it learns from transcripts too."""
+        return False
 
     @property
     def takes_unlabelled(self) -> bool:
@@ -75,14 +86,18 @@ class System(ABC):
         """Raise EmotoneError for targets and corpora that the system cannot learn from; before any feature is made."""
 
     def prepare(  # noqa: B027 - most learn from the labels as they are
-        self, fold: Fold, folder: Path, train: StoreExamples, validation: StoreExamples | None
+        self, fold: Fold, folder: Path, train: Examples, validation: Examples | None
     ) -> None:
         """Add to the examples what the system learns from besides the labels, or change these.
 
         What must be found first, by training another system too, is kept in `folder` and not made again.
         """
 
-    def scorer(self, targets: list[Target], validation: StoreExamples) -> Scorer:
+    def noise_kinds(self, seed: int) -> Sequence[NoisyCopy]:
+        """Noisy copies of the training part that it learns from besides: a transform of the audio for each kind."""
+        return ()
+
+    def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Validation scores: CCC of attributes, UAR of categories, over the rows that have the label."""
         from emotone.evaluate import metrics
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from emotone.data.curriculum import Schedule
 from emotone.errors import EmotoneError, unknown
-from emotone.examples import Examples
+from emotone.examples import Examples, outputs_of
 from emotone.export import networks_of
 from emotone.files import replace_file
 from emotone.learner import Learner, Lesson
@@ -110,7 +110,7 @@ def predict_outputs(
     network.eval()
     groups = examples.groups(batch_size)
     with torch.inference_mode():
-        parts = [network(examples.batch(rows)[0].to(device)) for rows in groups]
+        parts = [outputs_of(network, examples.batch(rows)[0].to(device)) for rows in groups]
     order = np.argsort(np.concatenate(groups))
     return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy()[order] for name in parts[0]}
 
@@ -135,7 +135,7 @@ def _validate(
     with torch.inference_mode():
         for start in range(0, len(order), settings.batch_size):
             inputs, labels = validation.batch(order[start : start + settings.batch_size])
-            for name, output in model(inputs.to(device)).items():
+            for name, output in outputs_of(model, inputs.to(device)).items():
                 losses.setdefault(name, []).append(system.loss({name: output.cpu()}, labels).item())
     return {name: -float(np.mean(values)) for name, values in losses.items()}
 

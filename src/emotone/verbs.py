@@ -114,7 +114,7 @@ def prepare(options: Namespace) -> int:
     _need(*TABLES)
     from emotone import plugins
     from emotone.corpus import check_name
-    from emotone.recipe import parse_overrides
+    from emotone.plain_recipe import parse_overrides
 
     reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
     name = check_name(options.name or options.corpus)
@@ -186,7 +186,7 @@ def extract(options: Namespace) -> int:
     _need(*TABLES)
     from emotone import plugins, store
     from emotone.corpus import Corpus
-    from emotone.recipe import parse_overrides
+    from emotone.plain_recipe import parse_overrides
 
     feature = plugins.create("features", options.feature, parse_overrides(options.settings))
     done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
@@ -219,17 +219,35 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.report import to_json
 
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
-    curves = None
+    num = {} if options.num is None else {"num_utterances": options.num}
+    curves = missing = None
     if options.robustness or options.noise:
         from emotone.evaluate.robustness import robustness
 
-        curves = run.result["robustness"] = robustness(run, options.noise, options.jobs, options.quiet)
+        curves = run.result["robustness"] = robustness(run, options.noise, options.jobs, options.quiet, **num)
+    if options.missing:
+        from emotone.evaluate.missing_data import missing_data
+
+        missing = run.result["missing"] = missing_data(run, jobs=options.jobs, quiet=options.quiet, **num)
     if options.report:
         from emotone.evaluate.report import build_report
 
-        _write_report(options, *build_report(run, curves))
+        _write_report(options, *build_report(run, curves, missing))
     print_result(to_json(run.result) if options.json else run.result, as_json=options.json)
+    if not options.json:
+        _print_curves(curves, missing)
     return 0
+
+
+def _print_curves(*curves: dict[str, Any] | None) -> None:
+    """A line per point of robustness and missing data, where there are any; notes on stderr."""
+    from emotone.evaluate.report import degradation_rows
+    from emotone.evaluate.text_table import align
+
+    for about in filter(None, curves):
+        print(align(degradation_rows(about), "  "))
+        for note in about["notes"]:
+            print(f"  {note}", file=sys.stderr)
 
 
 def compare(options: Namespace) -> int:
@@ -245,10 +263,27 @@ def compare(options: Namespace) -> int:
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
+    if options.missing:
+        return _compare_missing(options)
     compared = compare_runs(options.runs, [options.metric] if options.metric else [])
     if options.report:
         _write_report(options, compared.to_json(), comparison_page(compared))
     print_comparison(compared, options.json)
+    return 0
+
+
+def _compare_missing(options: Namespace) -> int:
+    """Runs against each other in what they lose under missing data."""
+    from emotone.evaluate.missing_comparison import compare_missing, print_missing
+    from emotone.evaluate.missing_page import missing_page
+
+    if options.metric:
+        raise EmotoneError("--missing compares by the main metric of each target; leave out --metric")
+    num = {} if options.num is None else {"num_utterances": options.num}
+    found = compare_missing(options.runs, jobs=options.jobs, quiet=options.quiet, **num)
+    if options.report:
+        _write_report(options, found.to_json(), missing_page(found))
+    print_missing(found, options.json)
     return 0
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from emotone import plugins
 from emotone.bundle import Target
-from emotone.data.view import Chunks, Whole
+from emotone.data.streams import Scale, Utterance, stack
+from emotone.data.view import View, WordChunks, apply
 from emotone.errors import EmotoneError
 from emotone.feature import BatchedFeature, takes_text
 from emotone.listing import PACKAGES
@@ -34,11 +35,14 @@ def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def settings(tiny_bundle: Path, tiny_wav2vec2: Path, tiny_roberta: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Settings of the plugins that cannot do without."""
+def settings(
+    tiny_bundle: Path, tiny_wav2vec2: Path, tiny_whisper: Path, tiny_roberta: Path
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Settings of the plugins that cannot do without, or are large as they come."""
     return {
         ("features", "scores"): {"bundles": [str(tiny_bundle)]},
         ("features", "wav2vec2"): {"weights": str(tiny_wav2vec2)},
+        ("features", "whisper"): {"weights": str(tiny_whisper)},
         ("features", "roberta"): {"weights": str(tiny_roberta)},
         ("difficulties", "column"): {"column": "age"},
         ("difficulties", "file"): {"path": "values.json"},
@@ -199,20 +203,41 @@ def hop_taken(system: System) -> float | None:
     return taken[0]
 
 
-@pytest.mark.parametrize("name", sorted({*plugins.names("systems")} - {"emotion-ranker"}))  # that learns from pairs
+def draw_inputs(view: View, num_frames: int) -> Any:
+    """A batch of eight utterances of noise, 16 features each, as a network with this view takes it."""
+    import torch
+
+    from emotone.examples import StreamTensors
+
+    random = np.random.default_rng(0)
+    utterances = [random.normal(size=(num_frames, 16)).astype(np.float32) for _ in range(8)]
+    zeros, ones = np.zeros(16, np.float32), np.ones(16, np.float32)
+    if isinstance(view, WordChunks):
+        scale = Scale(zeros, ones, zeros[:1], ones[:1])
+        batch = stack([Utterance(features, features[:5, :1]) for features in utterances], view, scale)
+        return StreamTensors(*map(torch.from_numpy, batch))
+    return torch.from_numpy(np.stack([apply(view, features, zeros, ones) for features in utterances]))
+
+
+# Which learn from pairs, and categories of pictures alone.
+OTHERS = {"emotion-ranker", "spectrogram-image"}
+
+
+@pytest.mark.parametrize("name", sorted({*plugins.names("systems")} - OTHERS))
 def test_a_system_builds_a_network_that_learns(name: str) -> None:
     torch = pytest.importorskip("torch")
+    from emotone.examples import outputs_of
+
     system = build("systems", name, {})
     assert isinstance(system, System) and system.utterance_limit_s(3.0) > 0
     hop_s = hop_taken(system)
     num_frames = 1 if hop_s is None else 190
     view = system.view(hop_s, 3.0)
-    assert isinstance(view, Whole | Chunks)
     network = system.build(16, TARGETS, view).train()
-    inputs = torch.randn(8, *np.zeros((num_frames, 16))[view.index(num_frames)].shape)
+    inputs = draw_inputs(view, num_frames)
     labels = {"arousal": torch.randn(8), "emotion": torch.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]}
     inputs, labels = system.augment(inputs, labels, np.random.default_rng(0))
-    outputs = network(inputs)
+    outputs = outputs_of(network, inputs)
     assert {key: tuple(value.shape) for key, value in outputs.items()} == {"arousal": (8,), "emotion": (8, 3)}
     if system.solves:
         before = [value.clone() for value in network.parameters()]
@@ -250,6 +275,9 @@ def test_a_model_is_a_network_with_typed_settings(name: str) -> None:
     assert issubclass(model, torch.nn.Module)
     parameters = list(inspect.signature(model).parameters.values())
     told = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
-    assert told in (["num_features", "outputs"], ["num_speech_features", "num_text_features", "outputs"])
+    assert told in (
+        ["num_features", "outputs"], ["num_speech_features", "num_text_features", "outputs"], ["num_classes"],
+        ["network", "num_bins"],
+    )  # fmt: skip
     assert [parameter.name for parameter in parameters[: len(told)]] == told
     assert {parameter.name for parameter in parameters} <= set(annotations(model))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
 
-from emotone.data.normalise import CLIP, Moments, normalise
+from emotone.data.normalise import CLIP, Extremes, Moments, normalise
 
 values = st.floats(-1e3, 1e3, width=32) | st.just(float("nan"))
 tables = stn.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=values)
@@ -52,6 +52,19 @@ def test_features_that_are_never_known() -> None:
     moments.update(np.array([[np.nan, 1.0], [np.nan, 3.0]]))
     moments.update(np.zeros((0, 2)))
     assert moments.mean.tolist() == [0.0, 2.0] and moments.std.tolist() == [1e-10, 1.0]
+
+
+@given(tables, st.lists(st.integers(0, 40), max_size=5))
+def test_extremes_of_parts_are_those_of_the_whole(table: NDArray[np.float32], cuts: list[int]) -> None:
+    table[0, np.isnan(table).all(axis=0)] = 1  # what is never known has no least
+    extremes = Extremes()
+    for part in np.split(table, sorted(min(cut, len(table)) for cut in cuts)):
+        extremes.update(part)
+    least, greatest = np.nanmin(table, axis=0).astype(float), np.nanmax(table, axis=0).astype(float)
+    np.testing.assert_array_equal(extremes.mean, least)
+    np.testing.assert_array_equal(extremes.std, np.where(greatest > least, greatest - least, 1e-10))
+    units = normalise(table, extremes.mean, extremes.std)
+    assert units.min() >= 0 and units.max() <= 1 + 1e-6
 
 
 @given(tables)

@@ -105,6 +105,6 @@ def test_a_large_sparse_table_takes_a_moment(level: Level) -> None:
     random = np.random.default_rng(0)
     ids = np.repeat([f"utterance-{n:06d}" for n in range(100_000)], 6)
     values = random.integers(1, 8, len(ids)).astype(float)
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert abs(alpha_of_votes(ids, values, level)) < 0.01
-    assert time.perf_counter() - began_s < 5
+    assert time.process_time() - began_s < 5

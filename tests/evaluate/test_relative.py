@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from emotone.evaluate.robustness import robustness
 from emotone.evaluate.run_folder import Run, load_run
 from emotone.features.scores import Scores
 from emotone.published.emotion_retrieval import RANKER, SEQ2SEQ
-from emotone.pull import pull
 
 AROUSAL = Target("arousal", "attribute", UNBOUNDED)
 ON_A_SCALE = Target("arousal", "attribute", (1, 5))
@@ -145,9 +145,8 @@ def test_margins_that_are_no_numbers_are_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def folders(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    to = tmp_path_factory.mktemp("pulled")
-    return {name: pull(name, shared / "published", to / name) for name in (RANKER, SEQ2SEQ)}
+def folders(pull_once: Callable[[str], Path]) -> dict[str, Path]:
+    return {name: pull_once(name) for name in (RANKER, SEQ2SEQ)}
 
 
 @pytest.fixture

@@ -182,18 +182,19 @@ def test_worst_errors_are_the_largest() -> None:
 
 
 def test_many_predictions_make_a_small_page() -> None:
-    about, html = build_report(make_run(predictions(30_000, 300)))
-    assert len(html.encode()) < 2_000_000 and len(about["groups"]["arousal"]["speaker"]) == 300
-    assert "Of 300 speakers" in html
+    about, html = build_report(make_run(predictions(30_000, 120)))
+    assert len(html.encode()) < 2_000_000 and len(about["groups"]["arousal"]["speaker"]) == 120
+    assert "Of 120 speakers" in html
     values = {row["group"]: row["ccc"]["value"] for row in about["groups"]["arousal"]["speaker"]}
     listed, ordered = Page(html).sections["Speakers"], sorted(values, key=lambda name: values[name])
-    assert f"\n{ordered[0]}\n" in listed and f"\n{ordered[150]}\n" not in listed and f"\n{ordered[-1]}\n" in listed
+    assert f"\n{ordered[0]}\n" in listed and f"\n{ordered[60]}\n" not in listed and f"\n{ordered[-1]}\n" in listed
 
 
 def test_clusters_and_deep_mi_are_in_the_report_of_a_run_that_has_them(tmp_path: Path) -> None:
     run = make_run(predictions(), TARGETS[:1])
     run.folder = tmp_path
-    assert [build_report(run)[0][key] for key in ("clusters", "deep_mi")] == [None, None]
+    without, _ = build_report(run)
+    assert without["clusters"] is None and without["deep_mi"] is None
     random = np.random.default_rng(0)
     table = run.test.assign(
         network="", part="train", cluster=np.arange(120) % 4, arousal=run.test["true_arousal"],

@@ -23,20 +23,6 @@ def speech() -> NDArray[np.float32]:
     return audio.load(Path(__file__).parents[2] / "examples" / "jfk.wav")
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Whisper with a window of one second, as transformers saves it."""
-    folder = tmp_path_factory.mktemp("encoders") / "tiny-whisper"
-    config = transformers.WhisperConfig(
-        vocab_size=99, num_mel_bins=80, d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=32,
-        decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=16, max_source_positions=50, pad_token_id=0,
-        bos_token_id=1, eos_token_id=2, decoder_start_token_id=3,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    transformers.WhisperModel(config).save_pretrained(folder)
-    return folder
-
-
 def oracle(folder: Path, samples: NDArray[np.float32]) -> Any:
     """Transformers' own classes on one window."""
     network = transformers.WhisperModel.from_pretrained(folder).get_encoder().eval()
@@ -47,19 +33,19 @@ def oracle(folder: Path, samples: NDArray[np.float32]) -> Any:
 
 
 @pytest.mark.parametrize("num_samples", [1, 319, 320, 321, 9_000, 16_000])
-def test_states_are_those_of_transformers(tiny: Path, speech: NDArray[np.float32], num_samples: int) -> None:
+def test_states_are_those_of_transformers(tiny_whisper: Path, speech: NDArray[np.float32], num_samples: int) -> None:
     samples = speech[8_000 : 8_000 + num_samples]
-    expected = oracle(tiny, samples)
+    expected = oracle(tiny_whisper, samples)
     num_states = -(-num_samples // 320)
     np.testing.assert_allclose(
-        Whisper(str(tiny))(samples), expected.last_hidden_state[0, :num_states].numpy(), atol=1e-5
+        Whisper(str(tiny_whisper))(samples), expected.last_hidden_state[0, :num_states].numpy(), atol=1e-5
     )
-    first = Whisper(str(tiny), layer=1)(samples)
+    first = Whisper(str(tiny_whisper), layer=1)(samples)
     np.testing.assert_allclose(first, expected.hidden_states[1][0, :num_states].numpy(), atol=1e-5)
 
 
-def test_longer_inputs_are_encoded_window_by_window(tiny: Path, speech: NDArray[np.float32]) -> None:
-    feature = Whisper(str(tiny))
+def test_longer_inputs_are_encoded_window_by_window(tiny_whisper: Path, speech: NDArray[np.float32]) -> None:
+    feature = Whisper(str(tiny_whisper))
     states = feature(speech[:40_000])
     windows = [feature(speech[start : start + 16_000]) for start in (0, 16_000)] + [feature(speech[32_000:40_000])]
     np.testing.assert_allclose(states, np.concatenate(windows), atol=1e-5)
@@ -67,17 +53,19 @@ def test_longer_inputs_are_encoded_window_by_window(tiny: Path, speech: NDArray[
 
 
 @pytest.mark.parametrize("full_window", [True, False])
-def test_batches_give_what_single_inputs_give(tiny: Path, speech: NDArray[np.float32], full_window: bool) -> None:
-    feature = Whisper(str(tiny), full_window=full_window)
+def test_batches_give_what_single_inputs_give(
+    tiny_whisper: Path, speech: NDArray[np.float32], full_window: bool
+) -> None:
+    feature = Whisper(str(tiny_whisper), full_window=full_window)
     inputs = [speech[:size] for size in (16_000, 15_000, 14_999, 40_000, 1, 13_100)]
     for samples, states in zip(inputs, feature.encode(inputs), strict=True):
         np.testing.assert_allclose(states, feature(samples), atol=1e-5)
 
 
-def test_frames_that_exist_are_enough_for_a_full_window(tiny: Path, speech: NDArray[np.float32]) -> None:
+def test_frames_that_exist_are_enough_for_a_full_window(tiny_whisper: Path, speech: NDArray[np.float32]) -> None:
     """Where there is nothing but what exists, both ways are the same."""
-    window = speech[:16_000]
-    np.testing.assert_allclose(Whisper(str(tiny), full_window=False)(window), Whisper(str(tiny))(window), atol=1e-5)
+    weights, window = str(tiny_whisper), speech[:16_000]
+    np.testing.assert_allclose(Whisper(weights, full_window=False)(window), Whisper(weights)(window), atol=1e-5)
 
 
 def test_a_folder_of_another_kind_is_refused(tiny_wav2vec2: Path) -> None:

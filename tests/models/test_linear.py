@@ -22,7 +22,9 @@ def test_it_is_a_linear_map_in_torch_and_onnx(batch: int) -> None:
     expected = inputs[:, 0] @ weights["outputs.emotion.weight"].T + weights["outputs.emotion.bias"]
     np.testing.assert_allclose(outputs["emotion"], expected, atol=1e-6)
     assert outputs["arousal"].shape == (batch,)
-    model = to_onnx(network, np.zeros((2, 1, 6), np.float32), ["arousal", "emotion"], {0: "B", 1: "T"})
+    model = to_onnx(
+        network, {"features": np.zeros((2, 1, 6), np.float32)}, ["arousal", "emotion"], {"features": {0: "B", 1: "T"}}
+    )
     found = onnxruntime.InferenceSession(model).run(["arousal", "emotion"], {"features": inputs})
     for name, value in zip(("arousal", "emotion"), found, strict=True):
         np.testing.assert_allclose(value, outputs[name], atol=1e-6)

@@ -69,7 +69,7 @@ def test_onnx_equals_torch_for_any_batch() -> None:
     torch.manual_seed(0)
     network = system(hidden_size=8).build(5, [AROUSAL, EMOTION]).eval()
     names = ["arousal", "emotion"]
-    model = to_onnx(network, np.zeros((2, 1, 5), np.float32), names, {0: "B", 1: "T"})
+    model = to_onnx(network, {"features": np.zeros((2, 1, 5), np.float32)}, names, {"features": {0: "B", 1: "T"}})
     session = onnxruntime.InferenceSession(model)
     for size in (1, 3, 7):
         inputs = np.random.default_rng(size).normal(0, 1, (size, 1, 5)).astype(np.float32)

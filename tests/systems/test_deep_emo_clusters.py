@@ -19,7 +19,7 @@ from emotone.errors import EmotoneError
 from emotone.examples import StoreExamples
 from emotone.export import SeparateNetworks, to_onnx
 from emotone.recipe import Training, load_recipe
-from emotone.store import Rows
+from emotone.rows import Rows
 from emotone.train import fit, predict_outputs
 
 D = 6

@@ -25,8 +25,8 @@ from emotone.evaluate import metrics
 from emotone.examples import StoreExamples
 from emotone.export import load_weights
 from emotone.recipe import Recipe, Training, from_json
+from emotone.rows import Rows
 from emotone.run import train_recipe
-from emotone.store import Rows
 from emotone.train import fit, predict_outputs
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0), 4.0, 1.0) for name in ("arousal", "valence"))

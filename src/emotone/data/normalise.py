@@ -55,6 +55,37 @@ class Moments:
         return np.where(std > 0, std, SMALLEST_STD)
 
 
+class Extremes:
+    """Streaming least value and range per feature, in place of mean and deviation: z-scores by these lie in [0, 1].
+
+    >>> extremes = Extremes()
+    >>> extremes.update(np.array([[1.0], [5.0]]))
+    >>> extremes.mean, extremes.std
+    (array([1.]), array([4.]))
+    """
+
+    def __init__(self) -> None:
+        self._least: NDArray[np.float64] | float = np.inf
+        self._greatest: NDArray[np.float64] | float = -np.inf
+
+    def update(self, values: NDArray[np.floating]) -> None:
+        """Add rows [N, D]; NaN entries do not count."""
+        if len(values):
+            self._least = np.fmin(self._least, np.fmin.reduce(values, axis=0))
+            self._greatest = np.fmax(self._greatest, np.fmax.reduce(values, axis=0))
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """The least, what becomes 0."""
+        return np.asarray(self._least, dtype=np.float64)
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """The range; 0 becomes 1e-10, so that a constant feature normalises to 0."""
+        spread = np.asarray(self._greatest, dtype=np.float64) - self.mean
+        return np.where(spread > 0, spread, SMALLEST_STD)
+
+
 def normalise(
     features: NDArray[np.float32],
     mean: NDArray[np.floating],
@@ -69,5 +100,7 @@ def normalise(
     scores = features - mean.astype(np.float32, copy=False)
     scores /= std.astype(np.float32, copy=False)
     np.clip(scores, -clip, clip, out=scores)
-    scores[np.isnan(scores)] = 0.0  # which the clip leaves alone, as it does nothing else
+    missing = np.isnan(scores)  # which the clip leaves alone, as it does nothing else
+    if missing.any():  # where none is, to look costs less than to replace
+        scores[missing] = 0.0
     return scores

@@ -1,4 +1,4 @@
-"""Views: what a network sees of an utterance's frames [T, D]: the whole of it, or its chunks.
+"""Views: what a network sees of an utterance: all frames [T, D], their chunks, or chunks of words beside its text.
 
 The same view object serves training (on rows of the feature store) and the bundle (on what was just extracted).
 """
@@ -6,15 +6,22 @@ The same view object serves training (on rows of the feature store) and the bund
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone import plugins
 from emotone.data.chunk import chunk_frames_index
+from emotone.data.normalise import CLIP, normalise
 from emotone.errors import EmotoneError, unknown
+
+Strategy = Literal["multi-scale", "lexical"]
+StreamsTaken = Literal["both", "speech", "text"]
+Padding = Literal["white", "floor"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,33 @@ class Chunks:
 
 
 @dataclass(frozen=True)
+class Segments:
+    """Segments [S, m, D] one after another, as many as hold all frames, the last filled up with `padding`.
+
+    segment_frames: m. num_channels: of a feature of pictures, which lie side by side in D. padding: "white" is 0 dB,
+    the loudest there is, as published; "floor" the least of the training part.
+    """
+
+    name: ClassVar[str] = "segments"
+    segment_frames: int = 300
+    num_channels: int = 1
+    padding: Padding = "white"
+
+    def count(self, num_frames: int) -> int:
+        """How many segments: S."""
+        return -(-num_frames // self.segment_frames)
+
+    def index(self, num_frames: int) -> NDArray[np.intp]:
+        """Which frame stands where: int [S, m]; beyond the last frame the row that `fill_up` adds.
+
+        >>> Segments(2).index(3).tolist()
+        [[0, 1], [2, 3]]
+        """
+        places = np.arange(self.count(num_frames) * self.segment_frames).reshape(-1, self.segment_frames)
+        return np.minimum(places, num_frames)
+
+
+@dataclass(frozen=True)
 class Crop:
     """`num_frames` frames from a random place on (0..1 of where it can begin), for training; cyclic where too short."""
 
@@ -55,8 +89,27 @@ class Crop:
         return (start + np.arange(self.num_frames)) % num_frames
 
 
-View = Whole | Chunks
-VIEWS: dict[str, type[Whole] | type[Chunks]] = {view.name: view for view in (Whole, Chunks)}
+@dataclass(frozen=True)
+class WordChunks:
+    """Speech as one pooled vector per word, text as tokens (`emotone.data.streams`), at most `max_steps` of each.
+
+    chunk_frames: m, of multi-scale chunks. hop_s: from one frame to the next. num_text_features: of a token, if
+    any. strategy: multi-scale chunks lie evenly, lexical ones are aligned words. streams: what the network takes.
+    """
+
+    name: ClassVar[str] = "word-chunks"
+    chunk_frames: int
+    hop_s: float
+    num_text_features: int = 1
+    strategy: Strategy = "multi-scale"
+    streams: StreamsTaken = "both"
+    max_steps: int = 127
+
+
+FrameView = Whole | Chunks | Segments
+"""Views that are an index of frames."""
+View = FrameView | WordChunks
+VIEWS: dict[str, type[View]] = {view.name: view for view in (Whole, Chunks, Segments, WordChunks)}
 
 
 def view_to_json(view: View) -> dict[str, Any]:
@@ -75,21 +128,46 @@ def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
     if name not in VIEWS:
         raise unknown("view", name, VIEWS, where=where)
     view = VIEWS[name]
-    for key, value in settings.items():
-        if key not in {field.name for field in dataclasses.fields(view)}:
-            raise unknown("view setting", key, [field.name for field in dataclasses.fields(view)], where=where)
-        if type(value) is not int or not 1 <= value <= 1_000_000:  # a bool is an int too
+    checked = plugins.check_settings(view, settings, where=f"{where}: view {name}")
+    for key, value in checked.items():
+        if isinstance(value, int) and not 1 <= value <= 1_000_000:
             raise EmotoneError(f"{where}: {key} must be a whole number from 1 to 1000000, not {value!r}")
-    try:
-        return view(**settings)
-    except TypeError as error:
-        raise EmotoneError(f"{where}: {error}") from None
+        if isinstance(value, float) and not 0 < value < math.inf:
+            raise EmotoneError(f"{where}: {key} must be a positive number, not {value!r}")
+    return view(**checked)
 
 
-def apply(view: View, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Features [T, D] as the network sees them: [T', D] or [C, m, D].
+def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, ...]:
+    """What a network sees of so many frames: [T', D], [C, m, D] or [S, m, D].
 
-    >>> apply(Chunks(62, 11), np.zeros((100, 130), np.float32)).shape
+    >>> shape_of(Chunks(62, 11), 100, 130)
     (11, 62, 130)
     """
-    return features[view.index(len(features))]
+    return (*view.index(num_frames).shape, num_features)
+
+
+def apply(
+    view: FrameView,
+    features: NDArray[np.float32],
+    mean: NDArray[np.floating],
+    std: NDArray[np.floating],
+    clip: float = CLIP,
+) -> NDArray[np.float32]:
+    """Features [T, D] as the network sees them, normalised: [T', D], [C, m, D] or [S, m, D].
+
+    >>> apply(Chunks(62, 11), np.zeros((100, 130), np.float32), np.zeros(130), np.ones(130)).shape
+    (11, 62, 130)
+    """
+    return normalise(fill_up(view, features), mean, std, clip)[view.index(len(features))]
+
+
+def fill_up(view: FrameView | Crop, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features [T, D] before they are normalised, with what fills up the last segment as row T, where a view has such.
+
+    >>> fill_up(Segments(300), np.full((2, 1), -7, np.float32)).tolist()
+    [[-7.0], [-7.0], [0.0]]
+    """
+    if not isinstance(view, Segments):
+        return features
+    filling = np.float32(0.0 if view.padding == "white" else np.nan)  # NaN is 0 once it is normalised: the least
+    return np.concatenate([features, np.full((1, features.shape[1]), filling)])

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.augment import Random
 from emotone.data.chunk import chunk_starts
 from emotone.errors import EmotoneError
 from emotone.word_alignment import Word
+
+if TYPE_CHECKING:
+    from emotone.data.augment import Random
 
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of a chunk that multi-scale training keeps."""
@@ -67,7 +69,7 @@ def draw_spans(spans: Spans, random: Random, scales: Sequence[float] = SCALES) -
     >>> parts.starts.tolist(), parts.lengths.tolist()
     ([0, 52, 106], [50, 40, 30])
     """
-    share = random.choice(np.asarray(scales), len(spans.lengths))
+    share = np.asarray(scales)[random.integers(len(scales), size=len(spans.lengths))]  # choice() takes twice as long
     lengths = np.maximum(1, np.floor(share * spans.lengths + 1e-9).astype(np.intp))
     shifts = random.integers(np.maximum(1, spans.lengths - lengths))
     return Spans(spans.starts + shifts, lengths)

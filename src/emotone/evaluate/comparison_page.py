@@ -6,8 +6,9 @@ import textwrap
 from typing import Any
 
 from emotone.evaluate import figure
-from emotone.evaluate.compare import LEVEL, Comparison, MetricComparison, Ranks, letters_of, p_text
+from emotone.evaluate.compare import Comparison, MetricComparison, Ranks, p_text
 from emotone.evaluate.page import Section, render
+from emotone.evaluate.scored_systems import LEVEL, letters_of
 
 LABEL_WIDTH = 34
 
@@ -50,7 +51,7 @@ def _describe(comparison: Comparison) -> str:
 
 
 def _system_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    letters = letters_of(comparison)
+    letters = letters_of(comparison.systems)
     return [
         {
             "": letters[system.label], "system": system.label,
@@ -62,7 +63,7 @@ def _system_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _pair_rows(comparison: Comparison, result: MetricComparison) -> list[dict[str, Any]]:
-    letters = letters_of(comparison)
+    letters = letters_of(comparison.systems)
     return [
         {
             "pair": f"{letters[pair.first]} - {letters[pair.second]}", "first": pair.first, "second": pair.second,
@@ -75,7 +76,7 @@ def _pair_rows(comparison: Comparison, result: MetricComparison) -> list[dict[st
 
 def _picture_names(comparison: Comparison) -> dict[str, str]:
     """Letter and label, without the recipe's name where all have the same, over several lines where it is long."""
-    letters = letters_of(comparison)
+    letters = letters_of(comparison.systems)
     first_words = {label.split(" ")[0] for label in letters}
     names = {}
     for label, letter in letters.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ import pandas as pd
 from emotone.audio_scan import scan
 from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
+from emotone.data.streams import Utterance
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate import metrics
 from emotone.evaluate.relative import describe_test, published_test, shares_of_wins
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
 from emotone.evaluate.statistics import bootstrap_over_speakers
-from emotone.store import Rows, extract
+from emotone.evaluate.words_and_text import tell
+from emotone.rows import Rows
+from emotone.store import extract
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
@@ -27,16 +31,19 @@ ABOUT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
 BATCH = 32
 
 
-def test_bundle(bundle: Bundle, rows: Rows, table: pd.DataFrame) -> pd.DataFrame:
+def test_bundle(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.DataFrame) -> pd.DataFrame:
     """Scores and labels of utterances: who and what they are, `true_*`, `predicted_*`, `curve_*` and `p_*`.
 
-    `rows` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
+    `inputs` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
     """
     columns: dict[str, Any] = {name: table[name].to_numpy() for name in ABOUT_COLUMNS if name in table}
-    speakers = rows.moments_of(table["speaker"]) if bundle.normalises_by_speaker else None
+    rows: Sequence[Any] = inputs.utterances if isinstance(inputs, Rows) else inputs
+    speakers = None
+    if isinstance(inputs, Rows) and bundle.normalises_by_speaker:
+        speakers = inputs.moments_of(table["speaker"])
     parts = []
     for start in range(0, len(rows), BATCH):
-        batch = [np.asarray(features, np.float32) for features in rows.utterances[start : start + BATCH]]
+        batch = list(rows[start : start + BATCH])
         own = None
         if speakers is not None:
             mean, std, codes = speakers
@@ -77,7 +84,8 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
         if target.kind == "category":
             result |= {"classes": classes, "num_left_out": num_utterances - int(known["id"].nunique())}
         if not len(known):
-            raise EmotoneError(f"no utterance has a label for {target.name}")
+            alone = f" but {classes[0]}, so there is nothing to tell apart" if classes else ""
+            raise EmotoneError(f"no utterance has a label for {target.name}{alone}")
         repeats = known["repeat"] if "repeat" in known and known["repeat"].nunique() > 1 else None
         scores[target.name] = {
             name: bootstrap_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
@@ -97,7 +105,8 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
 def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
     """Metrics of every fold by itself, and their mean, deviation (n - 1) and extremes, as published tables have them.
 
-    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives.
+    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives. A fold that has no two
+    classes to tell apart is not in it.
     """
     summary: dict[str, Any] = {}
     for target in targets:
@@ -107,7 +116,7 @@ def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[st
                 known, pair, _ = pairs_of(part, target)
                 if len(known):
                     each.append({"repeat": int(repeat), "fold": int(fold), "value": float(metric(*pair))})
-            values = np.array([one["value"] for one in each])
+            values = np.array([one["value"] for one in each] or [np.nan])
             spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
             summary.setdefault(target.name, {})[name] = {
                 "mean": float(values.mean()), "std": spread, "min": float(values.min()), "max": float(values.max()),
@@ -180,12 +189,16 @@ def evaluate_model(
         raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(present)}")
     store = extract(corpus, bundle.about["feature"]["name"], bundle.feature, jobs, quiet=quiet)
     usable = table[table["id"].isin(store.index.index)].reset_index(drop=True)
-    predictions = test_bundle(bundle, store.rows(list(usable["id"])), usable.assign(corpus=corpus.name))
-    notes = [note for target in targets if (note := _to_corpus_range(predictions, target, corpus))]
+    rows = store.rows(list(usable["id"]))
+    about = tell(bundle, corpus, usable, jobs, quiet)
+    inputs = about.join(list(usable["id"]), rows.utterances) if bundle.takes_words else rows
+    predictions = test_bundle(bundle, inputs, usable.assign(corpus=corpus.name))
+    mapped = [note for target in targets if (note := _to_corpus_range(predictions, target, corpus))]
     result = {
         "model": bundle.name, "protocol": f"{bundle.name} on all of {corpus.name}, nothing trained on it here",
         "corpora": {corpus.name: corpus.fingerprint}, "num_failed": len(store.failed),
-        "not_in_corpus": [name for name, is_there in present.items() if not is_there], "notes": notes,
+        "not_in_corpus": [name for name, is_there in present.items() if not is_there],
+        "notes": about.notes + mapped,
         "warnings": _warnings(bundle, corpus), **score_predictions(predictions, targets),
     }  # fmt: skip
     ranged = [_with_range(target, corpus) for target in targets]

@@ -11,10 +11,12 @@ import pandas as pd
 
 from emotone.bundle import Target
 from emotone.evaluate import report_pictures as pictures
+from emotone.evaluate.activation_report import report_activations
 from emotone.evaluate.calibration import calibrate
 from emotone.evaluate.cluster_report import report_clusters
 from emotone.evaluate.curve_report import report_curves
 from emotone.evaluate.deep_mi_report import report_deep_mi
+from emotone.evaluate.fold_report import published_folds, report_folds
 from emotone.evaluate.order_report import report_order
 from emotone.evaluate.page import Section, render
 from emotone.evaluate.protocol import metrics_of, pairs_of
@@ -33,11 +35,14 @@ TABLES = {"ccc": "Attributes", "spearman": "Relative scores", "uar": "Categories
 Row = dict[str, Any]
 
 
-def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[dict[str, Any], str]:
+def build_report(
+    run: Run, robustness: dict[str, Any] | None = None, missing: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], str]:
     """What was measured of a finished run, or of a bundle on a corpus: (JSON object, HTML page).
 
-    `robustness` is that of `emotone.evaluate.robustness`. In the JSON, a number that is not defined is null. Raises
-    EmotoneError for tables that the metrics refuse, and for clusters or DeepMI that are damaged.
+    `robustness` is that of `emotone.evaluate.robustness`, `missing` of `emotone.evaluate.missing_data`. In the JSON, a
+    number that is not defined is null. Raises EmotoneError for tables that the metrics refuse, and for clusters or
+    DeepMI that are damaged.
     """
     targets = [target for target in run.targets if len(pairs_of(run.test, target)[0])]
     absolute = [target for target in targets if not target.is_relative]  # of others there is no error, only an order
@@ -46,12 +51,13 @@ def build_report(run: Run, robustness: dict[str, Any] | None = None) -> tuple[di
     clusters, cluster_sections = report_clusters(run)
     deep_mi, deep_mi_sections = report_deep_mi(run)
     about: dict[str, Any] = {
-        "name": run.name, "result": run.result, "warnings": run.warnings,
+        "name": run.name, "result": run.result, "warnings": run.warnings, "published_folds": published_folds(run),
         "groups": find_groups(run.test, targets),
         "gender_differences": {target.name: compare_groups(run.test, target, "gender") for target in targets},
         "classes": measure_classes(run.test, category) if category else [],
         "confusion": {"labels": labels, "counts": counts.tolist()},
         "calibration": calibrate(run.test, run.validation, absolute), "robustness": robustness,
+        "missing": missing,
         "worst": {target.name: worst_errors(run.test, target) for target in absolute},
         "clusters": clusters, "deep_mi": deep_mi, "recipe": run.recipe,
     }  # fmt: skip
@@ -96,7 +102,7 @@ def to_json(value: Any) -> Any:
 
 
 def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
-    sections = [*_overview(run), _origin(run)]
+    sections = [*_overview(run), _origin(run), *report_folds(run)]
     attributes = [target for target in targets if target.kind == "attribute" and not target.is_relative]
     if attributes:
         sections.append(_attributes(run, about, attributes))
@@ -107,11 +113,13 @@ def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:
         sections += _groups(run, about, kind, title, targets)
     sections += [_reliability(about["calibration"][target.name]) for target in targets if target.kind == "category"]
     if about["robustness"]:
-        sections += _robustness(about["robustness"])
+        sections.append(_robustness(about["robustness"]))
+    if about["missing"]:
+        sections.append(_missing(about["missing"]))
     if about["worst"]:
         sections.append(Section("Worst errors", "" if any(about["worst"].values()) else "There are none."))
     sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in about["worst"].items() if rows]
-    return [*sections, *report_curves(run, targets)]
+    return [*sections, *report_curves(run, targets), *report_activations(run)]
 
 
 def _overview(run: Run) -> list[Section]:
@@ -154,6 +162,8 @@ def _origin(run: Run) -> Section:
         "splits": ", ".join(splits),
         "left out": ", ".join(f"{reason} ({count})" for reason, count in result.get("left_out", {}).items()),
         "versions": ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items()),
+        "parameters": f"{result['num_parameters']:,}" if "num_parameters" in result else None,
+        "networks start": ", ".join(dict.fromkeys(map(str, result.get("start", [])))),
         "processor time": f"{result['cpu_s'] / 60:.1f} minutes" if "cpu_s" in result else None,
     }  # fmt: skip
     table = [{"": name, " ": str(value)} for name, value in rows.items() if value not in (None, "")]
@@ -300,9 +310,43 @@ def _reliability(about: Row) -> Section:
     return Section("Calibration", text, table, pictures.plot_reliability(about), note)
 
 
-def _robustness(about: Row) -> list[Section]:
-    rows = [
-        {"degradation": curve["title"], "severity": _severity(point, curve["axis"]), "target": target,
+def _robustness(about: Row) -> Section:
+    text = (
+        f"{about['num_utterances']} test utterances of {about['num_speakers']} speakers, the same at every point, "
+        f"degraded and scored anew. Noise: {about['noise']}. "
+    ) + " ".join(f"{note[0].upper()}{note[1:]}." for note in about["notes"])
+    if about["num_too_short"]:
+        text += f" {about['num_too_short']} more are too short to be scored."
+    note = (
+        "Bars: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same "
+        "utterances. Not scored: too short for the feature."
+    )
+    return Section("Robustness", text, degradation_rows(about), pictures.plot_targets(about), note, folds="All numbers")
+
+
+def _missing(about: Row) -> Section:
+    text = (
+        f"{about['num_utterances']} test utterances of {about['num_speakers']} speakers, scored with less and less of "
+        "what is known of them. "
+    ) + " ".join(f"{note[0].upper()}{note[1:]}." for note in about["notes"])
+    bursts = about["curves"].get("bursts")
+    if bursts and bursts["num_utterances"] < about["num_utterances"]:
+        text += f" Bursts are of {bursts['num_utterances']} of them, speakers in turn: their clean point is another."
+    return Section(
+        "Missing data", text, degradation_rows(about), pictures.plot_targets(about), MISSING, folds="All numbers"
+    )
+
+
+MISSING = (
+    "Bars: 95% intervals over speakers; dotted: nothing is missing. Changes to it are paired on the same utterances. "
+    "Words that are deleted are no chunks of the audio either. Not scored: nothing is left that the system takes."
+)
+
+
+def degradation_rows(about: Row) -> list[Row]:
+    """A row per point of each curve and target, with what it changes."""
+    return [
+        {"degradation": curve["title"], "severity": severity_text(point, curve["axis"]), "target": target,
          "metric": _named(name), "value": _cell(_interval(point["metrics"][target])),
          "change": "" if point["is_clean"] else _cell(_interval(point["metrics"][target]["change"])),
          "not scored": point["num_failed"]}
@@ -311,22 +355,16 @@ def _robustness(about: Row) -> list[Section]:
         for target, name in about["metrics"].items()
         if point["metrics"][target]
     ]  # fmt: skip
-    text = (
-        f"{about['num_utterances']} test utterances of {about['num_speakers']} speakers, the same at every point, "
-        f"degraded and scored anew. Noise: {about['noise']}. "
-    ) + " ".join(f"{note[0].upper()}{note[1:]}." for note in about["notes"])
-    if about["num_too_short"]:
-        text += f" {about['num_too_short']} more are too short to be scored."
-    note = (
-        "Shaded: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same "
-        "utterances. Not scored: too short for the feature."
-    )
-    return [Section("Robustness", text, rows, pictures.plot_robustness(about), note, folds="All numbers")]
 
 
-def _severity(point: Row, axis: str) -> str:
+def severity_text(point: Row, axis: str) -> str:
+    """The severity of a point with what it is.
+
+    >>> severity_text({"severity": 25.0}, "words deleted (%)")
+    'words deleted (%): 25'
+    """
     severity = point["severity"]
-    return severity if isinstance(severity, str) else f"{severity:g} ({axis})"
+    return severity if isinstance(severity, str) else f"{axis}: {severity:g}"
 
 
 def _text(recipe: Row) -> str:

@@ -1,9 +1,10 @@
-"""The pictures of a report, each as SVG: what was predicted, groups, calibration, robustness."""
+"""The pictures of a report, each as SVG: what was predicted, groups, calibration, degradation."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,45 @@ def plot_curves(curves: Sequence[NDArray[Any]], truths: Sequence[float], is_rela
             axes.axhline(truth, color=GREY, linewidth=1, linestyle="--")
         axes.set(ylim=(values.min() - margin, values.max() + margin), xlabel="chunk")
         axes.set_title(f"{number}: label {truth:.2f}", fontsize=10, loc="left")
+    return figure.svg(picture)
+
+
+class Activation(NamedTuple):
+    """A spectrogram [bins, T] and the map [h, w] over it; rows of the map go down from the highest bin.
+
+    The map is `map_s` long, which is more than the spectrogram where segments were filled up.
+    """
+
+    title: str
+    decibels: NDArray[np.float32]
+    activation: NDArray[np.float32]
+    bins_hz: NDArray[np.float64]
+    hop_s: float
+    map_s: float
+
+
+def plot_activations(every: Sequence[Activation], numbers: Sequence[int]) -> str:
+    """Spectrograms in grey under maps, red where something speaks for the class and blue where against it."""
+    num_columns = min(len(every), 2)
+    picture, panels = figure.panels(len(every), num_columns, 8.4, 2.1 * -(-len(every) // num_columns))
+    strongest = max(float(np.abs(one.activation).max()) for one in every)
+    for axes, one, number in zip(panels, every, numbers, strict=True):
+        num_bins, num_frames = one.decibels.shape
+        duration_s = num_frames * one.hop_s
+        axes.imshow(
+            one.decibels, cmap="Greys", origin="lower", aspect="auto", extent=(0, duration_s, 0, num_bins), vmin=-80,
+            vmax=0,
+        )  # fmt: skip
+        axes.imshow(
+            one.activation, cmap="RdBu_r", aspect="auto", extent=(0, one.map_s, 0, num_bins), interpolation="bilinear",
+            vmin=-strongest, vmax=strongest, alpha=0.65 * np.sqrt(np.abs(one.activation) / strongest),
+        )  # fmt: skip
+        ticks_hz = np.arange(0, one.bins_hz[-1] + 1, 1000 if one.bins_hz[-1] > 1500 else 250)
+        places = np.interp(ticks_hz, one.bins_hz, np.arange(num_bins) + 0.5)
+        axes.set_yticks(places, [f"{tick / 1000:g}" for tick in ticks_hz])
+        axes.set(xlim=(0, duration_s), ylim=(0, num_bins), xlabel="seconds", ylabel="kHz")
+        axes.grid(visible=False)
+        axes.set_title(plain(f"{number}: {one.title}"), fontsize=10, loc="left")
     return figure.svg(picture)
 
 
@@ -180,34 +220,55 @@ def plot_reliability(about: Row) -> str:
     return figure.svg(picture)
 
 
-def plot_robustness(about: Row) -> str:
-    """A panel per kind of degradation: the main metrics at each severity with their intervals."""
-    curves = about["curves"]
-    rows = -(-len(curves) // 2)
-    picture, every = figure.panels(len(curves), 2, 8.4, 2.6 * rows)
-    for axes, curve in zip(every, curves.values(), strict=True):
-        _plot_curve(axes, curve, about["metrics"])
-    every[0].legend(fontsize=8, frameon=False, loc="best")
+def plot_targets(about: Row) -> str:
+    """A panel per kind of degradation, or of missing data: the main metric of each target at each severity."""
+    labels = {target: f"{target} {NAMES.get(metric, metric)}" for target, metric in about["metrics"].items()}
+    return plot_degradation(
+        [
+            (
+                curve,
+                {label: [point["metrics"][target] for point in curve["points"]] for target, label in labels.items()},
+            )
+            for curve in about["curves"].values()
+        ]
+    )
+
+
+def plot_degradation(panels: Sequence[tuple[Row, dict[str, list[Row | None]]]]) -> str:
+    """A panel per curve, with lines {label: interval at each severity, or None}; all on one scale, clean points dotted.
+
+    The intervals of several lines at one severity stand side by side.
+    """
+    from matplotlib.lines import Line2D
+
+    labels = list(dict.fromkeys(label for _, lines in panels for label in lines))
+    wrapped = ["\n".join(textwrap.wrap(plain(label), 48)) for label in labels]
+    picture, every = figure.panels(len(panels), 2, 8.4, 2.6 * -(-len(panels) // 2) + 0.2 * len(labels))
+    for axes, (curve, lines) in zip(every, panels, strict=True):
+        _plot_curve(axes, curve, {labels.index(label): intervals for label, intervals in lines.items()}, len(labels))
+    handles = [Line2D([], [], color=COLOURS[n % len(COLOURS)], marker="o", markersize=4) for n in range(len(labels))]
+    picture.legend(handles, wrapped, loc="outside upper left", ncols=2, fontsize=8, frameon=False)
     limits = np.array([axes.get_ylim() for axes in every])
     for axes in every:  # one scale, so that panels can be compared
         axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
     return figure.svg(picture)
 
 
-def _plot_curve(axes: Axes, curve: Row, metrics: dict[str, str]) -> None:
+def _plot_curve(axes: Axes, curve: Row, lines: dict[int, list[Row | None]], num: int) -> None:
     points = curve["points"]
     places = np.arange(len(points))
-    for number, (target, metric) in enumerate(metrics.items()):
-        triples = [point["metrics"][target] or {"low": np.nan, "value": np.nan, "high": np.nan} for point in points]
+    for number, intervals in lines.items():
+        triples = [one or {"low": np.nan, "value": np.nan, "high": np.nan} for one in intervals]
         low, value, high = (np.array([one[key] for one in triples], float) for key in ("low", "value", "high"))
-        colour = COLOURS[number % len(COLOURS)]
-        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(places, value, "o-", color=colour, markersize=4, label=f"{plain(target)} {NAMES.get(metric, metric)}")
+        colour, own_places = COLOURS[number % len(COLOURS)], places + 0.07 * (number - (num - 1) / 2)
+        axes.plot(own_places, value, "o-", color=colour, markersize=4)
+        axes.vlines(own_places, low, high, color=colour, linewidth=1.5, alpha=0.6)
     for place, point in enumerate(points):
         if point["is_clean"]:
             axes.axvline(place, color=GREY, linewidth=1, linestyle=":")
     labels = [_severity_text(point["severity"]) for point in points]
     axes.set_xticks(places, labels, fontsize=8 if max(map(len, labels)) < 8 else 7)
+    axes.set_xlim(-0.5, len(points) - 0.5)
     axes.set_xlabel(curve["axis"], fontsize=9)
     axes.set_title(plain(curve["title"]), fontsize=10, loc="left")
 

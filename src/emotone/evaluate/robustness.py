@@ -2,7 +2,8 @@
 
 `robustness` does this for a finished run or a bundle on a corpus, `robustness_curves` for any items and scorer. What is
 drawn for an utterance (noise, room, voices) depends on the seed, its id and the kind of degradation alone: not on the
-order, the number of processes or the other utterances, and it is the same at every severity.
+order, the number of processes or the other utterances, and it is the same at every severity. What is said stays: a
+bundle of speech and text is given the whole transcript beside the degraded audio.
 """
 
 from __future__ import annotations
@@ -23,11 +24,21 @@ from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
 from emotone.data.augment import babble, coloured_noise, generator
 from emotone.data.degrade import CURVES, Curve, Severity, degrade, segment
+from emotone.data.streams import Utterance, Words
 from emotone.distribute import map_ordered
 from emotone.errors import EmotoneError
-from emotone.evaluate.protocol import metrics_of, pairs_of
-from emotone.evaluate.run_folder import Run, places_of, speakers_of
-from emotone.evaluate.statistics import PooledMetric
+from emotone.evaluate.degradation import (
+    bundles_of,
+    check_scorable,
+    choose,
+    corpora_of,
+    measure,
+    own_ids,
+    score_utterances,
+)
+from emotone.evaluate.protocol import metrics_of
+from emotone.evaluate.run_folder import Run
+from emotone.evaluate.words_and_text import tell
 from emotone.progress import track
 
 NUM_UTTERANCES = 200
@@ -51,12 +62,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """An utterance to be degraded, the voices of its babble (none: no babble) and the bundle that scores it."""
+    """An utterance to be degraded, the voices of its babble (none: no babble) and the bundle that scores it.
+
+    `said` are its words and text, which stay as they are.
+    """
 
     id: str
     part: Part
     voices: tuple[Part, ...] = ()
     bundle: str = ""
+    said: Utterance = Utterance(None)
 
 
 Score = Callable[[Item, Sequence[Samples]], list[Scored | None]]
@@ -99,15 +114,11 @@ def robustness(
     recordings. Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by
     speaker, which cannot score single files, and for relative scores, which say nothing of an utterance by itself.
     """
-    relative = [target.name for target in run.targets if target.is_relative]
-    if relative:
-        raise EmotoneError(
-            f"{run.folder}: its scores of {', '.join(relative)} are relative, and say nothing of a degraded "
-            "utterance by itself; robustness needs scores on a range, or categories"
-        )
+    check_scorable(run, "robustness")
     recordings = Noise(tuple(str(noise / file) for file in list_audio(noise)) if noise else ())
-    chosen = choose(run.test.drop_duplicates("id"), num_utterances, seed)
-    items = _items(run, chosen, seed)
+    tested = run.test.assign(bundle=bundles_of(run)).drop_duplicates("id")  # the first repeat
+    chosen = choose(tested, num_utterances, seed)
+    items = _items(run, chosen, seed, quiet)
     curves = robustness_curves(items, chosen, run.targets, BundleScorer(run.targets), recordings, seed, jobs, quiet)
     if noise:
         curves["noise"] = f"{recordings.name} of {noise.name}"
@@ -156,45 +167,38 @@ def robustness_curves(
     }  # fmt: skip
 
 
-def choose(table: pd.DataFrame, num_utterances: int, seed: int) -> pd.DataFrame:
-    """At most so many rows, drawn at random, speakers in turn: each has as many as it can, to one.
-
-    >>> table = pd.DataFrame({"id": list("abcdef"), "speaker": ["1"] * 5 + ["2"]})
-    >>> choose(table, 3, 0)["speaker"].value_counts().to_dict()
-    {'1': 2, '2': 1}
-    """
-    lot = pd.Series([generator(seed, "choice", name).random() for name in table["id"]], index=table.index)
-    turn = lot.groupby(speakers_of(table)).rank()
-    taken = pd.DataFrame({"turn": turn, "lot": lot}).sort_values(["turn", "lot"]).index[:num_utterances]
-    return table.loc[table.index.isin(taken)].reset_index(drop=True)
-
-
 @dataclass(frozen=True)
 class BundleScorer:
-    """Scores with the item's bundle, attributes on the ranges of `targets`."""
+    """Scores with the item's bundle, and the words and text of the item; attributes on the ranges of `targets`."""
 
     targets: list[Target]
 
     def __call__(self, item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
         """One row of scores per version."""
         bundle = _load_bundle(item.bundle)
-        own = {target.name: target.range for target in bundle.targets}
         found: list[Scored | None] = []
         for samples in copies:
+            words = words_within(item.said.words, len(samples) / audio.RATE_HZ)
             try:
-                scores = bundle.score_samples([samples])
+                utterance = item.said._replace(speech=bundle.extract(samples), words=words)
             except audio.AudioError:
                 raise
             except EmotoneError:  # too short for the feature
                 found.append(None)
                 continue
-            row = {f"p_{label}": float(values[0]) for label, values in scores.probabilities.items()}
-            for target in self.targets:
-                if target.kind == "attribute":
-                    value = float(scores.attributes[target.name][0])
-                    row[f"predicted_{target.name}"] = _to_range(value, own[target.name], target.range)
-            found.append(row)
+            found.extend(score_utterances(bundle, [utterance], self.targets).to_dict("records"))
         return found
+
+
+def words_within(words: Words, duration_s: float) -> Words:
+    """Aligned words as far as there is audio of them.
+
+    >>> words_within([("so", 0.0, 0.3), ("good", 0.3, 0.9), ("day", 0.9, 1.4)], 0.5)
+    [('so', 0.0, 0.3), ('good', 0.3, 0.5)]
+    """
+    if not isinstance(words, Sequence):
+        return words
+    return [(word, start_s, min(end_s, duration_s)) for word, start_s, end_s in words if start_s < duration_s]
 
 
 @dataclass(frozen=True)
@@ -239,82 +243,35 @@ class _Condition:
 
 
 def _point(condition: _Condition, clean: _Condition, targets: list[Target], level: Severity, curve: Curve) -> Any:
-    measured: dict[str, Any] = {}
-    for target in targets:
-        name, metric = next(iter(metrics_of(target).items()))
-        known, (clean_p, truth), classes = pairs_of(clean.predictions, target)
-        kept = known.index.isin(condition.predictions.index)
-        if not kept.any():
-            measured[target.name] = None
-            continue
-        rows = condition.predictions.loc[known.index[kept]]
-        p = rows[f"predicted_{target.name}"].to_numpy() if target.kind == "attribute" else _decide(rows, classes)
-        speakers = speakers_of(rows)
-        pooled = PooledMetric(metric, [p, clean_p[kept]], truth[kept], speakers)
-        change = pooled.interval([1, -1])._asdict()
-        measured[target.name] = {**pooled.interval([1, 0])._asdict(), "change": change}
+    metrics = measure(condition.predictions, clean.predictions, targets)
     is_clean = level == curve.clean
-    return {"severity": level, "is_clean": is_clean, "num_failed": condition.num_failed, "metrics": measured}
+    return {"severity": level, "is_clean": is_clean, "num_failed": condition.num_failed, "metrics": metrics}
 
 
-def _decide(rows: pd.DataFrame, classes: list[str]) -> Any:
-    """The class of the largest probability, among the classes that the clean table compares."""
-    return np.array(classes)[rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
-
-
-def _items(run: Run, chosen: pd.DataFrame, seed: int) -> list[Item]:
-    """The chosen utterances with their audio, bundle and voices for babble."""
-    bundles = _bundles(run)
-    if any(Bundle.load(folder).normalises_by_speaker for folder in sorted(set(bundles.values()))[:1]):
-        raise EmotoneError(f"{run.folder}: normalises by speaker, so it cannot score single degraded files")
-    prefixed = len(run.recipe.get("corpora", [])) > 1  # then ids and speakers carry the corpus's name
+def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]:
+    """The chosen utterances (with their `bundle`): their audio, words and text, and voices for babble."""
     items = []
-    for corpus in _corpora(run):
-        prefix = f"{corpus.name}/" if prefixed else ""
+    bundle = Bundle.load(chosen["bundle"].iloc[0])  # of every fold, words and text are the same
+    for corpus in corpora_of(run):
         utterances = corpus.utterances.set_index("id")
         spoken = utterances[utterances["speaker"].notna()]
-        for row in chosen[chosen["corpus"] == corpus.name].itertuples():
-            own = utterances.loc[str(row.id).removeprefix(prefix)]
+        rows = chosen[chosen["corpus"] == corpus.name]
+        about = tell(bundle, corpus, rows.assign(id=own_ids(run, rows)), quiet=quiet)
+        for row, name in zip(rows.itertuples(), own_ids(run, rows), strict=True):
+            own = utterances.loc[name]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
             lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_VOICES]
             voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
-            items.append(Item(row.id, _part(corpus, own), voices, bundles[row.id]))
+            said = Utterance(None, about.read_text(name), about.words[name])
+            items.append(Item(row.id, _part(corpus, own), voices, row.bundle, said))
     order = {name: place for place, name in enumerate(chosen["id"])}
     return sorted(items, key=lambda item: order[item.id])
-
-
-def _bundles(run: Run) -> dict[str, str]:
-    """The folder of the bundle that scores each test utterance."""
-    if (run.folder / "bundle.json").is_file():
-        return dict.fromkeys(run.test["id"], str(run.folder))
-    found: dict[str, str] = {}
-    for place in reversed(places_of(run.folder)):  # the first repeat wins
-        ids = pd.read_parquet(place / "predictions.parquet", columns=["id"])["id"]
-        found |= dict.fromkeys(ids, str(place / "bundle"))
-    return found
-
-
-def _corpora(run: Run) -> list[Corpus]:
-    """The corpora of a run; raises EmotoneError for one that has changed."""
-    fingerprints = run.result.get("corpora", {})
-    corpora = [Corpus.load(name) for name in run.recipe.get("corpora") or fingerprints]
-    for corpus in corpora:
-        if corpus.fingerprint not in fingerprints.values():
-            raise EmotoneError(f"corpus {corpus.name} has changed since {run.folder}: its fingerprint is another")
-    return corpora
 
 
 def _part(corpus: Corpus, row: pd.Series) -> Part:
     start_s, end_s = row["start_s"], row["end_s"]
     path = str(corpus.path_of(row["file"]))
     return Part(path, 0.0 if pd.isna(start_s) else float(start_s), None if pd.isna(end_s) else float(end_s))
-
-
-def _to_range(value: float, own: tuple[float, float] | None, wanted: tuple[float, float] | None) -> float:
-    """A score on another range, mapped linearly."""
-    if own is None or wanted is None or own == wanted:
-        return value
-    return wanted[0] + (value - own[0]) / (own[1] - own[0]) * (wanted[1] - wanted[0])
 
 
 @lru_cache(maxsize=1)

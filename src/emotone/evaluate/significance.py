@@ -13,6 +13,7 @@ from emotone.evaluate.statistics import Interval, Metric, PooledMetric
 
 Floats = NDArray[np.float64]
 
+NUM_PERMUTATIONS = 10_000
 TIE = 1e-12
 """Differences of metrics closer than this are equal: they differ in the order of summation only."""
 
@@ -47,7 +48,7 @@ def sign_flip_test(
     target: ArrayLike,
     speakers: ArrayLike,
     repeats: ArrayLike | None = None,
-    num_permutations: int = 10_000,
+    num_permutations: int = NUM_PERMUTATIONS,
     seed: int = 0,
 ) -> PairedTest:
     """Paired randomisation test of `metric(prediction, target) - metric(other, target)`, two-sided, over speakers.
@@ -65,11 +66,29 @@ def sign_flip_test(
     >>> test.difference.value, test.p, test.smallest_p
     (1.0, 0.25, 0.25)
     """
-    if num_permutations < 1:
-        raise EmotoneError(f"num_permutations must be positive, not {num_permutations}")
     pooled = PooledMetric(metric, [prediction, other], target, speakers, repeats)
     S = pooled.num_speakers
-    is_exact = num_permutations >= 2**S
+    return PairedTest(
+        pooled.interval([1, -1], seed=seed),
+        flip_test(pooled, num_permutations, seed),
+        standardised_difference(pooled),
+        S,
+        _is_exact(S, num_permutations),
+        smallest_p(S, num_permutations),
+    )
+
+
+def flip_test(pooled: PooledMetric, num_permutations: int = NUM_PERMUTATIONS, seed: int = 0) -> float:
+    """The p of `sign_flip_test` for two systems of a pooled metric, whatever that is of.
+
+    >>> from emotone.evaluate.metrics import accuracy
+    >>> flip_test(PooledMetric(accuracy, [list("aaa"), list("bbb")], list("aaa"), ["x", "y", "z"]))
+    0.25
+    """
+    if num_permutations < 1:
+        raise EmotoneError(f"num_permutations must be positive, not {num_permutations}")
+    S = pooled.num_speakers
+    is_exact = _is_exact(S, num_permutations)
     random = np.random.default_rng(seed)
     num = 2**S if is_exact else num_permutations
     num_as_large = 0
@@ -79,23 +98,16 @@ def sign_flip_test(
         first, second = pooled.exchanged(flips).T
         # Written so that NaN counts.
         num_as_large += int((~(np.abs(first - second) < abs(np.subtract(*pooled.values)) - TIE)).sum())
-    return PairedTest(
-        pooled.interval([1, -1], seed=seed),
-        num_as_large / num if is_exact else (num_as_large + 1) / (num + 1),
-        standardised_difference(pooled),
-        S,
-        is_exact,
-        smallest_p(S, num_permutations),
-    )
+    return num_as_large / num if is_exact else (num_as_large + 1) / (num + 1)
 
 
-def smallest_p(num_speakers: int, num_permutations: int = 10_000) -> float:
+def smallest_p(num_speakers: int, num_permutations: int = NUM_PERMUTATIONS) -> float:
     """The least p that `sign_flip_test` can give: all exchanged and none exchanged are always as large as observed.
 
     >>> smallest_p(3), smallest_p(6)
     (0.25, 0.03125)
     """
-    return 2 / 2**num_speakers if 2**num_speakers <= num_permutations else 1 / (num_permutations + 1)
+    return 2 / 2**num_speakers if _is_exact(num_speakers, num_permutations) else 1 / (num_permutations + 1)
 
 
 def standardised_difference(pooled: PooledMetric) -> float:
@@ -187,3 +199,8 @@ def cliques(mean_ranks: Sequence[float], p_values: ArrayLike, level: float = 0.0
         if end - start > 1 and (not runs or end > runs[-1][1]):
             runs.append((start, end))
     return [tuple(order[start:end].tolist()) for start, end in runs]
+
+
+def _is_exact(num_speakers: int, num_permutations: int) -> bool:
+    """Whether all subsets of speakers are so few that each of them is exchanged."""
+    return 2**num_speakers <= num_permutations

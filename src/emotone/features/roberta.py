@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from emotone.encoder import Precision, TextEncoder
+from emotone.encoder import Layer, Precision, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class Roberta(TextEncoder):
     requires: ClassVar[tuple[str, ...]] = ("text",)
 
     weights: str = "FacebookAI/roberta-base"
-    layer: int | None = None
+    layer: Layer = None
     sha256: str | None = None
     precision: Precision = "auto"

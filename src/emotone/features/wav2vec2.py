@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.audio import RATE_HZ
-from emotone.encoder import Precision, SpeechEncoder, cut
+from emotone.encoder import Layer, Precision, SpeechEncoder, chosen, cut
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Wav2vec2(SpeechEncoder):
     states_per_batch: ClassVar[dict[str, int]] = {"cpu": 200, "cuda": 24_000}
 
     weights: str = "facebook/wav2vec2-large-robust"
-    layer: int | None = None
+    layer: Layer = None
     normalise: bool = True
     sha256: str | None = None
     precision: Precision = "auto"
@@ -94,5 +94,4 @@ class Wav2vec2(SpeechEncoder):
         with torch.inference_mode():
             inputs = padded.to(parameter.device, parameter.dtype)
             output = network(inputs, attention_mask=mask, output_hidden_states=self.layer is not None)
-        states = output.last_hidden_state if self.layer is None else output.hidden_states[self.layer]
-        return cut(states, [self._num_states(samples) for samples in batch])
+        return cut(chosen(output, self.layer), [self._num_states(samples) for samples in batch])

@@ -13,7 +13,7 @@ import numpy as np
 
 from emotone.audio import RATE_HZ
 from emotone.ctranslate2_file import read_variables
-from emotone.encoder import Precision, SpeechEncoder, cut, load_network
+from emotone.encoder import Layer, Precision, SpeechEncoder, cut, load_network
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Whisper(SpeechEncoder):
     requires: ClassVar[tuple[str, ...]] = ("ssl",)
 
     weights: str = "openai/whisper-base"
-    layer: int | None = None
+    layer: Layer = None
     full_window: bool = True
     sha256: str | None = None
     precision: Precision = "auto"
@@ -114,11 +114,12 @@ class Whisper(SpeechEncoder):
         return cut(states, [num_states for _, num_states in batch])
 
 
-def encode_mels(encoder: Any, mels: torch.Tensor, num_steps: torch.Tensor, layer: int | None = None) -> torch.Tensor:
+def encode_mels(encoder: Any, mels: torch.Tensor, num_steps: torch.Tensor, layer: Layer = None) -> torch.Tensor:
     """States [B, T, D] of log-mel spectrograms [B, M, 2 T], of which `num_steps` [B] are not padding.
 
     What Whisper's encoder computes, for inputs of any length up to its own: with fewer of its positions, and a mask in
-    place of the silence that it is used to. `layer`: states after so many layers; None: after the last and its norm.
+    place of the silence that it is used to. `layer`: states after so many layers; None: after the last and its norm;
+    "all": of all layers side by side, the last one's after its norm.
     """
     import torch
     from torch.nn import functional as F
@@ -136,9 +137,12 @@ def encode_mels(encoder: Any, mels: torch.Tensor, num_steps: torch.Tensor, layer
         mask = torch.zeros_like(there, dtype=hidden.dtype).masked_fill(~there, torch.finfo(hidden.dtype).min)[
             :, None, None
         ]
-    for block in encoder.layers[:layer]:
-        hidden = block(hidden, mask)
-    return encoder.layer_norm(hidden) if layer is None else hidden
+    states = [hidden]
+    for block in encoder.layers[: None if layer == "all" else layer]:
+        states.append(block(states[-1], mask))
+    if layer in (None, "all"):
+        states[-1] = encoder.layer_norm(states[-1])
+    return torch.cat(states, dim=2) if layer == "all" else states[-1]
 
 
 @lru_cache(maxsize=4)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emotone.data.preferences import Preferences
     from emotone.data.view import View
     from emotone.dataset import Selection
-    from emotone.examples import StoreExamples
+    from emotone.examples import Examples
     from emotone.fold import Fold
     from emotone.learner import Learner, Lesson
     from emotone.recipe import Training
@@ -95,7 +95,7 @@ class EmotionRanker(ChunkSystem):
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
         )
 
-    def prepare(self, fold: Fold, folder: Path, train: StoreExamples, validation: StoreExamples | None) -> None:
+    def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
         """The pairs of both parts."""
         comparison = Comparison(self.preferences, self.threshold, self.margin, self.partners)
         parts = {"train": (fold.train, train), "validation": (fold.validation, validation)}
@@ -107,7 +107,7 @@ class EmotionRanker(ChunkSystem):
                 ids[part], found[part] = table["id"], examples.pairs
         fold.keep_table(folder / "preferences.parquet", lambda: _as_table(ids, found))
 
-    def scorer(self, targets: list[Target], validation: StoreExamples) -> Scorer:
+    def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Macro-F1 of the chunk pairs of `num_pairs` random pairs of utterances."""
         from emotone.evaluate import metrics
         from emotone.pair_learner import draw_pairs

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emotone.bundle import Target
     from emotone.data.view import View
     from emotone.dataset import Selection
-    from emotone.examples import StoreExamples
+    from emotone.examples import Examples
     from emotone.fold import Fold
     from emotone.learner import Learner, Lesson
 
@@ -108,7 +108,7 @@ class EmotionSeq2Seq(ChunkSystem):
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
         )
 
-    def prepare(self, fold: Fold, folder: Path, train: StoreExamples, validation: StoreExamples | None) -> None:
+    def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
         """Labels and curves of the votes."""
         import torch
 

@@ -1,0 +1,251 @@
+"""Missing data: each condition against the network given what is left, and drops against their definition."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emotone import audio
+from emotone.bundle import Bundle, Scores
+from emotone.cli import main
+from emotone.corpus import Corpus
+from emotone.data.augment import generator
+from emotone.data.missing import choose, delete_words, drop_frames, lose_bursts
+from emotone.data.streams import Utterance
+from emotone.errors import EmotoneError
+from emotone.evaluate import metrics
+from emotone.evaluate.degradation import choose as choose_utterances
+from emotone.evaluate.missing_comparison import PooledDrop, compare_missing
+from emotone.evaluate.missing_data import MissingScores, missing_data, score_missing
+from emotone.evaluate.missing_inputs import CURVES
+from emotone.evaluate.protocol import evaluate_model
+from emotone.evaluate.robustness import robustness
+from emotone.evaluate.run_folder import Run, load_run
+from emotone.evaluate.significance import flip_test, sign_flip_test
+
+Build = Callable[..., Path]
+ALL = ["words", "transcript", "recognised", "frames", "bursts", "audio"]
+
+
+def measure(folder: Path, **settings: Any) -> MissingScores:
+    return score_missing(load_run(folder), quiet=True, **settings)
+
+
+def left(bundle: Bundle, corpus: Corpus, name: str, curve: str, severity: Any) -> Utterance:
+    """What is left of an utterance, from its file and transcript."""
+    row = corpus.utterances.set_index("id").loc[name]
+    samples, text = audio.load(corpus.path_of(row["file"])), row["transcript"]
+    random, share = generator(0, name, curve), severity / 100 if isinstance(severity, float) else 1.0
+    if curve == "bursts":
+        samples = lose_bursts(samples, share, random)
+    speech = bundle.extract(samples)
+    if curve == "frames":
+        speech = drop_frames(speech, share, random)
+    if curve == "words":
+        text = delete_words(text, share, random)
+    elif curve == "transcript":
+        text = ""
+    elif curve == "recognised":
+        text = " ".join(text.split()[1:])
+    return Utterance(None if curve == "audio" else speech, bundle.text_feature(text) if text else None,
+                     len(text.split()) or None)  # fmt: skip
+
+
+def test_scores_are_those_of_what_is_left(build_run: Build, spoken: Corpus) -> None:
+    folder = build_run("both")
+    found = measure(folder).tables
+    for curve, severity in (("words", 25.0), ("words", 100.0), ("transcript", "absent"), ("recognised", "recognised"),
+                            ("frames", 75.0), ("bursts", 50.0), ("audio", "absent")):  # fmt: skip
+        for fold, rows in found[curve][severity].groupby("fold"):
+            bundle = Bundle.load(str(folder / f"fold-{fold}/bundle"))
+            scores = [bundle.score_features([left(bundle, spoken, name, curve, severity)]) for name in rows["id"]]
+            arousal, anger = zip(
+                *((one.attributes["arousal"], one.probabilities["anger"]) for one in scores), strict=True
+            )
+            np.testing.assert_allclose(rows["predicted_arousal"], np.concatenate(arousal), atol=1e-5)
+            np.testing.assert_allclose(rows["p_anger"], np.concatenate(anger), atol=1e-5)
+
+
+def test_lexical_chunks_are_the_words_that_remain(build_run: Build, spoken: Corpus) -> None:
+    folder = build_run("lexical", alignment="whisper", strategy="lexical")
+    table = measure(folder).tables["words"][50.0].set_index("id")
+    bundle, own = Bundle.load(str(folder / "fold-0/bundle")), spoken.utterances.set_index("id")
+    for name in table.index[table["fold"] == 0]:
+        heard = own.loc[name, "transcript"].split()[1:]
+        words = [(word, 0.6 * n / len(heard), 0.6 * (n + 1) / len(heard)) for n, word in enumerate(heard)]
+        lost = choose(len(words), 0.5, generator(0, name, "words"))
+        words = [word for word, is_lost in zip(words, lost, strict=True) if not is_lost]
+        text = delete_words(own.loc[name, "transcript"], 0.5, generator(0, name, "words"))
+        speech = bundle.extract(audio.load(spoken.path_of(own.loc[name, "file"])))
+        scores: Scores = bundle.score_features([Utterance(speech, bundle.text_feature(text) if text else None, words)])
+        assert table.loc[name, "predicted_arousal"] == pytest.approx(scores.attributes["arousal"][0], abs=1e-5)
+
+
+def test_curves_have_the_form_of_robustness(build_run: Build) -> None:
+    run = load_run(build_run("both", repeats=2))
+    found = missing_data(run, num_utterances=5, quiet=True)
+    assert list(found["curves"]) == ALL and found["num_utterances"] == 12
+    assert found["metrics"] == {"emotion": "uar", "arousal": "ccc"}
+    for name, curve in found["curves"].items():
+        assert [point["severity"] for point in curve["points"]] == list(CURVES[name].severities)
+        (clean,) = (point for point in curve["points"] if point["is_clean"])
+        assert clean["metrics"]["arousal"]["change"]["value"] == 0 and clean["num_failed"] == 0
+        assert curve["num_utterances"] == (5 if name == "bursts" else 12)
+    each = [metrics.ccc(part["predicted_arousal"], part["true_arousal"]) for _, part in run.test.groupby("repeat")]
+    words, frames = (found["curves"][name]["points"][0]["metrics"]["arousal"] for name in ("words", "frames"))
+    assert words == frames and words["value"] == pytest.approx(np.mean(each))
+    absent = (found["curves"]["words"]["points"][-1], found["curves"]["transcript"]["points"][-1])
+    assert absent[0]["metrics"] == absent[1]["metrics"]
+    json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("view", "curves", "flat", "note"),
+    [
+        ({"streams": "text"}, ["words", "recognised", "frames", "bursts", "audio"], ["frames", "bursts", "audio"],
+         "not measured: missing transcript (the bundle takes nothing but text)"),
+        ({"streams": "speech", "alignment": "none"}, ["words", "transcript", "recognised", "frames", "bursts"],
+         ["words", "transcript", "recognised"], "not measured: missing audio (the bundle takes nothing but speech)"),
+    ],
+)  # fmt: skip
+def test_one_stream_alone(
+    build_run: Build, view: dict[str, Any], curves: list[str], flat: list[str], note: str
+) -> None:
+    scores = measure(build_run("alone", **view))
+    assert list(scores.tables) == curves and note in scores.notes
+    for name, tables in scores.tables.items():
+        same = [table.equals(tables[CURVES[name].clean]) for table in tables.values()]
+        assert all(same) if name in flat else not any(same[1:])
+
+
+def test_text_alone_without_a_word_is_not_scored(build_run: Build) -> None:
+    found = missing_data(load_run(build_run("text", streams="text")), quiet=True)["curves"]["words"]["points"]
+    assert [point["num_failed"] for point in found][0] == 0 and found[-1]["num_failed"] == 12
+    assert found[-1]["metrics"] == {"emotion": None, "arousal": None}
+    assert 0 < found[3]["num_failed"] < 12  # half of a single word is a word
+
+
+def test_audio_alone_has_curves_of_audio(spoken: Corpus, tiny_bundle: Path) -> None:
+    run = evaluate_model(str(tiny_bundle), "nemo", quiet=True)
+    found = missing_data(run, quiet=True)
+    assert list(found["curves"]) == ["frames", "bursts"]
+    assert found["notes"] == [
+        "not measured: missing words, missing transcript, recognised transcript (the bundle takes audio alone)",
+        "not measured: missing audio (the bundle takes nothing but speech)",
+    ]
+
+
+def test_without_recognition_a_note_says_so(build_run: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any, **settings: Any) -> Any:
+        raise EmotoneError("transcription needs the package faster-whisper")
+
+    folder = build_run("both")
+    monkeypatch.setattr("emotone.evaluate.missing_inputs.transcribe_corpus", refuse)
+    scores = measure(folder)
+    assert "recognised" not in scores.tables
+    assert scores.notes == ["not measured: recognised transcript (transcription needs the package faster-whisper)"]
+
+
+def test_company_does_not_matter(build_run: Build) -> None:
+    run = load_run(build_run("both"))
+    whole = score_missing(run, quiet=True).tables
+    few = score_missing(run, num_utterances=4, quiet=True).tables["bursts"]
+    for severity, table in few.items():
+        rows = whole["bursts"][severity].loc[table.index]
+        np.testing.assert_allclose(table["predicted_arousal"], rows["predicted_arousal"], atol=1e-5)
+
+
+def test_another_corpus_is_refused(build_run: Build) -> None:
+    run = load_run(build_run("both"))
+    with pytest.raises(EmotoneError, match="has changed since"):
+        missing_data(replace(run, result=run.result | {"corpora": {"nemo": "0"}}), quiet=True)
+    with pytest.raises(EmotoneError, match="is not prepared"):
+        missing_data(replace(run, recipe=run.recipe | {"corpora": ["nemo9"]}), quiet=True)
+
+
+def test_robustness_is_given_the_transcript(build_run: Build) -> None:
+    run = load_run(build_run("lexical", alignment="whisper", strategy="lexical"))
+    found = robustness(run, quiet=True, num_utterances=4)["curves"]
+    few = run.test[run.test["id"].isin(choose_utterances(run.test, 4, 0)["id"])]
+    clean = found["gain"]["points"][3]["metrics"]["arousal"]["value"]
+    assert clean == pytest.approx(metrics.ccc(few["predicted_arousal"], few["true_arousal"]), abs=1e-4)
+    assert [point["num_failed"] for point in found["shortening"]["points"]] == [0] * 5
+
+
+def drop_table(seed: int) -> tuple[pd.DataFrame, list[Any]]:
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({"truth": random.normal(size=60), "speaker": np.repeat(list("abcdef"), 10)})
+    noise = (0.3, 0.4, 1.5, 0.8)
+    return table, [table["truth"].to_numpy() + random.normal(0, spread, 60) for spread in noise]
+
+
+def test_a_drop_is_tested_as_it_is_defined() -> None:
+    table, (a, b, less_a, less_b) = drop_table(0)
+    truth, speakers = table["truth"].to_numpy(), table["speaker"].to_numpy()
+    pooled = PooledDrop(metrics.ccc, [a, b], [less_a, less_b], truth, speakers)
+
+    def drop(clean: Any, degraded: Any) -> float:
+        return metrics.ccc(clean, truth) - metrics.ccc(degraded, truth)
+
+    observed = drop(a, less_a) - drop(b, less_b)
+    assert pooled.interval([1, -1]).value == pytest.approx(observed, abs=1e-12)
+    count = 0
+    for flips in itertools.product([False, True], repeat=6):
+        flip = np.repeat(flips, 10)
+        one = drop(np.where(flip, b, a), np.where(flip, less_b, less_a))
+        other = drop(np.where(flip, a, b), np.where(flip, less_a, less_b))
+        count += abs(one - other) >= abs(observed) - 1e-12
+    assert flip_test(pooled) == count / 64
+    nothing = np.zeros(60)  # a metric of nothing known is 0: then the drop is the metric
+    alone = PooledDrop(metrics.ccc, [a, b], [nothing, nothing], truth, speakers)
+    assert flip_test(alone) == sign_flip_test(metrics.ccc, a, b, truth, speakers).p
+
+
+def test_systems_are_compared_in_what_they_lose(build_run: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: dict[str, MissingScores] = {}
+
+    def record(run: Run, *given: Any) -> MissingScores:
+        measured[run.folder.name] = score_missing(run, *given)
+        return measured[run.folder.name]
+
+    monkeypatch.setattr("emotone.evaluate.missing_comparison.score_missing", record)
+    names = [["one", "two"], ["three"]]  # two seeds, or two repeats
+    folders = [build_run("one", 0), build_run("two", 1), build_run("three", 0, repeats=2, streams="speech")]
+    found = compare_missing(folders, quiet=True)
+    assert [system.seeds for system in found.systems] == [[0, 1], [0, 1]] and found.num_speakers == 4
+    assert {pair.curve for pair in found.pairs} == {"words", "transcript", "recognised", "frames", "bursts"}
+    conditions = [(pair.curve, pair.severity) for pair in found.pairs]
+    assert ("transcript", "absent") in conditions and ("words", 100.0) not in conditions  # the same, tested once
+    assert any("nothing but speech" in note for note in found.notes) and any("too few" in note for note in found.notes)
+    (pair,) = (one for one in found.pairs if (one.curve, one.severity, one.target) == ("frames", 75.0, "arousal"))
+    drops = []
+    for system in names:
+        parts = [
+            [part for name in system for _, part in measured[name].tables["frames"][severity].groupby("repeat")]
+            for severity in (0.0, 75.0)
+        ]
+        means = [np.mean([metrics.ccc(t["predicted_arousal"], t["true_arousal"]) for t in each]) for each in parts]
+        drops.append(means[0] - means[1])
+    assert pair.drops == pytest.approx(drops) and pair.difference.value == pytest.approx(drops[0] - drops[1])
+    assert all(one.p_holm >= one.p for one in found.pairs)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_the_command_line_shows_it(build_run: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders, page = [str(build_run("one")), str(build_run("two", streams="text"))], tmp_path / "page.html"
+    assert main(["evaluate", folders[1], "--missing", "--num", "4", "--quiet", "--json"]) == 0
+    assert "words" in json.loads(capsys.readouterr().out)["missing"]["curves"]
+    assert main(["compare", *folders, "--missing", "--num", "4", "--quiet", "--report", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "Missing words: 25 %" in out and "A - B" in out and "NOTE" in out
+    assert page.read_text().count("<svg") == 2 and "Missing bursts" in page.read_text()
+    assert main(["compare", *folders, "--missing", "--metric", "uar"]) == 2
+    assert "main metric" in capsys.readouterr().err
