@@ -1,0 +1,122 @@
+"""What decided, in the report of a run: where in a spectrogram a network for images sees its class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emotone import audio, plugins
+from emotone.bundle import Bundle
+from emotone.corpus import Corpus
+from emotone.data import view as views
+from emotone.errors import EmotoneError
+from emotone.evaluate import report_pictures as pictures
+from emotone.evaluate.clips import make_players
+from emotone.evaluate.curve_report import locate
+from emotone.evaluate.page import Section
+from emotone.evaluate.run_folder import Run, places_of
+
+SYSTEM = "spectrogram-image"
+NUM_WRONG = 4
+Row = dict[str, Any]
+
+
+def report_activations(run: Run) -> list[Section]:
+    """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
+    chosen = run.recipe.get("system", {})
+    if chosen.get("name") != SYSTEM:
+        return []
+    settings = {key: value for key, value in chosen.items() if key not in ("name", "weights")}  # it starts trained
+    system = plugins.create("systems", SYSTEM, settings)
+    if not system.has_maps:
+        return [
+            Section(TITLE, f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}")
+        ]
+    bundle = Bundle.load(str(places_of(run.folder)[0] / "bundle"))
+    labels = list(bundle.targets[0].labels)
+    shown = locate(choose(run.test, labels), len(run.recipe.get("corpora", [])) > 1)
+    network = _load_network(system, bundle)
+    panels, notes = {}, []
+    for place, row in shown.iterrows():
+        try:
+            panels[place] = _picture(bundle, network, row, labels)
+        except EmotoneError as error:
+            notes.append(str(error))
+    players, note = make_players(shown)
+    rows = [
+        {"": place + 1, "utterance": row["id"], "speaker": row["speaker"], "truth": row["true_emotion"],
+         "predicted": row["predicted"], "probability": row["confidence"], "listen": players.get(place)}
+        for place, row in shown.iterrows()
+    ]  # fmt: skip
+    if notes:
+        note = f"{len(notes)} of {len(shown)} utterances have no picture ({notes[0]}). {note}"
+    figure = pictures.plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
+    return [Section(TITLE, TEXT, rows, figure, note)]
+
+
+def choose(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
+    """Of the first fold the surest right one of each class, then the surest wrong ones; `predicted`, `confidence`."""
+    known = predictions[predictions["true_emotion"].isin(labels)]
+    for key in ("repeat", "fold"):
+        known = known[known[key] == known[key].min()]
+    shares = known[[f"p_{label}" for label in labels]].to_numpy(float)
+    known = known.assign(predicted=np.array(labels)[shares.argmax(axis=1)], confidence=shares.max(axis=1))
+    known = known.sort_values(["confidence", "id"], ascending=[False, True])
+    is_right = known["predicted"] == known["true_emotion"]
+    right = known[is_right].drop_duplicates("true_emotion").sort_values("true_emotion")
+    return pd.concat([right, known[~is_right].head(num_wrong)], ignore_index=True)
+
+
+def activation_of(network: Any, bundle: Bundle, features: NDArray[np.float32], place: int) -> NDArray[np.float32]:
+    """How much each region of an utterance [T, D] speaks for one class rather than the mean of all: [h, S * w].
+
+    The network's map per class of each segment, side by side; rows from the highest frequency down. The mean of all
+    regions is the class's mean logit above that of all classes.
+    """
+    import torch
+
+    assert isinstance(bundle.view, views.Segments)
+    segments = views.apply(bundle.view, features, *bundle.feature_moments)
+    with torch.inference_mode():
+        maps = network.activation(torch.from_numpy(segments))  # [S, K, h, w]
+        own = maps[:, place] - maps.mean(dim=1)
+    return np.concatenate(list(own.numpy()), axis=1)
+
+
+def _load_network(system: Any, bundle: Bundle) -> Any:
+    """The bundle's network as torch has it, whose inner maps can be asked for."""
+    from emotone.export import load_weights
+
+    network = system.build(len(bundle.feature.names), bundle.targets, bundle.view)
+    load_weights(network, bundle.folder)
+    return network.eval()
+
+
+def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str]) -> pictures.Activation:
+    """One panel; raises EmotoneError where the audio is not at hand."""
+    path = Corpus.load(str(row["corpus"])).path_of(row["file"])
+    begin_s, end_s = (None if pd.isna(row[name]) else float(row[name]) for name in ("start_s", "end_s"))
+    features = bundle.extract(audio.load(path, begin_s or 0.0, end_s))
+    name = str(row["predicted"])
+    own = activation_of(network, bundle, features, labels.index(name))
+    assert isinstance(bundle.view, views.Segments)
+    num_bins = features.shape[1] // bundle.view.num_channels
+    bins_hz = getattr(bundle.feature, "bins_hz", np.arange(num_bins))
+    hop_s = bundle.feature.hop_s
+    shown_s = bundle.view.count(len(features)) * bundle.view.segment_frames * hop_s
+    title = name if name == row["true_emotion"] else f"{row['true_emotion']}, taken for {name}"
+    return pictures.Activation(title, features[:, :num_bins].T, own, bins_hz, hop_s, shown_s)
+
+
+TITLE = "What decided"
+WITH_MAPS = "Networks with a map: alexnet-gap, resnet18."
+TEXT = (
+    "Spectrograms of test utterances of the first fold: of every class the surest right one, then the surest wrong "
+    "ones. Red: what speaks for the chosen class rather than for the others (class activation maps, Zhou et al., "
+    "2016), the more the stronger, on one scale for all pictures; blue: what speaks against it. The maps are coarse, "
+    "and a place on them sees far around itself. The rest of a last segment, which is filled up, is not shown; it may "
+    "speak too."
+)

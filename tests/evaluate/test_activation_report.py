@@ -1,0 +1,135 @@
+"""Maps of classes: their mean is what decided, whose they are, and what a report shows and says where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from emotone import audio, plugins
+from emotone.bundle import Bundle, Target
+from emotone.corpus import Corpus
+from emotone.data import view as views
+from emotone.data.view import Segments, view_to_json
+from emotone.evaluate.activation_report import activation_of, choose, report_activations
+from emotone.evaluate.page import Player
+from emotone.evaluate.run_folder import Run
+from emotone.export import write_bundle
+from emotone.models import alexnet_gap
+
+LABELS = ("high", "low")
+EMOTION = Target("emotion", "category", labels=LABELS)
+SYSTEM = {"name": "spectrogram-image", "network": "alexnet-gap", "short_side": 63}
+VIEW = Segments(100)
+
+
+@pytest.fixture(autouse=True)
+def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convolutions(num_channels: int) -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(num_channels, 256, 11, stride=4, padding=2), nn.ReLU(inplace=True))
+
+    monkeypatch.setattr(alexnet_gap, "alexnet_convolutions", convolutions)
+
+
+@pytest.fixture
+def network() -> Any:
+    torch.manual_seed(0)
+    system = plugins.create("systems", "spectrogram-image", {"short_side": 63})
+    return system.build(20, [EMOTION], VIEW).eval()
+
+
+@pytest.fixture
+def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run:
+    """A finished run on tones, as far as the report looks at it."""
+    corpus = write_tones(tmp_path, "tones", num_tones=10)
+    about: dict[str, Any] = {
+        "name": "tiny", "description": "", "max_utterance_s": 2.0,
+        "feature": {"name": "logspec", "settings": {"num_bins": 20}}, "view": view_to_json(VIEW),
+        "targets": [EMOTION.to_json()], "training": {}, "results": [], "licence": "CC0", "citation": "",
+    }  # fmt: skip
+    least, spread = np.full(20, -80, np.float32), np.full(20, 80, np.float32)
+    write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), least, spread, "# tiny\n")
+    (tmp_path / "done.json").write_text("{}")
+    bundle = Bundle.load(str(tmp_path / "bundle"))
+    scores = bundle.score_samples([audio.load(corpus.path_of(file)) for file in corpus.utterances["file"]])
+    test = corpus.utterances[["id", "speaker"]].assign(
+        corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
+        **{f"p_{label}": scores.probabilities[label] for label in LABELS},
+    )  # fmt: skip
+    return Run(tmp_path, {"name": "r", "corpora": ["tones"], "system": SYSTEM}, {}, [EMOTION], test, pd.DataFrame())
+
+
+def test_the_mean_of_a_map_is_what_decided(run: Run, network: Any) -> None:
+    bundle = Bundle.load(str(run.folder / "bundle"))
+    features = np.random.default_rng(0).uniform(-80, 0, (130, 20)).astype(np.float32)
+    segments = views.apply(VIEW, features, *bundle.feature_moments)
+    with torch.inference_mode():
+        logits = network.segment_logits(torch.from_numpy(segments)).mean(dim=0)
+    for place in range(2):
+        found = activation_of(network, bundle, features, place)
+        assert found.shape == (6, 2 * 6)  # two segments side by side
+        assert found.mean() == pytest.approx((logits[place] - logits.mean()).item(), abs=1e-5)
+
+
+def test_the_surest_right_and_wrong_ones_of_the_first_fold_are_shown() -> None:
+    truth = ["high", "high", "low", "low", "high", "low", None, "high"]
+    share = [0.9, 0.8, 0.3, 0.8, 0.4, 0.6, 1.0, 1.0]
+    table = pd.DataFrame({"id": list("abcdefgh"), "true_emotion": truth, "p_high": share, "repeat": 0})
+    table = table.assign(p_low=1 - table["p_high"], fold=[2] * 7 + [3])
+    found = choose(table, list(LABELS), num_wrong=2)
+    assert found["id"].tolist() == ["a", "c", "d", "e"]
+    assert found["predicted"].tolist() == ["high", "low", "high", "low"]
+    assert found["confidence"].tolist() == pytest.approx([0.9, 0.7, 0.8, 0.6])
+
+
+def test_a_report_has_a_picture_and_a_player_of_each(run: Run) -> None:
+    (section,) = report_activations(run)
+    rows = list(section.table or [])
+    assert section.title == "What decided" and 1 <= len(rows) <= 2 + 4
+    assert [row[""] for row in rows] == list(range(1, len(rows) + 1))
+    assert all(isinstance(row["listen"], Player) for row in rows)
+    assert all(section.figure.count(f"{unit}</text>") == len(rows) for unit in ("seconds", "kHz"))
+    assert section.figure.count("<image") == len(rows)  # spectrogram and map are made one
+    for row in rows:
+        own = run.test.set_index("id").loc[row["utterance"]]
+        assert row["probability"] == max(own["p_high"], own["p_low"]) and row["truth"] == own["true_emotion"]
+        wrong = f"{row['truth']}, taken for {row['predicted']}"
+        assert f"{row['']}: {row['truth'] if row['truth'] == row['predicted'] else wrong}" in section.figure
+
+
+def test_audio_that_is_gone_is_counted(run: Run) -> None:
+    corpus = Corpus.load("tones")
+    for file in corpus.utterances["file"]:
+        corpus.path_of(file).unlink()
+    (section,) = report_activations(run)
+    assert not section.figure and " utterances have no picture (" in section.note and "no player" in section.note
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11"])
+def test_networks_without_a_map_are_left_out_and_said(run: Run, name: str) -> None:
+    run.recipe["system"] = {**SYSTEM, "network": name}
+    (section,) = report_activations(run)
+    assert section.text.startswith(f"{name} mixes all places") and "alexnet-gap, resnet18" in section.text
+    assert not section.figure and section.table is None
+
+
+def test_other_systems_have_no_such_section(run: Run) -> None:
+    run.recipe["system"] = {"name": "functionals-svm"}
+    assert report_activations(run) == []
+
+
+@pytest.mark.parametrize(
+    ("feature", "settings", "last_hz"),
+    [("logspec", {}, 3980), ("logspec", {"rate_hz": 8000}, 990), ("logdeltaspec", {"num_bins": 100}, 1980),
+     ("logmelspec", {}, 7809.39)],
+)  # fmt: skip
+def test_bins_have_their_frequencies(feature: str, settings: dict[str, Any], last_hz: float) -> None:
+    created = plugins.create("features", feature, settings)
+    assert len(created.bins_hz) * created.num_channels == len(created.names)
+    assert (np.diff(created.bins_hz) > 0).all() and created.bins_hz[-1] == pytest.approx(last_hz, abs=0.5)
