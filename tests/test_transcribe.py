@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from emotone import audio, cli
 from emotone.corpus import Corpus
 from emotone.errors import EmotoneError
+from emotone.files import cache_folder
 from emotone.transcribe import Transcriber, Transcript, in_order, transcribe, transcribe_corpus, write_transcripts
 
 JFK = Path(__file__).parents[1] / "examples" / "jfk.wav"
@@ -80,10 +81,10 @@ class Counting(Transcriber):
     heard: list[str] = []
     identity = "counting"
 
-    def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
+    def __call__(self, samples: audio.Samples, file: str = "array", language: str | None = None) -> Transcript:
         self.heard.append(file)
         end_s = len(samples) / 16_000
-        return Transcript(file, end_s, self.language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
+        return Transcript(file, end_s, self.language or language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
 
 
 def test_tables_are_resumed(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.ones(48_000) / 2, 16_000)
     table = pd.DataFrame(
         {"id": ["a", "b", "c"], "file": ["a.wav", "a.wav", "none.wav"], "start_s": [None, 1.0, None],
-         "end_s": [None, 1.5, None]}
+         "end_s": [None, 1.5, None], "language": ["da", None, "da"]}
     )  # fmt: skip
     corpus = Corpus("small", tmp_path, table)
     Counting.heard.clear()
@@ -113,8 +114,15 @@ def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
     assert found["id"].tolist() == ["a", "b", "c"] and found["transcript"].tolist()[:2] == ["3", "0.5"]
     assert found["words"].tolist() == [[("3", 0.0, 3.0)], [("0.5", 0.0, 0.5)], []]
     assert pd.isna(found["transcript"][2]) and "none.wav" in found["error"][2]
+    assert found["language"].tolist() == ["da", "en", ""]
     pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    assert len(Counting.heard) == 2
+    part = transcribe_corpus(Corpus("small", tmp_path, table[1:]), Counting(), quiet=True)
+    assert part["transcript"].tolist()[0] == "0.5" and len(Counting.heard) == 2
+    (kept,) = (cache_folder() / "transcripts").glob("small-*.jsonl")
+    kept.write_bytes(kept.read_bytes()[:-9])  # a kill while the second was written
+    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
+    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
+    assert len(Counting.heard) == 3
 
 
 def test_settings_that_cannot_be(tiny_wav2vec2: Path, tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ class Transcriber:
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 0
 
-    def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
-        """What is said in samples [N] at 16 kHz.
+    def __call__(self, samples: audio.Samples, file: str = "array", language: str | None = None) -> Transcript:
+        """What is said in samples [N] at 16 kHz, in the transcriber's language or, where Whisper knows it, this one.
 
         Whisper hears words where nobody speaks, and repeats itself: it only listens where voice activity finds speech,
         and what compresses better than speech does (Whisper's own limit) does not count.
@@ -99,8 +99,9 @@ class Transcriber:
         if audio.is_silent(samples) or not speech.speech_s:
             return Transcript(file, end_s, self.language or "")
         segments, about = self._network.transcribe(
-            samples, language=self.language, word_timestamps=True, temperature=0.0, condition_on_previous_text=False
-        )
+            samples, language=self.language or self._known(language), word_timestamps=True, temperature=0.0,
+            condition_on_previous_text=False,
+        )  # fmt: skip
         segments = [segment for segment in segments if segment.compression_ratio <= MOST_COMPRESSION]
         heard = [(word.word.strip(), word.start, word.end) for segment in segments for word in segment.words or ()]
         words = in_order([word for word in heard if word[0]], end_s)
@@ -111,6 +112,9 @@ class Transcriber:
         """Hash of what decides the words."""
         sha256 = find_weights(self.weights, where="transcription").sha256
         return hashlib.sha256(f"{sha256} {self.language}".encode()).hexdigest()
+
+    def _known(self, language: str | None) -> str | None:
+        return language if language in self._network.supported_languages else None
 
     @cached_property
     def _network(self) -> Any:
@@ -182,34 +186,57 @@ def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, 
 def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, quiet: bool = False) -> pandas.DataFrame:
     """Transcripts of all utterances, in their order: `CORPUS_COLUMNS`, `words` a list of (word, start_s, end_s).
 
-    Kept in the cache, and resumed after an interruption. Times count from the utterance's own start. To use them in
-    place of the corpus's: `dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=...))`.
+    Heard in the language that the corpus says an utterance is in. Kept in the cache utterance by utterance, so that an
+    interrupted call goes on and a part of a corpus is not heard anew; errors are tried again. Times count from the
+    utterance's own start. To use them in place of the corpus's: `dataclasses.replace(corpus,
+    utterances=corpus.utterances.assign(transcript=...))`.
     """
     import pandas
 
     transcriber = transcriber or Transcriber()
-    table = corpus.utterances[["id", "file", "start_s", "end_s"]]
-    about = json.dumps([transcriber.identity, str(corpus.root.resolve()), table.to_json()])
-    folder = cache_folder() / "transcripts"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{corpus.name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.json"
-    if not path.is_file():
-        with ResultFile(path, CORPUS_COLUMNS, {"about": about}) as results:
-            left = table[~table["id"].isin(results.finished)]
-            rows = track(left.itertuples(), len(table), f"transcripts of {corpus.name}", quiet, len(table) - len(left))
-            for row in rows:
-                results.add(row.id, [_utterance(corpus, row, transcriber)])
-            results.finish(table["id"])
-    found = pandas.DataFrame(json.loads(path.read_text(encoding="ascii")), columns=list(CORPUS_COLUMNS))
+    keys = [
+        json.dumps([row.id, row.file, _or_none(row.start_s), _or_none(row.end_s), row.language or None])
+        for row in corpus.utterances.itertuples()
+    ]
+    about = json.dumps([transcriber.identity, str(corpus.root.resolve())])
+    path = cache_folder() / "transcripts" / f"{corpus.name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    heard = _read_heard(path)
+    left = [place for place, key in enumerate(keys) if key not in heard]
+    rows = [corpus.utterances.iloc[place] for place in left]
+    done = len(keys) - len(left)
+    with open(path, "ab") as file:
+        for place, row in zip(left, track(rows, len(keys), f"transcripts of {corpus.name}", quiet, done), strict=True):
+            heard[keys[place]] = _utterance(corpus, row, transcriber)
+            if not heard[keys[place]]["error"]:  # a line of its own, whatever a kill has left before it
+                file.write(b"\n" + json.dumps({"key": keys[place], **heard[keys[place]]}).encode())
+                file.flush()
+    found = pandas.DataFrame([heard[key] for key in keys], columns=list(CORPUS_COLUMNS))
     return found.assign(words=[[(word, start_s, end_s) for word, start_s, end_s in words] for words in found["words"]])
 
 
+def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
+    """What was heard before, by key; a line that a kill has cut off does not count."""
+    heard = {}
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            about = json.loads(line)
+            heard[about.pop("key")] = about
+        except ValueError:
+            continue
+    return heard
+
+
 def _utterance(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
-    start_s, end_s = (None if np.isnan(time_s) else time_s for time_s in (row.start_s, row.end_s))
     try:
-        found = transcriber(audio.load(corpus.path_of(row.file), start_s or 0.0, end_s))
+        samples = audio.load(corpus.path_of(row.file), _or_none(row.start_s) or 0.0, _or_none(row.end_s))
+        found = transcriber(samples, language=row.language)
     except audio.AudioError as error:
         return {"id": row.id, "transcript": None, "language": "", "words": [], "error": str(error)}
     return {
         "id": row.id, "transcript": found.text or None, "language": found.language, "words": found.words, "error": "",
     }  # fmt: skip
+
+
+def _or_none(time_s: float) -> float | None:
+    return None if np.isnan(time_s) else float(time_s)

@@ -18,11 +18,12 @@ def tell(bundle: Bundle, corpus: Corpus, table: pd.DataFrame, jobs: int = 1, qui
 
     Raises EmotoneError where the corpus has no words of that kind, or nothing that the bundle scores.
     """
-    if not bundle.takes_words:
+    view = bundle.view
+    if not isinstance(view, WordChunks):
         return Told(dict.fromkeys(table["id"]))
-    about = told(corpus, table, alignment_of(bundle), text_store(bundle, corpus, jobs, quiet), quiet)
+    about = told(corpus, table, alignment_of(bundle), text_store(bundle, corpus, jobs, quiet), quiet, view)
     if bundle.takes_text and about.text is None:
-        if isinstance(bundle.view, WordChunks) and bundle.view.streams == "text":
+        if view.streams == "text":
             raise EmotoneError(f"corpus {corpus.name} has no transcripts, and bundle {bundle.name} scores nothing else")
         about.notes.insert(0, f"{corpus.name} has no transcripts: scored by speech alone")
     return about
