@@ -17,6 +17,10 @@ def recipe(**system: Any) -> dict[str, Any]:
     ("recipes", "labels"),
     [
         ([recipe(), recipe(weight=0)], ["r weight=default", "r weight=0"]),
+        (
+            [recipe(name="multi-scale"), recipe(name="multi-scale", streams="text")],
+            ["r streams=both", "r streams=text"],
+        ),
         (  # a default is named beside what all give, and `epochs` is that of training
             [recipe(of_ranker={"epochs": 1}), recipe(of_ranker={"epochs": 20}, weight=0)],
             [

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from emotone import plugins
 
 NOT_THE_SYSTEM = ("name", "description", "cpu_hours", "seed", "split.seed", "split.repeats")
 """Settings of a recipe in which runs of one system may differ."""
@@ -43,7 +46,7 @@ def system_labels(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
             chosen = differing
         settings = _settings(recipe)
         words = [
-            f"{_short(key, keys)}={_text(settings.get(key, 'default'))}"
+            f"{_short(key, keys)}={_text(settings.get(key, _default(key, settings)))}"
             for key in chosen
             if key in settings or _has_default(key, settings, namesakes)
         ]
@@ -57,6 +60,17 @@ def _has_default(key: str, settings: Mapping[str, Any], others: Sequence[Mapping
     names = [".".join([*parts[:end], "name"]) for end in range(len(parts) - 1, 0, -1)]
     name = next((name for name in names if name in settings), None)
     return name is not None and all(each[name] == settings[name] for each in others if key in each and name in each)
+
+
+def _default(key: str, settings: Mapping[str, Any]) -> Any:
+    """The default of a setting that is not given, by the plugin it is of; "default" where that is no longer known."""
+    part, _, setting = key.rpartition(".")
+    kind = {"system": "systems", "feature": "features", "text_feature": "features"}.get(part)
+    name = settings.get(f"{part}.name")
+    if kind is None or name not in plugins.names(kind):
+        return "default"
+    parameter = inspect.signature(plugins.find(kind, str(name))).parameters.get(setting)
+    return "default" if parameter is None else parameter.default
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
