@@ -1,14 +1,15 @@
 """Results to commit: python results/collect.py RUN [RUN ...] writes RECIPE/HASH.json here and the tables of README.md.
 
-With --compare also RECIPE/comparison.json, the paired tests of these runs. Without a run it only writes the tables anew
-from the JSON files.
+With --compare also RECIPE/comparison.json, the paired tests of these runs; with --missing FILE also
+RECIPE/missing.json, what `emotone compare RUN ... --missing --json > FILE` found. Without a run it only writes the
+tables anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from emotone.evaluate.compare import compare_runs
 from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
-COMPARISON = "comparison.json"
+COMPARISON, MISSING = "comparison.json", "missing.json"
 MAIN = ("uar", "ccc", "spearman")
 SETTINGS = (
     "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training"
@@ -122,11 +123,54 @@ def zero_shot(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def keep_missing(path: Path) -> None:
+    """Write a comparison under missing data."""
+    about = json.loads(path.read_text())
+    for system in about["systems"]:
+        del system["folders"]
+    recipe = about["systems"][0]["label"].split()[0]
+    (RESULTS / recipe / MISSING).write_text(json.dumps(about) + "\n")
+
+
+def missing(about: dict[str, Any], recipe: str) -> str:
+    """Every system's metric in every condition, and the tests of what is lost that remain after Holm's correction."""
+    names = {one["label"]: one["label"].removeprefix(recipe).strip() for one in about["systems"]}
+    parts = []
+    for target, metric in about["metrics"].items():
+        head = [f"{target} {metric.upper()}", *names.values()]
+        lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+        curves = {curve: each for own in about["curves"].values() for curve, each in own.items()}
+        for curve, each in curves.items():
+            for place, point in enumerate(each["points"]):
+                found = [_point(about["curves"][label].get(curve), place, target) for label in names]
+                severity = f"{point['severity']:g} %" if "%" in each["axis"] else point["severity"]
+                where = f"{each['title'].lower()}: {severity} (n = {each['num_utterances']})"
+                lines.append(f"| {' | '.join([where, *found])} |")
+        parts.append("\n".join(lines) + "\n")
+    clear = [
+        f"{pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} loses "
+        f"{pair['drops'][0]:.3f}, {names[pair['second']]} {pair['drops'][1]:.3f} (p_Holm {pair['p_holm']:.3f})"
+        for pair in about["pairs"]
+        if pair["p_holm"] <= 0.05
+    ]
+    text = f"{len(about['pairs'])} tests of the drop from clean between two systems; clear after Holm's correction:"
+    notes = [f"{note}.  " for note in dict.fromkeys(about["notes"])]
+    listed = "\n".join(f"- {line}" for line in clear) or "- none"
+    title = f"# {recipe} under missing data\n\nMade by `python results/collect.py`; do not edit.\n\n"
+    return title + "\n".join([*parts, text, "", listed, "", *notes]) + "\n"
+
+
+def _point(curve: dict[str, Any] | None, place: int, target: str) -> str:
+    """A system's value with its interval; nothing where it was not measured."""
+    values = curve["points"][place]["metrics"].get(target) if curve else None
+    return interval(values) if values else ""
+
+
 def write_tables() -> None:
     """All tables, from all JSON files."""
     parts = [HEAD]
     for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir() and path.name[0] not in "._"):
-        paths = [path for path in sorted(folder.glob("*.json")) if path.name != COMPARISON]
+        paths = [path for path in sorted(folder.glob("*.json")) if path.name not in (COMPARISON, MISSING)]
         results = [json.loads(path.read_text()) for path in paths]
         if not results:
             continue
@@ -141,13 +185,23 @@ def write_tables() -> None:
             )
         if (folder / COMPARISON).is_file():
             parts.append(pairs(json.loads((folder / COMPARISON).read_text()), folder.name) + "\n")
+        if (folder / MISSING).is_file():
+            text = missing(json.loads((folder / MISSING).read_text()), folder.name)
+            (folder / "missing.md").write_text(text)
+            parts.append(f"Under missing data: [{folder.name}/missing.md]({folder.name}/missing.md).\n")
     (RESULTS / "README.md").write_text("\n".join(parts))
 
 
 if __name__ == "__main__":
-    folders = [Path(name) for name in sys.argv[1:] if name != "--compare"]
-    for folder in folders:
-        collect(folder)
-    if "--compare" in sys.argv:
-        compare(folders)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--missing", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    for run in arguments.runs:
+        collect(run)
+    if arguments.compare:
+        compare(arguments.runs)
+    if arguments.missing:
+        keep_missing(arguments.missing)
     write_tables()
