@@ -39,9 +39,14 @@ def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
         loaded = recipe.load_recipe(entry["name"])
         corpora = [*loaded.corpora, *loaded.unlabelled.corpora]
         assert (entry["corpora"], entry["bundles"]) == (corpora, loaded.teacher)
-        feature = plugins.find("features", loaded.feature.name)
+        choices = [
+            loaded.feature.name,
+            loaded.feature.settings.get("of"),
+            loaded.text_feature and loaded.text_feature.name,
+        ]
+        needs = {need for name in choices if name for need in plugins.find("features", name).requires}
         teachers = {"opensmile"} if loaded.teacher else set()  # the published systems need it
-        assert entry["needs"] == sorted({"train", *feature.requires, *teachers})
+        assert entry["needs"] == sorted({"train", *needs, *teachers})
 
 
 def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:

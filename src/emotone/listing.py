@@ -61,6 +61,7 @@ def _recipe(path: Path, text: str) -> dict[str, Any]:
     speech = re.search(r"^unlabelled: \{corpora: \[([^]]*)\]", text, re.MULTILINE)
     corpora = lists["corpora"] + (speech[1].split(", ") if speech else [])
     features = re.findall(r"^(?:text_)?feature: (?:\{name: )?([\w-]+)", text, re.MULTILINE)
+    features += re.findall(r"^feature: \{name: [\w-]+, of: ([\w-]+)", text, re.MULTILINE)
     assert features, f"{path} names no feature"
     needs = {"train", *(need for feature in features for need in _plugin("features", feature)["needs"])}
     if "teacher" in lists:  # all there are so far are published systems

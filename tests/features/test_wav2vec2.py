@@ -188,7 +188,7 @@ def test_damaged_weights_are_refused(tiny_wav2vec2: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("layer", [-1, 4])
 def test_a_layer_that_is_not_there(tiny_wav2vec2: Path, layer: int) -> None:
-    with pytest.raises(EmotoneError, match=rf"layer must be 0..3, or nothing \(null\), not {layer}"):
+    with pytest.raises(EmotoneError, match=rf"layer must be 0..3, all, or nothing \(null\), not {layer}"):
         Wav2vec2(str(tiny_wav2vec2), layer)
 
 

@@ -180,9 +180,8 @@ def test_onnx_equals_torch_for_any_batch(model: str, networks: str) -> None:
     network = build(small(model, networks=networks), model).eval()
     names = [target.name for target in TARGETS]
     shape = (2, 3, 5, D) if isinstance(view, Chunks) else (2, 1, D)
-    exported = to_onnx(
-        network, np.zeros(shape, np.float32), names, {0: "B"} if isinstance(view, Chunks) else {0: "B", 1: "T"}
-    )
+    axes = {0: "B"} if isinstance(view, Chunks) else {0: "B", 1: "T"}
+    exported = to_onnx(network, {"features": np.zeros(shape, np.float32)}, names, {"features": axes})
     session = onnxruntime.InferenceSession(exported)
     for size in (1, 3, 7):
         inputs = np.random.default_rng(size).normal(0, 1, (size, *shape[1:])).astype(np.float32)
