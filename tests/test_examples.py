@@ -122,7 +122,7 @@ def test_batches_of_streams_are_those_of_their_rows(seed: int | None) -> None:
     for name, part in inputs._asdict().items():
         assert part.numpy().dtype == getattr(expected, name).dtype
         np.testing.assert_array_equal(part.numpy(), getattr(expected, name))
-    assert labels["arousal"].tolist() == rows.tolist() and len(found) == 7 and found.num_chunks == 1
+    assert labels["arousal"].tolist() == rows.tolist() and len(found) == 7
     moved = inputs.to("cpu")
     assert type(moved) is type(inputs) and torch.equal(moved.speech, inputs.speech)
 
@@ -147,8 +147,3 @@ def test_groups_of_streams_hold_every_row_once_and_are_of_like_length(taken: str
     assert sorted(np.concatenate(groups)) == list(range(7)) and max(map(len, groups)) <= batch_size
     steps = [found.batch(rows)[0].speech.shape[1] for rows in groups]
     assert steps == sorted(steps)
-
-
-def test_chunks_of_words_are_no_inputs_by_themselves() -> None:
-    with pytest.raises(NotImplementedError):
-        streams().chunks(np.array([0]), np.array([0]))

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from emotone.cluster_branch import Clustered, EmbeddingNetwork
 from emotone.clustering import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
 from emotone.errors import EmotoneError
-from emotone.examples import Examples, Labels
+from emotone.examples import Labels, StoreExamples
 from emotone.export import networks_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Items:
     The items of an utterance follow one another: item n is of the row n // `per_row`.
     """
 
-    examples: Examples
+    examples: StoreExamples
     kind: str
 
     @property
@@ -126,8 +126,8 @@ class ClusterLearner:
         self,
         fabric: Fabric,
         network: nn.Module,
-        train: Examples,
-        unlabelled: Examples | None,
+        train: StoreExamples,
+        unlabelled: StoreExamples | None,
         loss: Loss,
         rates: Rates,
         batch_size: int,
@@ -172,8 +172,8 @@ class _Part:
         network: nn.Module,
         seed: list[int],
         fabric: Fabric,
-        train: Examples,
-        unlabelled: Examples | None,
+        train: StoreExamples,
+        unlabelled: StoreExamples | None,
         loss: Loss,
         rates: Rates,
         batch_size: int,

@@ -57,11 +57,6 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    @property
-    def num_chunks(self) -> int:
-        """Chunks per utterance; 1 where it is seen as a whole."""
-        ...
-
     def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
         """All rows, in batches that can be read together."""
         ...
@@ -70,10 +65,6 @@ class Examples(Protocol):
         self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
     ) -> tuple[Any, Labels]:
         """Inputs and labels of these rows; a crop per row in training of some systems, parts by `random` in others."""
-        ...
-
-    def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
-        """Single chunks [N, m, D]: `chunks[n]` of the utterance `rows[n]`."""
         ...
 
 
@@ -175,11 +166,6 @@ class StreamExamples:
     def __len__(self) -> int:
         return len(self.utterances)
 
-    @property
-    def num_chunks(self) -> int:
-        """1: an utterance has one score, however many words it has."""
-        return 1
-
     def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
         """All rows, in batches of like length, which need little padding."""
         order = np.argsort([self._steps(one) for one in self.utterances], kind="stable")
@@ -198,10 +184,6 @@ class StreamExamples:
         if random is not None and (self._room is None or self._room.size < streams.speech.size):
             self._room = streams.speech
         return StreamTensors(*map(torch.from_numpy, streams)), labels_of(self.labels, rows)
-
-    def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
-        """Chunks of words are no inputs by themselves."""
-        raise NotImplementedError
 
     def _steps(self, one: Utterance) -> int:
         seen = one.seen(self.view)

@@ -161,7 +161,9 @@ class DeepEmoClusters(System):
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of an unlabelled and a labelled pass."""
         from emotone.cluster_learner import ClusterLearner, Rates
+        from emotone.examples import StoreExamples
 
+        assert isinstance(lesson.train, StoreExamples) and isinstance(lesson.unlabelled, StoreExamples | None)
         rates = Rates(lesson.settings.learning_rate, self.shared_rate, self.top_rate)
         return ClusterLearner(
             fabric, network, lesson.train, lesson.unlabelled, self.loss, rates, lesson.settings.batch_size,
@@ -185,8 +187,10 @@ class DeepEmoClusters(System):
         """Embedding and cluster of every utterance, by each network that has clusters."""
         from emotone.cluster_branch import Clustered
         from emotone.cluster_learner import Items, find_clusters
+        from emotone.examples import StoreExamples
         from emotone.export import networks_of
 
+        assert isinstance(examples, StoreExamples)
         return {
             name: find_clusters(part, Items(examples, self._kind), batch_size, device)
             for name, part in networks_of(network).items()
