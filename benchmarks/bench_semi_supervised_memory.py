@@ -13,14 +13,11 @@ import timing  # noqa: F401 - first: it sets the number of threads
 # isort: split
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from process_memory import Memory, watch
 from speech_store import Mean, examples, make_store
 
 from emotone.cluster_branch import Clustered
@@ -31,25 +28,7 @@ from emotone.systems.deep_emo_clusters import DeepEmoClusters
 from emotone.train import fit
 
 NUM_LABELLED, NUMS_UNLABELLED = 250, (1_000, 3_000, 10_000)
-NUM_CLUSTERS, INTERVAL_S = 10, 0.1
-
-
-@dataclass
-class Memory:
-    """What a process held over its training, in MB."""
-
-    anonymous: list[float] = field(default_factory=list)
-    mapped: list[float] = field(default_factory=list)
-
-    def sample(self, process: int) -> None:
-        """Read both sizes now, where there is such a process."""
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-        kb = {
-            name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "Rss" in name
-        }
-        if kb:  # none in a process that has ended
-            self.anonymous.append(kb["RssAnon"] / 1024)
-            self.mapped.append(kb["RssFile"] / 1024)
+NUM_CLUSTERS = 10
 
 
 def train(store: FeatureStore, num_unlabelled: int, folder: Path) -> None:
@@ -64,21 +43,6 @@ def train(store: FeatureStore, num_unlabelled: int, folder: Path) -> None:
     training = Training(batch_size=64, epochs=2, best="last")
     print("begins", flush=True)
     fit(DeepEmoClusters(), network, known, None, None, training, folder, quiet=True, unlabelled=unknown)
-
-
-def watch(store: FeatureStore, num_unlabelled: int) -> Memory:
-    """Train in a process of its own, and look at it from its first epoch on."""
-    memory = Memory()
-    command = [sys.executable, __file__, "--train", str(store.folder), str(num_unlabelled)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        while process.poll() is None:
-            memory.sample(process.pid)
-            time.sleep(INTERVAL_S)
-    if process.returncode:
-        sys.exit(process.returncode)
-    return memory
 
 
 def draw(memories: dict[int, Memory]) -> str:
@@ -109,7 +73,7 @@ def main() -> None:
         memories: dict[int, Memory] = {}
         for num_unlabelled in NUMS_UNLABELLED:
             store = make_store(folder, NUM_LABELLED + num_unlabelled)
-            memory = memories[num_unlabelled] = watch(store, num_unlabelled)
+            memory = memories[num_unlabelled] = watch(__file__, str(store.folder), str(num_unlabelled))
             size_mb = sum(shard.nbytes for shard in store.shards.values()) / 2**20
             print(
                 f"{num_unlabelled:6,} unlabelled utterances, features of {size_mb:5.0f} MB: anonymous memory "

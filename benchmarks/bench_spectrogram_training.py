@@ -15,8 +15,6 @@ import timing  # first: it sets the number of threads
 
 # isort: split
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_semi_supervised_memory import Memory
 from lightning_fabric import Fabric
+from process_memory import watch
 from torch import Tensor, nn
 
 from emotone.data.view import Segments
@@ -39,7 +37,6 @@ from emotone.segment_learner import SegmentLearner, Stability
 
 NUM_BINS, NUM_KINDS, K = 200, 5, 4
 SIZES = (60, 240)
-INTERVAL_S = 0.05
 
 
 class Small(nn.Module):
@@ -116,21 +113,6 @@ def train_small(folder: Path, num_utterances: int) -> None:
             pass
 
 
-def measure_memory(folder: Path, num_utterances: int) -> Memory:
-    """Train in a process of its own, and look at it from its first epoch on."""
-    memory = Memory()
-    command = [sys.executable, __file__, "--train", str(folder), str(num_utterances)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        while process.poll() is None:
-            memory.sample(process.pid)
-            time.sleep(INTERVAL_S)
-    if process.returncode:
-        sys.exit(process.returncode)
-    return memory
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", nargs=2, metavar=("FOLDER", "NUM"), help="what the processes are called with")
@@ -148,7 +130,7 @@ def main() -> None:
         peaks = []
         for num_utterances in SIZES:
             make_examples(folder, num_utterances)
-            memory = measure_memory(folder, num_utterances)
+            memory = watch(__file__, str(folder), str(num_utterances))
             peaks.append(max(memory.anonymous))
             size_mb = sum(path.stat().st_size for path in folder.glob(f"{num_utterances}-*.npy")) / 2**20
             print(
