@@ -7,28 +7,31 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from emotone.models._image_network import ImageNetwork, new_head
 
 POOLED = 6
 """Rows and columns of the maps after pooling."""
 
 
-class AlexNet(nn.Module):
+class AlexNet(ImageNetwork):
     """Convolutions -> maps averaged to 6 x 6 -> three linear layers: 57,020,228 parameters for 4 classes.
 
     It starts as torch does, its head Xavier-uniform with biases 0.
 
     Args:
         num_classes: K.
-        num_channels: C, of the images.
+        num_channels: C, of the images, which are at least 63 x 63.
 
+    >>> import torch
     >>> network = AlexNet(4).eval()
     >>> tuple(network(torch.zeros(2, 3, 63, 95)).shape)
     (2, 4)
     """
 
     head: ClassVar[str] = "classifier.6"
+    pooled: ClassVar[int] = POOLED
 
     def __init__(self, num_classes: int, num_channels: int = 3) -> None:
         super().__init__()
@@ -42,19 +45,6 @@ class AlexNet(nn.Module):
             nn.ReLU(inplace=True),
             new_head(nn.Linear(4096, num_classes)),
         )
-
-    @property
-    def first(self) -> nn.Conv2d:
-        """The convolution that sees the images."""
-        return self.features[0]  # type: ignore[return-value]  # Sequential knows no types
-
-    def rest(self, maps: Tensor) -> Tensor:
-        """Logits [N, K] of what the first convolution gives."""
-        maps = average_maps(self.features[1:](maps), POOLED)
-        return self.classifier(maps.flatten(1))
-
-    def forward(self, images: Tensor) -> Tensor:  # [N, C, H, W], at least 63 x 63 -> [N, K]
-        return self.rest(self.first(images))
 
 
 def alexnet_convolutions(num_channels: int) -> nn.Sequential:
@@ -74,27 +64,3 @@ def alexnet_convolutions(num_channels: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
         nn.MaxPool2d(3, stride=2),
     )
-
-
-def new_head(layer: nn.Linear | nn.Conv2d) -> nn.Module:
-    """The layer, its weights Xavier-uniform and its biases 0."""
-    nn.init.xavier_uniform_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
-
-
-def average_maps(maps: Tensor, size: int) -> Tensor:
-    """Adaptive average pooling of maps [N, C, h, w] to [N, C, size, size], equal to `nn.AdaptiveAvgPool2d`.
-
-    Two products with constant matrices: ONNX has no pooling whose windows differ in size.
-    """
-    rows, columns = (_average(int(length), size).to(maps) for length in maps.shape[-2:])
-    return rows @ maps @ columns.T
-
-
-def _average(length: int, num_parts: int) -> Tensor:
-    """Weights [num_parts, length] of the mean of each part of an axis: i L / n (down) to (i + 1) L / n (up)."""
-    places, parts = torch.arange(length), torch.arange(num_parts)[:, None]
-    within = (places >= parts * length // num_parts) & (places < -(-(parts + 1) * length // num_parts))
-    return within / within.sum(dim=1, keepdim=True)

@@ -9,17 +9,18 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from emotone.models.alexnet import POOLED, alexnet_convolutions, average_maps, new_head
+from emotone.models._image_network import ImageNetwork, new_head
+from emotone.models.alexnet import POOLED, alexnet_convolutions
 
 
-class AlexNetGap(nn.Module):
+class AlexNetGap(ImageNetwork):
     """Convolutions -> maps averaged to 6 x 6 -> a 6 x 6 map per class -> its mean: 2,470,724 parameters for 4 classes.
 
     Its convolutions are AlexNet's, by name and shape; the head starts Xavier-uniform with biases 0.
 
     Args:
         num_classes: K.
-        num_channels: C, of the images.
+        num_channels: C, of the images, which are at least 63 x 63.
 
     >>> import torch
     >>> network = AlexNetGap(4).eval()
@@ -28,24 +29,17 @@ class AlexNetGap(nn.Module):
     """
 
     head: ClassVar[str] = "classifier"
+    pooled: ClassVar[int] = POOLED
 
     def __init__(self, num_classes: int, num_channels: int = 3) -> None:
         super().__init__()
         self.features = alexnet_convolutions(num_channels)
         self.classifier = new_head(nn.Conv2d(256, num_classes, 1))
 
-    @property
-    def first(self) -> nn.Conv2d:
-        """The convolution that sees the images."""
-        return self.features[0]  # type: ignore[return-value]  # Sequential knows no types
-
     def activation(self, maps: Tensor) -> Tensor:
         """A map per class [N, K, 6, 6], whose mean is the logit, of what the first convolution gives."""
-        return self.classifier(average_maps(self.features[1:](maps), POOLED))
+        return self.classifier(self.pool(maps))
 
     def rest(self, maps: Tensor) -> Tensor:
         """Logits [N, K] of what the first convolution gives."""
         return self.activation(maps).mean(dim=(2, 3))
-
-    def forward(self, images: Tensor) -> Tensor:  # [N, C, H, W], at least 63 x 63 -> [N, K]
-        return self.rest(self.first(images))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from emotone.models.alexnet import average_maps, new_head
+from emotone.models._image_network import ImageNetwork, new_head
 
 STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 """Channels of the convolutions; the maps are halved after each stage."""
@@ -18,7 +18,7 @@ POOLED = 7
 """Rows and columns of the maps after pooling."""
 
 
-class Vgg11(nn.Module):
+class Vgg11(ImageNetwork):
     """Convolutions -> maps averaged to 7 x 7 -> three linear layers: 128,782,724 parameters for 4 classes.
 
     Convolutions start normal by what goes out (He et al. 2015), linear layers N(0, 0.01), the head Xavier-uniform; all
@@ -26,7 +26,7 @@ class Vgg11(nn.Module):
 
     Args:
         num_classes: K.
-        num_channels: C, of the images.
+        num_channels: C, of the images, which are at least 32 x 32.
 
     >>> import torch
     >>> with torch.device("meta"):  # shapes without memory
@@ -35,6 +35,7 @@ class Vgg11(nn.Module):
     """
 
     head: ClassVar[str] = "classifier.6"
+    pooled: ClassVar[int] = POOLED
 
     def __init__(self, num_classes: int, num_channels: int = 3) -> None:
         super().__init__()
@@ -46,6 +47,7 @@ class Vgg11(nn.Module):
                 in_width = width
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
+        head = nn.Linear(4096, num_classes)
         self.classifier = nn.Sequential(
             nn.Linear(in_width * POOLED**2, 4096),
             nn.ReLU(inplace=True),
@@ -53,23 +55,10 @@ class Vgg11(nn.Module):
             nn.Linear(4096, 4096),
             nn.ReLU(inplace=True),
             nn.Dropout(),
-            nn.Linear(4096, num_classes),
+            head,
         )
         self.apply(_initialise)
-        new_head(self.classifier[-1])  # type: ignore[arg-type]  # Sequential knows no types
-
-    @property
-    def first(self) -> nn.Conv2d:
-        """The convolution that sees the images."""
-        return self.features[0]  # type: ignore[return-value]  # Sequential knows no types
-
-    def rest(self, maps: Tensor) -> Tensor:
-        """Logits [N, K] of what the first convolution gives."""
-        maps = average_maps(self.features[1:](maps), POOLED)
-        return self.classifier(maps.flatten(1))
-
-    def forward(self, images: Tensor) -> Tensor:  # [N, C, H, W], at least 32 x 32 -> [N, K]
-        return self.rest(self.first(images))
+        new_head(head)
 
 
 def _initialise(layer: nn.Module) -> None:
