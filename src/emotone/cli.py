@@ -202,8 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write .html with pictures, or the same as .json")
     evaluate.add_argument("--robustness", action="store_true", help="score degraded copies of the test utterances too")
     evaluate.add_argument("--missing", action="store_true", help="score them with words or audio missing, too")
-    _add_num(evaluate, "--missing or --robustness", "100 and 200")
-    evaluate.add_argument("--noise", type=Path, metavar="FOLDER", help="recordings of noise for --robustness")
+    _add_curve_options(evaluate)
     _add_machine_options(evaluate)
     _add_quiet(evaluate)
 
@@ -216,8 +215,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
     compare.add_argument("--report", type=Path, metavar="FILE", help="write .html with pictures, or the same as .json")
+    compare.add_argument("--robustness", action="store_true", help="what each loses as audio gets worse")
     compare.add_argument("--missing", action="store_true", help="what each loses as words or audio go missing")
-    _add_num(compare, "--missing", "100")
+    _add_curve_options(compare)
     compare.add_argument("--json", action="store_true", help="as JSON")
     _add_jobs(compare)
     _add_quiet(compare)
@@ -228,8 +228,11 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (default 1; 0: one per core)")
 
 
-def _add_num(parser: argparse.ArgumentParser, verb: str, default: str) -> None:
-    text = f"utterances whose audio is changed at most, by {verb} (default {default})"
+def _add_curve_options(parser: argparse.ArgumentParser) -> None:
+    """Of --robustness and --missing."""
+    parser.add_argument("--curves", metavar="A,B,...", help="only these curves, e.g. noise,babble (default: all)")
+    parser.add_argument("--noise", type=Path, metavar="FOLDER", help="recordings of noise for --robustness")
+    text = "utterances whose audio is changed at most (default: 200 by --robustness, 100 by --missing)"
     parser.add_argument("--num", type=_positive, metavar="N", help=text)
 
 

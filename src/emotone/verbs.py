@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -218,17 +219,17 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.protocol import evaluate_model, print_result
     from emotone.evaluate.report import to_json
 
+    settings = _curve_settings(options)
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
-    num = {} if options.num is None else {"num_utterances": options.num}
     curves = missing = None
-    if options.robustness or options.noise:
+    if options.robustness:
         from emotone.evaluate.robustness import robustness
 
-        curves = run.result["robustness"] = robustness(run, options.noise, options.jobs, options.quiet, **num)
+        curves = run.result["robustness"] = robustness(run, options.noise, **settings)
     if options.missing:
         from emotone.evaluate.missing_data import missing_data
 
-        missing = run.result["missing"] = missing_data(run, jobs=options.jobs, quiet=options.quiet, **num)
+        missing = run.result["missing"] = missing_data(run, **settings)
     if options.report:
         from emotone.evaluate.report import build_report
 
@@ -263,8 +264,9 @@ def compare(options: Namespace) -> int:
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
-    if options.missing:
-        return _compare_missing(options)
+    settings = _curve_settings(options)
+    if options.robustness or options.missing:
+        return _compare_degraded(options, settings)
     compared = compare_runs(options.runs, [options.metric] if options.metric else [])
     if options.report:
         _write_report(options, compared.to_json(), comparison_page(compared))
@@ -272,19 +274,43 @@ def compare(options: Namespace) -> int:
     return 0
 
 
-def _compare_missing(options: Namespace) -> int:
-    """Runs against each other in what they lose under missing data."""
-    from emotone.evaluate.missing_comparison import compare_missing, print_missing
-    from emotone.evaluate.missing_page import missing_page
+def _compare_degraded(options: Namespace, settings: dict[str, Any]) -> int:
+    """Runs against each other in what they lose as audio gets worse, or as words or audio go missing."""
+    from emotone.evaluate.degradation_comparison import compare_degraded, print_degraded
+    from emotone.evaluate.degradation_page import degradation_page
+    from emotone.evaluate.missing_data import score_missing
+    from emotone.evaluate.report import DEGRADED, MISSING
+    from emotone.evaluate.robustness import score_robustness
 
     if options.metric:
-        raise EmotoneError("--missing compares by the main metric of each target; leave out --metric")
-    num = {} if options.num is None else {"num_utterances": options.num}
-    found = compare_missing(options.runs, jobs=options.jobs, quiet=options.quiet, **num)
+        raise EmotoneError("--robustness and --missing compare by the main metric of each target; leave out --metric")
+    if options.robustness and options.missing:
+        raise EmotoneError("compare takes one of --robustness and --missing at a time")
+    heading, note = "Comparison under missing data", MISSING
+    score: Any = partial(score_missing, **settings)
+    if options.robustness:
+        heading, note = "Comparison of robustness", DEGRADED
+        score = partial(score_robustness, noise=options.noise, **settings)
+    found = compare_degraded(options.runs, score)
     if options.report:
-        _write_report(options, found.to_json(), missing_page(found))
-    print_missing(found, options.json)
+        _write_report(options, found.to_json(), degradation_page(found, heading, note))
+    print_degraded(found, options.json)
     return 0
+
+
+def _curve_settings(options: Namespace) -> dict[str, Any]:
+    """What --robustness and --missing have in common; --noise asks for --robustness."""
+    options.robustness = options.robustness or options.noise is not None
+    settings: dict[str, Any] = {"jobs": options.jobs, "quiet": options.quiet}
+    if options.num is not None:
+        if not (options.robustness or options.missing):
+            raise EmotoneError("--num is how many utterances --robustness or --missing takes; give one of them, too")
+        settings["num_utterances"] = options.num
+    if options.curves is not None:
+        if options.robustness == options.missing:
+            raise EmotoneError("--curves chooses among those of --robustness or of --missing; give one of them, too")
+        settings["only"] = options.curves.split(",")
+    return settings
 
 
 def _write_report(options: Namespace, about: Any, page: str) -> None:

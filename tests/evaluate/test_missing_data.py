@@ -22,9 +22,10 @@ from emotone.data.missing import choose, delete_words, drop_frames, lose_bursts
 from emotone.data.streams import Utterance
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
+from emotone.evaluate.degradation import DegradedScores
 from emotone.evaluate.degradation import choose as choose_utterances
-from emotone.evaluate.missing_comparison import PooledDrop, compare_missing
-from emotone.evaluate.missing_data import MissingScores, missing_data, score_missing
+from emotone.evaluate.degradation_comparison import PooledDrop, compare_degraded
+from emotone.evaluate.missing_data import missing_data, score_missing
 from emotone.evaluate.missing_inputs import CURVES
 from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.robustness import robustness
@@ -35,7 +36,7 @@ Build = Callable[..., Path]
 ALL = ["words", "transcript", "recognised", "frames", "bursts", "audio"]
 
 
-def measure(folder: Path, **settings: Any) -> MissingScores:
+def measure(folder: Path, **settings: Any) -> DegradedScores:
     return score_missing(load_run(folder), quiet=True, **settings)
 
 
@@ -209,17 +210,16 @@ def test_a_drop_is_tested_as_it_is_defined() -> None:
     assert flip_test(alone) == sign_flip_test(metrics.ccc, a, b, truth, speakers).p
 
 
-def test_systems_are_compared_in_what_they_lose(build_run: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured: dict[str, MissingScores] = {}
+def test_systems_are_compared_in_what_they_lose(build_run: Build) -> None:
+    measured: dict[str, DegradedScores] = {}
 
-    def record(run: Run, *given: Any) -> MissingScores:
-        measured[run.folder.name] = score_missing(run, *given)
+    def record(run: Run) -> DegradedScores:
+        measured[run.folder.name] = score_missing(run, quiet=True)
         return measured[run.folder.name]
 
-    monkeypatch.setattr("emotone.evaluate.missing_comparison.score_missing", record)
     names = [["one", "two"], ["three"]]  # two seeds, or two repeats
     folders = [build_run("one", 0), build_run("two", 1), build_run("three", 0, repeats=2, streams="speech")]
-    found = compare_missing(folders, quiet=True)
+    found = compare_degraded(folders, record)
     assert [system.seeds for system in found.systems] == [[0, 1], [0, 1]] and found.num_speakers == 4
     assert {pair.curve for pair in found.pairs} == {"words", "transcript", "recognised", "frames", "bursts"}
     conditions = [(pair.curve, pair.severity) for pair in found.pairs]
@@ -247,5 +247,41 @@ def test_the_command_line_shows_it(build_run: Build, tmp_path: Path, capsys: pyt
     out = capsys.readouterr().out
     assert "Missing words: 25 %" in out and "A - B" in out and "NOTE" in out
     assert page.read_text().count("<svg") == 2 and "Missing bursts" in page.read_text()
-    assert main(["compare", *folders, "--missing", "--metric", "uar"]) == 2
-    assert "main metric" in capsys.readouterr().err
+
+
+def test_robustness_is_compared_in_the_same_way(
+    build_run: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(build_run("one", repeats=2)), str(build_run("two", repeats=2, streams="speech"))]
+    page = tmp_path / "page.html"
+    chosen = ["--robustness", "--curves", "noise,gain", "--num", "6"]
+    assert main(["compare", *folders, *chosen, "--quiet", "--json", "--report", str(page)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["curves"][found["systems"][0]["label"]]) == ["noise", "gain"] and found["num_utterances"] == 6
+    assert page.read_text().count("<svg") == 2 and "Noise (pink noise, not recorded): -5 dB" in page.read_text()
+    (pair,) = (one for one in found["pairs"] if (one["severity"], one["target"]) == (-5.0, "arousal"))
+    for place, folder in enumerate(folders):  # the drop is that of each system's own curve, its repeats averaged
+        assert main(["evaluate", folder, *chosen, "--quiet", "--json"]) == 0
+        clean, *_, worst = json.loads(capsys.readouterr().out)["robustness"]["curves"]["noise"]["points"]
+        values = [point["metrics"]["arousal"]["value"] for point in (clean, worst)]
+        assert pair["drops"][place] == pytest.approx(values[0] - values[1])
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "message"),
+    [
+        ("compare", ["--missing", "--metric", "uar"], "main metric"),
+        ("compare", ["--missing", "--robustness"], "one of --robustness and --missing"),
+        ("compare", ["--curves", "noise"], "give one of them"),
+        ("compare", ["--num", "3"], "give one of them"),
+        ("compare", ["--missing", "--curves", "word"], "did you mean 'words'"),
+        ("evaluate", ["--robustness", "--curves", "nose"], "did you mean 'noise'"),
+        ("evaluate", ["--robustness", "--missing", "--curves", "noise"], "give one of them"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    build_run: Build, capsys: pytest.CaptureFixture[str], verb: str, options: list[str], message: str
+) -> None:
+    folders = [str(build_run("one")), *([str(build_run("two", streams="text"))] if verb == "compare" else [])]
+    assert main([verb, *folders, *options, "--quiet"]) == 2
+    assert message in capsys.readouterr().err

@@ -22,7 +22,8 @@ from emotone.data.augment import generator
 from emotone.data.degrade import CURVES
 from emotone.errors import EmotoneError
 from emotone.evaluate import metrics
-from emotone.evaluate.robustness import BundleScorer, Item, Noise, Part, Scored, choose, robustness, robustness_curves
+from emotone.evaluate.degradation import describe
+from emotone.evaluate.robustness import BundleScorer, Item, Noise, Part, Scored, choose, robustness, score_degraded
 from emotone.evaluate.run_folder import Run, load_run
 
 LOUDNESS = Target("arousal", "attribute", (-60, 0))
@@ -78,49 +79,49 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def found(six_spoken: Corpus) -> dict[str, Any]:
+def curves(six_spoken: Corpus) -> dict[str, Any]:
     """All curves of the corpus."""
-    items, table = about(six_spoken)
-    return robustness_curves(items, table, [LOUDNESS, DURATION], hear, quiet=True)
+    return describe(score_degraded(*about(six_spoken), hear, quiet=True), [LOUDNESS, DURATION])
 
 
-def test_curves_are_metrics_of_the_degraded_copies(found: dict[str, Any], corpus: Corpus) -> None:
-    assert list(found["curves"]) == list(CURVES) and found["metrics"] == {"arousal": "ccc", "valence": "ccc"}
-    assert found["num_utterances"] == 6 and found["num_speakers"] == 3
-    for name, curve in found["curves"].items():
+def test_curves_are_metrics_of_the_degraded_copies(curves: dict[str, Any], corpus: Corpus) -> None:
+    assert list(curves) == list(CURVES) and {curve["num_utterances"] for curve in curves.values()} == {6}
+    for name, curve in curves.items():
         assert [point["severity"] for point in curve["points"]] == list(CURVES[name].severities)
         (clean,) = (point for point in curve["points"] if point["is_clean"])
         for target in ("arousal", "valence"):
             assert clean["metrics"][target]["value"] == pytest.approx(1)
             assert clean["metrics"][target]["change"] == pytest.approx({"low": 0, "value": 0, "high": 0}, abs=1e-12)
-    gain = {point["severity"]: point["metrics"]["arousal"] for point in found["curves"]["gain"]["points"]}
+    gain = {point["severity"]: point["metrics"]["arousal"] for point in curves["gain"]["points"]}
     _, table = about(corpus)
     quiet = table["true_arousal"]
     assert gain[-20.0]["value"] == pytest.approx(metrics.ccc(quiet - 20, quiet), abs=1e-6)
     assert gain[-20.0]["change"]["value"] == pytest.approx(gain[-20.0]["value"] - 1)
-    noise = [point["metrics"]["arousal"]["value"] for point in found["curves"]["noise"]["points"]]
+    noise = [point["metrics"]["arousal"]["value"] for point in curves["noise"]["points"]]
     assert noise[-1] < noise[-2] < noise[0]
-    json.dumps(found)
+    json.dumps(curves)
 
 
-def test_what_is_too_short_is_counted(found: dict[str, Any], corpus: Corpus) -> None:
-    points = found["curves"]["shortening"]["points"]
+def test_what_is_too_short_is_counted(curves: dict[str, Any], corpus: Corpus) -> None:
+    points = curves["shortening"]["points"]
     assert [point["num_failed"] for point in points] == [0, 0, 0, 0, 6]
     assert points[-1]["metrics"] == {"arousal": None, "valence": None}
     items, table = about(corpus)
     short = [replace(items[0], part=replace(items[0].part, end_s=0.5)), *items[1:3]]
-    assert robustness_curves(short, table[:3], [LOUDNESS], hear)["num_too_short"] == 1
+    scores = score_degraded(short, table[:3], hear)
+    assert scores.notes == ["1 more utterances are too short to be scored"] and len(scores.clean([LOUDNESS])) == 2
+    assert [point["num_failed"] for point in describe(scores, [LOUDNESS])["shortening"]["points"]] == [0, 0, 0, 0, 2]
     with pytest.raises(EmotoneError, match="all are too short"):
-        robustness_curves(items[:1], table[:1], [LOUDNESS], lambda item, copies: [None] * len(copies))
+        score_degraded(items[:1], table[:1], lambda item, copies: [None] * len(copies))
 
 
 def test_neither_order_nor_processes_nor_company_matter(corpus: Corpus) -> None:
     items, table = about(corpus)
     items, table = items[:3], table[:3]
     whole, reverse, few = Recorder({}), Recorder({}), Recorder({})
-    robustness_curves(items, table, [LOUDNESS], whole)
-    robustness_curves(items[::-1], table[::-1].reset_index(drop=True), [LOUDNESS], reverse)
-    robustness_curves(items[1:2], table[1:2].reset_index(drop=True), [LOUDNESS], few)
+    score_degraded(items, table, whole)
+    score_degraded(items[::-1], table[::-1].reset_index(drop=True), reverse)
+    score_degraded(items[1:2], table[1:2].reset_index(drop=True), few)
     for other in (reverse, few):
         for name, copies in other.heard.items():
             for one, two in zip(copies, whole.heard[name], strict=True):
@@ -131,8 +132,18 @@ def test_processes_give_the_same(corpus: Corpus, tiny_bundle: Path) -> None:
     items, table = about(corpus)
     items = [replace(item, bundle=str(tiny_bundle)) for item in items[:2]]
     scorer = BundleScorer([target for target in Bundle.load(str(tiny_bundle)).targets if target.name == "arousal"])
-    one, two = (robustness_curves(items, table[:2], scorer.targets, scorer, jobs=jobs) for jobs in (1, 2))
-    assert json.dumps(one) == json.dumps(two)
+    one, two = (score_degraded(items, table[:2], scorer, jobs=jobs) for jobs in (1, 2))
+    for name, tables in one.tables.items():
+        for severity, scores in tables.items():
+            pd.testing.assert_frame_equal(scores, two.tables[name][severity], check_exact=True)
+
+
+def test_curves_alone_are_those_of_all(corpus: Corpus) -> None:
+    items, table = about(corpus)
+    whole, alone = (score_degraded(items[:2], table[:2], hear, names=names) for names in (list(CURVES), ["codec"]))
+    assert list(alone.tables) == ["codec"]
+    for severity, scores in alone.tables["codec"].items():
+        pd.testing.assert_frame_equal(scores, whole.tables["codec"][severity], check_exact=True)
 
 
 @pytest.mark.parametrize("real", [True, False])
@@ -140,9 +151,9 @@ def test_noise_has_its_ratio_in_every_copy(corpus: Corpus, shared: Path, real: b
     items, table = about(corpus)
     files = tuple(map(str, sorted((shared / "data/esc10").rglob("*.flac"))[::5]))
     kept = Recorder({})
-    found = robustness_curves(items, table, [LOUDNESS], kept, Noise(files if real else ()), seed=3)
-    words = f"{len(files)} recordings" if real else "pink noise, not recorded"
-    assert found["noise"] == words and found["curves"]["noise"]["title"] == f"Noise ({words})"
+    found = score_degraded(items, table, kept, Noise(files, "esc") if real else Noise(), seed=3)
+    words = f"{len(files)} recordings of esc" if real else "pink noise, not recorded"
+    assert found.curves["noise"].title == f"Noise ({words})"
     for name, copies in kept.heard.items():
         noise = Noise(files if real else ()).samples(len(copies[0]), generator(3, name, "noise"))
         parts = np.stack([copies[0], noise], axis=1).astype(float)
@@ -157,8 +168,8 @@ def test_noise_has_its_ratio_in_every_copy(corpus: Corpus, shared: Path, real: b
 
 def test_without_other_speakers_there_is_no_babble(corpus: Corpus) -> None:
     items, table = about(corpus)
-    found = robustness_curves([replace(item, voices=()) for item in items], table, [LOUDNESS], hear)
-    assert "babble" not in found["curves"] and found["notes"] == ["no babble: the corpus names no other speakers"]
+    found = score_degraded([replace(item, voices=()) for item in items], table, hear)
+    assert "babble" not in found.tables and found.notes == ["no babble: the corpus names no other speakers"]
 
 
 def test_speakers_take_turns() -> None:
@@ -195,7 +206,8 @@ def on_corpus(corpus: Corpus, bundle: Path, targets: list[Target]) -> Run:
 def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -> None:
     run = on_corpus(corpus, tiny_bundle, wanted(tiny_bundle))
     found = robustness(run, shared / "data/esc10", quiet=True, num_utterances=4)
-    assert found["num_utterances"] == 4 and found["noise"].endswith("recordings of esc10") and not found["notes"]
+    assert found["num_utterances"] == 4 and "recordings of esc10" in found["curves"]["noise"]["title"]
+    assert not found["notes"]
     kept = run.test[run.test["id"].isin(choose(run.test, 4, 0)["id"])]
     clean = found["curves"]["noise"]["points"][0]["metrics"]["arousal"]["value"]
     assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
@@ -226,7 +238,7 @@ def test_each_utterance_is_scored_by_the_bundle_of_its_fold(
     (tmp_path / "test.json").write_text(json.dumps({"corpora": fingerprints}))
     run = replace(load_run(tmp_path), targets=targets)
     found = robustness(run, quiet=True, num_utterances=5)
-    assert found["noise"] == "pink noise, not recorded" and found["num_utterances"] == 5
+    assert "pink noise, not recorded" in found["curves"]["noise"]["title"] and found["num_utterances"] == 5
     kept = run.test[run.test["id"].isin(choose(run.test, 5, 0)["id"])]
     clean = found["curves"]["gain"]["points"][3]["metrics"]["arousal"]["value"]
     assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)

@@ -47,7 +47,7 @@ CURVES: dict[str, Curve] = {
     "bandwidth": Curve("Bandwidth", "highest frequency (kHz)", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0),
     "codec": Curve("Codec", "codec, about kbit/s", ("clean", *CODECS, TELEPHONE)),
     "clipping": Curve("Clipping", "samples clipped (%)", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0),
-    "shortening": Curve("Shortening", "first seconds only", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
+    "shortening": Curve("Shortening", "only the first (s)", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,88 @@ import pandas as pd
 from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
 from emotone.data.augment import generator
+from emotone.data.degrade import Curve, Severity
 from emotone.data.streams import Utterance
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.run_folder import Run, places_of, speakers_of
 from emotone.evaluate.statistics import PooledMetric
+
+Condition = tuple[str, Severity]
+"""A curve and one of its severities."""
+Tables = Mapping[str, Mapping[Severity, pd.DataFrame]]
+"""Prediction tables by curve and severity, the clean one among them; a row that cannot be scored holds NaN."""
+
+
+@dataclass(frozen=True)
+class DegradedScores:
+    """A run's predictions along `curves`: those in `tables`, whose indices are of one table of utterances and repeats.
+
+    `notes` say what is not measured. `repeated` are conditions that another curve holds too: they are tested there.
+    """
+
+    curves: Mapping[str, Curve]
+    tables: Tables
+    notes: list[str] = field(default_factory=list)
+    repeated: Collection[Condition] = ()
+
+    def clean(self, targets: Sequence[Target]) -> pd.DataFrame:
+        """The rows that are scored where nothing is degraded, of all curves."""
+        tables = [tables[self.curves[name].clean] for name, tables in self.tables.items()]
+        whole = pd.concat(tables) if tables else pd.DataFrame(columns=["id", "speaker", *score_columns(targets)])
+        whole = whole[~whole.index.duplicated()]
+        return whole[is_scored(whole, targets)]
+
+
+def choose_curves(known: Mapping[str, Curve], only: Collection[str] | None) -> list[str]:
+    """The curves of that kind among those asked for, in their order; all where None.
+
+    Raises EmotoneError for a curve that is not known.
+    """
+    for name in only or ():
+        if name not in known:
+            raise unknown("curve", name, known)
+    return [name for name in known if only is None or name in only]
+
+
+def describe(scores: DegradedScores, targets: Sequence[Target]) -> dict[str, Any]:
+    """{curve: {"title", "axis", "num_utterances", "points"}}, for reports.
+
+    Points are {"severity", "is_clean", "num_failed", "metrics": as of `measure`}: "change" is the difference to the
+    clean point, on the same utterances.
+    """
+    curves = {}
+    for name, tables in scores.tables.items():
+        curve, points = scores.curves[name], []
+        clean = tables[curve.clean]
+        clean = clean[is_scored(clean, targets)]
+        for severity, table in tables.items():
+            scored = table.loc[clean.index]
+            scored = scored[is_scored(scored, targets)]
+            points.append({
+                "severity": severity, "is_clean": severity == curve.clean,
+                "num_failed": int(clean["id"].nunique() - scored["id"].nunique()),
+                "metrics": measure(scored, clean, targets),
+            })  # fmt: skip
+        about = {"title": curve.title, "axis": curve.axis, "num_utterances": int(clean["id"].nunique())}
+        curves[name] = about | {"points": points}
+    return curves
+
+
+def is_scored(table: pd.DataFrame, targets: Sequence[Target]) -> pd.Series[bool]:
+    """Which rows of a prediction table hold scores."""
+    return table[score_columns(targets)].notna().all(axis=1)
+
+
+def score_columns(targets: Sequence[Target]) -> list[str]:
+    """Columns of scores in a prediction table."""
+    attributes = [f"predicted_{target.name}" for target in targets if target.kind == "attribute"]
+    return attributes + [f"p_{label}" for target in targets for label in target.labels]
+
+
+def with_scores(clean: pd.DataFrame, scores: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:
+    """The clean table with the scores of these rows, found by their index, and NaN in all others."""
+    return clean.assign(**{name: scores[name].reindex(clean.index) for name in score_columns(targets)})
 
 
 def check_scorable(run: Run, what: str) -> None:

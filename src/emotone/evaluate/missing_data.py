@@ -7,61 +7,66 @@ goes missing follows from the seed, the utterance's id in its corpus and the cur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
 
-from emotone.bundle import Bundle, Target
+from emotone.bundle import Bundle
 from emotone.data.degrade import Severity
-from emotone.evaluate.degradation import bundles_of, check_scorable, choose, measure, own_ids, score_utterances
-from emotone.evaluate.missing_inputs import CURVES, Condition, MissingInputs
+from emotone.evaluate.degradation import (
+    Condition,
+    DegradedScores,
+    bundles_of,
+    check_scorable,
+    choose,
+    choose_curves,
+    describe,
+    own_ids,
+    score_columns,
+    score_utterances,
+    with_scores,
+)
+from emotone.evaluate.missing_inputs import CURVES, NO_WORDS, MissingInputs
 from emotone.evaluate.protocol import BATCH, metrics_of
 from emotone.evaluate.run_folder import Run
 from emotone.progress import track
 
 NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""
-Tables = Mapping[str, Mapping[Severity, pd.DataFrame]]
-"""Prediction tables by curve and severity, the clean one among them; a row that cannot be scored holds NaN."""
 
 
-@dataclass
-class MissingScores:
-    """A run under missing data: `tables` of all of `run.test` (of bursts: of some), with its index, and `notes`."""
-
-    run: Run
-    tables: Tables
-    notes: list[str]
-
-
-def missing_data(
-    run: Run, num_utterances: int = NUM_UTTERANCES, jobs: int = 1, quiet: bool = False, seed: int = 0
-) -> dict[str, Any]:
+def missing_data(run: Run, num_utterances: int = NUM_UTTERANCES, seed: int = 0, **settings: Any) -> dict[str, Any]:
     """Curves of a run, or of a bundle on a corpus, in the form of `emotone.evaluate.robustness`, as `score_missing`."""
-    scores = score_missing(run, num_utterances, jobs, quiet, seed)
+    scores = score_missing(run, num_utterances, seed=seed, **settings)
     return {
         "num_utterances": int(run.test["id"].nunique()), "num_speakers": int(run.test["speaker"].nunique()),
         "seed": seed, "notes": scores.notes,
         "metrics": {target.name: next(iter(metrics_of(target))) for target in run.targets},
-        "curves": describe(scores.tables, run.targets),
+        "curves": describe(scores, run.targets),
     }  # fmt: skip
 
 
 def score_missing(
-    run: Run, num_utterances: int = NUM_UTTERANCES, jobs: int = 1, quiet: bool = False, seed: int = 0
-) -> MissingScores:
+    run: Run,
+    num_utterances: int = NUM_UTTERANCES,
+    jobs: int = 1,
+    quiet: bool = False,
+    seed: int = 0,
+    only: Collection[str] | None = None,
+) -> DegradedScores:
     """Every fold and repeat scored by its own bundle in all conditions that it takes and this machine allows.
 
-    Bursts are taken of `num_utterances` at most, speakers in turn: they need the feature anew. Raises EmotoneError for
-    corpora that are not prepared or have changed, for bundles that normalise by speaker and for relative scores.
+    Bursts are taken of `num_utterances` at most, speakers in turn: they need the feature anew. `only`: these curves.
+    Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by speaker, for
+    relative scores and for unknown curves.
     """
+    names = choose_curves(CURVES, only)
     check_scorable(run, "missing data")
     tested = run.test.assign(own_id=own_ids(run, run.test), bundle=bundles_of(run))
     chosen = choose(tested.drop_duplicates("id"), num_utterances, seed)
     bundle = Bundle.load(tested["bundle"].iloc[0])
-    inputs = MissingInputs(run, bundle, tested, chosen, seed, jobs, quiet)
+    inputs = MissingInputs(run, bundle, tested, chosen, names, seed, jobs, quiet)
     asked = {name: tested[tested["id"].isin(chosen["id"])] if name == "bursts" else tested for name in inputs.curves}
     conditions = [
         (name, severity)
@@ -76,37 +81,16 @@ def score_missing(
             bundle = Bundle.load(folder)
         rows = asked[condition[0]]
         parts[condition] += _score(bundle, inputs, condition, rows[rows["bundle"] == folder])
+    nothing = pd.DataFrame(columns=score_columns(run.targets), dtype=float)
     tables: dict[str, dict[Severity, pd.DataFrame]] = {}
     for name, rows in asked.items():
         clean = run.test.loc[rows.index]
-        tables[name] = {
-            severity: _with_scores(clean, parts.get((name, severity)), run.targets)
-            for severity in CURVES[name].severities
-        }
-    return MissingScores(run, tables, list(dict.fromkeys(inputs.notes)))
-
-
-def describe(tables: Tables, targets: Sequence[Target]) -> dict[str, Any]:
-    """{curve: {"title", "axis", "num_utterances", "points"}}; points as in `emotone.evaluate.robustness`."""
-    curves = {}
-    for name, of_severity in tables.items():
-        curve, points = CURVES[name], []
-        clean = of_severity[curve.clean]
-        for severity, table in of_severity.items():
-            scored = table[is_scored(table, targets)]
-            points.append({
-                "severity": severity, "is_clean": severity == curve.clean,
-                "num_failed": int(table["id"].nunique() - scored["id"].nunique()),
-                "metrics": measure(scored, clean, targets),
-            })  # fmt: skip
-        about = {"title": curve.title, "axis": curve.axis, "num_utterances": int(clean["id"].nunique())}
-        curves[name] = about | {"points": points}
-    return curves
-
-
-def is_scored(table: pd.DataFrame, targets: Sequence[Target]) -> pd.Series[bool]:
-    """Which rows of a prediction table hold scores."""
-    return table[_columns(targets)].notna().all(axis=1)
+        tables[name] = {severity: clean for severity in CURVES[name].severities}  # no score of what is not seen changes
+        for condition in (condition for condition in conditions if condition[0] == name):
+            scores = pd.concat(parts[condition] or [nothing])
+            tables[name][condition[1]] = with_scores(clean, scores, run.targets)
+    repeated = {NO_WORDS} if "transcript" in tables else set()
+    return DegradedScores(CURVES, tables, list(dict.fromkeys(inputs.notes)), repeated)
 
 
 def _score(bundle: Bundle, inputs: MissingInputs, condition: Condition, rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -120,18 +104,3 @@ def _score(bundle: Bundle, inputs: MissingInputs, condition: Condition, rows: pd
             usable = [utterance for utterance in utterances if utterance is not None]
             found.append(score_utterances(bundle, usable, inputs.run.targets).set_index(pd.Index(index)))
     return found
-
-
-def _with_scores(clean: pd.DataFrame, parts: list[pd.DataFrame] | None, targets: Sequence[Target]) -> pd.DataFrame:
-    """The clean table with other scores, NaN where there are none; without `parts`, as it is."""
-    if parts is None:
-        return clean
-    columns = _columns(targets)
-    scores = pd.concat(parts) if parts else pd.DataFrame(columns=columns, dtype=float)
-    return clean.assign(**{name: scores[name].reindex(clean.index) for name in columns})
-
-
-def _columns(targets: Sequence[Target]) -> list[str]:
-    """Columns of scores."""
-    attributes = [f"predicted_{target.name}" for target in targets if target.kind == "attribute"]
-    return attributes + [f"p_{label}" for target in targets for label in target.labels]

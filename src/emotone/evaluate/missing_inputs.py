@@ -6,7 +6,7 @@ same features find them there. Frames are dropped from the features that there a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -24,7 +24,7 @@ from emotone.data.missing import MissingCurve
 from emotone.data.streams import Utterance, Words
 from emotone.data.view import WordChunks
 from emotone.errors import EmotoneError
-from emotone.evaluate.degradation import corpora_of
+from emotone.evaluate.degradation import Condition, corpora_of
 from emotone.evaluate.run_folder import Run
 from emotone.evaluate.words_and_text import alignment_of, has_transcripts, tell, text_store
 from emotone.recipe import Alignment
@@ -41,8 +41,6 @@ CURVES: dict[str, MissingCurve] = {
     "bursts": missing.CURVES["bursts"],
     "audio": missing.CURVES["audio"],
 }
-Condition = tuple[str, Severity]
-"""A curve and one of its severities."""
 NO_WORDS: Condition = ("words", 100.0)
 """Also known as the transcript's absence: the end of one curve and the whole of another."""
 
@@ -64,14 +62,15 @@ class MissingInputs:
     """The tested utterances of a run in every condition.
 
     `bundle` is any of the run's, whose features, words and streams are alike. `table` are the run's utterances with
-    `own_id`, that of their corpus; `chosen` those of which bursts are lost. `notes` say what is not measured, and what
-    could not be used. Raises EmotoneError for corpora that are not prepared or have changed.
+    `own_id`, that of their corpus; `chosen` those of which bursts are lost; `asked` the curves wanted. `notes` say what
+    is not measured, and what could not be used. Raises EmotoneError for corpora that are not prepared or have changed.
     """
 
     run: Run
     bundle: Bundle
     table: pd.DataFrame
     chosen: pd.DataFrame
+    asked: Sequence[str] = tuple(CURVES)
     seed: int = 0
     jobs: int = 1
     quiet: bool = False
@@ -93,7 +92,7 @@ class MissingInputs:
     def curves(self) -> list[str]:
         """What can be measured; the notes say why the rest cannot."""
         reasons: dict[str, list[str]] = {}
-        for name in CURVES:
+        for name in self.asked:
             reasons.setdefault(self._reason_against(name), []).append(name)
         curves = reasons.pop("", [])
         for reason, names in reasons.items():

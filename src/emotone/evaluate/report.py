@@ -313,15 +313,11 @@ def _reliability(about: Row) -> Section:
 def _robustness(about: Row) -> Section:
     text = (
         f"{about['num_utterances']} test utterances of {about['num_speakers']} speakers, the same at every point, "
-        f"degraded and scored anew. Noise: {about['noise']}. "
+        "degraded and scored anew. "
     ) + " ".join(f"{note[0].upper()}{note[1:]}." for note in about["notes"])
-    if about["num_too_short"]:
-        text += f" {about['num_too_short']} more are too short to be scored."
-    note = (
-        "Bars: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same "
-        "utterances. Not scored: too short for the feature."
+    return Section(
+        "Robustness", text, degradation_rows(about), pictures.plot_targets(about), DEGRADED, folds="All numbers"
     )
-    return Section("Robustness", text, degradation_rows(about), pictures.plot_targets(about), note, folds="All numbers")
 
 
 def _missing(about: Row) -> Section:
@@ -337,6 +333,10 @@ def _missing(about: Row) -> Section:
     )
 
 
+DEGRADED = (
+    "Bars: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same utterances. "
+    "Not scored: too short for the feature."
+)
 MISSING = (
     "Bars: 95% intervals over speakers; dotted: nothing is missing. Changes to it are paired on the same utterances. "
     "Words that are deleted are no chunks of the audio either. Not scored: nothing is left that the system takes."

@@ -1,6 +1,6 @@
 """How metrics fall as audio gets worse: test utterances degraded, scored anew, compared with themselves.
 
-`robustness` does this for a finished run or a bundle on a corpus, `robustness_curves` for any items and scorer. What is
+`robustness` does this for a finished run or a bundle on a corpus, `score_degraded` for any items and scorer. What is
 drawn for an utterance (noise, room, voices) depends on the seed, its id and the kind of degradation alone: not on the
 order, the number of processes or the other utterances, and it is the same at every severity. What is said stays: a
 bundle of speech and text is given the whole transcript beside the degraded audio.
@@ -8,7 +8,7 @@ bundle of speech and text is given the whole transcript beside the degraded audi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,16 +23,18 @@ from emotone.audio_files import list_audio
 from emotone.bundle import Bundle, Target
 from emotone.corpus import Corpus
 from emotone.data.augment import babble, coloured_noise, generator
-from emotone.data.degrade import CURVES, Curve, Severity, degrade, segment
+from emotone.data.degrade import CURVES, Severity, degrade, segment
 from emotone.data.streams import Utterance, Words
 from emotone.distribute import map_ordered
 from emotone.errors import EmotoneError
 from emotone.evaluate.degradation import (
+    DegradedScores,
     bundles_of,
     check_scorable,
     choose,
+    choose_curves,
     corpora_of,
-    measure,
+    describe,
     own_ids,
     score_utterances,
 )
@@ -83,11 +85,13 @@ class Noise:
     """What the noise curve adds: real recordings, or pink noise where there are none."""
 
     files: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def name(self) -> str:
         """As the curve says it."""
-        return f"{len(self.files)} recordings" if self.files else "pink noise, not recorded"
+        where = f" of {self.folder}" if self.folder else ""
+        return f"{len(self.files)} recordings{where}" if self.files else "pink noise, not recorded"
 
     def samples(self, num_samples: int, random: np.random.Generator) -> Samples:
         """Noise for one utterance [num_samples]; raises EmotoneError for a recording of silence."""
@@ -101,70 +105,84 @@ class Noise:
 
 
 def robustness(
+    run: Run, noise: Path | None = None, num_utterances: int = NUM_UTTERANCES, seed: int = 0, **settings: Any
+) -> dict[str, Any]:
+    """`score_robustness` as plain data for reports; curves as of `emotone.evaluate.degradation.describe`."""
+    scores = score_robustness(run, noise, num_utterances, seed=seed, **settings)
+    clean = scores.clean(run.targets)
+    return {
+        "num_utterances": int(clean["id"].nunique()), "num_speakers": int(clean["speaker"].nunique()),
+        "seed": seed, "notes": scores.notes,
+        "metrics": {target.name: next(iter(metrics_of(target))) for target in run.targets},
+        "curves": describe(scores, run.targets),
+    }  # fmt: skip
+
+
+def score_robustness(
     run: Run,
     noise: Path | None = None,
+    num_utterances: int = NUM_UTTERANCES,
     jobs: int = 1,
     quiet: bool = False,
-    num_utterances: int = NUM_UTTERANCES,
     seed: int = 0,
-) -> dict[str, Any]:
-    """`robustness_curves` of a run, each utterance scored by the bundle of its fold, or of a bundle on a corpus.
+    only: Collection[str] | None = None,
+) -> DegradedScores:
+    """Degraded test utterances, scored by the bundle of their fold and repeat, or by a bundle on a corpus.
 
-    Of the test utterances (first repeat) at most `num_utterances` are taken, speakers in turn. `noise` is a folder of
-    recordings. Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by
-    speaker, which cannot score single files, and for relative scores, which say nothing of an utterance by itself.
+    At most `num_utterances` are taken, speakers in turn. `noise` is a folder of recordings. `only`: these curves.
+    Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by speaker, which
+    cannot score single files, for relative scores, which say nothing of an utterance by itself, and for unknown curves.
     """
+    names = choose_curves(CURVES, only)
     check_scorable(run, "robustness")
-    recordings = Noise(tuple(str(noise / file) for file in list_audio(noise)) if noise else ())
-    tested = run.test.assign(bundle=bundles_of(run)).drop_duplicates("id")  # the first repeat
-    chosen = choose(tested, num_utterances, seed)
+    files = tuple(str(noise / file) for file in list_audio(noise)) if noise else ()
+    recordings = Noise(files, noise.name if noise else "")
+    tested = run.test.assign(bundle=bundles_of(run))
+    chosen = tested[tested["id"].isin(choose(tested.drop_duplicates("id"), num_utterances, seed)["id"])]
     items = _items(run, chosen, seed, quiet)
-    curves = robustness_curves(items, chosen, run.targets, BundleScorer(run.targets), recordings, seed, jobs, quiet)
-    if noise:
-        curves["noise"] = f"{recordings.name} of {noise.name}"
-    return curves
+    return score_degraded(items, chosen, BundleScorer(run.targets), recordings, seed, jobs, quiet, names)
 
 
-def robustness_curves(
+def score_degraded(
     items: Sequence[Item],
     table: pd.DataFrame,
-    targets: list[Target],
     score: Score,
     noise: Noise = Noise(),  # noqa: B008  # frozen
     seed: int = 0,
     jobs: int = 1,
     quiet: bool = False,
-) -> dict[str, Any]:
-    """The main metric of each target at each severity of each curve, with 95% intervals over speakers.
+    names: Sequence[str] = tuple(CURVES),
+) -> DegradedScores:
+    """Every item in all conditions of these curves; those of the clean points are scored anew, too.
 
-    `table` has a row per item with `id, speaker` and the `true_*` columns. Points are {"severity", "is_clean",
-    "num_failed", "metrics": {target: {"low", "value", "high", "change": {...}}}}: "change" is the difference to the
-    clean point, paired on the same utterances. Raises EmotoneError where no item could be scored clean.
+    `table` has a row per item with `id, speaker` and the `true_*` columns. Raises EmotoneError where no item could be
+    scored clean.
     """
-    names = [name for name in CURVES if name != "babble" or all(item.voices for item in items)]
+    has_voices = all(item.voices for item in items)
+    notes = ["no babble: the corpus names no other speakers"] if "babble" in names and not has_voices else []
+    names = [name for name in names if name != "babble" or has_voices]
     conditions = [(name, level) for name in names for level in CURVES[name].severities if level != CURVES[name].clean]
     work = _Degrader(score, noise, seed, tuple(conditions))
     rows = list(track(map_ordered(work, items, jobs), len(items), "robustness", quiet))
-    usable = [number for number, row in enumerate(rows) if row[0] is not None]
-    if not usable:
+    is_short = [row[0] is None for row in rows]
+    if all(is_short):
         raise EmotoneError("robustness: no utterance could be scored, all are too short")
-    rows, table = [rows[number] for number in usable], table.iloc[usable].reset_index(drop=True)
-    clean = _Condition.of([row[0] for row in rows], table)
-    points = {condition: _Condition.of([row[1 + n] for row in rows], table) for n, condition in enumerate(conditions)}
-    curves = {}
-    for name in names:
-        curve = CURVES[name]
-        measured = [
-            _point(points.get((name, level), clean), clean, targets, level, curve) for level in curve.severities
-        ]
-        title = f"{curve.title} ({noise.name})" if name == "noise" else curve.title
-        curves[name] = {"title": title, "axis": curve.axis, "points": measured}
-    missing = [] if "babble" in names else ["no babble: the corpus names no other speakers"]
-    return {
-        "num_utterances": len(rows), "num_speakers": int(table["speaker"].nunique()),
-        "num_too_short": len(items) - len(rows), "seed": seed, "noise": noise.name, "notes": missing,
-        "metrics": {target.name: next(iter(metrics_of(target))) for target in targets}, "curves": curves,
-    }  # fmt: skip
+    if any(is_short):
+        notes.append(f"{table['id'][is_short].nunique()} more utterances are too short to be scored")
+    columns = next(list(row[0]) for row in rows if row[0] is not None)
+    clean, *others = (_in_table(table, columns, scores) for scores in zip(*rows, strict=True))
+    degraded = dict(zip(conditions, others, strict=True))
+    curves = {name: CURVES[name] for name in names}
+    if "noise" in curves:
+        curves["noise"] = replace(CURVES["noise"], title=f"Noise ({noise.name})")
+    tables = {name: {level: degraded.get((name, level), clean) for level in CURVES[name].severities} for name in names}
+    return DegradedScores(curves, tables, notes)
+
+
+def _in_table(table: pd.DataFrame, columns: list[str], scores: Sequence[Scored | None]) -> pd.DataFrame:
+    """A prediction table of these scores; NaN in the rows that have none."""
+    found = pd.DataFrame([one or {} for one in scores], index=table.index, columns=columns, dtype=float)
+    return table.drop(columns=columns, errors="ignore").join(found)
 
 
 @dataclass(frozen=True)
@@ -227,45 +245,24 @@ class _Degrader:
         return self.noise.samples(num_samples, random)
 
 
-@dataclass
-class _Condition:
-    """The prediction table of one condition, without what could not be scored."""
-
-    predictions: pd.DataFrame
-    num_failed: int
-
-    @classmethod
-    def of(cls, rows: list[Scored | None], table: pd.DataFrame) -> _Condition:
-        places = [number for number, row in enumerate(rows) if row is not None]
-        truth = table[["id", "speaker", *(name for name in table if str(name).startswith("true_"))]]
-        scored = pd.DataFrame([rows[number] for number in places], index=places)
-        return cls(truth.loc[places].join(scored), len(rows) - len(places))
-
-
-def _point(condition: _Condition, clean: _Condition, targets: list[Target], level: Severity, curve: Curve) -> Any:
-    metrics = measure(condition.predictions, clean.predictions, targets)
-    is_clean = level == curve.clean
-    return {"severity": level, "is_clean": is_clean, "num_failed": condition.num_failed, "metrics": metrics}
-
-
 def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]:
-    """The chosen utterances (with their `bundle`): their audio, words and text, and voices for babble."""
-    items = []
+    """An item per row of the chosen utterances (with their `bundle`): audio, words and text, and voices for babble."""
+    items: dict[Any, Item] = {}
     bundle = Bundle.load(chosen["bundle"].iloc[0])  # of every fold, words and text are the same
     for corpus in corpora_of(run):
         utterances = corpus.utterances.set_index("id")
         spoken = utterances[utterances["speaker"].notna()]
         rows = chosen[chosen["corpus"] == corpus.name]
-        about = tell(bundle, corpus, rows.assign(id=own_ids(run, rows)), quiet=quiet)
-        for row, name in zip(rows.itertuples(), own_ids(run, rows), strict=True):
+        names = own_ids(run, rows)
+        about = tell(bundle, corpus, rows.assign(id=names).drop_duplicates("id"), quiet=quiet)
+        for row, name in zip(rows.itertuples(), names, strict=True):
             own = utterances.loc[name]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
             lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_VOICES]
             voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
             said = Utterance(None, about.read_text(name), about.words[name])
-            items.append(Item(row.id, _part(corpus, own), voices, row.bundle, said))
-    order = {name: place for place, name in enumerate(chosen["id"])}
-    return sorted(items, key=lambda item: order[item.id])
+            items[row.Index] = Item(row.id, _part(corpus, own), voices, row.bundle, said)
+    return [items[place] for place in chosen.index]
 
 
 def _part(corpus: Corpus, row: pd.Series) -> Part:

@@ -1,0 +1,255 @@
+"""Does one system lose less than another as audio gets worse or data go missing?
+
+Paired tests of the drop from clean, over speakers, along the curves of `emotone.evaluate.robustness` or
+`emotone.evaluate.missing_data`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from emotone.bundle import Target
+from emotone.data.degrade import Severity
+from emotone.evaluate.compare import p_text
+from emotone.evaluate.degradation import DegradedScores, describe, is_scored, predictions_of
+from emotone.evaluate.protocol import metrics_of, pairs_of
+from emotone.evaluate.report import to_json
+from emotone.evaluate.run_folder import Run, load_run, speakers_of
+from emotone.evaluate.scored_systems import (
+    LEVEL,
+    ScoredSystem,
+    System,
+    check_alike,
+    group_runs,
+    join_runs,
+    letters_of,
+    run_warnings,
+    speaker_notes,
+)
+from emotone.evaluate.significance import flip_test, holm, standardised_difference
+from emotone.evaluate.statistics import Floats, Interval, Metric, PooledMetric
+from emotone.evaluate.text_table import align
+
+_Named = tuple[str, DegradedScores]
+
+
+@dataclass(frozen=True)
+class DropPair:
+    """Two systems in one condition: `drops` from clean, the first's and the second's, and their `difference`.
+
+    A negative difference says that the first system loses less. `p_holm` is over all pairs, conditions and targets;
+    the rest is that of `emotone.evaluate.significance.PairedTest`.
+    """
+
+    target: str
+    curve: str
+    severity: Severity
+    first: str
+    second: str
+    num_utterances: int
+    drops: list[float]
+    difference: Interval
+    p: float
+    p_holm: float
+    effect_size: float
+
+
+@dataclass(frozen=True)
+class DegradationComparison:
+    """What `compare_degraded` found; `curves` {system: curves as of `emotone.evaluate.degradation.describe`}."""
+
+    systems: list[System]
+    metrics: dict[str, str]
+    curves: dict[str, dict[str, Any]]
+    pairs: list[DropPair]
+    num_utterances: int
+    num_speakers: int
+    notes: list[str]
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what is not defined (NaN) is null."""
+        return to_json(asdict(self))
+
+
+class PooledDrop(PooledMetric):
+    """What the metric of Q systems loses from `clean` to `degraded` predictions of the same N rows.
+
+    >>> from emotone.evaluate.metrics import accuracy
+    >>> PooledDrop(accuracy, [["a", "b"]], [["b", "b"]], ["a", "b"], ["x", "y"]).values
+    array([0.5])
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        clean: Sequence[ArrayLike],
+        degraded: Sequence[ArrayLike],
+        target: ArrayLike,
+        speakers: ArrayLike,
+        repeats: ArrayLike | None = None,
+    ) -> None:
+        super().__init__(metric, clean, target, speakers, repeats)
+        self._degraded = PooledMetric(metric, degraded, target, speakers, repeats)
+        self.values = self.values - self._degraded.values
+
+    def weighted(self, times: Any) -> Floats:
+        """The drops [P, Q] when speaker s counts times[p, s] times."""
+        return super().weighted(times) - self._degraded.weighted(times)
+
+    def exchanged(self, flips: Any) -> Floats:
+        """The drops [P, 2] of two systems that exchange all predictions for speakers with flips[p, s] = 1."""
+        return super().exchanged(flips) - self._degraded.exchanged(flips)
+
+
+def compare_degraded(
+    folders: Sequence[Path], score: Callable[[Run], DegradedScores], seed: int = 0
+) -> DegradationComparison:
+    """Compare finished runs in what each loses along curves: main metric of each target, all pairs of systems.
+
+    `score` scores a run in all conditions: `score_robustness` or `score_missing`. Seeds and repeats of a system are
+    averaged, and every condition takes the same away from all. A condition that only one of a pair can be measured in
+    is not compared; an utterance counts where both could score it. Raises EmotoneError as
+    `emotone.evaluate.compare.compare_runs` and `score` do.
+    """
+    runs = [load_run(folder) for folder in folders]
+    tested = group_runs(runs)
+    check_alike(tested)
+    by_run = {run.folder: score(run) for run in runs}
+    scores = {each.system.label: _joined(each, by_run) for each in tested}
+    targets = tested[0].targets
+    pairs = [
+        pair
+        for target in targets
+        for first, second in itertools.combinations(scores.items(), 2)
+        for pair in _compare(target, first, second, seed)
+    ]
+    corrected = holm([pair.p for pair in pairs]).tolist()
+    table = pd.concat([one.clean(targets)[["id", "speaker"]] for one in scores.values()]).drop_duplicates("id")
+    num_speakers, num_unknown = speakers_of(table).nunique(), int(table["speaker"].isna().sum())
+    notes = [f"{label}: {note}" for label, one in scores.items() for note in one.notes]
+    return DegradationComparison(
+        [each.system for each in tested],
+        {target.name: next(iter(metrics_of(target))) for target in targets},
+        {label: describe(one, targets) for label, one in scores.items()},
+        [replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True)],
+        len(table),
+        num_speakers,
+        list(dict.fromkeys([*notes, *speaker_notes(num_speakers, len(pairs), num_unknown)])),
+        run_warnings(tested),
+    )
+
+
+def _joined(each: ScoredSystem, by_run: dict[Path, DegradedScores]) -> DegradedScores:
+    """The scores of a system, its seeds together; of curves that all its runs have."""
+    parts = [by_run[run.folder] for run in each.runs]
+
+    def stack(name: str, severity: Severity) -> pd.DataFrame:
+        runs = [replace(run, test=part.tables[name][severity]) for run, part in zip(each.runs, parts, strict=True)]
+        return join_runs(each.system.label, runs).table
+
+    curves = {name: curve for name, curve in parts[0].curves.items() if all(name in part.tables for part in parts)}
+    tables = {name: {severity: stack(name, severity) for severity in curves[name].severities} for name in curves}
+    return DegradedScores(curves, tables, [note for part in parts for note in part.notes], parts[0].repeated)
+
+
+def _compare(target: Target, first: _Named, second: _Named, seed: int) -> Iterator[DropPair]:
+    """Two systems in every condition that both were measured in and that changes either, in each once."""
+    metric = next(iter(metrics_of(target).values()))
+    (label, ours), (other_label, others) = first, second
+    shared = [(curve, level) for curve in ours.tables if curve in others.tables for level in ours.tables[curve]]
+    for curve, severity in shared:
+        clean = ours.curves[curve].clean
+        if severity == clean or (curve, severity) in ours.repeated:
+            continue
+        known, (_, truth), classes = pairs_of(ours.tables[curve][clean], target)
+        four = [
+            scores.tables[curve][level].loc[known.index] for level in (clean, severity) for scores in (ours, others)
+        ]
+        kept = np.logical_and.reduce([is_scored(table, [target]) for table in four])
+        a, b, less_a, less_b = (predictions_of(table[kept], target, classes) for table in four)
+        if not kept.any() or ((a == less_a).all() and (b == less_b).all()):
+            continue
+        speakers, repeats = speakers_of(known[kept]), known["repeat"][kept]
+        pooled = PooledDrop(metric, [a, b], [less_a, less_b], truth[kept], speakers, repeats)
+        p, size = flip_test(pooled, seed=seed), standardised_difference(pooled)
+        yield DropPair(
+            target.name, curve, severity, label, other_label, int(known["id"][kept].nunique()),
+            pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, size,
+        )  # fmt: skip
+
+
+def print_degraded(found: DegradationComparison, as_json: bool = False) -> None:
+    """Print a comparison to stdout: tables for people, or JSON; warnings also go to stderr with JSON."""
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        for warning in found.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        return
+    num_seeds = len(found.systems[0].seeds)
+    seeds = f"{num_seeds} seeds each, averaged" if num_seeds > 1 else "one seed each"
+    print(f"{len(found.systems)} systems, {seeds}; {found.num_utterances} utterances, {found.num_speakers} speakers")
+    for warning in found.warnings:
+        print(f"WARNING {warning}")
+    for label, letter in letters_of(found.systems).items():
+        print(f"  {letter}  {label}")
+    for target, metric in found.metrics.items():
+        print(f"\n{target}: {metric}, and what it loses\n{align(value_rows(found, target), '  ')}\n")
+        print(align(pair_rows(found, target), "  "))
+    for note in found.notes:
+        print(f"  NOTE {note}")
+
+
+def value_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]:
+    """A row per condition with every system's value; "" where it was not measured."""
+    letters = letters_of(found.systems)
+    rows: dict[str, dict[str, Any]] = {}
+    for name in curves_of(found):
+        for label, letter in letters.items():
+            for point in found.curves[label].get(name, {"points": []})["points"]:
+                row = rows.setdefault(condition := _condition(found, name, point["severity"]), {"condition": condition})
+                row[letter] = str(_interval(point["metrics"][target])) if point["metrics"][target] else "-"
+    return [{"condition": "", **dict.fromkeys(letters.values(), "")} | row for row in rows.values()]
+
+
+def pair_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]:
+    """A row per pair of systems and condition: what both lose, and the test of the difference."""
+    letters = letters_of(found.systems)
+    return [
+        {"pair": f"{letters[pair.first]} - {letters[pair.second]}",
+         "condition": _condition(found, pair.curve, pair.severity),
+         "first loses": pair.drops[0], "second loses": pair.drops[1], "difference [95%]": str(pair.difference),
+         "p": p_text(pair.p), "p (Holm)": p_text(pair.p_holm) + (" *" if pair.p_holm <= LEVEL else ""),
+         "d_z": pair.effect_size}
+        for pair in found.pairs
+        if pair.target == target
+    ]  # fmt: skip
+
+
+def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:
+    """The curves that any system has, in the order of the one that has most."""
+    each = sorted(found.curves.values(), key=len, reverse=True)
+    return {name: curve for curves in each for name, curve in curves.items()}
+
+
+def _condition(found: DegradationComparison, name: str, severity: Severity) -> str:
+    """A condition in words, with the unit that its axis names."""
+    curve = curves_of(found)[name]
+    unit = re.search(r"\((\S+)\)", curve["axis"])
+    number = severity if isinstance(severity, str) else f"{severity:g} {unit[1] if unit else ''}".strip()
+    return f"{curve['title']}: {number}"
+
+
+def _interval(values: dict[str, Any]) -> Interval:
+    return Interval(*(values[end] for end in Interval._fields))

@@ -1,0 +1,54 @@
+"""A comparison along degradation curves as one HTML page: a picture per target, and all tests behind a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emotone.evaluate.comparison_page import METHOD
+from emotone.evaluate.degradation_comparison import DegradationComparison, curves_of, pair_rows, value_rows
+from emotone.evaluate.page import Section, render
+from emotone.evaluate.report_pictures import NAMES, plot_degradation
+from emotone.evaluate.scored_systems import letters_of
+
+DROPS = (
+    "What is tested is the drop from clean, the first system's less the second's: below 0 the first loses less. p "
+    "(Holm) is corrected for all pairs, conditions and targets; a condition that is part of two curves is one test. "
+)
+
+
+def degradation_page(found: DegradationComparison, heading: str, note: str) -> str:
+    """The page, self-contained HTML, with a note below its pictures; pictures need matplotlib."""
+    letters = letters_of(found.systems)
+    rows = [
+        {
+            "": letters[system.label], "system": system.label, "seeds": ", ".join(map(str, system.seeds)),
+            "runs": ", ".join(system.folders),
+        }
+        for system in found.systems
+    ]  # fmt: skip
+    text = f"{found.num_utterances} test utterances of {found.num_speakers} speakers, degraded alike for all systems."
+    notes = " ".join(f"{one[0].upper()}{one[1:]}." for one in found.notes)
+    sections = [Section("Systems", text, rows, note=notes)]
+    for target, metric in found.metrics.items():
+        title = f"{target}: {NAMES.get(metric, metric)}"
+        picture, values = plot_degradation(_panels(found, target)), value_rows(found, target)
+        tests, method = pair_rows(found, target), DROPS + METHOD
+        sections.append(Section(title, figure=picture, table=values, note=note, folds="All values"))
+        sections.append(Section("Differences in what is lost", table=tests, note=method, level=3, folds="All tests"))
+    return render(heading, sections, found.warnings)
+
+
+def _panels(found: DegradationComparison, target: str) -> list[Any]:
+    """The curves that any system has, each with a line for every system that has it."""
+    letters = letters_of(found.systems)
+    return [
+        (
+            curve,
+            {
+                f"{letter}  {label}": [point["metrics"][target] for point in found.curves[label][name]["points"]]
+                for label, letter in letters.items()
+                if name in found.curves[label]
+            },
+        )
+        for name, curve in curves_of(found).items()
+    ]
