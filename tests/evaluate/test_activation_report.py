@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
     about: dict[str, Any] = {
         "name": "tiny", "description": "", "max_utterance_s": 2.0,
         "feature": {"name": "logspec", "settings": {"num_bins": 20}}, "view": view_to_json(VIEW),
-        "targets": [EMOTION.to_json()], "training": {}, "results": [], "licence": "CC0", "citation": "",
+        "targets": [EMOTION.to_json()], "training": {"recipe": {"system": SYSTEM}}, "results": [], "licence": "CC0",
+        "citation": "",
     }  # fmt: skip
     least, spread = np.full(20, -80, np.float32), np.full(20, 80, np.float32)
     write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), least, spread, "# tiny\n")
@@ -101,6 +103,15 @@ def test_a_report_has_a_picture_and_a_player_of_each(run: Run) -> None:
         assert row["probability"] == max(own["p_high"], own["p_low"]) and row["truth"] == own["true_emotion"]
         wrong = f"{row['truth']}, taken for {row['predicted']}"
         assert f"{row['']}: {row['truth'] if row['truth'] == row['predicted'] else wrong}" in section.figure
+
+
+def test_a_bundle_on_a_corpus_shows_the_same(run: Run) -> None:
+    (own,) = report_activations(run)
+    on_corpus = replace(run, folder=run.folder / "bundle", recipe={"name": "tiny"})
+    on_corpus = replace(on_corpus, test=run.test.drop(columns=["repeat", "fold"]))
+    (section,) = report_activations(on_corpus)
+    assert section.figure == own.figure and "first fold" in own.text and "first fold" not in section.text
+    assert [row["utterance"] for row in section.table or []] == [row["utterance"] for row in own.table or []]
 
 
 def test_audio_that_is_gone_is_counted(run: Run) -> None:

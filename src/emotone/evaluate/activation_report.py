@@ -1,4 +1,4 @@
-"""What decided, in the report of a run: where in a spectrogram a network for images sees its class."""
+"""What decided, in the report of a run or of a bundle on a corpus: where in a spectrogram a network sees its class."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ Row = dict[str, Any]
 
 def report_activations(run: Run) -> list[Section]:
     """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
-    chosen = run.recipe.get("system", {})
-    if chosen.get("name") != SYSTEM:
+    is_bundle = (run.folder / "bundle.json").is_file()
+    recipe = Bundle.load(str(run.folder)).about["training"].get("recipe", {}) if is_bundle else run.recipe
+    chosen = recipe.get("system", {})
+    if chosen.get("name") != SYSTEM or "true_emotion" not in run.test:
         return []
     settings = {key: value for key, value in chosen.items() if key not in ("name", "weights")}  # it starts trained
     system = plugins.create("systems", SYSTEM, settings)
@@ -35,7 +37,7 @@ def report_activations(run: Run) -> list[Section]:
         return [
             Section(TITLE, f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}")
         ]
-    bundle = Bundle.load(str(places_of(run.folder)[0] / "bundle"))
+    bundle = Bundle.load(str(run.folder if is_bundle else places_of(run.folder)[0] / "bundle"))
     labels = list(bundle.targets[0].labels)
     shown = locate(choose(run.test, labels), len(run.recipe.get("corpora", [])) > 1)
     network = _load_network(system, bundle)
@@ -54,14 +56,16 @@ def report_activations(run: Run) -> list[Section]:
     if notes:
         note = f"{len(notes)} of {len(shown)} utterances have no picture ({notes[0]}). {note}"
     figure = pictures.plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
-    return [Section(TITLE, TEXT, rows, figure, note)]
+    text = TEXT.format("" if is_bundle else " of the first fold")
+    return [Section(TITLE, text, rows, figure, note)]
 
 
 def choose(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
     """Of the first fold the surest right one of each class, then the surest wrong ones; `predicted`, `confidence`."""
     known = predictions[predictions["true_emotion"].isin(labels)]
     for key in ("repeat", "fold"):
-        known = known[known[key] == known[key].min()]
+        if key in known:  # a bundle on a corpus has neither
+            known = known[known[key] == known[key].min()]
     shares = known[[f"p_{label}" for label in labels]].to_numpy(float)
     known = known.assign(predicted=np.array(labels)[shares.argmax(axis=1)], confidence=shares.max(axis=1))
     known = known.sort_values(["confidence", "id"], ascending=[False, True])
@@ -114,7 +118,7 @@ def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str
 TITLE = "What decided"
 WITH_MAPS = "Networks with a map: alexnet-gap, resnet18."
 TEXT = (
-    "Spectrograms of test utterances of the first fold: of every class the surest right one, then the surest wrong "
+    "Spectrograms of test utterances{}: of every class the surest right one, then the surest wrong "
     "ones. Red: what speaks for the chosen class rather than for the others (class activation maps, Zhou et al., "
     "2016), the more the stronger, on one scale for all pictures; blue: what speaks against it. The maps are coarse, "
     "and a place on them sees far around itself. The rest of a last segment, which is filled up, is not shown; it may "
