@@ -1,8 +1,13 @@
 """The experiments that compare systems, one command: python results/experiments.py [RECIPE ...] [--full].
 
 Every setting is a run of `emotone train` below `runs/`; what is finished is not run again. Without --full: the sizes of
-the recipes, fixed beforehand to fit 4 CPU hours for the semi-supervised systems, 2 for rankers and Seq2Seq and 12 for
-speech and text. --full is the published size (channels, widths, epochs) with six folds, for a GPU.
+the recipes, fixed beforehand to fit 4 CPU hours for the semi-supervised systems, 2 for rankers and Seq2Seq, 12 for
+speech and text and 16 for spectrogram images, whose pictures and epochs `SMALL` cuts down. --full is the published size
+(channels, widths, epochs, pictures) with six folds, for a GPU.
+
+Stability training reads noise from `noise/train` and voices from `voices` below the working directory: there were five
+of ESC-10's classes (dog, sea waves, clock, helicopter, rooster; the other five are the noise of the test) and ten
+speakers of LibriSpeech.
 """
 
 from __future__ import annotations
@@ -23,6 +28,8 @@ PUBLISHED_CO_ATTENTION = [
     "system.hidden_size=256", "system.num_self_layers=3", "system.num_co_layers=2", "training.batch_size=128",
     "training.iterations=5000", "training.validate_every=100", "training.learning_rate=1e-4",
 ]  # fmt: skip
+PLAIN = ["system.oversample=0", "system.mixup=null"]
+STABILITY = ["system.stability=corrected", "system.noise=noise/train", "system.speech=voices"]
 GRID = {
     "emotale-deep-emo-clusters": [
         SUPERVISED,
@@ -43,11 +50,23 @@ GRID = {
     "nemo-audio-text": BOTH_STREAMS,
     "emotale-audio-text": BOTH_STREAMS,
     "ravdess-whisper-svm": [[]],
+    "emodb-spectrogram": [
+        PLAIN,
+        ["system.oversample=0"],
+        ["system.mixup=null"],
+        [*PLAIN, *STABILITY],
+    ],
+    "ravdess-spectrogram": [["training.epochs=20"], ["system.network=resnet18", "training.epochs=6"]],
 }
 NUM_SEEDS = {
     "emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5, "emotale-seq2seq": 3, "emotale-rankers": 3,
     "emotale-chunk-attention": 3, "nemo-audio-text": 3, "emotale-audio-text": 3, "ravdess-whisper-svm": 1,
+    "emodb-spectrogram": 1, "ravdess-spectrogram": 1,
 }  # fmt: skip
+SMALL = {
+    "emodb-spectrogram": ["system.short_side=64", "training.learning_rate=4e-4", "training.epochs=25"],
+    "ravdess-spectrogram": ["system.short_side=64", "training.learning_rate=4e-4"],
+}
 FULL = {
     "emotale-deep-emo-clusters": [
         "split.num_folds=6", "training.epochs=50", "training.batch_size=64",
@@ -62,6 +81,8 @@ FULL = {
     "nemo-audio-text": PUBLISHED_CO_ATTENTION,
     "emotale-audio-text": PUBLISHED_CO_ATTENTION,
     "ravdess-whisper-svm": [],
+    "emodb-spectrogram": [],
+    "ravdess-spectrogram": ["training.epochs=100"],
 }  # fmt: skip
 
 
@@ -75,7 +96,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.recipes:
         for overrides in GRID[name]:
-            more = [f"split.repeats={NUM_SEEDS[name]}", *(FULL[name] if arguments.full else [])]
+            more = [f"split.repeats={NUM_SEEDS[name]}", *(FULL[name] if arguments.full else SMALL.get(name, []))]
             recipe = load_recipe(name, [*overrides, *more])
             folder = arguments.to / name / recipe.hash
             if not (folder / "test.json").is_file():
