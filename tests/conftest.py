@@ -194,3 +194,38 @@ def pull_once(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 def pulled(pull_once: Callable[[str], Path]) -> dict[str, Path]:
     """The published chunk-attention networks as bundles: {name: folder}; not to be changed."""
     return {name: pull_once(name) for name in ("chunk-attention-self", "chunk-attention-rnn")}
+
+
+@pytest.fixture
+def check_resumption(tmp_path: Path) -> Callable[..., list[dict[str, float]]]:
+    """Trains undisturbed in `tmp_path / "whole"`, and stopped and taken up again in "resumed": both must be the same.
+
+    `train(folder, score)` gives a state dict and a history, `score` is what validates; the first run of the second
+    folder is interrupted after `num_done` validations. Returns the history.
+    """
+    import torch
+
+    def check(train: Callable[..., Any], score: Callable[[Any], dict[str, float]], num_done: int) -> Any:
+        def run(name: str, stops_after: float = np.inf) -> Any:
+            calls: list[Any] = []
+
+            def watch(outputs: Any) -> dict[str, float]:
+                calls.append(outputs)
+                if len(calls) > stops_after:
+                    raise KeyboardInterrupt
+                return score(outputs)
+
+            (tmp_path / name).mkdir(exist_ok=True)
+            return train(tmp_path / name, watch)
+
+        expected, history = run("whole")
+        with pytest.raises(KeyboardInterrupt):
+            run("resumed", num_done)
+        found, again = run("resumed")
+        assert str(again) == str(history)  # a string: measures may be NaN
+        assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in found)
+        lines = [(tmp_path / name / "metrics.csv").read_text() for name in ("whole", "resumed")]
+        assert lines[0] == lines[1]
+        return history
+
+    return check

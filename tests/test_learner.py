@@ -120,34 +120,20 @@ def test_it_has_no_further_measures() -> None:
 
 
 @pytest.mark.parametrize("training", [Training(4, epochs=6), Training(4, iterations=12, validate_every=2)])
-def test_a_resumed_run_equals_an_undisturbed_one(training: Training, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_undisturbed_one(training: Training, check_resumption: Any, tmp_path: Path) -> None:
     schedule = Schedule(np.arange(NUM)[::-1], 3, 1) if training.epochs else None
 
-    def train(folder: Path, stops_after: int = 99) -> tuple[dict[str, Tensor], Any]:
-        calls: list[Any] = []
-
-        def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-            calls.append(outputs)
-            if len(calls) > stops_after:
-                raise KeyboardInterrupt
-            return {"arousal": float(outputs["arousal"].sum())}
-
-        folder.mkdir(exist_ok=True)
+    def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
         owner = system(halve_every=2)
         network, history = fit(
             owner, build(owner), examples(), examples(5), score, training, folder, 3, quiet=True, schedule=schedule
         )
         return network.state_dict(), history
 
-    expected, history = train(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "resumed", 3)
-    found, again = train(tmp_path / "resumed")
-    assert history == again and len(history) == 6
-    assert all(torch.equal(value, found[name]) for name, value in expected.items())
-    lines = [(tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "resumed")]
-    assert lines[0] == lines[1] and lines[0][0] == ("epoch" if training.epochs else "iteration") + ",loss,arousal"
-    assert [line.split(",")[0] for line in lines[0][1:3]] == (["1", "2"] if training.epochs else ["2", "4"])
+    assert len(check_resumption(train, lambda outputs: {"arousal": float(outputs["arousal"].sum())}, num_done=3)) == 6
+    head, *lines = (tmp_path / "whole" / "metrics.csv").read_text().splitlines()
+    assert head == ("epoch" if training.epochs else "iteration") + ",loss,arousal"
+    assert [line.split(",")[0] for line in lines[:2]] == (["1", "2"] if training.epochs else ["2", "4"])
 
 
 def test_the_best_epoch_is_kept_or_the_last(tmp_path: Path) -> None:

@@ -189,33 +189,19 @@ def test_batches_in_which_nothing_can_be_learned_are_refused() -> None:
 
 @pytest.mark.parametrize("networks", ["separate", "joint"])
 @pytest.mark.parametrize("pairing", ["drawn", "within"])
-def test_what_was_interrupted_goes_on_as_if_nothing_had_been(tmp_path: Path, pairing: str, networks: str) -> None:
+def test_what_was_interrupted_goes_on_as_if_nothing_had_been(
+    check_resumption: Any, pairing: str, networks: str
+) -> None:
     """Dropout and the moving average of the weights included."""
     settings = {"hidden_size": 6, "dropout": 0.5, "networks": networks, "pairing": pairing, "num_pairs": 20}
     system = plugins.create("systems", "emotion-ranker", settings)
+    data = examples({"arousal": 60, "valence": 40})
 
-    def train(folder: str, num_broken: int | None) -> dict[str, Tensor]:
-        data, left = examples({"arousal": 60, "valence": 40}), [num_broken]
-        scorer = system.scorer([AROUSAL, VALENCE], data)
-
-        def score(outputs: Any) -> dict[str, float]:
-            if left[0] is not None:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise KeyboardInterrupt
-            return cast(dict[str, float], scorer(outputs))
-
+    def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
         torch.manual_seed(2)
         network = system.build(D, [AROUSAL, VALENCE]).double()
         loop = Training(batch_size=6, epochs=4, learning_rate=1e-2, average=0.5)
-        fit(system, network, data, data, score, loop, tmp_path / folder, 3, quiet=True)
-        return cast(dict[str, Tensor], network.state_dict())
+        network, history = fit(system, network, data, data, score, loop, folder, 3, quiet=True)
+        return network.state_dict(), history
 
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-    expected = train("a", None)
-    with pytest.raises(KeyboardInterrupt):
-        train("b", 2)
-    found = train("b", None)
-    assert all(torch.equal(found[name], value) for name, value in expected.items())
-    assert (tmp_path / "a" / "metrics.csv").read_bytes() == (tmp_path / "b" / "metrics.csv").read_bytes()
+    check_resumption(train, system.scorer([AROUSAL, VALENCE], data), num_done=2)

@@ -220,30 +220,16 @@ def test_the_published_mixture_of_all_three_learns() -> None:
 # ---- killed and resumed -----------------------------------------------------------------------------------------
 
 
-def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_undisturbed_one(check_resumption: Any) -> None:
     system = plugins.create(
         "systems", "spectrogram-image", {"oversample": 2, "mixup": 0.4, "stability": "corrected", "segment_frames": 10}
     )
 
-    def train(folder: Path, stops_after: int = 99) -> tuple[dict[str, Tensor], Any]:
-        calls: list[Any] = []
-
-        def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-            calls.append(outputs)
-            if len(calls) > stops_after:
-                raise KeyboardInterrupt
-            return {"emotion": float(outputs["emotion"][:, 0].sum())}
-
-        folder.mkdir(exist_ok=True)
+    def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
         training = Training(batch_size=6, epochs=4, learning_rate=1e-2)
         network, history = fit(
             system, build(dropout=0.5), examples(3), examples(), score, training, folder, 3, quiet=True
         )
         return network.state_dict(), history
 
-    expected, history = train(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "resumed", 2)
-    found, again = train(tmp_path / "resumed")
-    assert history == again and len(history) == 4
-    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    assert len(check_resumption(train, lambda outputs: {"emotion": float(outputs["emotion"][:, 0].sum())}, 2)) == 4

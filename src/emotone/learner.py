@@ -20,6 +20,7 @@ from emotone.data.view import Crop
 from emotone.examples import Examples, outputs_of
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
 
     from emotone.recipe import Training
@@ -59,7 +60,38 @@ class Learner(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-class PlainLearner:
+class OneOptimiser:
+    """What learners of one loss and one optimiser share: their step, and the state that a resumed run needs."""
+
+    def __init__(
+        self, fabric: Fabric, network: nn.Module, optimiser: torch.optim.Optimizer, settings: Training, seed: int
+    ) -> None:
+        self.fabric, self.settings, self.seed = fabric, settings, seed
+        self.model, self.optimiser = fabric.setup(network, optimiser)
+
+    def descend(self, loss: Tensor) -> Tensor:
+        """One step down the loss, which is returned as a number."""
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        if self.settings.clip_norm is not None:
+            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip_norm)
+        self.optimiser.step()
+        return loss.detach()
+
+    def measures(self) -> dict[str, float]:
+        """Nothing besides the loss."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of the optimiser."""
+        return {"optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+class PlainLearner(OneOptimiser):
     """One loss, one optimiser, rows as the system samples them: a `Learner`.
 
     With a `schedule` an epoch takes the rows that it makes available, and no others.
@@ -75,10 +107,9 @@ class PlainLearner:
         seed: int,
         schedule: Schedule | None = None,
     ) -> None:
-        self.system, self.fabric, self.train, self.settings, self.seed = system, fabric, train, settings, seed
-        self.schedule = schedule
         optimiser, self.rate_schedule = system.optimiser(network, settings)
-        self.model, self.optimiser = fabric.setup(network, optimiser)
+        super().__init__(fabric, network, optimiser, settings, seed)
+        self.system, self.train, self.schedule = system, train, schedule
         self.known = {name: label.numpy() for name, label in train.labels.items()}
 
     def round(self, number: int) -> Iterator[Tensor]:
@@ -110,25 +141,15 @@ class PlainLearner:
         inputs, labels = self.train.batch(rows, crops, random)
         labels = {name: label.to(fabric.device) for name, label in labels.items()}
         inputs, labels = self.system.augment(inputs.to(fabric.device), labels, random)
-        loss = self.system.loss(outputs_of(self.model, inputs), labels)
-        self.optimiser.zero_grad()
-        fabric.backward(loss)
-        if self.settings.clip_norm is not None:
-            fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip_norm)
-        self.optimiser.step()
-        return loss.detach()
-
-    def measures(self) -> dict[str, float]:
-        """Nothing besides the loss."""
-        return {}
+        return self.descend(self.system.loss(outputs_of(self.model, inputs), labels))
 
     def state_dict(self) -> dict[str, Any]:
         """Of the optimiser and the schedule of its rate."""
         schedule = None if self.rate_schedule is None else self.rate_schedule.state_dict()
-        return {"optimiser": self.optimiser.state_dict(), "rate_schedule": schedule}
+        return super().state_dict() | {"rate_schedule": schedule}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self.optimiser.load_state_dict(state["optimiser"])
+        super().load_state_dict(state)
         if self.rate_schedule is not None:
             self.rate_schedule.load_state_dict(state["rate_schedule"])

@@ -12,7 +12,7 @@ many pairs it is in.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from emotone.data.preferences import Preferences
 from emotone.errors import EmotoneError
 from emotone.examples import Examples
 from emotone.export import networks_of
+from emotone.learner import OneOptimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,7 +36,7 @@ Drawn = dict[str, NDArray[np.intp]]
 """Which pairs of each target."""
 
 
-class PairLearner:
+class PairLearner(OneOptimiser):
     """Epochs of pairs for a network that gives margins {target: [B, C]}: an `emotone.learner.Learner`.
 
     "drawn" (published): `num_pairs` random pairs of each target an epoch (all, where there are no more), in batches of
@@ -54,9 +55,8 @@ class PairLearner:
         pairing: Pairing,
         num_pairs: int,
     ) -> None:
-        self.fabric, self.train, self.settings, self.seed = fabric, train, settings, seed
-        self.pairing, self.num_pairs = pairing, num_pairs
-        self.model, self.optimiser = fabric.setup(network, optimiser)
+        super().__init__(fabric, network, optimiser, settings, seed)
+        self.train, self.pairing, self.num_pairs = train, pairing, num_pairs
         self.parts = networks_of(network)
 
     def round(self, number: int) -> Iterator[Tensor]:
@@ -95,13 +95,7 @@ class PairLearner:
             wanted = {name: chosen for name, chosen in drawn.items() if target in ("", name) and len(chosen)}
             if wanted:
                 losses.append(self._loss(network, wanted))
-        loss = sum(losses[1:], losses[0])
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        if self.settings.clip_norm is not None:
-            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip_norm)
-        self.optimiser.step()
-        return loss.detach()
+        return self.descend(sum(losses[1:], losses[0]))
 
     def _loss(self, network: nn.Module, drawn: Drawn) -> Tensor:
         """Of one network, which sees each utterance of the pairs once."""
@@ -120,18 +114,6 @@ class PairLearner:
                 is_higher = torch.from_numpy(self.train.pairs[name].label[chosen]).to(logits)
                 losses.append(F.binary_cross_entropy_with_logits(logits, is_higher[:, None].expand_as(logits)))
         return sum(losses[1:], losses[0])
-
-    def measures(self) -> dict[str, float]:
-        """Nothing besides the loss."""
-        return {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Of the optimiser."""
-        return {"optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.optimiser.load_state_dict(state["optimiser"])
 
 
 def draw_pairs(pairs: Preferences, num_pairs: int, random: np.random.Generator) -> NDArray[np.intp]:

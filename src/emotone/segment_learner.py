@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from emotone.learner import OneOptimiser
 from emotone.losses import StabilityVariant, soft_cross_entropy, stability_loss
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Stability = Literal["none"] | StabilityVariant
 
 
-class SegmentLearner:
+class SegmentLearner(OneOptimiser):
     """Epochs over all segments of the training part for a `SpectrogramClassifier`: an `emotone.learner.Learner`.
 
     oversample: how often random copies raise the then smallest class to the largest; twice as published. mixup: alpha
@@ -41,9 +42,9 @@ class SegmentLearner:
         mixup: float | None,
         stability: Stability,
     ) -> None:
-        self.fabric, self.network, self.train, self.settings, self.seed = fabric, network, train, settings, seed
+        super().__init__(fabric, network, optimiser, settings, seed)
+        self.network, self.train = network, train
         self.oversample, self.mixup, self.stability = oversample, mixup, stability
-        self.model, self.optimiser = fabric.setup(network, optimiser)
         self.rows = np.repeat(np.arange(len(train)), train.num_segments)
         self.places = np.concatenate([np.arange(count) for count in train.num_segments])
         self.labels = train.labels["emotion"].numpy()[self.rows]
@@ -74,12 +75,7 @@ class SegmentLearner:
                 loss = soft_cross_entropy(logits[0], labels)
             else:
                 loss = stability_loss(logits[0], logits[1], labels, self.stability)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        if self.settings.clip_norm is not None:
-            self.fabric.clip_gradients(self.model, self.optimiser, max_norm=self.settings.clip_norm)
-        self.optimiser.step()
-        return loss.detach()
+        return self.descend(loss)
 
     def _logits(self, segments: Tensor, mixing: tuple[Tensor, Tensor] | None) -> Tensor:
         """Logits [N, K] of segments [N, m, D], whose pictures are mixed."""
@@ -87,18 +83,6 @@ class SegmentLearner:
         if mixing is None:
             return network.segment_logits(segments)
         return network.network(mix(network.images(segments), *mixing))
-
-    def measures(self) -> dict[str, float]:
-        """Nothing besides the loss."""
-        return {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Of the optimiser."""
-        return {"optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.optimiser.load_state_dict(state["optimiser"])
 
 
 def raise_smallest(classes: NDArray[np.intp], times: int, random: np.random.Generator) -> NDArray[np.intp]:
