@@ -1,8 +1,8 @@
 """Results to commit: python results/collect.py RUN [RUN ...] writes RECIPE/HASH.json here and the tables of README.md.
 
-With --compare also RECIPE/comparison.json, the paired tests of these runs; with --missing FILE also
-RECIPE/missing.json, what `emotone compare RUN ... --missing --json > FILE` found. Without a run it only writes the
-tables anew.
+With --compare also RECIPE/comparison.json, the paired tests of these runs; with --curves NAME.json also
+RECIPE/NAME.json and NAME.md, what `emotone compare RUN ... --missing --json > NAME.json` or --robustness found. Without
+a run it only writes the tables anew.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from emotone.evaluate.compare import compare_runs
 from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
-COMPARISON, MISSING = "comparison.json", "missing.json"
+COMPARISON = "comparison"
 MAIN = ("uar", "ccc", "spearman")
 SETTINGS = (
     "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training"
@@ -57,6 +58,7 @@ def table(results: list[dict[str, Any]]) -> str:
     targets = [
         (target, next(name for name in MAIN if name in numbers)) for target, numbers in results[0]["metrics"].items()
     ]
+    notes: list[str] = []
     head = ["setting", "seed", *(f"{target} {metric.upper()}" for target, metric in targets), "folds", "CPU h"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     given = [key for key in SETTINGS if all(key in one for one in results)]  # first results did not have all
@@ -65,10 +67,13 @@ def table(results: list[dict[str, Any]]) -> str:
     for label, result in rows:
         values = [interval(result["metrics"][target][metric]) for target, metric in targets]
         setting = label.removeprefix(result["recipe"]).strip() or "as it is"
-        setting += "".join(f" ({warning.split(':')[0]})" for warning in result.get("warnings", []))
+        kinds = [warning.split(":")[0] for warning in result.get("warnings", [])]
+        setting += "".join(f" ({kind})" for kind in kinds if kind not in result["corpora"])
         cells = [setting, result["seed"], *values, folds(result, targets), result["cpu_hours"]]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        notes += [f"{setting}: {text}." for kind, text in zip(kinds, result.get("warnings", []), strict=True)
+                  if kind in result["corpora"]]  # fmt: skip
+    return "\n\n".join(["\n".join(lines), *notes])
 
 
 def folds(result: dict[str, Any], targets: list[tuple[str, str]]) -> str:
@@ -95,7 +100,7 @@ def compare(runs: list[Path]) -> None:
     about = compare_runs(runs).to_json()
     for system in about["systems"]:
         del system["folders"]  # where they lay does not matter
-    (RESULTS / recipe / COMPARISON).write_text(json.dumps(about, indent=1) + "\n")
+    (RESULTS / recipe / f"{COMPARISON}.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 def pairs(about: dict[str, Any], recipe: str) -> str:
@@ -123,16 +128,16 @@ def zero_shot(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def keep_missing(path: Path) -> None:
-    """Write a comparison under missing data."""
+def keep_curves(path: Path) -> None:
+    """Write a comparison along degradation curves."""
     about = json.loads(path.read_text())
     for system in about["systems"]:
         del system["folders"]
     recipe = about["systems"][0]["label"].split()[0]
-    (RESULTS / recipe / MISSING).write_text(json.dumps(about) + "\n")
+    (RESULTS / recipe / path.name).write_text(json.dumps(about) + "\n")
 
 
-def missing(about: dict[str, Any], recipe: str) -> str:
+def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
     """Every system's metric in every condition, and the tests of what is lost that remain after Holm's correction."""
     names = {one["label"]: one["label"].removeprefix(recipe).strip() for one in about["systems"]}
     parts = []
@@ -143,8 +148,7 @@ def missing(about: dict[str, Any], recipe: str) -> str:
         for curve, each in curves.items():
             for place, point in enumerate(each["points"]):
                 found = [_point(about["curves"][label].get(curve), place, target) for label in names]
-                severity = f"{point['severity']:g} %" if "%" in each["axis"] else point["severity"]
-                where = f"{each['title'].lower()}: {severity} (n = {each['num_utterances']})"
+                where = f"{each['title'].lower()}: {_severity(point, each['axis'])} (n = {each['num_utterances']})"
                 lines.append(f"| {' | '.join([where, *found])} |")
         parts.append("\n".join(lines) + "\n")
     clear = [
@@ -156,8 +160,15 @@ def missing(about: dict[str, Any], recipe: str) -> str:
     text = f"{len(about['pairs'])} tests of the drop from clean between two systems; clear after Holm's correction:"
     notes = [f"{note}.  " for note in dict.fromkeys(about["notes"])]
     listed = "\n".join(f"- {line}" for line in clear) or "- none"
-    title = f"# {recipe} under missing data\n\nMade by `python results/collect.py`; do not edit.\n\n"
-    return title + "\n".join([*parts, text, "", listed, "", *notes]) + "\n"
+    head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit.\n\n"
+    return head + "\n".join([*parts, text, "", listed, "", *notes]) + "\n"
+
+
+def _severity(point: dict[str, Any], axis: str) -> str:
+    """A severity with the unit that its axis names."""
+    unit = re.search(r"\((\S+)\)", axis)
+    value = point["severity"]
+    return value if isinstance(value, str) else f"{value:g} {unit[1] if unit else ''}".strip()
 
 
 def _point(curve: dict[str, Any] | None, place: int, target: str) -> str:
@@ -170,8 +181,10 @@ def write_tables() -> None:
     """All tables, from all JSON files."""
     parts = [HEAD]
     for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir() and path.name[0] not in "._"):
-        paths = [path for path in sorted(folder.glob("*.json")) if path.name not in (COMPARISON, MISSING)]
-        results = [json.loads(path.read_text()) for path in paths]
+        found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+        comparison = found.pop(COMPARISON, None)
+        curves = {name: about for name, about in found.items() if "curves" in about}
+        results = [about for name, about in found.items() if name not in curves]
         if not results:
             continue
         parts.append(f"## {folder.name}\n")
@@ -183,12 +196,11 @@ def write_tables() -> None:
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
                 f"speakers.{training(results)}\n\n{table(results)}\n"
             )
-        if (folder / COMPARISON).is_file():
-            parts.append(pairs(json.loads((folder / COMPARISON).read_text()), folder.name) + "\n")
-        if (folder / MISSING).is_file():
-            text = missing(json.loads((folder / MISSING).read_text()), folder.name)
-            (folder / "missing.md").write_text(text)
-            parts.append(f"Under missing data: [{folder.name}/missing.md]({folder.name}/missing.md).\n")
+        if comparison:
+            parts.append(pairs(comparison, folder.name) + "\n")
+        for name, about in curves.items():
+            (folder / f"{name}.md").write_text(curves_page(about, name.replace("-", " "), folder.name))
+            parts.append(f"As data get worse: [{folder.name}/{name}.md]({folder.name}/{name}.md).\n")
     (RESULTS / "README.md").write_text("\n".join(parts))
 
 
@@ -196,12 +208,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--compare", action="store_true")
-    parser.add_argument("--missing", type=Path, metavar="FILE")
+    parser.add_argument("--curves", type=Path, nargs="+", default=[], metavar="FILE")
     arguments = parser.parse_args()
     for run in arguments.runs:
         collect(run)
     if arguments.compare:
         compare(arguments.runs)
-    if arguments.missing:
-        keep_missing(arguments.missing)
+    for file in arguments.curves:
+        keep_curves(file)
     write_tables()
