@@ -200,7 +200,9 @@ def write_tables() -> None:
             parts.append(pairs(comparison, folder.name) + "\n")
         for name, about in curves.items():
             (folder / f"{name}.md").write_text(curves_page(about, name.replace("-", " "), folder.name))
-            parts.append(f"As data get worse: [{folder.name}/{name}.md]({folder.name}/{name}.md).\n")
+        if curves:
+            pages = ", ".join(f"[{name.replace('-', ' ')}]({folder.name}/{name}.md)" for name in curves)
+            parts.append(f"As audio gets worse or data go missing: {pages}.\n")
     (RESULTS / "README.md").write_text("\n".join(parts))
 
 
