@@ -100,7 +100,7 @@ def normalise(
     scores = features - mean.astype(np.float32, copy=False)
     scores /= std.astype(np.float32, copy=False)
     np.clip(scores, -clip, clip, out=scores)
-    missing = np.isnan(scores)  # which the clip leaves alone, as it does nothing else
-    if missing.any():  # where none is, to look costs less than to replace
-        scores[missing] = 0.0
+    flat = scores.ravel(order="K")
+    if np.isnan(np.dot(flat, flat)):  # one quick pass: no square but NaN's is NaN, and no sum of squares
+        scores[np.isnan(scores)] = 0.0
     return scores

@@ -115,7 +115,7 @@ def stack(
     speech_length = np.array([len(span.starts) for span in spans], np.int64)
     text_length = np.array([0 if one.text is None else min(len(one.text), view.max_steps) for one in seen], np.int64)
     num_steps = max(1, int(speech_length.max()), int(text_length.max()))
-    speech = _zeros((len(seen), num_steps, temporal_pyramid.NUM_MEANS * len(scale.speech_mean)), room)
+    speech = _array((len(seen), num_steps, temporal_pyramid.NUM_MEANS * len(scale.speech_mean)), room)
     text = np.zeros((len(seen), num_steps, view.num_text_features), np.float32)
     for one, span, steps in zip(seen, spans, speech, strict=True):
         if one.speech is not None:
@@ -123,6 +123,7 @@ def stack(
             if view.strategy == "multi-scale":
                 frames = repeat_to(frames, view.chunk_frames)
             temporal_pyramid.pool(frames, *span, out=steps[: len(span.starts)])
+        steps[len(span.starts) :] = 0
     if tokens:  # all at once: they are few, and what a call costs would count
         told = normalise(np.concatenate(tokens, dtype=np.float32), scale.text_mean, scale.text_std, scale.clip)
         text[np.arange(num_steps) < text_length[:, None]] = told
@@ -144,12 +145,11 @@ def count_cut(utterances: Sequence[Utterance], view: WordChunks) -> int:
     return num_cut
 
 
-def _zeros(shape: tuple[int, ...], room: Array | None) -> Array:
+def _array(shape: tuple[int, ...], room: Array | None) -> Array:
+    """An array to be written, in `room` where it is large enough."""
     if room is None or room.size < math.prod(shape):
-        return np.zeros(shape, np.float32)
-    found = room.reshape(-1)[: math.prod(shape)].reshape(shape)
-    found.fill(0)
-    return found
+        return np.empty(shape, np.float32)
+    return room.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
 def _draw_parts(spans: Sequence[Spans], random: Random) -> list[Spans]:
