@@ -72,7 +72,8 @@ def fit(
     if state.average is not None:
         state.average.to(fabric.device)
     losses: list[Tensor] = []
-    for number in track(range(state.round, settings.rounds), settings.rounds, "train", quiet, done=state.round):
+    text = f"train {folder.name}"
+    for number in track(range(state.round, settings.rounds), settings.rounds, text, quiet, done=state.round):
         for loss in learner.round(number):
             losses.append(loss)
             state.step()
