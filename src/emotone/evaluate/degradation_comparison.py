@@ -37,11 +37,13 @@ from emotone.evaluate.scored_systems import (
     run_warnings,
     speaker_notes,
 )
-from emotone.evaluate.significance import flip_test, holm, standardised_difference
+from emotone.evaluate.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
 from emotone.evaluate.statistics import Floats, Interval, Metric, PooledMetric
 from emotone.evaluate.text_table import align
 
 _Named = tuple[str, DegradedScores]
+PERMUTATIONS_PER_TEST = 100
+"""So that the least p is still small after Holm's correction for many tests, where speakers are many, too."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,14 @@ def compare_degraded(
     by_run = {run.folder: score(run) for run in runs}
     scores = {each.system.label: _joined(each, by_run) for each in tested}
     targets = tested[0].targets
+    couples = list(itertools.combinations(scores.items(), 2))
+    num_conditions = max(sum(map(len, one.tables.values())) for one in scores.values())
+    num_permutations = max(NUM_PERMUTATIONS, PERMUTATIONS_PER_TEST * len(targets) * len(couples) * num_conditions)
     pairs = [
         pair
         for target in targets
-        for first, second in itertools.combinations(scores.items(), 2)
-        for pair in _compare(target, first, second, seed)
+        for first, second in couples
+        for pair in _compare(target, first, second, num_permutations, seed)
     ]
     corrected = holm([pair.p for pair in pairs]).tolist()
     table = pd.concat([one.clean(targets)[["id", "speaker"]] for one in scores.values()]).drop_duplicates("id")
@@ -146,7 +151,7 @@ def compare_degraded(
         [replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True)],
         len(table),
         num_speakers,
-        list(dict.fromkeys([*notes, *speaker_notes(num_speakers, len(pairs), num_unknown)])),
+        list(dict.fromkeys([*notes, *speaker_notes(num_speakers, len(pairs), num_unknown, num_permutations)])),
         run_warnings(tested),
     )
 
@@ -164,7 +169,7 @@ def _joined(each: ScoredSystem, by_run: dict[Path, DegradedScores]) -> DegradedS
     return DegradedScores(curves, tables, [note for part in parts for note in part.notes], parts[0].repeated)
 
 
-def _compare(target: Target, first: _Named, second: _Named, seed: int) -> Iterator[DropPair]:
+def _compare(target: Target, first: _Named, second: _Named, num_permutations: int, seed: int) -> Iterator[DropPair]:
     """Two systems in every condition that both were measured in and that changes either, in each once."""
     metric = next(iter(metrics_of(target).values()))
     (label, ours), (other_label, others) = first, second
@@ -183,7 +188,7 @@ def _compare(target: Target, first: _Named, second: _Named, seed: int) -> Iterat
             continue
         speakers, repeats = speakers_of(known[kept]), known["repeat"][kept]
         pooled = PooledDrop(metric, [a, b], [less_a, less_b], truth[kept], speakers, repeats)
-        p, size = flip_test(pooled, seed=seed), standardised_difference(pooled)
+        p, size = flip_test(pooled, num_permutations, seed), standardised_difference(pooled)
         yield DropPair(
             target.name, curve, severity, label, other_label, int(known["id"][kept].nunique()),
             pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, size,

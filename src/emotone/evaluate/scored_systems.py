@@ -16,7 +16,7 @@ from emotone.bundle import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.naming import system_hash, system_labels
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.significance import smallest_p
+from emotone.evaluate.significance import NUM_PERMUTATIONS, smallest_p
 
 LEVEL = 0.05
 """Of significance, after Holm's correction."""
@@ -110,12 +110,14 @@ def check_alike(systems: list[ScoredSystem]) -> None:
                 )
 
 
-def speaker_notes(num_speakers: int, num_tests: int, num_unknown: int = 0) -> list[str]:
+def speaker_notes(
+    num_speakers: int, num_tests: int, num_unknown: int = 0, num_permutations: int = NUM_PERMUTATIONS
+) -> list[str]:
     """Whether so few speakers can show anything at all, and utterances whose speaker is not known."""
     notes = []
     if num_unknown:
         notes.append(f"{num_unknown} utterances have no known speaker; each counts as a speaker of its own")
-    reachable = smallest_p(num_speakers)
+    reachable = smallest_p(num_speakers, num_permutations)
     corrected = min(1.0, reachable * num_tests)
     if corrected > LEVEL:
         after = f", {corrected:.3g} after Holm's correction for {num_tests} tests" if num_tests > 1 else ""
