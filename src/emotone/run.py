@@ -1,6 +1,7 @@
 """A run: recipe -> features -> split -> training -> bundle -> test result, in one folder, resumable at every step.
 
 recipe.yaml            resolved, with every default
+files_read.json        identities of files besides the corpora (noise, weights to start from), where there are any
 test.json              the result: metrics with intervals over speakers (folds pooled, repeats averaged), warnings
 [repeat-R/][fold-K/]   one folder per fold where the split has several (per repeat, where there are several), else the
                        run folder itself (`emotone.fold`):
@@ -37,6 +38,8 @@ from emotone.recipe import Recipe, from_json, pin_encoders
 from emotone.system import System
 from emotone.train import check_device
 
+FILES_READ = "files_read.json"
+
 
 def train_recipe(
     recipe: Recipe, to: Path | None = None, device: str = "cpu", jobs: int = 1, quiet: bool = False
@@ -56,10 +59,12 @@ def train_recipe(
     system.check_data(selection)
     places = list(_places(selection, folder))
     warnings = _warnings(selection, places)
-    data = Dataset.extract(selection, jobs, quiet, system.noise_kinds(recipe.seed))
-    warnings += [note for about in data.told.values() for note in about.notes]
+    kinds = system.noise_kinds(recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, recipe)
+    recordings = {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
+    _claim(folder, recipe, system.files_read() | recordings)
+    data = Dataset.extract(selection, jobs, quiet, kinds)
+    warnings += [note for about in data.told.values() for note in about.notes]
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
@@ -162,9 +167,9 @@ def _describe(recipe: Recipe, places: list[_Place]) -> str:
     return ", ".join(parts)
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    """Save the resolved recipe; refuse a folder that holds another run."""
-    path = folder / "recipe.yaml"
+def _claim(folder: Path, recipe: Recipe, files_read: dict[str, str]) -> None:
+    """Save the resolved recipe and what else is read; refuse a folder that holds another run, or one of other files."""
+    path, read = folder / "recipe.yaml", folder / FILES_READ
     if path.is_file():
         try:
             is_same = from_json(yaml.safe_load(path.read_text()), where=str(path)).hash == recipe.hash
@@ -172,6 +177,12 @@ def _claim(folder: Path, recipe: Recipe) -> None:
             is_same = False
         if not is_same:
             raise EmotoneError(f"{folder}: holds a run of another recipe or other settings; choose another --to")
+        before = json.loads(read.read_text()) if read.is_file() else files_read
+        for name in sorted(before.keys() | files_read.keys()):
+            if before.get(name) != files_read.get(name):
+                raise EmotoneError(f"{folder}: its {name} has changed since the run began; choose another --to")
         return
+    if files_read:
+        write_json(read, files_read)
     with replace_file(path) as temporary:
         temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))

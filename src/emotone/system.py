@@ -93,6 +93,10 @@ class System(ABC):
         What must be found first, by training another system too, is kept in `folder` and not made again.
         """
 
+    def files_read(self) -> dict[str, str]:
+        """Identities of files that it learns from besides the corpora: a run that goes on must find the same."""
+        return {}
+
     def noise_kinds(self, seed: int) -> Sequence[NoisyCopy]:
         """Noisy copies of the training part that it learns from besides: a transform of the audio for each kind."""
         return ()

@@ -220,6 +220,7 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.report import to_json
 
     settings = _curve_settings(options)
+    _check_report(options)
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
     curves = missing = None
     if options.robustness:
@@ -265,6 +266,7 @@ def compare(options: Namespace) -> int:
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
     settings = _curve_settings(options)
+    _check_report(options)
     if options.robustness or options.missing:
         return _compare_degraded(options, settings)
     compared = compare_runs(options.runs, [options.metric] if options.metric else [])
@@ -313,10 +315,18 @@ def _curve_settings(options: Namespace) -> dict[str, Any]:
     return settings
 
 
-def _write_report(options: Namespace, about: Any, page: str) -> None:
-    """The report as a page, or the same as JSON, by the suffix of the file."""
+def _check_report(options: Namespace) -> None:
+    """Refuse a report that could not be written before anything is computed for it."""
+    if options.report is None:
+        return
     if options.report.suffix not in (".html", ".json"):
         raise EmotoneError(f"{options.report}: a report ends in .html or .json")
+    if options.report.is_dir() or not options.report.absolute().parent.is_dir():
+        raise EmotoneError(f"{options.report}: is a folder, or lies in none that exists")
+
+
+def _write_report(options: Namespace, about: Any, page: str) -> None:
+    """The report as a page, or the same as JSON, by the suffix of the file."""
     _write(options.report, page if options.report.suffix == ".html" else json.dumps(about, indent=1))
     say(options, f"report: {options.report}")
 

@@ -64,6 +64,7 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
         corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
         **{f"p_{label}": scores.probabilities[label] for label in LABELS},
     )  # fmt: skip
+    test.to_parquet(tmp_path / "predictions.parquet")
     return Run(tmp_path, {"name": "r", "corpora": ["tones"], "system": SYSTEM}, {}, [EMOTION], test, pd.DataFrame())
 
 

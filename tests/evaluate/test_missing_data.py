@@ -277,6 +277,10 @@ def test_robustness_is_compared_in_the_same_way(
         ("compare", ["--missing", "--curves", "word"], "did you mean 'words'"),
         ("evaluate", ["--robustness", "--curves", "nose"], "did you mean 'noise'"),
         ("evaluate", ["--robustness", "--missing", "--curves", "noise"], "give one of them"),
+        ("evaluate", ["--robustness", "--report", "page.pdf"], "ends in .html or .json"),
+        ("compare", ["--missing", "--report", "no/folder/page.html"], "lies in none that exists"),
+        ("evaluate", ["--classes", "anger,fear"], "name it with --corpus"),
+        ("evaluate", ["--robustness", "--curves", ""], "unknown curve ''"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -172,6 +172,57 @@ def test_without_other_speakers_there_is_no_babble(corpus: Corpus) -> None:
     assert "babble" not in found.tables and found.notes == ["no babble: the corpus names no other speakers"]
 
 
+def test_who_has_no_other_speakers_is_left_out_of_babble_alone(corpus: Corpus) -> None:
+    items, table = about(corpus)
+    found = score_degraded([replace(items[0], voices=()), *items[1:]], table, hear, names=["babble", "codec"])
+    assert found.notes == ["no babble of 1 utterances: the corpus names no other speakers"]
+    points = describe(found, [LOUDNESS])
+    assert points["babble"]["num_utterances"] == 5 and points["codec"]["num_utterances"] == 6
+    assert {point["num_failed"] for point in points["babble"]["points"]} == {0}
+    assert len(found.clean([LOUDNESS])) == 6
+
+
+def test_voices_that_cannot_be_read_are_passed_over(corpus: Corpus, tmp_path: Path) -> None:
+    items, table = about(corpus)
+    broken = Part(str(tmp_path / "gone.wav"))
+    whole = score_degraded(items, table, hear, names=["babble"])
+    found = score_degraded(
+        [replace(item, voices=(broken, *item.voices)) for item in items], table, hear, names=["babble"]
+    )
+    for severity, scores in whole.tables["babble"].items():
+        pd.testing.assert_frame_equal(found.tables["babble"][severity], scores, check_exact=True)
+
+
+def test_rows_are_counted_once_over_curves_of_other_utterances(corpus: Corpus) -> None:
+    items, table = about(corpus)
+    found = score_degraded(items, table, hear, names=["codec", "gain"])
+    codec = {level: scores[3:].reset_index(drop=True) for level, scores in found.tables["codec"].items()}
+    clean = replace(found, tables={**found.tables, "codec": codec}).clean([LOUDNESS])
+    assert sorted(clean["id"]) == sorted(table["id"])
+
+
+def test_a_feature_that_cannot_run_is_not_called_too_short(
+    corpus: Corpus, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(bundle: Bundle, samples: Samples) -> None:
+        raise EmotoneError("the feature needs the package 'transformers'")
+
+    run = on_corpus(corpus, tiny_bundle, wanted(tiny_bundle))
+    monkeypatch.setattr(Bundle, "extract", fail)
+    with pytest.raises(EmotoneError, match="needs the package"):
+        robustness(run, quiet=True)
+
+
+def test_nothing_that_can_be_measured_is_an_error(corpus: Corpus, tiny_bundle: Path) -> None:
+    run = on_corpus(corpus, tiny_bundle, wanted(tiny_bundle))
+    run = replace(run, test=run.test.assign(speaker=None))
+    table = corpus.utterances.assign(speaker=None)
+    Corpus(corpus.name, corpus.root, table, None, corpus.meta).save()
+    run = replace(run, result={"corpora": {corpus.name: Corpus.load(corpus.name).fingerprint}})
+    with pytest.raises(EmotoneError, match=r"nothing of it can be measured \(no babble: the corpus names no other"):
+        robustness(run, quiet=True, only=["babble"])
+
+
 def test_speakers_take_turns() -> None:
     table = pd.DataFrame({"id": [f"u{n}" for n in range(100)], "speaker": ["a"] * 80 + ["b"] * 17 + [None] * 3})
     counts = choose(table, 20, 0)["speaker"].value_counts(dropna=False)

@@ -66,13 +66,17 @@ def recipe_of(system: dict[str, Any] | None = None, **settings: Any) -> Recipe:
     return from_json({**about, **settings}, "here")
 
 
+def with_all(folder: Path) -> Recipe:
+    """The recipe of `trained`."""
+    return recipe_of({"oversample": 2, "mixup": 0.4, "stability": "corrected", "noise": str(folder / "noises")})
+
+
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Path:
     """A run with all that there is: oversampling, mixup, stability; not to be changed."""
-    system = {"oversample": 2, "mixup": 0.4, "stability": "corrected", "noise": str(folder / "noises")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOTONE_CACHE", str(folder / "cache"))
-        return train_recipe(recipe_of(system), folder / "run", quiet=True)
+        return train_recipe(with_all(folder), folder / "run", quiet=True)
 
 
 @pytest.fixture
@@ -198,6 +202,26 @@ def test_what_cannot_be_is_one_line_before_any_feature_is_made(
         train_recipe(recipe_of(system, **settings), tmp_path / "run", quiet=True)
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "read", [{"noise traffic": "another"}, {}, {"noise traffic": "same", "noise rain": "gone"}], ids=str
+)
+def test_a_run_does_not_go_on_with_other_noise(
+    trained: Path, folder: Path, tmp_path: Path, read: dict[str, str]
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    file = tmp_path / "run/files_read.json"
+    same = json.loads(file.read_text())["noise traffic"]
+    file.write_text(json.dumps({name: same if value == "same" else value for name, value in read.items()}))
+    with pytest.raises(EmotoneError, match="its noise (traffic|rain) has changed since the run began"):
+        train_recipe(with_all(folder), tmp_path / "run", quiet=True)
+
+
+def test_a_finished_run_is_left_as_it_is(trained: Path, folder: Path) -> None:
+    before = (trained / "predictions.parquet").stat().st_mtime_ns
+    assert train_recipe(with_all(folder), trained, quiet=True) == trained
+    assert (trained / "predictions.parquet").stat().st_mtime_ns == before
 
 
 def test_only_categories_are_learnt(folder: Path) -> None:

@@ -16,8 +16,9 @@ from emotone.errors import EmotoneError
 from emotone.evaluate import report_pictures as pictures
 from emotone.evaluate.clips import make_players
 from emotone.evaluate.curve_report import locate
+from emotone.evaluate.degradation import bundles_of
 from emotone.evaluate.page import Section
-from emotone.evaluate.run_folder import Run, places_of
+from emotone.evaluate.run_folder import Run
 
 SYSTEM = "spectrogram-image"
 NUM_WRONG = 4
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 def report_activations(run: Run) -> list[Section]:
     """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
     is_bundle = (run.folder / "bundle.json").is_file()
-    recipe = Bundle.load(str(run.folder)).about["training"].get("recipe", {}) if is_bundle else run.recipe
+    recipe = Bundle.load(str(run.folder)).about.get("training", {}).get("recipe", {}) if is_bundle else run.recipe
     chosen = recipe.get("system", {})
     if chosen.get("name") != SYSTEM or "true_emotion" not in run.test:
         return []
@@ -37,9 +38,12 @@ def report_activations(run: Run) -> list[Section]:
         return [
             Section(TITLE, f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}")
         ]
-    bundle = Bundle.load(str(run.folder if is_bundle else places_of(run.folder)[0] / "bundle"))
+    shown = choose(run.test.assign(bundle=bundles_of(run)), list(run.targets[0].labels))
+    if not len(shown):
+        return []
+    bundle = Bundle.load(shown["bundle"].iloc[0])
     labels = list(bundle.targets[0].labels)
-    shown = locate(choose(run.test, labels), len(run.recipe.get("corpora", [])) > 1)
+    shown = locate(shown, len(run.recipe.get("corpora", [])) > 1)
     network = _load_network(system, bundle)
     panels, notes = {}, []
     for place, row in shown.iterrows():

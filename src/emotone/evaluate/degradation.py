@@ -41,8 +41,15 @@ class DegradedScores:
         """The rows that are scored where nothing is degraded, of all curves."""
         tables = [tables[self.curves[name].clean] for name, tables in self.tables.items()]
         whole = pd.concat(tables) if tables else pd.DataFrame(columns=["id", "speaker", *score_columns(targets)])
-        whole = whole[~whole.index.duplicated()]
+        whole = whole.drop_duplicates([name for name in ("id", "repeat") if name in whole])
         return whole[is_scored(whole, targets)]
+
+
+def check_measured(scores: Sequence[DegradedScores], what: str) -> None:
+    """Raise EmotoneError where nothing was measured, saying why."""
+    if not any(one.tables for one in scores):
+        notes = dict.fromkeys(note for one in scores for note in one.notes)
+        raise EmotoneError(f"{what}: nothing of it can be measured ({'; '.join(notes)})")
 
 
 def choose_curves(known: Mapping[str, Curve], only: Collection[str] | None) -> list[str]:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from emotone.bundle import Target
 from emotone.data.degrade import Severity
 from emotone.evaluate.compare import p_text
-from emotone.evaluate.degradation import DegradedScores, describe, is_scored, predictions_of
+from emotone.evaluate.degradation import DegradedScores, check_measured, describe, is_scored, predictions_of
 from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.report import to_json
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
@@ -130,6 +130,7 @@ def compare_degraded(
     check_alike(tested)
     by_run = {run.folder: score(run) for run in runs}
     scores = {each.system.label: _joined(each, by_run) for each in tested}
+    check_measured(list(scores.values()), "comparison")
     targets = tested[0].targets
     couples = list(itertools.combinations(scores.items(), 2))
     num_conditions = max(sum(map(len, one.tables.values())) for one in scores.values())
@@ -183,8 +184,10 @@ def _compare(target: Target, first: _Named, second: _Named, num_permutations: in
             scores.tables[curve][level].loc[known.index] for level in (clean, severity) for scores in (ours, others)
         ]
         kept = np.logical_and.reduce([is_scored(table, [target]) for table in four])
+        if not kept.any():
+            continue
         a, b, less_a, less_b = (predictions_of(table[kept], target, classes) for table in four)
-        if not kept.any() or ((a == less_a).all() and (b == less_b).all()):
+        if (a == less_a).all() and (b == less_b).all():
             continue
         speakers, repeats = speakers_of(known[kept]), known["repeat"][kept]
         pooled = PooledDrop(metric, [a, b], [less_a, less_b], truth[kept], speakers, repeats)

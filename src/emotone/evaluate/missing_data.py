@@ -18,6 +18,7 @@ from emotone.evaluate.degradation import (
     Condition,
     DegradedScores,
     bundles_of,
+    check_measured,
     check_scorable,
     choose,
     choose_curves,
@@ -39,6 +40,7 @@ NUM_UTTERANCES = 100
 def missing_data(run: Run, num_utterances: int = NUM_UTTERANCES, seed: int = 0, **settings: Any) -> dict[str, Any]:
     """Curves of a run, or of a bundle on a corpus, in the form of `emotone.evaluate.robustness`, as `score_missing`."""
     scores = score_missing(run, num_utterances, seed=seed, **settings)
+    check_measured([scores], "missing data")
     return {
         "num_utterances": int(run.test["id"].nunique()), "num_speakers": int(run.test["speaker"].nunique()),
         "seed": seed, "notes": scores.notes,

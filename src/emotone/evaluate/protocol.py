@@ -174,9 +174,12 @@ def evaluate_model(
     """A finished run as it is, or a bundle tested on a whole corpus; `.result` has the numbers.
 
     Attributes of a corpus with another range are compared on the corpus's range, to which predictions are mapped
-    linearly; the result says so. Attributes and categories that only one side has are left out and named.
+    linearly; the result says so. Attributes and categories that only one side has are left out and named. Raises
+    EmotoneError for `classes` without a corpus, and for what cannot be tested.
     """
     if corpus_name is None:
+        if classes:
+            raise EmotoneError("--classes chooses among the utterances of a corpus; name it with --corpus")
         return load_run(Path(model))
     bundle = Bundle.load(model, device=device)
     corpus = Corpus.load(corpus_name)

@@ -8,7 +8,9 @@ bundle of speech and text is given the whole transcript beside the degraded audi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +32,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.degradation import (
     DegradedScores,
     bundles_of,
+    check_measured,
     check_scorable,
     choose,
     choose_curves,
@@ -45,6 +48,8 @@ from emotone.progress import track
 
 NUM_UTTERANCES = 200
 NUM_VOICES = 5
+NUM_CANDIDATES = 20
+"""Voices drawn for an utterance, of which the first that can be read are taken."""
 Scored = dict[str, float]
 """Columns of a prediction table: `predicted_NAME` and `p_LABEL`."""
 
@@ -64,9 +69,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """An utterance to be degraded, the voices of its babble (none: no babble) and the bundle that scores it.
+    """An utterance to be degraded, `voices` for its babble (none: no babble) and the bundle that scores it.
 
-    `said` are its words and text, which stay as they are.
+    Of the voices the first `NUM_VOICES` that can be read are heard. `said` are its words and text, which stay.
     """
 
     id: str
@@ -109,6 +114,7 @@ def robustness(
 ) -> dict[str, Any]:
     """`score_robustness` as plain data for reports; curves as of `emotone.evaluate.degradation.describe`."""
     scores = score_robustness(run, noise, num_utterances, seed=seed, **settings)
+    check_measured([scores], "robustness")
     clean = scores.clean(run.targets)
     return {
         "num_utterances": int(clean["id"].nunique()), "num_speakers": int(clean["speaker"].nunique()),
@@ -158,9 +164,13 @@ def score_degraded(
     `table` has a row per item with `id, speaker` and the `true_*` columns. Raises EmotoneError where no item could be
     scored clean.
     """
-    has_voices = all(item.voices for item in items)
-    notes = ["no babble: the corpus names no other speakers"] if "babble" in names and not has_voices else []
-    names = [name for name in names if name != "babble" or has_voices]
+    notes, has_voices = [], np.array([bool(item.voices) for item in items])
+    if "babble" in names and not has_voices.all():
+        without = "" if not has_voices.any() else f" of {table['id'][~has_voices].nunique()} utterances"
+        notes.append(f"no babble{without}: the corpus names no other speakers")
+        names = [name for name in names if name != "babble" or has_voices.any()]
+    if not names:
+        return DegradedScores({}, {}, notes)
     conditions = [(name, level) for name in names for level in CURVES[name].severities if level != CURVES[name].clean]
     work = _Degrader(score, noise, seed, tuple(conditions))
     rows = list(track(map_ordered(work, items, jobs), len(items), "robustness", quiet))
@@ -176,6 +186,8 @@ def score_degraded(
     if "noise" in curves:
         curves["noise"] = replace(CURVES["noise"], title=f"Noise ({noise.name})")
     tables = {name: {level: degraded.get((name, level), clean) for level in CURVES[name].severities} for name in names}
+    if "babble" in tables:
+        tables["babble"] = {level: scores[has_voices] for level, scores in tables["babble"].items()}
     return DegradedScores(curves, tables, notes)
 
 
@@ -196,14 +208,11 @@ class BundleScorer:
         bundle = _load_bundle(item.bundle)
         found: list[Scored | None] = []
         for samples in copies:
-            words = words_within(item.said.words, len(samples) / audio.RATE_HZ)
-            try:
-                utterance = item.said._replace(speech=bundle.extract(samples), words=words)
-            except audio.AudioError:
-                raise
-            except EmotoneError:  # too short for the feature
+            if len(samples) < round(bundle.feature.min_duration_s * audio.RATE_HZ):
                 found.append(None)
                 continue
+            words = words_within(item.said.words, len(samples) / audio.RATE_HZ)
+            utterance = item.said._replace(speech=bundle.extract(samples), words=words)
             found.extend(score_utterances(bundle, [utterance], self.targets).to_dict("records"))
         return found
 
@@ -230,19 +239,30 @@ class _Degrader:
 
     def __call__(self, item: Item) -> list[Scored | None]:
         samples = item.part.load()
-        copies = [samples]
-        added: dict[str, Samples] = {}
+        copies, is_made = [samples], [True]
+        added: dict[str, Samples | None] = {}
         for curve, severity in self.conditions:
             random = generator(self.seed, item.id, curve)
             if curve in ("noise", "babble") and curve not in added:
                 added[curve] = self._added(item, curve, len(samples), random)
-            copies.append(degrade(samples, curve, severity, random, added.get(curve)))
-        return self.score(item, copies)
+            is_made.append(added.get(curve, samples) is not None)
+            if is_made[-1]:
+                copies.append(degrade(samples, curve, severity, random, added.get(curve)))
+        scores = iter(self.score(item, copies))
+        return [next(scores) if made else None for made in is_made]
 
-    def _added(self, item: Item, curve: str, num_samples: int, random: np.random.Generator) -> Samples:
-        if curve == "babble":
-            return babble(num_samples, [voice.load() for voice in item.voices], random)
-        return self.noise.samples(num_samples, random)
+    def _added(self, item: Item, curve: str, num_samples: int, random: np.random.Generator) -> Samples | None:
+        """Noise, or the babble of the item's voices; None where there are none."""
+        if curve != "babble":
+            return self.noise.samples(num_samples, random)
+        voices = list(itertools.islice(_readable(item.voices), NUM_VOICES))
+        return babble(num_samples, voices, random) if voices else None
+
+
+def _readable(parts: Sequence[Part]) -> Iterator[Samples]:
+    for part in parts:
+        with contextlib.suppress(audio.AudioError):  # a file of the corpus that the run never scored
+            yield part.load()
 
 
 def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]:
@@ -258,7 +278,7 @@ def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]
         for row, name in zip(rows.itertuples(), names, strict=True):
             own = utterances.loc[name]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
-            lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_VOICES]
+            lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_CANDIDATES]
             voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
             said = Utterance(None, about.read_text(name), about.words[name])
             items[row.Index] = Item(row.id, _part(corpus, own), voices, row.bundle, said)

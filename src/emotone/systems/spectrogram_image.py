@@ -116,6 +116,11 @@ class SpectrogramImage(System):
         num_bins = num_features // view.num_channels
         return SpectrogramClassifier(network, num_bins, view.num_channels, view.segment_frames, self.short_side)
 
+    def files_read(self) -> dict[str, str]:
+        """The weights it starts from."""
+        found = self._find_weights()
+        return {} if found is None else {"weights": found[1]}
+
     def noise_kinds(self, seed: int) -> Sequence[NoisyCopy]:
         """The noisy copies of the training part that stability training draws from."""
         if self.stability == "none":
@@ -125,8 +130,7 @@ class SpectrogramImage(System):
     def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
         """Say where the network starts."""
         if not fold.data.recipe.init:
-            found = self._find_weights()
-            fold.done["start"] = "at random" if found is None else found[1]
+            fold.done["start"] = self.files_read().get("weights", "at random")
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Weighted accuracy of utterances, as published."""
