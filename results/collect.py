@@ -139,29 +139,30 @@ def keep_curves(path: Path) -> None:
 
 def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
     """Every system's metric in every condition, and the tests of what is lost that remain after Holm's correction."""
-    names = {one["label"]: one["label"].removeprefix(recipe).strip() for one in about["systems"]}
-    parts = []
+    names = {one["label"]: letter for one, letter in zip(about["systems"], "ABCDEFGHIJ", strict=False)}
+    parts = [f"- {letter}: {label.removeprefix(recipe).strip()}" for label, letter in names.items()]
     for target, metric in about["metrics"].items():
         head = [f"{target} {metric.upper()}", *names.values()]
-        lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+        lines = ["", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
         curves = {curve: each for own in about["curves"].values() for curve, each in own.items()}
         for curve, each in curves.items():
             for place, point in enumerate(each["points"]):
                 found = [_point(about["curves"][label].get(curve), place, target) for label in names]
                 where = f"{each['title'].lower()}: {_severity(point, each['axis'])} (n = {each['num_utterances']})"
                 lines.append(f"| {' | '.join([where, *found])} |")
-        parts.append("\n".join(lines) + "\n")
+        parts += lines
     clear = [
-        f"{pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} loses "
+        f"- {pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} loses "
         f"{pair['drops'][0]:.3f}, {names[pair['second']]} {pair['drops'][1]:.3f} (p_Holm {pair['p_holm']:.3f})"
         for pair in about["pairs"]
         if pair["p_holm"] <= 0.05
     ]
     text = f"{len(about['pairs'])} tests of the drop from clean between two systems; clear after Holm's correction:"
-    notes = [f"{note}.  " for note in dict.fromkeys(about["notes"])]
-    listed = "\n".join(f"- {line}" for line in clear) or "- none"
-    head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit.\n\n"
-    return head + "\n".join([*parts, text, "", listed, "", *notes]) + "\n"
+    notes = dict.fromkeys(about["notes"])
+    for label, letter in names.items():
+        notes = dict.fromkeys(note.replace(f"{label}: ", f"{letter}: ") for note in notes)
+    head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit."
+    return "\n".join([head, "", *parts, "", text, "", *(clear or ["- none"]), "", *(f"{n}.  " for n in notes)]) + "\n"
 
 
 def _severity(point: dict[str, Any], axis: str) -> str:
