@@ -88,7 +88,7 @@ def curves() -> dict[str, Any]:
         for severity in ("clean", 10.0, -5.0)
     ]  # fmt: skip
     return {
-        "num_utterances": 9, "num_speakers": 3, "num_too_short": 0, "seed": 0, "noise": "pink noise, not recorded",
+        "num_utterances": 9, "num_speakers": 3,
         "notes": [], "metrics": {"arousal": "ccc", "valence": "ccc", "emotion": "uar"},
         "curves": {"noise": {"title": "Noise (pink noise, not recorded)", "axis": "SNR (dB)", "points": points}},
     }  # fmt: skip

@@ -63,6 +63,20 @@ def choose_curves(known: Mapping[str, Curve], only: Collection[str] | None) -> l
     return [name for name in known if only is None or name in only]
 
 
+def to_report(scores: DegradedScores, targets: Sequence[Target], what: str) -> dict[str, Any]:
+    """What reports show of a run's curves, plain data; raises EmotoneError where nothing was measured.
+
+    {"num_utterances", "num_speakers", "notes", "metrics": {target: name}, "curves": as of `describe`}.
+    """
+    check_measured([scores], what)
+    clean = scores.clean(targets)
+    return {
+        "num_utterances": int(clean["id"].nunique()), "num_speakers": int(clean["speaker"].nunique()),
+        "notes": scores.notes, "metrics": {target.name: next(iter(metrics_of(target))) for target in targets},
+        "curves": describe(scores, targets),
+    }  # fmt: skip
+
+
 def describe(scores: DegradedScores, targets: Sequence[Target]) -> dict[str, Any]:
     """{curve: {"title", "axis", "num_utterances", "points"}}, for reports.
 

@@ -18,18 +18,17 @@ from emotone.evaluate.degradation import (
     Condition,
     DegradedScores,
     bundles_of,
-    check_measured,
     check_scorable,
     choose,
     choose_curves,
-    describe,
     own_ids,
     score_columns,
     score_utterances,
+    to_report,
     with_scores,
 )
 from emotone.evaluate.missing_inputs import CURVES, NO_WORDS, MissingInputs
-from emotone.evaluate.protocol import BATCH, metrics_of
+from emotone.evaluate.protocol import BATCH
 from emotone.evaluate.run_folder import Run
 from emotone.progress import track
 
@@ -37,16 +36,9 @@ NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""
 
 
-def missing_data(run: Run, num_utterances: int = NUM_UTTERANCES, seed: int = 0, **settings: Any) -> dict[str, Any]:
-    """Curves of a run, or of a bundle on a corpus, in the form of `emotone.evaluate.robustness`, as `score_missing`."""
-    scores = score_missing(run, num_utterances, seed=seed, **settings)
-    check_measured([scores], "missing data")
-    return {
-        "num_utterances": int(run.test["id"].nunique()), "num_speakers": int(run.test["speaker"].nunique()),
-        "seed": seed, "notes": scores.notes,
-        "metrics": {target.name: next(iter(metrics_of(target))) for target in run.targets},
-        "curves": describe(scores, run.targets),
-    }  # fmt: skip
+def missing_data(run: Run, **settings: Any) -> dict[str, Any]:
+    """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degradation.to_report`)."""
+    return to_report(score_missing(run, **settings), run.targets, "missing data")
 
 
 def score_missing(

@@ -32,16 +32,14 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.degradation import (
     DegradedScores,
     bundles_of,
-    check_measured,
     check_scorable,
     choose,
     choose_curves,
     corpora_of,
-    describe,
     own_ids,
     score_utterances,
+    to_report,
 )
-from emotone.evaluate.protocol import metrics_of
 from emotone.evaluate.run_folder import Run
 from emotone.evaluate.words_and_text import tell
 from emotone.progress import track
@@ -109,19 +107,9 @@ class Noise:
         return segment(recording, num_samples, random)
 
 
-def robustness(
-    run: Run, noise: Path | None = None, num_utterances: int = NUM_UTTERANCES, seed: int = 0, **settings: Any
-) -> dict[str, Any]:
-    """`score_robustness` as plain data for reports; curves as of `emotone.evaluate.degradation.describe`."""
-    scores = score_robustness(run, noise, num_utterances, seed=seed, **settings)
-    check_measured([scores], "robustness")
-    clean = scores.clean(run.targets)
-    return {
-        "num_utterances": int(clean["id"].nunique()), "num_speakers": int(clean["speaker"].nunique()),
-        "seed": seed, "notes": scores.notes,
-        "metrics": {target.name: next(iter(metrics_of(target))) for target in run.targets},
-        "curves": describe(scores, run.targets),
-    }  # fmt: skip
+def robustness(run: Run, *given: Any, **settings: Any) -> dict[str, Any]:
+    """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degradation.to_report`)."""
+    return to_report(score_robustness(run, *given, **settings), run.targets, "robustness")
 
 
 def score_robustness(
