@@ -25,6 +25,18 @@ MAIN = ("uar", "ccc", "spearman")
 SETTINGS = (
     "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training"
 )  # fmt: skip
+ABOUT = {
+    "emodb-spectrogram": (
+        "AlexNet-GAP from a random start, on pictures with a short side of 64 pixels (published: ImageNet's weights, "
+        "256 pixels, 100 epochs). Stability training hears five classes of ESC-10 and babble of LibriSpeech; curves "
+        "are of its other five classes and of babble of EmoDB's speakers."
+    ),
+    "ravdess-spectrogram": (
+        "From a random start, on pictures with a short side of 64 pixels (published: ImageNet's weights, 256 pixels, "
+        "100 epochs)."
+    ),
+}
+"""What tables cannot say."""
 HEAD = """# Results
 
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
@@ -91,7 +103,8 @@ def training(results: list[dict[str, Any]]) -> str:
         return ""
     epochs = settings.get("epochs")
     length = f"{settings['iterations']} iterations" if epochs is None else f"{epochs} epochs in batches"
-    return f" {length} of {settings['batch_size']} utterances, learning rate {settings['learning_rate']:g}."
+    unit = "segments" if results[0]["system"]["name"] == "spectrogram-image" else "utterances"
+    return f" {length} of {settings['batch_size']} {unit}, learning rate {settings['learning_rate']:g}."
 
 
 def compare(runs: list[Path]) -> None:
@@ -158,11 +171,19 @@ def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
         if pair["p_holm"] <= 0.05
     ]
     text = f"{len(about['pairs'])} tests of the drop from clean between two systems; clear after Holm's correction:"
+    better = [
+        f"- {pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} less {names[pair['second']]} "
+        f"{interval(pair['there'])} (p_Holm {pair['p_there_holm']:.3f})"
+        for pair in about["pairs"]
+        if pair.get("p_there_holm", 1.0) <= 0.05  # first results did not have it
+    ]
+    there = ["", "Tests of the metric itself in each of these conditions; clear after Holm's correction:", "", *better]
     notes = dict.fromkeys(about["notes"])
     for label, letter in names.items():
         notes = dict.fromkeys(note.replace(f"{label}: ", f"{letter}: ") for note in notes)
     head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit."
-    return "\n".join([head, "", *parts, "", text, "", *(clear or ["- none"]), "", *(f"{n}.  " for n in notes)]) + "\n"
+    found = [text, "", *(clear or ["- none"]), *(there if better else [])]
+    return "\n".join([head, "", *parts, "", *found, "", *(f"{note}.  " for note in notes)]) + "\n"
 
 
 def _severity(point: dict[str, Any], axis: str) -> str:
@@ -195,7 +216,8 @@ def write_tables() -> None:
             protocol = min((one["protocol"] for one in results), key=len)  # that of the plainest setting
             parts.append(
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
-                f"speakers.{training(results)}\n\n{table(results)}\n"
+                f"speakers.{training(results)} {ABOUT.get(folder.name, '')}".rstrip()
+                + f"\n\n{table(results)}\n"
             )
         if comparison:
             parts.append(pairs(comparison, folder.name) + "\n")

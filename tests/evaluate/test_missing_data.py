@@ -226,7 +226,7 @@ def test_systems_are_compared_in_what_they_lose(build_run: Build) -> None:
     assert ("transcript", "absent") in conditions and ("words", 100.0) not in conditions  # the same, tested once
     assert any("nothing but speech" in note for note in found.notes) and any("too few" in note for note in found.notes)
     (pair,) = (one for one in found.pairs if (one.curve, one.severity, one.target) == ("frames", 75.0, "arousal"))
-    drops = []
+    drops, left = [], []
     for system in names:
         parts = [
             [part for name in system for _, part in measured[name].tables["frames"][severity].groupby("repeat")]
@@ -234,8 +234,10 @@ def test_systems_are_compared_in_what_they_lose(build_run: Build) -> None:
         ]
         means = [np.mean([metrics.ccc(t["predicted_arousal"], t["true_arousal"]) for t in each]) for each in parts]
         drops.append(means[0] - means[1])
+        left.append(means[1])
     assert pair.drops == pytest.approx(drops) and pair.difference.value == pytest.approx(drops[0] - drops[1])
-    assert all(one.p_holm >= one.p for one in found.pairs)
+    assert all(one.p_holm >= one.p and one.p_there_holm >= one.p_there for one in found.pairs)
+    assert pair.there.value == pytest.approx(left[0] - left[1])
     json.dumps(found.to_json(), allow_nan=False)
 
 

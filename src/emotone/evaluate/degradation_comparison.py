@@ -50,8 +50,10 @@ PERMUTATIONS_PER_TEST = 100
 class DropPair:
     """Two systems in one condition: `drops` from clean, the first's and the second's, and their `difference`.
 
-    A negative difference says that the first system loses less. `p_holm` is over all pairs, conditions and targets;
-    the rest is that of `emotone.evaluate.significance.PairedTest`.
+    A negative difference says that the first system loses less. `there` is the difference of the metric in the
+    condition, whatever it is clean: a positive one says that the first system is better there, `p_there` how surely.
+    `p_holm` and `p_there_holm` are over all pairs, conditions and targets; the rest is that of
+    `emotone.evaluate.significance.PairedTest`.
     """
 
     target: str
@@ -65,6 +67,9 @@ class DropPair:
     p: float
     p_holm: float
     effect_size: float
+    there: Interval
+    p_there: float
+    p_there_holm: float
 
 
 @dataclass(frozen=True)
@@ -103,16 +108,16 @@ class PooledDrop(PooledMetric):
         repeats: ArrayLike | None = None,
     ) -> None:
         super().__init__(metric, clean, target, speakers, repeats)
-        self._degraded = PooledMetric(metric, degraded, target, speakers, repeats)
-        self.values = self.values - self._degraded.values
+        self.degraded = PooledMetric(metric, degraded, target, speakers, repeats)
+        self.values = self.values - self.degraded.values
 
     def weighted(self, times: Any) -> Floats:
         """The drops [P, Q] when speaker s counts times[p, s] times."""
-        return super().weighted(times) - self._degraded.weighted(times)
+        return super().weighted(times) - self.degraded.weighted(times)
 
     def exchanged(self, flips: Any) -> Floats:
         """The drops [P, 2] of two systems that exchange all predictions for speakers with flips[p, s] = 1."""
-        return super().exchanged(flips) - self._degraded.exchanged(flips)
+        return super().exchanged(flips) - self.degraded.exchanged(flips)
 
 
 def compare_degraded(
@@ -141,7 +146,7 @@ def compare_degraded(
         for first, second in couples
         for pair in _compare(target, first, second, num_permutations, seed)
     ]
-    corrected = holm([pair.p for pair in pairs]).tolist()
+    corrected = zip(*(holm([getattr(pair, p) for pair in pairs]).tolist() for p in ("p", "p_there")), strict=True)
     table = pd.concat([one.clean(targets)[["id", "speaker"]] for one in scores.values()]).drop_duplicates("id")
     num_speakers, num_unknown = speakers_of(table).nunique(), int(table["speaker"].isna().sum())
     notes = [f"{label}: {note}" for label, one in scores.items() for note in one.notes]
@@ -149,7 +154,7 @@ def compare_degraded(
         [each.system for each in tested],
         {target.name: next(iter(metrics_of(target))) for target in targets},
         {label: describe(one, targets) for label, one in scores.items()},
-        [replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True)],
+        [replace(pair, p_holm=p, p_there_holm=q) for pair, (p, q) in zip(pairs, corrected, strict=True)],
         len(table),
         num_speakers,
         list(dict.fromkeys([*notes, *speaker_notes(num_speakers, len(pairs), num_unknown, num_permutations)])),
@@ -191,10 +196,11 @@ def _compare(target: Target, first: _Named, second: _Named, num_permutations: in
             continue
         speakers, repeats = speakers_of(known[kept]), known["repeat"][kept]
         pooled = PooledDrop(metric, [a, b], [less_a, less_b], truth[kept], speakers, repeats)
-        p, size = flip_test(pooled, num_permutations, seed), standardised_difference(pooled)
+        p, p_there = (flip_test(one, num_permutations, seed) for one in (pooled, pooled.degraded))
         yield DropPair(
             target.name, curve, severity, label, other_label, int(known["id"][kept].nunique()),
-            pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, size,
+            pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, standardised_difference(pooled),
+            pooled.degraded.interval([1, -1], seed=seed), p_there, p_there,
         )  # fmt: skip
 
 
@@ -238,11 +244,16 @@ def pair_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]
         {"pair": f"{letters[pair.first]} - {letters[pair.second]}",
          "condition": _condition(found, pair.curve, pair.severity),
          "first loses": pair.drops[0], "second loses": pair.drops[1], "difference [95%]": str(pair.difference),
-         "p": p_text(pair.p), "p (Holm)": p_text(pair.p_holm) + (" *" if pair.p_holm <= LEVEL else ""),
-         "d_z": pair.effect_size}
+         "p": p_text(pair.p), "p (Holm)": _marked(pair.p_holm), "d_z": pair.effect_size,
+         "better there by [95%]": str(pair.there), "p there (Holm)": _marked(pair.p_there_holm)}
         for pair in found.pairs
         if pair.target == target
     ]  # fmt: skip
+
+
+def _marked(p: float) -> str:
+    """A corrected p, with a star where it is significant."""
+    return p_text(p) + (" *" if p <= LEVEL else "")
 
 
 def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,12 @@ from emotone.evaluate.page import Section, render
 from emotone.evaluate.report_pictures import NAMES, plot_degradation
 from emotone.evaluate.scored_systems import letters_of
 
+TESTS = "Differences in what is lost, and in what is left"
 DROPS = (
-    "What is tested is the drop from clean, the first system's less the second's: below 0 the first loses less. p "
-    "(Holm) is corrected for all pairs, conditions and targets; a condition that is part of two curves is one test. "
+    "What is tested is the drop from clean, the first system's less the second's: below 0 the first loses less. Better "
+    "there: the first system's metric in the condition less the second's, whatever both are clean; above 0 the first "
+    "is better there. p (Holm) is corrected for all pairs, conditions and targets, drops and values each by "
+    "themselves; a condition that is part of two curves is one test. "
 )
 
 
@@ -34,7 +37,7 @@ def degradation_page(found: DegradationComparison, heading: str, note: str) -> s
         picture, values = plot_degradation(_panels(found, target)), value_rows(found, target)
         tests, method = pair_rows(found, target), DROPS + METHOD
         sections.append(Section(title, figure=picture, table=values, note=note, folds="All values"))
-        sections.append(Section("Differences in what is lost", table=tests, note=method, level=3, folds="All tests"))
+        sections.append(Section(TESTS, table=tests, note=method, level=3, folds="All tests"))
     return render(heading, sections, found.warnings)
 
 
