@@ -60,11 +60,11 @@ def train_recipe(
     places = list(_places(selection, folder))
     warnings = _warnings(selection, places)
     kinds = system.noise_kinds(recipe.seed)
+    data = Dataset.extract(selection, jobs, quiet, kinds)
+    warnings += [note for about in data.told.values() for note in about.notes]
     folder.mkdir(parents=True, exist_ok=True)
     recordings = {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
     _claim(folder, recipe, system.files_read() | recordings)
-    data = Dataset.extract(selection, jobs, quiet, kinds)
-    warnings += [note for about in data.told.values() for note in about.notes]
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
