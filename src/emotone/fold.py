@@ -31,7 +31,7 @@ from emotone.data.streams import Scale, Utterance, stack
 from emotone.data.view import View, WordChunks, view_to_json
 from emotone.dataset import Dataset, labelled
 from emotone.errors import EmotoneError
-from emotone.evaluate.protocol import test_bundle
+from emotone.evaluate.protocol import predict_table
 from emotone.examples import StoreExamples, StreamExamples
 from emotone.export import load_weights, write_bundle, write_network
 from emotone.files import replace_file
@@ -68,7 +68,7 @@ class Fold:
         for table, name in ((self.test, "predictions"), (self.validation, "validation")):
             if len(table):
                 inputs = self.data.utterances(table) if bundle.takes_words else self.data.rows(table)
-                predictions = test_bundle(bundle, inputs, table)
+                predictions = predict_table(bundle, inputs, table)
                 with replace_file(self.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=self.repeat, fold=self.number).to_parquet(path, index=False)
         write_json(self.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})

@@ -31,7 +31,7 @@ ABOUT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
 BATCH = 32
 
 
-def test_bundle(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.DataFrame) -> pd.DataFrame:
+def predict_table(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.DataFrame) -> pd.DataFrame:
     """Scores and labels of utterances: who and what they are, `true_*`, `predicted_*`, `curve_*` and `p_*`.
 
     `inputs` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
@@ -61,9 +61,6 @@ def test_bundle(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.DataFr
             for label in target.labels:
                 columns[f"p_{label}"] = np.concatenate([part.probabilities[label] for part in parts])
     return pd.DataFrame(columns)
-
-
-test_bundle.__test__ = False  # type: ignore[attr-defined]  # a verb of this module, not a test
 
 
 def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def evaluate_model(
     rows = store.rows(list(usable["id"]))
     about = tell(bundle, corpus, usable, jobs, quiet)
     inputs = about.join(list(usable["id"]), rows.utterances) if bundle.takes_words else rows
-    predictions = test_bundle(bundle, inputs, usable.assign(corpus=corpus.name))
+    predictions = predict_table(bundle, inputs, usable.assign(corpus=corpus.name))
     mapped = [note for target in targets if (note := _to_corpus_range(predictions, target, corpus))]
     result = {
         "model": bundle.name, "protocol": f"{bundle.name} on all of {corpus.name}, nothing trained on it here",
