@@ -27,7 +27,7 @@ Tables = Mapping[str, Mapping[Severity, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class DegradedScores:
-    """A run's predictions along `curves`: those in `tables`, whose indices are of one table of utterances and repeats.
+    """A run's predictions along `curves`, those in `tables`: the rows of a curve are the same at all its severities.
 
     `notes` say what is not measured. `repeated` are conditions that another curve holds too: they are tested there.
     """
