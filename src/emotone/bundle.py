@@ -244,7 +244,8 @@ class Bundle:
                 )
             return speaker
         shape = (size, len(self._arrays["feature_mean"]))
-        return tuple(np.broadcast_to(self._arrays[name], shape) for name in ("feature_mean", "feature_std"))  # type: ignore[return-value]
+        mean, std = (np.broadcast_to(self._arrays[name], shape) for name in ("feature_mean", "feature_std"))
+        return mean, std
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
         scores = Scores({}, {}, outputs)

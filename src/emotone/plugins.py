@@ -38,7 +38,7 @@ def names(kind: str) -> list[str]:
     )
 
 
-def find(kind: str, name: str) -> type:
+def find(kind: str, name: str) -> type[Any]:
     """The public class of the plugin `name`; raises EmotoneError naming the nearest match.
 
     >>> find("features", "mel").__name__
@@ -50,7 +50,7 @@ def find(kind: str, name: str) -> type:
     return public_class(module)
 
 
-def public_class(module: types.ModuleType) -> type:
+def public_class(module: types.ModuleType) -> type[Any]:
     """The one public class defined in a plugin module."""
     classes = [
         value

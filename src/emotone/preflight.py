@@ -46,13 +46,13 @@ def learns_from_unlabelled(recipe: Recipe) -> bool:
     system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
     score = recipe.curriculum.score
     measures = recipe.curriculum.order in ("easy-first", "hard-first")
-    return system.takes_unlabelled or (measures and plugins.find("difficulties", score.name).takes_unlabelled)  # type: ignore[attr-defined]
+    return system.takes_unlabelled or (measures and plugins.find("difficulties", score.name).takes_unlabelled)
 
 
 def check_split(split: splits.Split, data: Selection) -> None:
     """Refuse an empty part, and a class to be tested that nothing trains."""
     recipe = data.recipe
-    solves = plugins.find("systems", recipe.system.name).solves  # type: ignore[attr-defined]
+    solves = plugins.find("systems", recipe.system.name).solves
     if recipe.split.name == "everything":
         needed = ["train"]
     else:

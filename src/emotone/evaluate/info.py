@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emotone.corpus import ATTRIBUTES, SPLITS, Corpus
-from emotone.evaluate.agreement import alpha_of_votes
+from emotone.evaluate.agreement import Level, alpha_of_votes
 from emotone.evaluate.figure import COLOURS, new, svg
 from emotone.evaluate.text_table import align
 
@@ -138,9 +138,9 @@ def _distribution(values: pd.Series[Any]) -> dict[str, Any]:
 def _raters(raters: pd.DataFrame) -> dict[str, Any]:
     """How many there are, the votes of an utterance, and their agreement."""
     votes = raters.groupby("id").size()
-    levels = {"emotion": "nominal", **dict.fromkeys(ATTRIBUTES, "interval")}
+    levels: dict[str, Level] = {"emotion": "nominal", **dict.fromkeys(ATTRIBUTES, "interval")}
     alphas = {
-        name: alpha_of_votes(raters["id"], raters[name], level)  # type: ignore[arg-type]
+        name: alpha_of_votes(raters["id"], raters[name], level)
         for name, level in levels.items()
         if raters[name].notna().any()
     }

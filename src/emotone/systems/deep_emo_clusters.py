@@ -105,7 +105,7 @@ class DeepEmoClusters(System):
     @property
     def _kind(self) -> str:
         """What the model embeds: chunks, vectors or utterances."""
-        return str(plugins.find("models", self.model).items)  # type: ignore[attr-defined]
+        return str(plugins.find("models", self.model).items)
 
     def view(self, hop_s: float | None, longest_s: float) -> View:
         """Chunks, or the one vector of an utterance."""
