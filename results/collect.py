@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from emotone.evaluate.compare import compare_runs
+from emotone.evaluate.degradation_comparison import with_unit
 from emotone.evaluate.naming import system_labels
 
 RESULTS = Path(__file__).resolve().parent
@@ -161,7 +161,8 @@ def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
         for curve, each in curves.items():
             for place, point in enumerate(each["points"]):
                 found = [_point(about["curves"][label].get(curve), place, target) for label in names]
-                where = f"{each['title'].lower()}: {_severity(point, each['axis'])} (n = {each['num_utterances']})"
+                severity = with_unit(point["severity"], each["axis"])
+                where = f"{each['title'].lower()}: {severity} (n = {each['num_utterances']})"
                 lines.append(f"| {' | '.join([where, *found])} |")
         parts += lines
     clear = [
@@ -175,22 +176,15 @@ def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
         f"- {pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} less {names[pair['second']]} "
         f"{interval(pair['there'])} (p_Holm {pair['p_there_holm']:.3f})"
         for pair in about["pairs"]
-        if pair.get("p_there_holm", 1.0) <= 0.05  # first results did not have it
+        if pair["p_there_holm"] <= 0.05
     ]
-    there = ["", "Tests of the metric itself in each of these conditions; clear after Holm's correction:", "", *better]
+    there = "Tests of the metric itself in each of these conditions; clear after Holm's correction:"
     notes = dict.fromkeys(about["notes"])
     for label, letter in names.items():
         notes = dict.fromkeys(note.replace(f"{label}: ", f"{letter}: ") for note in notes)
     head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit."
-    found = [text, "", *(clear or ["- none"]), *(there if better else [])]
+    found = [text, "", *(clear or ["- none"]), "", there, "", *(better or ["- none"])]
     return "\n".join([head, "", *parts, "", *found, "", *(f"{note}.  " for note in notes)]) + "\n"
-
-
-def _severity(point: dict[str, Any], axis: str) -> str:
-    """A severity with the unit that its axis names."""
-    unit = re.search(r"\((\S+)\)", axis)
-    value = point["severity"]
-    return value if isinstance(value, str) else f"{value:g} {unit[1] if unit else ''}".strip()
 
 
 def _point(curve: dict[str, Any] | None, place: int, target: str) -> str:

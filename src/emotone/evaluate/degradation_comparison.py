@@ -263,11 +263,19 @@ def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:
 
 
 def _condition(found: DegradationComparison, name: str, severity: Severity) -> str:
-    """A condition in words, with the unit that its axis names."""
+    """A condition in words."""
     curve = curves_of(found)[name]
-    unit = re.search(r"\((\S+)\)", curve["axis"])
-    number = severity if isinstance(severity, str) else f"{severity:g} {unit[1] if unit else ''}".strip()
-    return f"{curve['title']}: {number}"
+    return f"{curve['title']}: {with_unit(severity, curve['axis'])}"
+
+
+def with_unit(severity: Severity, axis: str) -> str:
+    """A severity with the unit that its axis names.
+
+    >>> with_unit(20.0, "SNR (dB)"), with_unit("clean", "SNR (dB)")
+    ('20 dB', 'clean')
+    """
+    unit = re.search(r"\((\S+)\)", axis)
+    return severity if isinstance(severity, str) else f"{severity:g} {unit[1] if unit else ''}".strip()
 
 
 def _interval(values: dict[str, Any]) -> Interval:
