@@ -21,7 +21,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from emotone.models.chunk_attention import ChunkAttention
+from emotone.models.networks.chunk_attention import ChunkAttention
 
 NUM_UTTERANCES, NUM_CHUNKS, HIDDEN, FEED_FORWARD = 128, 11, 130, 2048
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat, savemat
 
-from emotone import plugins
-from emotone.corpora.emodb import EmoDB
-from emotone.data.view import Chunks
-from emotone.store import extract
+from emotone.base import plugins
+from emotone.bundle.view.view import Chunks
+from emotone.corpora.readers.emodb import EmoDB
+from emotone.data.store import extract
 
 NUM_UTTERANCES, CHUNK_FRAMES, NUM_CHUNKS = 128, 62, 11
 

@@ -17,9 +17,10 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from emotone import audio, plugins
-from emotone.encoder import Encoder
-from emotone.plugins import create
+from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.base import plugins
+from emotone.base.plugins import create
+from emotone.features.encoder import Encoder
 
 NUM_UTTERANCES = 32
 NUM_WINDOWS = 3
@@ -27,12 +28,12 @@ TOLERANCE = 5e-3
 """Of float32 states that were computed in another order; they are about 1."""
 
 
-def read_emotale() -> tuple[list[audio.Samples], list[str]]:
+def read_emotale() -> tuple[list[Samples], list[str]]:
     """Samples and transcripts of utterances, drawn evenly from the corpus."""
     corpus = plugins.create("corpora", "emotale").read(timing.SHARED / "data" / "emotale-da")
     table = corpus.utterances.dropna(subset=["transcript"])
     table = table.iloc[np.linspace(0, len(table) - 1, NUM_UTTERANCES).astype(int)]
-    return [audio.load(corpus.path_of(file)) for file in table["file"]], list(table["transcript"])
+    return [load_audio(corpus.path_of(file)) for file in table["file"]], list(table["transcript"])
 
 
 def compare_batches(name: str, encoder: Encoder, sources: list, target: str) -> None:
@@ -44,10 +45,10 @@ def compare_batches(name: str, encoder: Encoder, sources: list, target: str) -> 
     timing.compare(title, lambda: encoder.encode(sources), lambda: [encoder(source) for source in sources], target)
 
 
-def compare_windows(speech: list[audio.Samples]) -> None:
+def compare_windows(speech: list[Samples]) -> None:
     """Whisper over the frames that exist against its window of 30 s, and what that does to the states."""
     cut, full = create("features", "whisper", {"full_window": False}), create("features", "whisper")
-    duration_s = float(np.mean([len(samples) for samples in speech])) / audio.RATE_HZ
+    duration_s = float(np.mean([len(samples) for samples in speech])) / RATE_HZ
     title = f"whisper-base, frames that exist ({duration_s:.1f} s)"
     timing.compare(title, lambda: cut.encode(speech), lambda: full.encode(speech), "theirs/ours >= 3")
     pairs = list(zip(cut.encode(speech), full.encode(speech), strict=True))

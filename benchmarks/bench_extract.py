@@ -15,10 +15,10 @@ import tempfile
 
 import pandas as pd
 
-from emotone import plugins
-from emotone.corpus import Corpus
-from emotone.inputs import find_inputs
-from emotone.store import extract
+from emotone.audio.inputs import find_inputs
+from emotone.base import plugins
+from emotone.corpora.corpus import Corpus
+from emotone.data.store import extract
 
 
 def main() -> None:

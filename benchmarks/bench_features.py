@@ -22,9 +22,9 @@ import numpy as np
 import opensmile
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.features.lld import Lld
-from emotone.features.mel import Mel
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.features.extractors.lld import Lld
+from emotone.features.extractors.mel import Mel
 
 Array = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ Array = NDArray[np.float32]
 def speech(num_samples: int, seed: int) -> Array:
     """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
     rng = np.random.default_rng(seed)
-    samples = audio.load(timing.EXAMPLE)
+    samples = load_audio(timing.EXAMPLE)
     repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
     return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
 
@@ -40,7 +40,7 @@ def speech(num_samples: int, seed: int) -> Array:
 def librosa_mel(samples: Array) -> Array:
     scaled = samples / max(np.abs(samples).max(), 1e-3)
     return librosa.feature.melspectrogram(
-        y=scaled, sr=audio.RATE_HZ, n_fft=512, hop_length=256, n_mels=128, pad_mode="constant"
+        y=scaled, sr=RATE_HZ, n_fft=512, hop_length=256, n_mels=128, pad_mode="constant"
     ).T
 
 
@@ -72,7 +72,7 @@ def two_passes(folder: Path, feature: Lld) -> Callable[[Array], Array]:
     smiles = [opensmile.Smile(configuration, level) for level in ("lld", "lld_de")]
 
     def extract(samples: Array) -> Array:
-        levels = [smile(samples, audio.RATE_HZ)[0].T for smile in smiles]
+        levels = [smile(samples, RATE_HZ)[0].T for smile in smiles]
         num_frames = min(map(len, levels))
         return np.hstack([level[:num_frames] for level in levels])
 
@@ -94,10 +94,10 @@ def bench_lld(title: str, feature: Lld, inputs: list[Array], target: str) -> Non
 
 
 def main() -> None:
-    short = [speech(3 * audio.RATE_HZ, seed) for seed in range(20)]
+    short = [speech(3 * RATE_HZ, seed) for seed in range(20)]
     bench_mel("mel, 20 files of 3 s", short, "theirs/ours >= 3")
-    bench_mel("mel, 10 minutes", [speech(600 * audio.RATE_HZ, 0)], "theirs/ours >= 1.5")
-    some = short[:6] + [speech(11 * audio.RATE_HZ, 0)]
+    bench_mel("mel, 10 minutes", [speech(600 * RATE_HZ, 0)], "theirs/ours >= 1.5")
+    some = short[:6] + [speech(11 * RATE_HZ, 0)]
     bench_lld("lld 32/16 ms, 6 x 3 s and 11 s", Lld(), some, "ours/theirs <= 0.6")
     bench_lld(
         "lld own frames, 6 x 3 s and 11 s", Lld(frame_size_ms=None, frame_step_ms=None), some, "ours/theirs <= 0.6"

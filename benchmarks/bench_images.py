@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from emotone.models.alexnet_gap import AlexNetGap
-from emotone.models.spectrogram_classifier import IMAGENET_MEAN, IMAGENET_STD, SpectrogramClassifier
+from emotone.models.networks.alexnet_gap import AlexNetGap
+from emotone.models.networks.spectrogram_classifier import IMAGENET_MEAN, IMAGENET_STD, SpectrogramClassifier
 
 NUM_SEGMENTS, NUM_FRAMES, NUM_BINS = 64, 300, 200
 SIZE = (384, 256)  # width, height

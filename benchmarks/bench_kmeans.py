@@ -19,7 +19,7 @@ import torch
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
-from emotone.clustering import Clusters, kmeans
+from emotone.training.learners.kmeans import Clusters, kmeans
 
 NUM_POINTS, NUM_FEATURES, NUM_CLUSTERS, NUM_ITERATIONS = 100_000, 256, 50, 20
 

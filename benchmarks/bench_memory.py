@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from emotone import audio
+from emotone.audio.read import RATE_HZ, load_audio
 
 
 def main() -> None:
-    speech = audio.load(timing.EXAMPLE)
+    speech = load_audio(timing.EXAMPLE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "three-hours.flac"
-        with soundfile.SoundFile(path, "w", audio.RATE_HZ, 1) as file:
-            for _ in range(np.ceil(3 * 3600 * audio.RATE_HZ / len(speech)).astype(int)):
+        with soundfile.SoundFile(path, "w", RATE_HZ, 1) as file:
+            for _ in range(np.ceil(3 * 3600 * RATE_HZ / len(speech)).astype(int)):
                 file.write(speech)
-        subprocess.run([sys.executable, "-m", "emotone.cli", "predict", str(path)], check=True)
+        subprocess.run([sys.executable, "-m", "emotone.cli.main", "predict", str(path)], check=True)
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"peak resident memory: {peak_mb:.0f} MB   wanted: < 500 MB")
 

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from emotone.bundle import Target
-from emotone.data.streams import Scale, Utterance
-from emotone.data.view import WordChunks
-from emotone.examples import Labels, StreamExamples, StreamTensors, outputs_of
-from emotone.learner import PlainLearner
-from emotone.recipe import Training
-from emotone.systems.multi_scale import MultiScale
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.streams import Scale, Utterance
+from emotone.bundle.view.view import WordChunks
+from emotone.data.recipe import Training
+from emotone.training.examples import Labels, StreamExamples, StreamTensors, outputs_of
+from emotone.training.learners.learner import PlainLearner
+from emotone.training.systems.multi_scale import MultiScale
 
 HOP_S, WORDS_PER_S, TOKENS_PER_WORD = 0.02, 2.5, 4 / 3
 

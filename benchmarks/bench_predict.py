@@ -22,8 +22,8 @@ import soundfile
 import soxr
 
 import emotone
-from emotone import audio
-from emotone.inputs import find_inputs
+from emotone.audio.inputs import find_inputs
+from emotone.audio.read import RATE_HZ, load_audio, probe
 
 
 def report(title: str, duration_s: float, run: Callable[[], object], target: str) -> None:
@@ -48,7 +48,7 @@ def write_hour(path: Path, files: list[str], rate_hz: int) -> None:
     turns = itertools.cycle(files)
     with soundfile.SoundFile(path, "w", rate_hz, 1) as hour:
         while remaining:
-            samples = soxr.resample(audio.load(next(turns)), audio.RATE_HZ, rate_hz)[:remaining]
+            samples = soxr.resample(load_audio(next(turns)), RATE_HZ, rate_hz)[:remaining]
             hour.write(samples)
             remaining -= len(samples)
 
@@ -59,10 +59,10 @@ def main() -> None:
     speech, short = find_inputs([str(data / "librispeech")]), find_inputs([str(data / "emodb")])
     with tempfile.TemporaryDirectory() as folder:
         hour = Path(folder) / "hour.flac"
-        for rate_hz, target in ((audio.RATE_HZ, ">= 300"), (44_100, "(information)")):
+        for rate_hz, target in ((RATE_HZ, ">= 300"), (44_100, "(information)")):
             write_hour(hour, speech, rate_hz)
             report(f"1 hour, FLAC {rate_hz / 1000:g} kHz", 3600, lambda: predictor.predict(hour), target)
-    duration_s = float(np.sum([audio.probe(file) for file in short]))
+    duration_s = float(np.sum([probe(file) for file in short]))
     report("EmoDB, 535 files one by one", duration_s, lambda: [predictor.predict(file) for file in short], ">= 150")
 
 

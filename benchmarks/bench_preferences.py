@@ -26,11 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emotone.data import preferences
-from emotone.data.preferences import HIGHER, LOWER, UNDECIDED, compare_votes, draw_partners
-from emotone.data.rank_sequence import rank_chunks
-from emotone.evaluate.ranking import assess_all_pairs, assess_as_published
-from emotone.models.emotion_ranker import EmotionRanker
+from emotone.data.labels import preferences
+from emotone.data.labels.preferences import HIGHER, LOWER, UNDECIDED, compare_votes, draw_partners
+from emotone.data.labels.rank_sequence import rank_chunks
+from emotone.evaluate.numbers.ranking import assess_all_pairs, assess_as_published
+from emotone.models.networks.emotion_ranker import EmotionRanker
 
 NUM_UTTERANCES, NUM_PARTNERS, NUM_RATERS, SCALE, THRESHOLD = 5_000, 500, 5, 7, 0.6
 NUM_LOOPED = 100

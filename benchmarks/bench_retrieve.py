@@ -22,11 +22,11 @@ from typing import TypeVar
 
 import soundfile
 
-from emotone import audio
-from emotone.inputs import find_inputs
-from emotone.predict import BATCH_S, Predictor, cut_windows
-from emotone.retrieve import Search, search_recording
-from emotone.voice_activity import SpeechTrack
+from emotone.audio.inputs import find_inputs
+from emotone.audio.read import RATE_HZ, load_audio, read_blocks
+from emotone.audio.speech import SpeechTrack
+from emotone.predict.predictor import BATCH_S, Predictor, cut_windows
+from emotone.predict.retrieve.moments import Search, search_recording
 
 Item = TypeVar("Item")
 HOUR_S = 3600.0
@@ -35,10 +35,10 @@ NUM_TURNS = 3
 
 def write_speech(path: Path, duration_s: float) -> Path:
     """LibriSpeech, one utterance after another."""
-    remaining = round(duration_s * audio.RATE_HZ)
-    with soundfile.SoundFile(path, "w", audio.RATE_HZ, 1) as file:
+    remaining = round(duration_s * RATE_HZ)
+    with soundfile.SoundFile(path, "w", RATE_HZ, 1) as file:
         for source in itertools.cycle(find_inputs([str(timing.SHARED / "data" / "librispeech")])):
-            samples = audio.load(source)[:remaining]
+            samples = load_audio(source)[:remaining]
             file.write(samples)
             remaining -= len(samples)
             if not remaining:
@@ -62,7 +62,7 @@ def measure_stages(path: Path, search: Search, predictor: Predictor) -> Counter[
     """The work of `search_recording`, stage by stage."""
     spent_s: Counter[str] = Counter()
     heard = SpeechTrack()
-    blocks = clocked(heard.listen(clocked(audio.read_blocks(path), spent_s, "read")), spent_s, "read and listen")
+    blocks = clocked(heard.listen(clocked(read_blocks(path), spent_s, "read")), spent_s, "read and listen")
     windows = cut_windows(blocks, search.length_s, search.step_s, 0.0)
     spoken = (part for start, part in windows if heard.share(start, start + len(part)) >= search.min_speech)
     size = int(BATCH_S / search.length_s)
@@ -77,7 +77,17 @@ def measure_stages(path: Path, search: Search, predictor: Predictor) -> Counter[
 
 def peak_memory_mb(path: Path) -> float:
     """Highest anonymous resident memory of the command."""
-    command = [sys.executable, "-m", "emotone.cli", "retrieve", str(path), "--attribute", "arousal", "--highest", "20"]
+    command = [
+        sys.executable,
+        "-m",
+        "emotone.cli.main",
+        "retrieve",
+        str(path),
+        "--attribute",
+        "arousal",
+        "--highest",
+        "20",
+    ]
     peak_kb = 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:

@@ -32,14 +32,14 @@ from scipy.io import loadmat, savemat
 from speech_store import VIEW, Mean, examples, make_store
 from torch import Tensor
 
-from emotone import cluster_learner
-from emotone.cluster_branch import Clustered
-from emotone.cluster_learner import ClusterLearner, Items, Rates
-from emotone.data.normalise import Moments
-from emotone.examples import StoreExamples
-from emotone.models.deep_emo_clusters import DeepEmoClusters as Network
-from emotone.store import FeatureStore
-from emotone.systems.deep_emo_clusters import DeepEmoClusters
+from emotone.bundle.view.normalise import Moments
+from emotone.data.store import FeatureStore
+from emotone.models.cluster_branch import Clustered
+from emotone.models.networks.deep_emo_clusters import DeepEmoClusters as Network
+from emotone.training.examples import StoreExamples
+from emotone.training.learners import clusters as cluster_learner
+from emotone.training.learners.clusters import ClusterLearner, Items, Rates
+from emotone.training.systems.deep_emo_clusters import DeepEmoClusters
 
 NUM_EACH, NUM_CLUSTERS, BATCH_SIZE = 1000, 10, 64
 NUM_NETWORK, NUM_PUBLISHED = BATCH_SIZE, NUM_EACH // 10

@@ -1,9 +1,9 @@
 """Memory of training as unlabelled speech grows: `python benchmarks/bench_semi_supervised_memory.py`.
 
-DeepEmoClusters by `emotone.train.fit`, two epochs in a process of its own, on 250 labelled utterances of 3 to 11 s and
-1,000, 3,000 and 10,000 unlabelled ones, of a network that costs next to nothing. Measured is the anonymous memory of
-that process over its training; what is mapped from files, which the system may drop, is shown beside it. `--to FILE`
-keeps the figure.
+DeepEmoClusters by `emotone.training.loop.fit`, two epochs in a process of its own, on 250 labelled utterances of 3 to
+11 s and 1,000, 3,000 and 10,000 unlabelled ones, of a network that costs next to nothing. Measured is the anonymous
+memory of that process over its training; what is mapped from files, which the system may drop, is shown beside it.
+`--to FILE` keeps the figure.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch
 from process_memory import Memory, watch
 from speech_store import Mean, examples, make_store
 
-from emotone.cluster_branch import Clustered
-from emotone.evaluate import figure
-from emotone.recipe import Training
-from emotone.store import FeatureStore
-from emotone.systems.deep_emo_clusters import DeepEmoClusters
-from emotone.train import fit
+from emotone.base import figure
+from emotone.data.recipe import Training
+from emotone.data.store import FeatureStore
+from emotone.models.cluster_branch import Clustered
+from emotone.training.loop import fit
+from emotone.training.systems.deep_emo_clusters import DeepEmoClusters
 
 NUM_LABELLED, NUMS_UNLABELLED = 250, (1_000, 3_000, 10_000)
 NUM_CLUSTERS = 10

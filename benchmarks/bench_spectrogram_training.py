@@ -26,14 +26,14 @@ from lightning_fabric import Fabric
 from process_memory import watch
 from torch import Tensor, nn
 
-from emotone.data.view import Segments
-from emotone.examples import StoreExamples
-from emotone.losses import soft_cross_entropy, stability_loss
-from emotone.models.alexnet_gap import AlexNetGap
-from emotone.models.spectrogram_classifier import SpectrogramClassifier
-from emotone.recipe import Training
-from emotone.rows import Rows
-from emotone.segment_learner import SegmentLearner, Stability
+from emotone.bundle.view.view import Segments
+from emotone.data.recipe import Training
+from emotone.data.rows import Rows
+from emotone.models.losses import soft_cross_entropy, stability_loss
+from emotone.models.networks.alexnet_gap import AlexNetGap
+from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier
+from emotone.training.examples import StoreExamples
+from emotone.training.learners.segments import SegmentLearner, Stability
 
 NUM_BINS, NUM_KINDS, K = 200, 5, 4
 SIZES = (60, 240)

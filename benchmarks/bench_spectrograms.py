@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from emotone import audio
-from emotone.data.augment import generator
-from emotone.features.logdeltaspec import LogDeltaSpec
-from emotone.features.logmeldeltaspec import LogMelDeltaSpec
-from emotone.features.logmelspec import LogMelSpec
-from emotone.features.lognrevspec import LogNrevSpec, room_response
-from emotone.features.logspec import LogSpec
-from emotone.spectrogram import Spectrogram
+from emotone.audio.change.augment import generator
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.features.extractors.logdeltaspec import LogDeltaSpec
+from emotone.features.extractors.logmeldeltaspec import LogMelDeltaSpec
+from emotone.features.extractors.logmelspec import LogMelSpec
+from emotone.features.extractors.lognrevspec import LogNrevSpec, room_response
+from emotone.features.extractors.logspec import LogSpec
+from emotone.features.spectrogram import Spectrogram
 
 Array = NDArray[np.float32]
 
@@ -32,14 +32,14 @@ Array = NDArray[np.float32]
 def speech(num_samples: int, seed: int) -> Array:
     """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
     rng = np.random.default_rng(seed)
-    samples = audio.load(timing.EXAMPLE)
+    samples = load_audio(timing.EXAMPLE)
     repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
     return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
 
 
 def emphasised(samples: Array, rate_hz: int) -> Array:
-    if rate_hz != audio.RATE_HZ:
-        samples = librosa.resample(samples, orig_sr=audio.RATE_HZ, target_sr=rate_hz, res_type="soxr_hq")
+    if rate_hz != RATE_HZ:
+        samples = librosa.resample(samples, orig_sr=RATE_HZ, target_sr=rate_hz, res_type="soxr_hq")
     return librosa.effects.preemphasis(samples, coef=0.97, zi=[0.0])
 
 
@@ -99,8 +99,8 @@ def bench(title: str, feature: Spectrogram, theirs: Callable[[Array, int], Array
 
 
 def main() -> None:
-    short = [speech(3 * audio.RATE_HZ, seed) for seed in range(20)]
-    long = [speech(600 * audio.RATE_HZ, 0)]
+    short = [speech(3 * RATE_HZ, seed) for seed in range(20)]
+    long = [speech(600 * RATE_HZ, 0)]
     pairs: list[tuple[type[Spectrogram], Callable[[Array, int], Array]]] = [
         (LogSpec, logspec),
         (LogMelSpec, logmelspec),

@@ -15,7 +15,7 @@ def main() -> None:
 
     timing.compare(
         "emotone predict jfk.wav, import torch",
-        lambda: run("-m", "emotone.cli", "predict", str(timing.EXAMPLE)),
+        lambda: run("-m", "emotone.cli.main", "predict", str(timing.EXAMPLE)),
         lambda: run("-c", "import torch"),
         "ours/theirs < 1",
     )

@@ -21,13 +21,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from emotone.corpus import Corpus
+from emotone.corpora.agreement import alpha_of_votes
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.info import corpus_info
+from emotone.data.leakage import check_corpus, class_balance, describe, find_crossings
 from emotone.data.split import RAVDESS_FOLDS, SPLITS, Split
-from emotone.evaluate import metrics
-from emotone.evaluate.agreement import alpha_of_votes
-from emotone.evaluate.info import corpus_info
-from emotone.evaluate.leakage import check_corpus, class_balance, describe, find_crossings
-from emotone.evaluate.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 
 NUM_UTTERANCES, NUM_SPEAKERS, NUM_PREDICTIONS, NUM_RESAMPLES = 100_000, 2_000, 30_000, 10_000
 NUM_VOTES = 5

@@ -19,8 +19,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.temporal_pyramid import pool
-from emotone.data.word_chunks import Spans, draw_spans, lexical_spans, spread_spans
+from emotone.bundle.view.temporal_pyramid import pool
+from emotone.bundle.view.word_chunks import Spans, draw_spans, lexical_spans, spread_spans
 
 NUM_UTTERANCES, NUM_FEATURES, HOP_S, CHUNK_FRAMES = 128, 1024, 0.02, 50
 WORDS_PER_S, SHORTEST_S, LONGEST_S = 2.5, 2.7, 11.0

@@ -16,13 +16,13 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from emotone import audio
-from emotone.corpus import Corpus
-from emotone.data.normalise import Moments
-from emotone.data.view import Chunks
-from emotone.examples import StoreExamples
-from emotone.features.mel import Mel
-from emotone.store import FeatureStore, extract
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.bundle.view.normalise import Moments
+from emotone.bundle.view.view import Chunks
+from emotone.corpora.corpus import Corpus
+from emotone.data.store import FeatureStore, extract
+from emotone.features.extractors.mel import Mel
+from emotone.training.examples import StoreExamples
 
 SHORTEST_S, LONGEST_S = 3.0, 11.0
 VIEW = Chunks(chunk_frames=62, num_chunks=11)
@@ -33,7 +33,7 @@ def make_store(folder: Path, num_utterances: int) -> FeatureStore:
     recording = folder / "recording.wav"
     if not recording.is_file():
         files = sorted((timing.SHARED / "data" / "librispeech").rglob("*.flac"))
-        soundfile.write(recording, np.concatenate([audio.load(file) for file in files]), audio.RATE_HZ)
+        soundfile.write(recording, np.concatenate([load_audio(file) for file in files]), RATE_HZ)
     whole_s = soundfile.info(recording).duration
     place, length = np.random.default_rng(0).random((num_utterances, 2)).T
     start_s = place * (whole_s - LONGEST_S)

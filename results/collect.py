@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from emotone.evaluate.compare import compare_runs
-from emotone.evaluate.degradation_comparison import with_unit
-from emotone.evaluate.naming import system_labels
+from emotone.evaluate.compare.degraded import with_unit
+from emotone.evaluate.compare.naming import system_labels
+from emotone.evaluate.compare.runs import compare_runs
 
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison"

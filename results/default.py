@@ -16,9 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from emotone import __version__, bundle
-from emotone.bundle import Bundle
-from emotone.card import USE
+from emotone import __version__
+from emotone.bundle import bundle
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.card import USE
 from emotone.evaluate.protocol import evaluate_model, score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]

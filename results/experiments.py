@@ -15,8 +15,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emotone.recipe import load_recipe
-from emotone.run import train_recipe
+from emotone.data.recipe import load_recipe
+from emotone.training.run import train_recipe
 
 SUPERVISED = ["system.num_clusters=0", "unlabelled.corpora=[]", "unlabelled.num=null"]
 LABELLED_ONLY = ["unlabelled.corpora=[]", "unlabelled.num=null"]

@@ -22,11 +22,11 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.corpus import Corpus
-from emotone.data.augment import add_noise
-from emotone.retrieve import Search, find_moments, pick
-from emotone.voice_activity import SpeechTrack
+from emotone.audio.change.augment import add_noise
+from emotone.audio.read import RATE_HZ, Samples, load_audio, read_blocks
+from emotone.audio.speech import SpeechTrack
+from emotone.corpora.corpus import Corpus
+from emotone.predict.retrieve.moments import Search, find_moments, pick
 
 RESULTS = Path(__file__).resolve().parent
 SEED, NUM_RECORDINGS, DURATION_S, PAUSE_S = 0, 10, 300.0, 0.3
@@ -52,9 +52,9 @@ class Piece:
     middle_s: float
 
 
-def read(corpus: Corpus, row: Any) -> audio.Samples:
+def read(corpus: Corpus, row: Any) -> Samples:
     """One utterance without the silence around it, at the common level."""
-    samples = audio.load(str(corpus.path_of(row.file)))
+    samples = load_audio(str(corpus.path_of(row.file)))
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     level = np.sqrt(np.mean(np.square(frames), axis=1)) + 1e-9
     active = np.flatnonzero(level > level.max() * 10 ** (FLOOR_DB / 20))
@@ -79,14 +79,14 @@ def plant(corpora: dict[str, Corpus], random: Random) -> list[tuple[str, Corpus,
     return chosen
 
 
-def make(corpora: dict[str, Corpus], random: Random) -> tuple[audio.Samples, list[Piece]]:
+def make(corpora: dict[str, Corpus], random: Random) -> tuple[Samples, list[Piece]]:
     """One recording, clean, and where the emotional utterances are."""
     pieces = [(emotion, read(corpus, row)) for emotion, corpus, row in plant(corpora, random)]
-    pause = np.zeros(round(PAUSE_S * audio.RATE_HZ), np.float32)
+    pause = np.zeros(round(PAUSE_S * RATE_HZ), np.float32)
     libri = corpora["librispeech"]
-    left = DURATION_S * audio.RATE_HZ - sum(len(samples) + len(pause) for _, samples in pieces)
+    left = DURATION_S * RATE_HZ - sum(len(samples) + len(pause) for _, samples in pieces)
     for row in libri.utterances.sample(frac=1, random_state=random).itertuples():
-        samples = read(libri, row)[: int(12 * audio.RATE_HZ)]
+        samples = read(libri, row)[: int(12 * RATE_HZ)]
         if left < len(samples) + len(pause):
             break
         pieces.append(("", samples))
@@ -95,17 +95,17 @@ def make(corpora: dict[str, Corpus], random: Random) -> tuple[audio.Samples, lis
     for number in random.permutation(len(pieces)):
         emotion, samples = pieces[number]
         if emotion:
-            truth.append(Piece(emotion, (place + len(samples) / 2) / audio.RATE_HZ))
+            truth.append(Piece(emotion, (place + len(samples) / 2) / RATE_HZ))
         parts += [samples, pause]
         place += len(samples) + len(pause)
     return np.concatenate(parts), truth
 
 
-def noise_for(num_samples: int, files: list[Path], random: Random) -> audio.Samples:
+def noise_for(num_samples: int, files: list[Path], random: Random) -> Samples:
     """Background sounds one after the other, each at the same level."""
-    parts: list[audio.Samples] = []
+    parts: list[Samples] = []
     while sum(map(len, parts)) < num_samples:
-        samples = audio.load(str(random.choice(np.array(files, object))))
+        samples = load_audio(str(random.choice(np.array(files, object))))
         parts.append(samples / (np.sqrt(np.mean(np.square(samples))) + 1e-9))
     return np.concatenate(parts)[:num_samples]
 
@@ -113,8 +113,8 @@ def noise_for(num_samples: int, files: list[Path], random: Random) -> audio.Samp
 def windows(file: Path) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """The windows that retrieval ranks (start [W], stop [W]) and their energy [W]: what needs no emotion at all."""
     track = SpeechTrack()
-    samples = np.concatenate(list(track.listen(audio.read_blocks(file))))
-    length, hop = (round(seconds * audio.RATE_HZ) for seconds in (LENGTH_S, HOP_S))
+    samples = np.concatenate(list(track.listen(read_blocks(file))))
+    length, hop = (round(seconds * RATE_HZ) for seconds in (LENGTH_S, HOP_S))
     starts = np.arange(0, len(samples) - length + 1, hop)
     spoken = np.array(
         [track.share(int(start), int(start) + length) >= Search("arousal").min_speech for start in starts]
@@ -149,7 +149,7 @@ def rankings(files: list[str], random: Random) -> dict[str, list[list[tuple[str,
         for file, (start, stop, energy) in every.items():
             strength = energy if number == 0 else random.random(len(start))
             chosen = pick(start, stop, strength, len(start), 0)
-            moments += [(strength[one], file, (start[one] + stop[one]) / 2 / audio.RATE_HZ) for one in chosen]
+            moments += [(strength[one], file, (start[one] + stop[one]) / 2 / RATE_HZ) for one in chosen]
         ordered = [(file, middle) for _, file, middle in sorted(moments, reverse=True)]
         found["energy" if number == 0 else "chance"].append(ordered)
     return found
@@ -168,7 +168,7 @@ def main(data: Path, models: list[str]) -> None:
             for number, (clean, pieces) in enumerate(made):
                 file = f"{folder}/{snr_db:g}-{number}.wav"
                 noisy = add_noise(clean, noise_for(len(clean), sounds, random), snr_db)
-                soundfile.write(file, noisy, audio.RATE_HZ, subtype="FLOAT")
+                soundfile.write(file, noisy, RATE_HZ, subtype="FLOAT")
                 truth[file] = pieces
             plain = rankings(list(truth), random)
             for (attribute, direction), relevant in RELEVANT.items():

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from emotone.corpus import Corpus
+    from emotone.corpora.corpus import Corpus
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))
@@ -47,7 +47,7 @@ def write_tones() -> Callable[..., Corpus]:
     import pandas as pd
     import soundfile
 
-    from emotone.corpus import Corpus
+    from emotone.corpora.corpus import Corpus
 
     def write(folder: Path, name: str = "tones", num_tones: int = 24, seed: int = 0, num_speakers: int = 4) -> Corpus:
         random = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ def write_tiny_bundle(folder: Path) -> Path:
     import torch
     from torch import nn
 
-    from emotone.export import write_bundle
+    from emotone.models.export import write_bundle
 
     labels = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
     attributes = ["arousal", "dominance", "valence"]
@@ -174,7 +174,7 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pull_once(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """pull_once(name): the bundle of a published system, pulled once for all processes; not to be changed."""
-    from emotone.pull import pull
+    from emotone.models.pull import pull
 
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published"

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emotone.errors import EmotoneError
-    from emotone.predict import Predictor
+    from emotone.predict.predictor import Predictor
 
 __version__ = "0.1.0"
 __all__ = ["EmotoneError", "Predictor", "load"]
 
 
 def load(name: str = "default", **options: Any) -> Predictor:
-    """A predictor from a bundle's name or folder (see `emotone.predict.Predictor`).
+    """A predictor from a bundle's name or folder (see `emotone.predict.predictor.Predictor`).
 
     >>> predictor = load("default")
     >>> sorted(predictor.attributes)
     ['arousal', 'dominance', 'valence']
     """
-    from emotone.predict import Predictor
+    from emotone.predict.predictor import Predictor
 
     return Predictor.load(name, **options)
 
@@ -27,7 +27,7 @@ def load(name: str = "default", **options: Any) -> Predictor:
 def __getattr__(name: str) -> Any:
     # Imported on first use, so that `import emotone` costs nothing.
     if name == "Predictor":
-        from emotone.predict import Predictor
+        from emotone.predict.predictor import Predictor
 
         return Predictor
     if name == "EmotoneError":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from emotone.audio.inputs import find_inputs
 from emotone.errors import EmotoneError
-from emotone.inputs import find_inputs
 
 
 @pytest.fixture

@@ -14,9 +14,17 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.audio import RATE_HZ, AudioError
-from emotone.audio_length import promised_bytes
+from emotone.audio.length import promised_bytes
+from emotone.audio.read import (
+    RATE_HZ,
+    AudioError,
+    active_duration_s,
+    from_array,
+    is_silent,
+    load_audio,
+    probe,
+    read_blocks,
+)
 
 Floats = NDArray[np.floating]
 PCM_TYPES = {"PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31, "FLOAT": 24, "DOUBLE": 24}
@@ -30,7 +38,7 @@ def tone(duration_s: float = 1.0, rate_hz: int = RATE_HZ, pitch_hz: float = 440.
 def refused(path: str | Path, *words: str) -> None:
     """Loading fails with one line that begins with the file and has the words."""
     with pytest.raises(AudioError) as caught:
-        audio.load(path)
+        load_audio(path)
     line = str(caught.value)
     assert "\n" not in line and line.endswith(caught.value.reason)
     assert caught.value.path == os.fspath(path)
@@ -43,7 +51,7 @@ def refused(path: str | Path, *words: str) -> None:
 @pytest.mark.parametrize("subtype", PCM_TYPES)
 def test_wav_of_every_sample_type(tmp_path: Path, subtype: str) -> None:
     soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ, subtype=subtype)
-    samples = audio.load(tmp_path / "a.wav")
+    samples = load_audio(tmp_path / "a.wav")
     assert samples.dtype == np.float32 and samples.shape == (RATE_HZ,)
     np.testing.assert_allclose(samples, tone(), atol=2.0 ** -PCM_TYPES[subtype])
 
@@ -51,8 +59,8 @@ def test_wav_of_every_sample_type(tmp_path: Path, subtype: str) -> None:
 @pytest.mark.parametrize("suffix", [".flac", ".aiff", ".au", ".caf", ".w64", ".rf64"])
 def test_lossless_formats(tmp_path: Path, suffix: str) -> None:
     soundfile.write(tmp_path / f"a{suffix}", tone(), RATE_HZ)
-    np.testing.assert_allclose(audio.load(tmp_path / f"a{suffix}"), tone(), atol=2.0**-15)
-    assert audio.probe(tmp_path / f"a{suffix}") == 1.0
+    np.testing.assert_allclose(load_audio(tmp_path / f"a{suffix}"), tone(), atol=2.0**-15)
+    assert probe(tmp_path / f"a{suffix}") == 1.0
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,7 @@ def test_lossless_formats(tmp_path: Path, suffix: str) -> None:
 )
 def test_lossy_formats(tmp_path: Path, name: str, rate_hz: int, options: dict[str, str]) -> None:
     soundfile.write(tmp_path / name, tone(2.0, rate_hz), rate_hz, **options)
-    samples = audio.load(tmp_path / name)
+    samples = load_audio(tmp_path / name)
     assert abs(len(samples) - 2 * RATE_HZ) <= 1
     inner = slice(1000, 31_000)  # coders smear the ends
     np.testing.assert_allclose(samples[inner], tone(2.0)[inner], atol=0.02)
@@ -77,18 +85,18 @@ def test_resampling_equals_one_call_of_soxr(tmp_path: Path, rate_hz: int) -> Non
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * rate_hz + 7).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", samples, rate_hz, subtype="FLOAT")
     expected = soxr.resample(samples, rate_hz, RATE_HZ, quality="HQ")
-    loaded = audio.load(tmp_path / "a.wav")
+    loaded = load_audio(tmp_path / "a.wav")
     assert loaded.shape == expected.shape
     np.testing.assert_allclose(loaded, expected, atol=1e-6)
-    np.testing.assert_allclose(audio.from_array(samples, rate_hz), expected, atol=1e-6)
+    np.testing.assert_allclose(from_array(samples, rate_hz), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("num_channels", [2, 6])
 def test_channels_are_averaged(tmp_path: Path, num_channels: int) -> None:
     channels = np.random.default_rng(1).uniform(-0.9, 0.9, (4_000, num_channels)).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", channels, RATE_HZ, subtype="FLOAT")
-    np.testing.assert_allclose(audio.load(tmp_path / "a.wav"), channels.mean(axis=1), atol=1e-7)
-    np.testing.assert_allclose(audio.from_array(channels, RATE_HZ), channels.mean(axis=1), atol=1e-7)
+    np.testing.assert_allclose(load_audio(tmp_path / "a.wav"), channels.mean(axis=1), atol=1e-7)
+    np.testing.assert_allclose(from_array(channels, RATE_HZ), channels.mean(axis=1), atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +105,10 @@ def test_channels_are_averaged(tmp_path: Path, num_channels: int) -> None:
 )
 def test_blocks_make_up_the_whole(tmp_path: Path, name: str, rate_hz: int) -> None:
     soundfile.write(tmp_path / name, tone(2.1, rate_hz), rate_hz)
-    whole = audio.load(tmp_path / name)
+    whole = load_audio(tmp_path / name)
     np.testing.assert_allclose(whole[2_000:32_000], tone(2.1)[2_000:32_000], atol=0.02)
     for block_s in (0.01, 0.37, 1.0):
-        blocks = list(audio.read_blocks(tmp_path / name, block_s=block_s))
+        blocks = list(read_blocks(tmp_path / name, block_s=block_s))
         assert all(len(block) for block in blocks)
         np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
 
@@ -109,12 +117,12 @@ def test_blocks_make_up_the_whole(tmp_path: Path, name: str, rate_hz: int) -> No
 def test_part_of_a_file(tmp_path: Path, name: str) -> None:
     options = {"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}
     soundfile.write(tmp_path / name, tone(3.0), RATE_HZ, **options)
-    whole = audio.load(tmp_path / name)
-    part = audio.load(tmp_path / name, 0.5, 1.25)
+    whole = load_audio(tmp_path / name)
+    part = load_audio(tmp_path / name, 0.5, 1.25)
     assert part.shape == (12_000,)
     np.testing.assert_allclose(part, whole[8_000:20_000], atol=1e-4)
-    np.testing.assert_allclose(audio.load(tmp_path / name, 2.5), whole[40_000:], atol=1e-4)
-    np.testing.assert_array_equal(audio.load(tmp_path / name, 0.0, 99.0), whole)
+    np.testing.assert_allclose(load_audio(tmp_path / name, 2.5), whole[40_000:], atol=1e-4)
+    np.testing.assert_array_equal(load_audio(tmp_path / name, 0.0, 99.0), whole)
 
 
 def without_count(path: Path, samples: Floats, mode: str) -> Path:
@@ -132,7 +140,7 @@ def test_mp3_without_a_frame_count_is_whole(tmp_path: Path, before: bytes, after
     """Many text-to-speech services write such files; libsndfile can only guess their length."""
     path = without_count(tmp_path / "a.mp3", tone(4.0, 44_100), "CONSTANT")
     path.write_bytes(before + path.read_bytes() + after)
-    assert 4.0 <= len(audio.load(path)) / RATE_HZ < 4.1
+    assert 4.0 <= len(load_audio(path)) / RATE_HZ < 4.1
 
 
 def test_mp3_whose_end_would_be_lost_is_refused(tmp_path: Path) -> None:
@@ -147,7 +155,7 @@ def test_shared_speech_in_its_own_formats(shared: Path) -> None:
         "librispeech/2609/156975/2609-156975-0000.flac": 0,
     }.items():
         path = next((shared / "data").rglob(Path(file).name))
-        samples = audio.load(path)
+        samples = load_audio(path)
         assert np.abs(samples).max() <= 1 and (not duration_s or abs(len(samples) / RATE_HZ - duration_s) < 0.01)
 
 
@@ -156,7 +164,7 @@ def test_shared_speech_in_its_own_formats(shared: Path) -> None:
 
 def test_a_small_overshoot_is_clipped_and_another_scale_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud.wav", 3 * tone(), RATE_HZ, subtype="FLOAT")
-    samples = audio.load(tmp_path / "loud.wav")
+    samples = load_audio(tmp_path / "loud.wav")
     np.testing.assert_allclose(samples, np.clip(3 * tone(), -1, 1), atol=1e-6)
     soundfile.write(tmp_path / "int.wav", 20_000 * tone(), RATE_HZ, subtype="FLOAT")
     refused(tmp_path / "int.wav", "up to 10000; they must lie in [-1, 1]")
@@ -165,29 +173,29 @@ def test_a_small_overshoot_is_clipped_and_another_scale_refused(tmp_path: Path) 
 def test_full_scale_does_not_wrap_in_opensmile(tmp_path: Path) -> None:
     """+1.0 becomes -32768 in openSMILE's 16-bit samples; the square wave must equal one clipped to 32767/32768."""
     pytest.importorskip("opensmile")
-    from emotone.features.lld import Lld
+    from emotone.features.extractors.lld import Lld
 
     square = np.sign(np.sin(np.arange(8_000) / 20) + 1e-9).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", square, RATE_HZ, subtype="FLOAT")
-    samples = audio.load(tmp_path / "a.wav")
+    samples = load_audio(tmp_path / "a.wav")
     assert samples.max() == 1.0
     np.testing.assert_array_equal(Lld()(samples), Lld()(np.minimum(square, np.float32(32_767 / 32_768))))
 
 
 def test_silence_is_known(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16_000), RATE_HZ)
-    assert audio.is_silent(audio.load(tmp_path / "a.wav"))
-    assert audio.is_silent(np.full(100, -0.9e-4, np.float32)) and not audio.is_silent(np.full(100, -1.1e-4, np.float32))
-    assert audio.is_silent(np.zeros(0, np.float32))
+    assert is_silent(load_audio(tmp_path / "a.wav"))
+    assert is_silent(np.full(100, -0.9e-4, np.float32)) and not is_silent(np.full(100, -1.1e-4, np.float32))
+    assert is_silent(np.zeros(0, np.float32))
 
 
 def test_active_duration_counts_sound_only() -> None:
     sound, pause = tone(1.0).astype(np.float32), np.zeros(32_000, np.float32)
-    assert audio.active_duration_s(np.concatenate([pause, sound, pause])) == pytest.approx(1.0, abs=0.07)
-    assert audio.active_duration_s(sound[:50]) == pytest.approx(50 / RATE_HZ)
+    assert active_duration_s(np.concatenate([pause, sound, pause])) == pytest.approx(1.0, abs=0.07)
+    assert active_duration_s(sound[:50]) == pytest.approx(50 / RATE_HZ)
     lone = np.zeros(1_000, np.float32)
     lone[-1] = 0.5  # in a part too short for a frame
-    assert audio.active_duration_s(lone) > 0
+    assert active_duration_s(lone) > 0
 
 
 # ---- short, and next to nothing ---------------------------------------------------------------------------------
@@ -196,14 +204,14 @@ def test_active_duration_counts_sound_only() -> None:
 @pytest.mark.parametrize("num_samples", [1, 2, 800])
 def test_short_files(tmp_path: Path, num_samples: int) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(num_samples, 0.25), RATE_HZ)
-    assert audio.load(tmp_path / "a.wav").shape == (num_samples,)
+    assert load_audio(tmp_path / "a.wav").shape == (num_samples,)
 
 
 def test_less_than_a_sample_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(1, 0.25), 48_000)
     refused(tmp_path / "a.wav", "shorter than a sample")
     with pytest.raises(AudioError, match="shorter than a sample"):
-        audio.from_array(np.ones(1), 48_000)
+        from_array(np.ones(1), 48_000)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".ogg", ".aiff"])
@@ -275,7 +283,7 @@ def test_truncated(tmp_path: Path, suffix: str) -> None:
     options = {"format": "OGG", "subtype": "OPUS"} if suffix == ".opus" else {}
     noise = np.random.default_rng(4).uniform(-0.5, 0.5, 48_000)
     soundfile.write(whole, noise, RATE_HZ, **options)
-    audio.load(whole)
+    load_audio(whole)
     data = whole.read_bytes()
     for share in (0.02, 0.2, 0.5, 0.8, 0.95):
         cut = tmp_path / f"cut{suffix}"
@@ -289,8 +297,8 @@ def test_flac_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     data[21] &= 0xF0  # the 36 bits of the number of samples in STREAMINFO
     data[22:26] = bytes(4)
     (tmp_path / "a.flac").write_bytes(data)
-    assert audio.load(tmp_path / "a.flac").shape == (RATE_HZ,)
-    assert audio.load(tmp_path / "a.flac", 0.0, 0.5).shape == (RATE_HZ // 2,)
+    assert load_audio(tmp_path / "a.flac").shape == (RATE_HZ,)
+    assert load_audio(tmp_path / "a.flac", 0.0, 0.5).shape == (RATE_HZ // 2,)
 
 
 def test_wav_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
@@ -300,7 +308,7 @@ def test_wav_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     for size in (0xFFFF_FFFF, 0x7FFF_FFFF):
         data[place : place + 4] = size.to_bytes(4, "little")
         (tmp_path / "a.wav").write_bytes(data)
-        assert audio.load(tmp_path / "a.wav").shape == (RATE_HZ,)
+        assert load_audio(tmp_path / "a.wav").shape == (RATE_HZ,)
 
 
 def test_promised_bytes_of_files_with_more_after_the_samples(tmp_path: Path) -> None:
@@ -309,7 +317,7 @@ def test_promised_bytes_of_files_with_more_after_the_samples(tmp_path: Path) -> 
         file.write(b"LIST\x04\x00\x00\x00INFO")
     with open(tmp_path / "a.wav", "rb") as file:
         assert promised_bytes(file) == 44 + 2 * RATE_HZ
-    assert audio.load(tmp_path / "a.wav").shape == (RATE_HZ,)
+    assert load_audio(tmp_path / "a.wav").shape == (RATE_HZ,)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -320,7 +328,7 @@ def test_nan_and_infinity(tmp_path: Path, value: float, rate_hz: int) -> None:
     soundfile.write(tmp_path / "a.wav", samples, rate_hz, subtype="FLOAT")
     refused(tmp_path / "a.wav", "holds NaN or infinite samples")
     with pytest.raises(AudioError, match="NaN or infinite"):
-        audio.from_array(samples, rate_hz)
+        from_array(samples, rate_hz)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +343,7 @@ def test_nan_and_infinity(tmp_path: Path, value: float, rate_hz: int) -> None:
 def test_impossible_parts(tmp_path: Path, start_s: float, end_s: float | None, words: str) -> None:
     soundfile.write(tmp_path / "a.wav", tone(), RATE_HZ)
     with pytest.raises(AudioError, match=words):
-        audio.load(tmp_path / "a.wav", start_s, end_s)
+        load_audio(tmp_path / "a.wav", start_s, end_s)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +355,7 @@ def test_odd_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | 
     file = os.fsdecode(name)
     soundfile.write(tmp_path / "plain.wav", tone(), RATE_HZ)
     os.rename("plain.wav", file)
-    assert audio.load(file).shape == (RATE_HZ,)
+    assert load_audio(file).shape == (RATE_HZ,)
     os.truncate(file, 100)
     refused(file, "is truncated")
 
@@ -364,12 +372,12 @@ def test_errors_cross_processes() -> None:
 def test_formats_of_the_av_extra(tmp_path: Path, name: str, codec: str) -> None:
     av = pytest.importorskip("av")
     write_av(av, tmp_path / name, codec)
-    samples = audio.load(tmp_path / name)
+    samples = load_audio(tmp_path / name)
     assert -8 <= len(samples) - 2 * RATE_HZ < 2_200  # coders pad
     spectrum = np.abs(np.fft.rfft(samples[8_000:24_000]))
     assert spectrum.argmax() == 440
-    np.testing.assert_allclose(audio.load(tmp_path / name, 0.5, 1.0), samples[8_000:16_000], atol=1e-6)
-    assert audio.probe(tmp_path / name) == len(samples) / RATE_HZ
+    np.testing.assert_allclose(load_audio(tmp_path / name, 0.5, 1.0), samples[8_000:16_000], atol=1e-6)
+    assert probe(tmp_path / name) == len(samples) / RATE_HZ
     (tmp_path / name).write_bytes(b"This is a text file.\n" * 100)
     refused(tmp_path / name, "is not audio that can be read")
 
@@ -414,15 +422,13 @@ def write_av(av: object, path: Path, codec: str) -> None:
 )
 def test_array_types(kind: str, scale: int) -> None:
     samples = (tone() * scale).astype(kind)
-    np.testing.assert_allclose(
-        audio.from_array(samples, RATE_HZ), tone(), atol=max(1 / scale if scale > 1 else 0, 1e-3)
-    )
+    np.testing.assert_allclose(from_array(samples, RATE_HZ), tone(), atol=max(1 / scale if scale > 1 else 0, 1e-3))
 
 
 def test_array_is_not_changed() -> None:
     loud = (3 * tone()).astype(np.float32)
     kept = loud.copy()
-    assert np.abs(audio.from_array(loud, RATE_HZ)).max() == 1.0
+    assert np.abs(from_array(loud, RATE_HZ)).max() == 1.0
     np.testing.assert_array_equal(loud, kept)
 
 
@@ -445,13 +451,13 @@ def test_array_is_not_changed() -> None:
 )
 def test_impossible_arrays(samples: NDArray[np.generic], rate_hz: int, words: str) -> None:
     with pytest.raises(AudioError, match=words):
-        audio.from_array(np.asarray(samples), rate_hz)
+        from_array(np.asarray(samples), rate_hz)
 
 
 Loader = Callable[[Path], object]
 
 
-@pytest.mark.parametrize("loader", [audio.load, audio.probe])
+@pytest.mark.parametrize("loader", [load_audio, probe])
 def test_every_way_in_checks_the_file(tmp_path: Path, loader: Loader) -> None:
     (tmp_path / "a.wav").touch()
     with pytest.raises(AudioError, match="is empty"):

@@ -9,10 +9,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from emotone import audio
-from emotone.audio import RATE_HZ, Samples
-from emotone.files import sha256_of
-from emotone.voice_activity import CONTEXT_SAMPLES, FRAME_SAMPLES, NETWORK, SPEECH, SpeechTrack
+from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.audio.speech import CONTEXT_SAMPLES, FRAME_SAMPLES, NETWORK, SPEECH, SpeechTrack
+from emotone.base.files import sha256_of
 
 FRAME_S = FRAME_SAMPLES / RATE_HZ
 
@@ -25,7 +24,7 @@ def listen(*blocks: Samples) -> SpeechTrack:
 
 @pytest.fixture(scope="module")
 def speech(shared: Path) -> Samples:
-    return audio.load(min((shared / "data" / "librispeech" / "test-other" / "2609").glob("*.flac")))
+    return load_audio(min((shared / "data" / "librispeech" / "test-other" / "2609").glob("*.flac")))
 
 
 def test_the_network_is_the_one_its_readme_names() -> None:
@@ -64,7 +63,7 @@ def test_share_is_of_frames_wholly_within(speech: Samples) -> None:
 
 
 def test_speech_is_found_between_noise_and_silence(shared: Path, speech: Samples) -> None:
-    noises = [audio.load(min((shared / "data" / "esc10").glob(f"*_{name}/*"))) for name in ("chainsaw", "sea_waves")]
+    noises = [load_audio(min((shared / "data" / "esc10").glob(f"*_{name}/*"))) for name in ("chainsaw", "sea_waves")]
     parts = [noises[0], speech, np.zeros(5 * RATE_HZ, np.float32), noises[1], speech]
     edges = np.cumsum([0, *map(len, parts)])
     heard = listen(np.concatenate(parts))
@@ -75,11 +74,11 @@ def test_speech_is_found_between_noise_and_silence(shared: Path, speech: Samples
 
 def test_sounds_that_are_no_speech(shared: Path) -> None:
     files = sorted((shared / "data" / "esc10").glob("*/*.flac"))
-    shares = [listen(samples).share(0, len(samples)) for samples in map(audio.load, files)]
+    shares = [listen(samples).share(0, len(samples)) for samples in map(load_audio, files)]
     assert len(files) == 50 and max(shares) < 0.1 and np.mean(shares) < 0.01
 
 
 @pytest.mark.parametrize("emotion", range(1, 9))
 def test_emotional_speech_is_speech(shared: Path, emotion: int) -> None:
     files = sorted((shared / "data" / "ravdess" / "Actor_05").glob(f"03-01-{emotion:02}-*.flac"))[:4]
-    assert files and min(listen(audio.load(file)).speech_s for file in files) > 0.8
+    assert files and min(listen(load_audio(file)).speech_s for file in files) > 0.8

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from emotone.evaluate import figure
+from emotone.base import figure
 
 HOSTILE = ["<script>alert(1)</script>", "a & b", "--><script>", "$\\frac$ and $x$", "$", "é 中文 🙂", "]]>", "\"'"]
 

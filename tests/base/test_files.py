@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.files import cache_folder, replace_file, sha256_of
+from emotone.base.files import cache_folder, replace_file, sha256_of
 
 
 def test_a_file_is_replaced_only_when_all_went_well(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, platform: str, variables: dict[str, str], expected: str) -> None:
-    monkeypatch.setattr("emotone.files.sys.platform", platform)
+    monkeypatch.setattr("emotone.base.files.sys.platform", platform)
     monkeypatch.setenv("HOME", "/home/me")
     for name in ("EMOTONE_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from emotone.evaluate import figure
-from emotone.evaluate.page import Player, Section, render
+from emotone.base import figure
+from emotone.base.page import Player, Section, render
 
 HOSTILE = "<script>alert('x')</script>"
 

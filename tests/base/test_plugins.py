@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone import plugins
+from emotone.base import plugins
 from emotone.errors import EmotoneError
 
 
@@ -24,10 +24,10 @@ def test_names_are_those_of_the_files() -> None:
 
 @pytest.mark.parametrize("name", ["chunk-attention", "chunk_attention"])
 def test_both_spellings_are_found(name: str) -> None:
-    assert plugins.find("systems", name).__module__ == "emotone.systems.chunk_attention"
+    assert plugins.find("systems", name).__module__ == "emotone.training.systems.chunk_attention"
 
 
-@pytest.mark.parametrize("name", ["chunk-atention", "../mel", "", "mel.py", "emotone.features.mel"])
+@pytest.mark.parametrize("name", ["chunk-atention", "../mel", "", "mel.py", "emotone.features.extractors.mel"])
 def test_unknown_plugins_are_one_line(name: str) -> None:
     with pytest.raises(EmotoneError, match=r"unknown system '.*known: chunk-attention, .*mel-convolution") as caught:
         plugins.find("systems", name)
@@ -126,8 +126,6 @@ def test_settings_are_plain_data() -> None:
 def test_finding_names_imports_nothing_heavy() -> None:
     import subprocess
 
-    code = (
-        "import sys; from emotone import plugins; [plugins.names(kind) for kind in plugins.KINDS]; print(*sys.modules)"
-    )
+    code = "import sys; from emotone.base.plugins import KINDS, names; [*map(names, KINDS)]; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "pandas", "opensmile", "numpy"} & set(loaded)

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from emotone.distribute import map_ordered
+from emotone.base.processes import map_ordered
 
 # Workers import functions by name, so these are ones that every worker has.
 WORKER = """
@@ -114,7 +114,7 @@ def test_a_worker_has_one_core(worker: ModuleType) -> None:
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     (tmp_path / "emotone_test_worker.py").write_text("import time\ndef wait(_):\n    time.sleep(600)\n")
     (tmp_path / "parent.py").write_text(
-        "from emotone.distribute import map_ordered\nfrom emotone_test_worker import wait\n"
+        "from emotone.base.processes import map_ordered\nfrom emotone_test_worker import wait\n"
         "if __name__ == '__main__':\n    list(map_ordered(wait, range(4), 2))\n"
     )
     parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path)

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from emotone import progress
-from emotone.progress import track
+from emotone.base import progress
+from emotone.base.progress import track
 
 
 def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

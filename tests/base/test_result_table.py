@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emotone.base.result_table import FORMATS, ResultFile, _write_parquet
 from emotone.errors import EmotoneError
-from emotone.output import FORMATS, ResultFile, _write_parquet
 
 COLUMNS = ["file", "start_s", "end_s", "arousal", "anger", "error"]
 SETTINGS = {"bundle": "abc", "window_s": None, "hop_s": None}

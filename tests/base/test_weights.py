@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emotone import encoder_weights
-from emotone.encoder_weights import Package, encoders_folder, find_weights
+from emotone.base import weights as encoder_weights
+from emotone.base.weights import Package, encoders_folder, find_weights
 from emotone.errors import EmotoneError
 
 NAME = "someone/tiny"

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from safetensors.numpy import load_file, save
 
-from emotone import bundle as bundles
-from emotone.bundle import Bundle, Target
+from emotone.base.files import sha256_of
+from emotone.bundle import bundle as bundles
+from emotone.bundle.bundle import Bundle, Target
 from emotone.errors import EmotoneError
-from emotone.export import SeparateNetworks, write_bundle
-from emotone.files import sha256_of
-from emotone.models.chunk_attention import ChunkAttention
-from emotone.models.emotion_seq2seq import EmotionSeq2Seq
+from emotone.models.export import SeparateNetworks, write_bundle
+from emotone.models.networks.chunk_attention import ChunkAttention
+from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
 

@@ -13,16 +13,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from emotone import bundle as bundles
-from emotone import plugins
-from emotone.bundle import Bundle
-from emotone.data.streams import Scale, Utterance, stack
-from emotone.data.view import StreamsTaken, WordChunks, view_to_json
+from emotone.base import plugins
+from emotone.base.files import sha256_of
+from emotone.bundle import bundle as bundles
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.view import StreamsTaken, WordChunks, view_to_json
 from emotone.errors import EmotoneError
-from emotone.examples import StreamTensors
-from emotone.export import write_network
-from emotone.files import sha256_of
-from emotone.models.co_attention import CoAttention
+from emotone.models.export import write_network
+from emotone.models.networks.co_attention import CoAttention
+from emotone.training.examples import StreamTensors
 
 NUM_MELS, HOP_S, CHUNK_FRAMES = 16, 0.016, 20
 OUTPUTS = {"arousal": 1, "emotion": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emotone.card import RELATIVE, trained_card
+from emotone.bundle.card import RELATIVE, trained_card
 
 
 def about(*targets: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emotone.data.streams import Streams
+from emotone.bundle.onnx_network import OnnxNetwork, check_device
+from emotone.bundle.view.streams import Streams
 from emotone.errors import EmotoneError
-from emotone.export import DYNAMIC, to_onnx
-from emotone.models.co_attention import CoAttention
-from emotone.onnx_network import OnnxNetwork, check_device
+from emotone.models.export import DYNAMIC, to_onnx
+from emotone.models.networks.co_attention import CoAttention
 
 STREAMS: dict[str, list[int]] = {"speech": [14], "text": [3], "speech_length": [], "text_length": []}
 CHUNKS: dict[str, list[int]] = {"features": [5, 2]}

@@ -19,7 +19,14 @@ NUM_KILLS = 10
 LIMIT_S = 900  # of a run of seconds, on however busy a machine
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["emotone.cli", "emotone.run", "emotone.batch", "emotone.predict", "torch", "lightning_fabric"]
+    [
+        "emotone.cli.main",
+        "emotone.training.run",
+        "emotone.predict.files",
+        "emotone.predict.predictor",
+        "torch",
+        "lightning_fabric",
+    ]
 )
 
 Check = Callable[[Path], dict[str, bytes]]
@@ -29,8 +36,8 @@ def start(arguments: list[str], folder: Path) -> multiprocessing.Process:
     """The command line in a process of its own, started in `folder`, with small shards and its own cache."""
     code = (
         f"import os, sys; os.chdir({str(folder)!r}); os.environ['EMOTONE_CACHE'] = {str(folder / 'cache')!r}\n"
-        "import emotone.store; emotone.store.UTTERANCES_PER_SHARD = 3\n"
-        f"from emotone.cli import main; sys.exit(main({arguments!r}))"
+        "import emotone.data.store; emotone.data.store.UTTERANCES_PER_SHARD = 3\n"
+        f"from emotone.cli.main import main; sys.exit(main({arguments!r}))"
     )
     process = FORKS.Process(target=exec, args=(code, {}))
     process.start()

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from emotone import bundle, listing, plugins, recipe
-from emotone.pull import published_systems
+from emotone.base import plugins
+from emotone.bundle import bundle
+from emotone.cli import listing
+from emotone.data import recipe
+from emotone.models.pull import published_systems
 
 
 def test_every_plugin_and_recipe_is_listed_with_a_line() -> None:
@@ -97,7 +100,7 @@ def test_both_forms_hold_the_same_names(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_listing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from emotone.listing import collect\n"
+        "import sys; from emotone.cli.listing import collect\n"
         "for kind in ('bundles', 'recipes', 'corpora', 'features', 'systems', 'models'): collect(kind)\n"
         "print(*sys.modules)"
     )

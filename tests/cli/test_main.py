@@ -20,9 +20,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import cli
+from emotone.cli import main as cli
 from emotone.errors import EmotoneError
-from emotone.predict import Predictor
+from emotone.predict.predictor import Predictor
 
 SCORES = ["arousal", "dominance", "valence", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 COLUMNS = ["file", "start_s", "end_s", *SCORES, "error"]
@@ -63,7 +63,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def command(*arguments: object, cwd: Path) -> Ran:
     """Run a command in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "emotone.cli", *map(str, arguments)], capture_output=True, cwd=cwd, timeout=120
+        [sys.executable, "-m", "emotone.cli.main", *map(str, arguments)], capture_output=True, cwd=cwd, timeout=120
     )
     printed = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in printed.err
@@ -228,7 +228,7 @@ def test_bad_files_in_the_table_on_stdout(mixed: dict[str, str], tiny_bundle: Pa
     """With an encoding that knows few characters, every file still has its line."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
-        [sys.executable, "-m", "emotone.cli", "predict", "mixed", "--model", str(tiny_bundle)],
+        [sys.executable, "-m", "emotone.cli.main", "predict", "mixed", "--model", str(tiny_bundle)],
         capture_output=True, cwd=tmp_path, env=environment, check=False,
     )  # fmt: skip
     lines = done.stdout.decode("ascii").splitlines()
@@ -281,9 +281,12 @@ def test_interrupt(tmp_path: Path, tiny_bundle: Path, jobs: int) -> None:
         os.link(tmp_path / "long.flac", tmp_path / "many" / f"{number:03d}.flac")
     arguments = ["predict", "many", "--model", str(tiny_bundle), "--output", "x.csv", "--jobs", str(jobs)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "emotone.cli", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True,
+        [sys.executable, "-m", "emotone.cli.main", *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored below a shell's background
-    )  # fmt: skip
+    )
     partial = tmp_path / "x.csv.partial"
     while not partial.exists() or partial.read_bytes().count(b"\n") < 4:
         assert process.poll() is None
@@ -298,7 +301,7 @@ def test_interrupt(tmp_path: Path, tiny_bundle: Path, jobs: int) -> None:
 
 def test_a_reader_that_goes_away(good: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     for arguments in (f"predict {good} --model {tiny_bundle} --json", "list --json"):
-        line = f"{sys.executable} -m emotone.cli {arguments} | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
+        line = f"{sys.executable} -m emotone.cli.main {arguments} | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=True)
         assert done.stderr == "" and done.stdout.strip() in ("0", "1")
 

@@ -248,7 +248,7 @@ def test_prediction_loads_the_runtime_tier_only(tiny_bundle: Path, tmp_path: Pat
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 300_000), 22_050)
     code = f"""
 import sys
-from emotone.cli import main
+from emotone.cli.main import main
 for arguments in (["--output", "x.csv"], ["--output", "x.json", "--window", "3"], []):
     assert main(["predict", "a.wav", "--model", {str(tiny_bundle)!r}, *arguments]) == 0
 speechless = ["--attribute", "arousal", "--highest", "3", "--page", "x.html"]

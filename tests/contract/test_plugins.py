@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.streams import Scale, Utterance, stack
-from emotone.data.view import View, WordChunks, apply
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.view import View, WordChunks, apply
+from emotone.cli.listing import PACKAGES
 from emotone.errors import EmotoneError
-from emotone.feature import BatchedFeature, takes_text
-from emotone.listing import PACKAGES
-from emotone.system import System
+from emotone.features.feature import BatchedFeature, takes_text
+from emotone.training.system import System
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 SETTLED = [(kind, name) for kind, name in ALL if kind != "models"]  # models are plain networks, built by systems
@@ -64,7 +64,7 @@ def speech(num_samples: int) -> NDArray[np.float32]:
 def test_module_and_class_are_documented(kind: str, name: str) -> None:
     plugin = plugins.find(kind, name)
     module = inspect.getmodule(plugin)
-    assert module is not None and module.__name__ == f"emotone.{kind}.{name.replace('-', '_')}"
+    assert module is not None and module.__name__ == plugins.KINDS[kind].module_of(name)
     for documented in (module, plugin):
         assert documented.__doc__ and documented.__doc__.splitlines()[0].endswith((".", ":"))
     assert len((module.__doc__ or "").splitlines()[0]) <= 120
@@ -92,7 +92,7 @@ def test_instances_are_plain_data(kind: str, name: str, settings: dict[tuple[str
 
 @pytest.mark.parametrize(("kind", "name"), SETTLED)
 def test_misspelt_settings_are_refused(kind: str, name: str) -> None:
-    with pytest.raises(EmotoneError, match=f"{plugins.SINGULAR[kind]} {name}: unknown setting 'no_such_setting'"):
+    with pytest.raises(EmotoneError, match=f"{plugins.KINDS[kind].singular} {name}: unknown setting 'no_such_setting'"):
         plugins.create(kind, name, {"no_such_setting": 1})
 
 
@@ -207,7 +207,7 @@ def draw_inputs(view: View, num_frames: int) -> Any:
     """A batch of eight utterances of noise, 16 features each, as a network with this view takes it."""
     import torch
 
-    from emotone.examples import StreamTensors
+    from emotone.training.examples import StreamTensors
 
     random = np.random.default_rng(0)
     utterances = [random.normal(size=(num_frames, 16)).astype(np.float32) for _ in range(8)]
@@ -226,7 +226,7 @@ OTHERS = {"emotion-ranker", "spectrogram-image"}
 @pytest.mark.parametrize("name", sorted({*plugins.names("systems")} - OTHERS))
 def test_a_system_builds_a_network_that_learns(name: str) -> None:
     torch = pytest.importorskip("torch")
-    from emotone.examples import outputs_of
+    from emotone.training.examples import outputs_of
 
     system = build("systems", name, {})
     assert isinstance(system, System) and system.utterance_limit_s(3.0) > 0

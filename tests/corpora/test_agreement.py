@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone.corpora.emotale import EmoTale
+from emotone.corpora.agreement import LEVELS, Level, alpha_of_votes, krippendorff_alpha
+from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
-from emotone.evaluate.agreement import LEVELS, Level, alpha_of_votes, krippendorff_alpha
 
 
 def random_ratings(seed: int, num_raters: int, num_units: int, missing: float, steps: int) -> NDArray:

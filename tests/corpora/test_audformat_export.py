@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone.audformat_export import write_audformat
-from emotone.corpora.audformat import Audformat
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
+from emotone.corpora.audformat_export import write_audformat
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.audformat import Audformat
+from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
 
 audformat = pytest.importorskip("audformat")

@@ -10,21 +10,21 @@ import pytest
 import soundfile
 import soxr
 
-from emotone import audio
-from emotone.audio_copies import find_copies, sketch
-from emotone.audio_scan import scan
-from emotone.corpora.ravdess import Ravdess
-from emotone.corpus import Corpus
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.corpora.copies import find_copies, sketch
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.ravdess import Ravdess
+from emotone.corpora.scan import scan
+from emotone.data.leakage import check_corpus, find_crossings
 from emotone.data.split import Split
-from emotone.evaluate.leakage import check_corpus, find_crossings
 
-RATE_HZ = audio.RATE_HZ
+RATE_HZ = RATE_HZ
 
 
 @pytest.mark.parametrize("name", ["emodb/wav/03a01Fa.flac", "ravdess/Actor_23/03-01-08-01-02-01-23.flac"])
 def test_copies_are_found(shared: Path, tmp_path: Path, name: str) -> None:
-    speech = audio.load(shared / "data" / name)
-    other = audio.load(shared / "data" / "ravdess/Actor_23/03-01-08-01-02-02-23.flac")  # the other take of the second
+    speech = load_audio(shared / "data" / name)
+    other = load_audio(shared / "data" / "ravdess/Actor_23/03-01-08-01-02-02-23.flac")  # the other take of the second
     quiet = np.concatenate([np.zeros(7_001), 0.3 * speech, np.zeros(3_000)])
     soundfile.write(tmp_path / "0-original.wav", speech, RATE_HZ)
     soundfile.write(tmp_path / "1-same.flac", speech, RATE_HZ)
@@ -58,7 +58,7 @@ def test_takes_of_one_sentence_are_no_copies(shared: Path) -> None:
 
 
 def test_parts_of_a_file_are_compared(shared: Path, tmp_path: Path) -> None:
-    speech = audio.load(shared / "data" / "emodb/wav/03a01Fa.flac")
+    speech = load_audio(shared / "data" / "emodb/wav/03a01Fa.flac")
     gap = np.zeros(RATE_HZ)
     soundfile.write(tmp_path / "a.wav", np.concatenate([gap, speech, gap]), RATE_HZ)
     soundfile.write(tmp_path / "b.wav", 0.4 * speech, RATE_HZ)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emotone.corpus import (
+from emotone.corpora.corpus import (
     NUMBER_COLUMNS,
     RATER_COLUMNS,
     TEXT_COLUMNS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.audio_files import compare_with_rows, find_audio, find_files, leaves_folder, list_audio, parse_stems
+from emotone.corpora.files import compare_with_rows, find_audio, find_files, leaves_folder, list_audio, parse_stems
 from emotone.errors import EmotoneError
 
 

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone.audio_scan import scan
-from emotone.corpora.emodb import EmoDB
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
-from emotone.evaluate.agreement import krippendorff_alpha
-from emotone.evaluate.info import corpus_info, draw, picture, print_info
+from emotone.corpora.agreement import krippendorff_alpha
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.info import corpus_info, draw, picture, print_info
+from emotone.corpora.readers.emodb import EmoDB
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.corpora.scan import scan
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone import audio, audio_scan
-from emotone.audio_scan import scan
-from emotone.corpora.ravdess import Ravdess
-from emotone.corpus import Corpus
-from emotone.files import replace_file
+from emotone.audio.read import read_native
+from emotone.base.files import replace_file
+from emotone.corpora import scan as audio_scan
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.ravdess import Ravdess
+from emotone.corpora.scan import scan
 
 RATE_HZ = 16_000
 SPEECH = "emodb/wav/03a01Fa.flac"
@@ -71,7 +72,7 @@ def test_blocks_do_not_change_what_is_measured(
     assert expected.loc["part", "content"] == _content_of(tmp_path / "alone", speech)
     assert expected.loc["part", "duration_s"] == len(speech) / RATE_HZ
     next((Path(os.environ["EMOTONE_CACHE"]) / "corpora" / "small").glob("audio-*.parquet")).unlink()
-    monkeypatch.setattr(audio, "BLOCK_S", 0.37)
+    monkeypatch.setattr("emotone.audio.read.BLOCK_S", 0.37)
     pd.testing.assert_frame_equal(scan(corpus), expected)
 
 
@@ -140,8 +141,8 @@ def test_faults_are_told_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reads: list[str] = []
-    read: Callable[..., Any] = audio.read_native
-    monkeypatch.setattr(audio, "read_native", lambda path: (reads.append(Path(path).name), read(path))[1])
+    read: Callable[..., Any] = read_native
+    monkeypatch.setattr("emotone.corpora.scan.read_native", lambda path: (reads.append(Path(path).name), read(path))[1])
     return reads
 
 

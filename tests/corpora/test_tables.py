@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.errors import EmotoneError
-from emotone.label_files import (
+from emotone.corpora.tables import (
     check_columns,
     check_ranges,
     check_splits,
@@ -22,6 +21,7 @@ from emotone.label_files import (
     rows_by_stem,
     to_numbers,
 )
+from emotone.errors import EmotoneError
 
 PATH = Path("corpus/labels.csv")
 

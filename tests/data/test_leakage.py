@@ -11,13 +11,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone.audio_scan import scan
-from emotone.corpora.ravdess import Ravdess
-from emotone.corpus import Corpus
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.ravdess import Ravdess
+from emotone.corpora.scan import scan
 from emotone.data import split as splits
-from emotone.data.split import Split
-from emotone.errors import EmotoneError
-from emotone.evaluate.leakage import (
+from emotone.data.leakage import (
     KINDS,
     LEAKS,
     Crossing,
@@ -27,6 +25,8 @@ from emotone.evaluate.leakage import (
     find_crossings,
     refuse,
 )
+from emotone.data.split import Split
+from emotone.errors import EmotoneError
 
 TWINS = ["Actor_07/03-01-03-01-02-01-07", "Actor_07/03-01-03-01-02-02-07"]
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone import audio, noisy_copies
-from emotone.audio import RATE_HZ, Samples
-from emotone.corpus import Corpus
-from emotone.data.augment import generator
-from emotone.data.noise import PUBLISHED_SNR_DB
+from emotone.audio.change.augment import generator
+from emotone.audio.change.noise import PUBLISHED_SNR_DB
+from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.corpora.corpus import Corpus
+from emotone.data import noisy_copies
+from emotone.data.noisy_copies import NoisyCopy, kinds_of
+from emotone.data.store import extract, store_folder
 from emotone.errors import EmotoneError
-from emotone.features.mel import Mel
-from emotone.noisy_copies import NoisyCopy, kinds_of
-from emotone.store import extract, store_folder
+from emotone.features.extractors.mel import Mel
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def speech_files(shared: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def speech(shared: Path) -> Samples:
-    return audio.load(shared / "data/emodb/wav/03a01Fa.flac") * np.float32(0.2)
+    return load_audio(shared / "data/emodb/wav/03a01Fa.flac") * np.float32(0.2)
 
 
 def ratio_db(mixed: Samples, speech: Samples) -> float:
@@ -121,7 +121,7 @@ def test_of_a_long_recording_only_a_part_is_decoded(tmp_path: Path, speech: Samp
     mixed = field(speech, "a")
     assert ratio_db(mixed, speech) == pytest.approx(0, abs=0.05)
     decoded: list[float] = []
-    load = audio.load
+    load = load_audio
 
     def note(path: str, start_s: float = 0.0, end_s: float | None = None) -> Samples:
         samples = load(path, start_s, end_s)
@@ -129,7 +129,7 @@ def test_of_a_long_recording_only_a_part_is_decoded(tmp_path: Path, speech: Samp
         return samples
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audio, "load", note)
+        patch.setattr("emotone.data.noisy_copies.load_audio", note)
         for name in "abc":
             assert (field(speech, name) != speech).mean() > 0.2
     assert len(decoded) == 3 and max(decoded) < 2 * len(speech) / RATE_HZ + 1.5

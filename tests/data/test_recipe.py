@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emotone import plugins, recipe
+from emotone.base import plugins
+from emotone.data import recipe
+from emotone.data.recipe import Recipe, from_json, load_recipe, pin_encoders
 from emotone.errors import EmotoneError
-from emotone.recipe import Recipe, from_json, load_recipe, pin_encoders
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 SMALL = "corpora: [emodb]\ntargets: [emotion]\nfeature: mel\nsystem: {name: chunk-attention, aggregation: GatedVec}\n"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from emotone.data.recipe_yaml import merge, parse_overrides, read_yaml
 from emotone.errors import EmotoneError
-from emotone.plain_recipe import merge, parse_overrides, read_yaml
 
 
 def test_overrides_are_nested_and_the_last_one_counts() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.data.view import Chunks, Padding, Segments
-from emotone.rows import Rows
+from emotone.bundle.view.view import Chunks, Padding, Segments
+from emotone.data.rows import Rows
 
 
 @given(

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as given_data
 from hypothesis import strategies as st
 
-from emotone.corpora.emodb import EmoDB
-from emotone.corpora.emotale import EmoTale
-from emotone.corpora.ravdess import Ravdess
+from emotone.corpora.readers.emodb import EmoDB
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.corpora.readers.ravdess import Ravdess
 from emotone.data.split import (
     PARTS,
     RAVDESS_FOLDS,

@@ -13,13 +13,14 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import audio, store
-from emotone.corpus import Corpus
-from emotone.data.normalise import normalise
-from emotone.data.view import Chunks, Crop, Whole
+from emotone.audio.read import Samples, load_audio
+from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.view import Chunks, Crop, Whole
+from emotone.corpora.corpus import Corpus
+from emotone.data import store
+from emotone.data.store import FeatureStore, extract
 from emotone.errors import EmotoneError
-from emotone.features.mel import Mel
-from emotone.store import FeatureStore, extract
+from emotone.features.extractors.mel import Mel
 
 MEL = Mel(num_mels=8, scale="log")
 
@@ -46,7 +47,7 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def direct(corpus: Corpus) -> dict[str, NDArray[np.float32]]:
     return {
-        row.id: MEL(audio.load(corpus.root / row.file, row.start_s if row.start_s > 0 else 0.0, none(row.end_s)))
+        row.id: MEL(load_audio(corpus.root / row.file, row.start_s if row.start_s > 0 else 0.0, none(row.end_s)))
         for row in corpus.utterances.itertuples()
     }
 
@@ -100,13 +101,13 @@ class Halve:
 
     share: float = 0.5
 
-    def __call__(self, samples: audio.Samples, utterance: str) -> audio.Samples:
+    def __call__(self, samples: Samples, utterance: str) -> Samples:
         return samples[: int(len(samples) * self.share)]
 
 
 def test_a_transform_comes_before_the_feature(corpus: Corpus) -> None:
     found = extract(corpus, "mel", MEL, quiet=True, transform=Halve())
-    samples = audio.load(corpus.root / "3.wav")
+    samples = load_audio(corpus.root / "3.wav")
     np.testing.assert_array_equal(found.read("u3"), MEL(samples[: len(samples) // 2]))
 
 
@@ -130,7 +131,7 @@ def test_failures_are_recorded_and_tried_again(corpus: Corpus, jobs: int) -> Non
 
 
 def direct_of(corpus: Corpus, file: str) -> NDArray[np.float32]:
-    return MEL(audio.load(corpus.root / file))
+    return MEL(load_audio(corpus.root / file))
 
 
 def test_an_interrupted_extraction_goes_on_where_it_was(corpus: Corpus, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_nothing_is_done_twice(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(audio, "load", fail)
+    monkeypatch.setattr("emotone.data.store.load_audio", fail)
     assert len(extract(corpus, "mel", MEL, quiet=True)) == 11
 
 
@@ -169,7 +170,7 @@ class Large:
 
     names = ("large",)
 
-    def __call__(self, samples: audio.Samples) -> NDArray[np.float32]:
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
         return np.full((3, 1), 70_000, np.float32)
 
 
@@ -282,12 +283,12 @@ class Peaks(Letters):
 
     input = "audio"
 
-    def check(self, samples: audio.Samples) -> str:
+    def check(self, samples: Samples) -> str:
         if len(samples) < 1_200:
             raise EmotoneError("too short")
         return ""
 
-    def encode(self, batch: list[audio.Samples]) -> list[NDArray[np.float32]]:
+    def encode(self, batch: list[Samples]) -> list[NDArray[np.float32]]:
         return [np.sort(samples)[-3:, None] for samples in batch]
 
 
@@ -314,7 +315,7 @@ def test_audio_in_batches(corpus: Corpus, jobs: int) -> None:
     found = extract(corpus, "peaks", Peaks(), jobs=jobs, quiet=True)
     assert found.failed["u0"] == "too short" and "does not exist" in found.failed["u5"] and found.notes == {}
     for file in ("1.wav", "7.wav"):
-        samples = audio.load(corpus.root / file)
+        samples = load_audio(corpus.root / file)
         np.testing.assert_array_equal(found.read(f"u{file[0]}")[:, 0], np.sort(samples)[-3:])
     halved = extract(corpus, "peaks", Peaks(), quiet=True, transform=Halve())
     assert halved.folder != found.folder and "u1" in halved.failed

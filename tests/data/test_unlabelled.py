@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone import audio
-from emotone.corpus import Corpus
-from emotone.dataset import Selection
+from emotone.audio.read import Samples
+from emotone.corpora.corpus import Corpus
+from emotone.data.dataset import Selection
+from emotone.data.recipe import Recipe, from_json
+from emotone.data.unlabelled import add, draw_evenly
 from emotone.errors import EmotoneError
-from emotone.features.mel import Mel
-from emotone.recipe import Recipe, from_json
-from emotone.run import train_recipe
-from emotone.unlabelled import add, draw_evenly
+from emotone.features.extractors.mel import Mel
+from emotone.training.run import train_recipe
 
 ABOUT: dict[str, Any] = {
     "name": "tones", "corpora": ["tones"], "targets": ["arousal"],
@@ -223,7 +223,7 @@ def _picky(monkeypatch: pytest.MonkeyPatch) -> None:
     """A feature that the shortest files are too short for."""
     extract = Mel.__call__
 
-    def checked(self: Mel, samples: audio.Samples) -> Any:
+    def checked(self: Mel, samples: Samples) -> Any:
         if len(samples) < 100:
             raise EmotoneError("too short")
         return extract(self, samples)

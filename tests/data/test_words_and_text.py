@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone import plugins, utterances
-from emotone.corpora.iemocap import Iemocap
-from emotone.corpora.msp_podcast import MspPodcast
-from emotone.corpus import Corpus
-from emotone.data.streams import Words
-from emotone.data.view import WordChunks
-from emotone.data.word_chunks import lexical_spans
+from emotone.base import plugins
+from emotone.bundle.view.streams import Words
+from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.word_chunks import lexical_spans
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.iemocap import Iemocap
+from emotone.corpora.readers.msp_podcast import MspPodcast
+from emotone.data import words_and_text as utterances
+from emotone.data.store import extract
+from emotone.data.words_and_text import told
 from emotone.errors import EmotoneError
-from emotone.store import extract
-from emotone.utterances import told
 
 TEXTS = ["so good to see you", "good", None, "", "  ", "see you soon"]
 GRID = 'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n2\n<exists>\n1\n"IntervalTier" "words"\n0 2 {size}\n'

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
-from emotone.data.view import WordChunks
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.view import WordChunks
+from emotone.corpora.corpus import Corpus
+from emotone.data.words_and_text_of_bundles import tell
 from emotone.errors import EmotoneError
-from emotone.evaluate.words_and_text import tell
 
 
 @pytest.fixture

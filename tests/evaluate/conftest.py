@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from emotone.corpora.nemo import Nemo
-from emotone.corpus import Corpus
-from emotone.transcribe import CORPUS_COLUMNS
+from emotone.audio.words.whisper import CORPUS_COLUMNS
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.nemo import Nemo
 
 SENTENCES = ("see good moods so soon", "so good", "oo no", "good dogs see", "a wood so good do see", "go")
 
@@ -62,7 +62,7 @@ def hears(spoken: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
             rows.append((name, " ".join(heard) or None, "en", words, ""))
         return pd.DataFrame(rows, columns=list(CORPUS_COLUMNS))
 
-    for module in ("utterances", "evaluate.missing_inputs"):
+    for module in ("data.words_and_text", "evaluate.degraded.missing_inputs"):
         monkeypatch.setattr(f"emotone.{module}.transcribe_corpus", transcribe_corpus)
 
 
@@ -81,8 +81,8 @@ def two_streams(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) ->
 def _write(folder: Path, text_encoder: Path) -> Path:
     import torch
 
-    from emotone.export import write_network
-    from emotone.models.co_attention import CoAttention
+    from emotone.models.export import write_network
+    from emotone.models.networks.co_attention import CoAttention
 
     torch.manual_seed(0)
     network = CoAttention(7 * 16, 32, {"emotion": 6, "arousal": 1}, 8, 2, 1, 1).eval()

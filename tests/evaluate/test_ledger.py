@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from emotone.errors import EmotoneError
-from emotone.ledger import TYPES, read, record, tabulate
+from emotone.evaluate.ledger import TYPES, read, record, tabulate
 
 
 def make_run(
@@ -102,7 +102,7 @@ def test_refusals(tmp_path: Path) -> None:
 
 CODE = """
 import sys, json, pathlib
-from emotone.ledger import record
+from emotone.evaluate.ledger import record
 folder = pathlib.Path(sys.argv[1])
 result = json.loads((folder / "result.json").read_text())
 print("ready", flush=True)
@@ -154,7 +154,7 @@ def test_killed_at_any_moment_it_is_whole(tmp_path: Path) -> None:
 def test_a_lock_is_held_until_its_holder_dies(tmp_path: Path) -> None:
     code = """
 import sys, pathlib, time
-from emotone.ledger import _locked
+from emotone.evaluate.ledger import _locked
 with _locked(pathlib.Path(sys.argv[1]).parent / "results.parquet"):
     print("ready", flush=True)
     time.sleep(600)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.data.buckets import buckets
+from emotone.features.buckets import buckets
 
 
 @given(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone.ctranslate2_file import read_variables
 from emotone.errors import EmotoneError
+from emotone.features.ctranslate2_file import read_variables
 
 ARRAYS = {
     "encoder/a": np.arange(6, dtype=np.float16).reshape(2, 3), "encoder/n": np.array(8, np.int16),

@@ -12,11 +12,11 @@ import opensmile
 import pytest
 from numpy.typing import NDArray
 
-from emotone import audio
+from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
-from emotone.features.functionals import Functionals
-from emotone.features.lld import Lld
-from emotone.opensmile import FEATURE_SETS, FeatureSetName, OpenSmileFeature, derive
+from emotone.features.extractors.functionals import Functionals
+from emotone.features.extractors.lld import Lld
+from emotone.features.opensmile import FEATURE_SETS, FeatureSetName, OpenSmileFeature, derive
 
 Array = NDArray[np.float32]
 
@@ -95,7 +95,7 @@ def test_own_frames_equal_openSMILE_itself(  # noqa: N802
 ) -> None:
     feature = kind(name, None, None)
     for file in SPEECH:
-        samples = audio.load(shared / file)
+        samples = load_audio(shared / file)
         expected, names = by_openSMILE(feature, samples)
         np.testing.assert_array_equal(feature(samples), expected)
         assert feature.names == names and len(set(names)) == len(names)
@@ -118,7 +118,7 @@ def frames_of_32_ms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_other_frames_equal_openSMILE_with_these(  # noqa: N802
     shared: Path, frames_of_32_ms: Path, name: FeatureSetName, kind: type[OpenSmileFeature]
 ) -> None:
-    feature, samples = kind(name, 32.0, 16.0), audio.load(shared / SPEECH[0])
+    feature, samples = kind(name, 32.0, 16.0), load_audio(shared / SPEECH[0])
     expected, names = by_openSMILE(feature, samples, frames_of_32_ms)
     np.testing.assert_array_equal(feature(samples), expected)
     assert feature.names == names

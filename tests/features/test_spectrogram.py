@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from emotone import audio, plugins, spectrogram
+from emotone.audio.read import load_audio
+from emotone.base import plugins
 from emotone.errors import EmotoneError
-from emotone.spectrogram import Spectrogram, power_blocks, write_delta
+from emotone.features import spectrogram
+from emotone.features.spectrogram import Spectrogram, power_blocks, write_delta
 
 Array = NDArray[np.float32]
 
@@ -38,7 +40,7 @@ def feature(request: pytest.FixtureRequest) -> Spectrogram:
 
 @pytest.fixture(scope="module")
 def speech(shared: Path) -> Array:
-    return audio.load(shared / "data/emodb/wav/15b03Tc.flac")
+    return load_audio(shared / "data/emodb/wav/15b03Tc.flac")
 
 
 # ---- parts ------------------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ def test_they_need_no_heavy_package() -> None:
     code = f"""
 import sys
 import numpy
-from emotone import plugins
+from emotone.base import plugins
 for name in {NAMES}:
     plugins.create("features", name, {{"rate_hz": 8000}})(numpy.ones(16_000, numpy.float32))
 print({{"scipy", "librosa", "torch", "pandas", "opensmile"}} & set(sys.modules))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.cluster_branch import ClusterBranch, Clustered
-from emotone.models.deep_emo_clusters import DeepEmoClusters
+from emotone.models.cluster_branch import ClusterBranch, Clustered
+from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
 
 
 class Vectors(nn.Module):

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from emotone import image_weights
 from emotone.errors import EmotoneError
-from emotone.image_weights import find_image_weights, load_image_weights
-from emotone.models.alexnet import AlexNet
-from emotone.models.alexnet_gap import AlexNetGap
-from emotone.models.resnet18 import ResNet18
+from emotone.models import image_weights
+from emotone.models.image_weights import find_image_weights, load_image_weights
+from emotone.models.networks.alexnet import AlexNet
+from emotone.models.networks.alexnet_gap import AlexNetGap
+from emotone.models.networks.resnet18 import ResNet18
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 from torch import Tensor
 
-from emotone.losses import (
+from emotone.models.losses import (
     CccVariant,
     StabilityVariant,
     ccc_loss,

@@ -18,15 +18,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emotone import audio, plugins
-from emotone import pull as pulling
-from emotone.bundle import Bundle
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.base.files import cache_folder, sha256_of
+from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.files import cache_folder, sha256_of
-from emotone.predict import Predictor
-from emotone.published import chunk_attention
-from emotone.pull import Published, download, obtain, published_systems, pull, read_weights
+from emotone.evaluate.numbers import metrics
+from emotone.models import pull as pulling
+from emotone.models.published import chunk_attention
+from emotone.models.pull import Published, download, obtain, published_systems, pull, read_weights
+from emotone.predict.predictor import Predictor
 
 NAMES: dict[str, Any] = {"chunk-attention-self": "SelfAttenVec", "chunk-attention-rnn": "RnnAttenVec"}
 ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}  # and the published names of them
@@ -51,7 +52,7 @@ def test_scores_equal_the_published_ones(shared: Path, pulled: dict[str, Path], 
     golden = np.load(shared / f"golden/systems/{golden_name}.npz")
     bundle = Bundle.load(str(pulled[name]), threads=1)
     from_features = bundle.score_features([golden["lld"]])
-    samples = audio.load(shared / str(golden["audio"]))
+    samples = load_audio(shared / str(golden["audio"]))
     from_audio = bundle.score_samples([samples])
     for attribute, short in ATTRIBUTES.items():
         key = f"chunk_attention__{NAMES[name]}__{short}"
@@ -67,7 +68,7 @@ def test_danish_files_are_scored_as_published(shared: Path, pulled: dict[str, Pa
     bundles = {name: Bundle.load(str(folder), threads=1) for name, folder in pulled.items()}
     first = next(iter(bundles.values()))
     paths = [next((shared / "data/emotale-da").rglob(f"{Path(file).stem}.*")) for file in published["file"]]
-    features = [first.extract(audio.load(path)) for path in paths]
+    features = [first.extract(load_audio(path)) for path in paths]
     for name, bundle in bundles.items():
         scores = bundle.score_features(features).attributes
         for attribute, short in ATTRIBUTES.items():

@@ -20,13 +20,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from emotone import audio
-from emotone.audio import RATE_HZ, AudioError
-from emotone.cli import main
-from emotone.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
-from emotone.data.view import Chunks
-from emotone.export import write_bundle
-from emotone.predict import Predictor, cut_windows
+from emotone.audio.read import RATE_HZ, AudioError, Samples, active_duration_s, load_audio
+from emotone.bundle.view.view import Chunks
+from emotone.cli.main import main
+from emotone.models.export import write_bundle
+from emotone.predict.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
+from emotone.predict.predictor import Predictor, cut_windows
 
 HOP_S = 0.016
 CHUNK_S = 62 * HOP_S
@@ -115,10 +114,10 @@ def test_silence_and_failures_are_named_where_nothing_else_is_known() -> None:
 
 
 @pytest.fixture(scope="module")
-def speech(shared: Path) -> audio.Samples:
+def speech(shared: Path) -> Samples:
     """40 s of several readers."""
     files = sorted((shared / "data/librispeech").rglob("*.flac"))[::9]
-    return np.concatenate([audio.load(file, end_s=8.0) for file in files])[: 40 * RATE_HZ]
+    return np.concatenate([load_audio(file, end_s=8.0) for file in files])[: 40 * RATE_HZ]
 
 
 @pytest.fixture(scope="module", params=["emotion-seq2seq", "emotion-ranker"])
@@ -126,7 +125,7 @@ def published(request: pytest.FixtureRequest, pull_once: Callable[[str], Path]) 
     return Predictor.load(str(pull_once(request.param)), threads=1)
 
 
-def test_where_windows_begin_moves_the_curve_within_the_tolerance(published: Predictor, speech: audio.Samples) -> None:
+def test_where_windows_begin_moves_the_curve_within_the_tolerance(published: Predictor, speech: Samples) -> None:
     """What the docstring of `stitch` promises, and what windows laid end to end do not keep."""
     begin_s = (0.0, 1.3, 2.7)
     time_s = np.arange(max(begin_s) + 8, len(speech) / RATE_HZ - 1, 0.1)
@@ -153,7 +152,7 @@ def resampled(curve: Curve, start_s: float, time_s: Floats) -> Floats:
     return np.stack([np.interp(time_s, curve.time_s + start_s, column) for column in curve.columns.values()])
 
 
-def test_an_utterance_has_its_chunks(published: Predictor, speech: audio.Samples) -> None:
+def test_an_utterance_has_its_chunks(published: Predictor, speech: Samples) -> None:
     samples = speech[: 7 * RATE_HZ]
     prediction, scores = published.predict(samples, RATE_HZ), published.bundle.score_samples([samples])
     curve = prediction.curve
@@ -199,7 +198,7 @@ def predictor(bundle: Path) -> Predictor:
     return Predictor.load(str(bundle), threads=1)
 
 
-def noise(duration_s: float) -> audio.Samples:
+def noise(duration_s: float) -> Samples:
     """Noise that is louder and softer every 5 s."""
     time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
     loudness = 0.1 + 0.08 * np.sin(time_s * 2 * np.pi / 5)
@@ -216,7 +215,7 @@ def test_a_recording_has_an_even_grid_and_the_same_summary(predictor: Predictor,
     correlation = np.corrcoef(curve.columns["arousal"], np.sin(curve.time_s * 2 * np.pi / 5))[0, 1]
     assert correlation > 0.9
     assert windows.columns.keys() == {"arousal", "anger", "neutral"} and len(windows.start_s) == 14
-    weights = [audio.active_duration_s(samples[int(start * RATE_HZ) :][: 8 * RATE_HZ]) for start in windows.start_s]
+    weights = [active_duration_s(samples[int(start * RATE_HZ) :][: 8 * RATE_HZ]) for start in windows.start_s]
     assert prediction.scores["arousal"] == pytest.approx(np.average(windows.columns["arousal"], weights=weights))
 
 
@@ -343,7 +342,7 @@ def test_a_partial_table_of_windows_is_no_curve(
 
     arguments = ["predict", str(files), "--model", str(bundle), "--quiet", "--output", str(tmp_path / "x.csv")]
     with monkeypatch.context() as patched:
-        patched.setattr("emotone.output.ResultFile.finish", stop)
+        patched.setattr("emotone.base.result_table.ResultFile.finish", stop)
         assert main([*arguments, "--window", "8"]) == 130
     assert main([*arguments, "--window", "8", "--curve"]) == 1
     assert list(rows_of(tmp_path / "x.csv")[0]) == ["file", "start_s", "end_s", "arousal", "error"]

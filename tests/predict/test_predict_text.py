@@ -14,13 +14,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import audio, cli
-from emotone.audio import AudioError
-from emotone.data.streams import Utterance
+from emotone.audio.read import RATE_HZ, AudioError, Samples
+from emotone.audio.words.whisper import Transcriber, Transcript
+from emotone.bundle.view.streams import Utterance
+from emotone.cli import main as cli
 from emotone.errors import EmotoneError
-from emotone.predict import Predictor
-from emotone.prediction import Prediction
-from emotone.transcribe import Transcriber, Transcript
+from emotone.predict.prediction import Prediction
+from emotone.predict.predictor import Predictor
 
 MAX_S, MAX_STEPS = 3.0, 20
 CHINESE = "你好吗"
@@ -32,9 +32,9 @@ def write_two_streams(folder: Path, streams: str) -> Path:
     """A bundle of mel frames and MiniLM's tokens, that takes both of them or text alone."""
     import torch
 
-    from emotone.export import write_network
-    from emotone.features.minilm import Minilm
-    from emotone.models.co_attention import CoAttention
+    from emotone.features.extractors.minilm import Minilm
+    from emotone.models.export import write_network
+    from emotone.models.networks.co_attention import CoAttention
 
     torch.manual_seed(0)
     outputs = {"arousal": 1, "emotion": 2}
@@ -75,7 +75,7 @@ def predictor(both: Path) -> Predictor:
 
 
 def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(0, 0.1, round(duration_s * audio.RATE_HZ)).astype(np.float32)
+    return np.random.default_rng(seed).normal(0, 0.1, round(duration_s * RATE_HZ)).astype(np.float32)
 
 
 def scores_of(predictor: Predictor, utterance: Utterance) -> dict[str, float]:
@@ -92,7 +92,7 @@ def all_of(prediction: Prediction) -> dict[str, float]:
 
 
 def test_audio_text_and_both(predictor: Predictor) -> None:
-    samples, rate_hz = noise(2.0), audio.RATE_HZ
+    samples, rate_hz = noise(2.0), RATE_HZ
     speech, text = predictor.bundle.extract(samples), predictor.bundle.text_feature("so good to")
     for said, words in (("so good to", 3), (WORDS[:3], WORDS[:3])):
         prediction = predictor.predict(samples, rate_hz, transcript=said)
@@ -123,9 +123,9 @@ def test_a_transcript_that_says_nothing_leaves_the_audio(
     predictor: Predictor, said: str | list[tuple[str, float, float]], note: str
 ) -> None:
     samples = noise(2.0)
-    prediction = predictor.predict(samples, audio.RATE_HZ, transcript=said)
+    prediction = predictor.predict(samples, RATE_HZ, transcript=said)
     assert prediction.inputs == "speech" and note in prediction.note
-    assert all_of(prediction) == all_of(predictor.predict(samples, audio.RATE_HZ))
+    assert all_of(prediction) == all_of(predictor.predict(samples, RATE_HZ))
     if isinstance(said, str):
         with pytest.raises(EmotoneError, match=note.replace("(", r"\(")):
             predictor.predict_text(said)
@@ -133,28 +133,28 @@ def test_a_transcript_that_says_nothing_leaves_the_audio(
 
 def test_silence_leaves_the_text(predictor: Predictor) -> None:
     silent = np.zeros(32_000, np.float32)
-    prediction = predictor.predict(silent, audio.RATE_HZ, transcript="so good")
+    prediction = predictor.predict(silent, RATE_HZ, transcript="so good")
     assert (prediction.inputs, prediction.note, prediction.error) == ("text", "is silent", "")
     assert all_of(prediction) == pytest.approx(all_of(predictor.predict_text("so good")))
     with pytest.raises(AudioError, match="is silent"):
-        predictor.predict(silent, audio.RATE_HZ, transcript="")
+        predictor.predict(silent, RATE_HZ, transcript="")
 
 
 def test_what_is_too_long_is_cut_with_a_note(predictor: Predictor) -> None:
     prediction = predictor.predict_text(LONG)
     assert prediction.note == f"longer than the {MAX_STEPS} words or tokens that both takes, and cut"
-    heard = predictor.predict(noise(2.0), audio.RATE_HZ, transcript=LONG)
+    heard = predictor.predict(noise(2.0), RATE_HZ, transcript=LONG)
     assert heard.inputs == "speech+text" and heard.note == prediction.note
 
 
 def test_every_window_has_its_own_words(predictor: Predictor) -> None:
     samples = noise(5.0)
-    prediction = predictor.predict(samples, audio.RATE_HZ, window_s=2.0, hop_s=2.0, transcript=WORDS[:4])
+    prediction = predictor.predict(samples, RATE_HZ, window_s=2.0, hop_s=2.0, transcript=WORDS[:4])
     assert prediction.window_inputs == ["speech+text", "speech+text", "speech"] and prediction.inputs == "speech+text"
     assert prediction.windows is not None
     for place, said in enumerate((WORDS[:3], [("see", 1.4, 1.8)], None)):
         window = samples[32_000 * place : 32_000 * (place + 1)]
-        alone = predictor.predict(window, audio.RATE_HZ, transcript=said)
+        alone = predictor.predict(window, RATE_HZ, transcript=said)
         found = {name: column[place] for name, column in prediction.windows.columns.items()}
         assert found == pytest.approx(all_of(alone), abs=2e-6)
     rows = prediction.rows(predictor.columns, "windows", with_inputs=True)
@@ -163,43 +163,43 @@ def test_every_window_has_its_own_words(predictor: Predictor) -> None:
 
 
 def test_text_without_times_needs_one_window(predictor: Predictor, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "x.wav", noise(34.2), audio.RATE_HZ)
+    soundfile.write(tmp_path / "x.wav", noise(34.2), RATE_HZ)
     for window_s, longest in ((None, 3), (12.0, 12)):
         prediction = predictor.try_predict(tmp_path / "x.wav", window_s, None, "so good")
         assert prediction.error == (
             f"is 34.2 s long, longer than the {longest} s that both scores at once, and its transcript has no times; "
             "use --transcript auto, or a table of words with times"
         )
-    assert predictor.predict(noise(5.0), audio.RATE_HZ, window_s=5.0, transcript="so good").inputs == "speech+text"
+    assert predictor.predict(noise(5.0), RATE_HZ, window_s=5.0, transcript="so good").inputs == "speech+text"
     assert predictor.predict(tmp_path / "x.wav", transcript=" ").inputs == "speech"
     assert predictor.predict(tmp_path / "x.wav", transcript=WORDS).inputs == "speech+text"
 
 
 def test_words_of_other_audio_are_an_error(predictor: Predictor) -> None:
     with pytest.raises(AudioError, match=r"array: its transcript: word 4, 'see' .* outside the audio \(0.00-2.00 s\)"):
-        predictor.predict(noise(2.0), audio.RATE_HZ, transcript=WORDS)
+        predictor.predict(noise(2.0), RATE_HZ, transcript=WORDS)
     with pytest.raises(AudioError, match="overlaps the word before it"):
-        predictor.predict(noise(2.0), audio.RATE_HZ, transcript=[("so", 0.0, 1.0), ("good", 0.2, 1.2)])
+        predictor.predict(noise(2.0), RATE_HZ, transcript=[("so", 0.0, 1.0), ("good", 0.2, 1.2)])
 
 
 def test_a_bundle_of_text_alone(text_only: Path) -> None:
     predictor = Predictor.load(str(text_only), threads=1)
-    prediction = predictor.predict(noise(2.0), audio.RATE_HZ, transcript="so good")
+    prediction = predictor.predict(noise(2.0), RATE_HZ, transcript="so good")
     assert prediction.inputs == "text" and prediction.note == ""
     assert all_of(prediction) == pytest.approx(all_of(predictor.predict_text("so good")))
     for said in (None, "", ()):
         with pytest.raises(AudioError, match="text scores what is said; it needs a transcript"):
-            predictor.predict(noise(2.0), audio.RATE_HZ, transcript=said)
+            predictor.predict(noise(2.0), RATE_HZ, transcript=said)
     with pytest.raises(AudioError, match="knows no word"):
-        predictor.predict(noise(2.0), audio.RATE_HZ, transcript=CHINESE)
+        predictor.predict(noise(2.0), RATE_HZ, transcript=CHINESE)
 
 
 def test_a_bundle_of_audio_takes_no_transcripts(tiny_bundle: Path, tmp_path: Path) -> None:
     predictor = Predictor.load(str(tiny_bundle), threads=1)
-    assert predictor.predict(noise(1.0), audio.RATE_HZ).inputs == ""
+    assert predictor.predict(noise(1.0), RATE_HZ).inputs == ""
     for predict in (
         lambda: predictor.predict_text("so"),
-        lambda: predictor.predict(noise(1.0), audio.RATE_HZ, transcript="so"),
+        lambda: predictor.predict(noise(1.0), RATE_HZ, transcript="so"),
     ):
         with pytest.raises(EmotoneError, match="bundle tiny takes no transcripts; it scores audio"):
             predict()
@@ -214,7 +214,7 @@ def test_an_encoder_that_cannot_run_is_no_fault_of_a_file(
     def lack(*_: object) -> None:
         raise EmotoneError("feature minilm needs the package transformers")
 
-    monkeypatch.setattr("emotone.encoder._load", lack)
+    monkeypatch.setattr("emotone.features.encoder._load", lack)
     (tmp_path / "x.txt").write_text("so good")
     with pytest.raises(EmotoneError, match="needs the package transformers") as caught:
         Predictor.load(str(both)).try_predict(tmp_path / "x.txt")
@@ -224,9 +224,9 @@ def test_an_encoder_that_cannot_run_is_no_fault_of_a_file(
 def test_a_word_at_the_very_end_counts(predictor: Predictor) -> None:
     samples = noise(4.0)
     for word in (("good", 4.0, 4.0), ("good", 3.99, 4.05)):
-        prediction = predictor.predict(samples, audio.RATE_HZ, transcript=[("so", 0.1, 0.5), word])
+        prediction = predictor.predict(samples, RATE_HZ, transcript=[("so", 0.1, 0.5), word])
         assert prediction.window_inputs == ["speech+text", "speech+text"]
-        assert predictor.predict(samples, audio.RATE_HZ, window_s=4.0, transcript=[word]).inputs == "speech+text"
+        assert predictor.predict(samples, RATE_HZ, window_s=4.0, transcript=[word]).inputs == "speech+text"
 
 
 # ---- the command line -------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def run(both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     """`emotone predict ARGUMENTS --json` with the bundle of both, in a folder with audio and texts."""
     monkeypatch.chdir(tmp_path)
     for name, duration_s in {"a": 2.0, "b": 2.5, "long": 7.0}.items():
-        soundfile.write(f"{name}.wav", noise(duration_s, len(name)), audio.RATE_HZ)
+        soundfile.write(f"{name}.wav", noise(duration_s, len(name)), RATE_HZ)
     Path("said.txt").write_text("so good to see you")
     Path("text.csv").write_text("file,text\na.wav,so good\nlong.wav,so good\nnone.wav,so\n")
     Path("words.csv").write_text("file,start_s,end_s,text\nlong.wav,0.1,0.5,so\nlong.wav,6.1,6.5,good\n")
@@ -297,14 +297,14 @@ class Counting(Transcriber):
     heard: list[int] = []
     identity = "counting"
 
-    def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
+    def __call__(self, samples: Samples, file: str = "array") -> Transcript:
         self.heard.append(len(samples))
         words = [("so", 0.1, 0.5), ("good", 0.6, 1.2)] if len(samples) < 35_200 else []
-        return Transcript(file, len(samples) / audio.RATE_HZ, "en", "", words)
+        return Transcript(file, len(samples) / RATE_HZ, "en", "", words)
 
 
 def test_what_whisper_hears(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.batch._load_transcriber", lambda *_: Counting())
+    monkeypatch.setattr("emotone.predict.files._load_transcriber", lambda *_: Counting())
     Counting.heard.clear()
     code, rows, err = run("a.wav", "b.wav", "said.txt", "none.wav", "--transcript", "auto", "--language", "en")
     assert code == 1 and inputs_of(rows) == ["speech+text", "speech", "text", ""]
@@ -383,7 +383,7 @@ def test_an_interrupted_run_goes_on_with_the_same_transcripts_only(
 def test_audio_alone_needs_no_text_encoder(run: Run, both: Path) -> None:
     code = f"""
 import sys
-from emotone.cli import main
+from emotone.cli.main import main
 assert main(["predict", "a.wav", "--model", {str(both)!r}, "--quiet"]) == 0
 print("LOADED", *sorted({{name.split(".")[0] for name in sys.modules}}))
 """

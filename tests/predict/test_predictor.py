@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import emotone
-from emotone import audio
-from emotone.audio import RATE_HZ, AudioError
-from emotone.bundle import Scores
+from emotone.audio.read import RATE_HZ, AudioError, active_duration_s, read_blocks
+from emotone.bundle.bundle import Scores
 from emotone.errors import EmotoneError
-from emotone.predict import Predictor, cut_windows
-from emotone.prediction import Over
+from emotone.predict.prediction import Over
+from emotone.predict.predictor import Predictor, cut_windows
 
 LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 Samples = NDArray[np.float32]
@@ -122,7 +121,7 @@ def test_summary_is_weighted_with_the_seconds_of_sound(predictor: Predictor, tmp
     prediction = predictor.predict(write(tmp_path / "a.wav", samples), window_s=4.0, hop_s=4.0)
     curve = prediction.curve
     assert curve is not None
-    weights = [audio.active_duration_s(samples[start : start + 64_000]) for start in range(0, 384_000, 64_000)]
+    weights = [active_duration_s(samples[start : start + 64_000]) for start in range(0, 384_000, 64_000)]
     assert weights[0] < 0.5 * weights[1]
     for name, value in (prediction.scores | prediction.probabilities).items():
         assert value == pytest.approx(float(np.average(curve.columns[name], weights=weights)), abs=1e-6)
@@ -165,7 +164,7 @@ def test_block_size_does_not_matter(predictor: Predictor, tmp_path: Path, monkey
     path = write(tmp_path / "a.wav", speechlike(47.0))
     whole = predictor.predict(path)
     for block_s in (0.7, 5.0, 11.0, 100.0):
-        monkeypatch.setattr(audio.read_blocks, "__defaults__", (0.0, None, block_s))
+        monkeypatch.setattr(read_blocks, "__defaults__", (0.0, None, block_s))
         prediction = predictor.predict(path)
         assert prediction.scores == pytest.approx(whole.scores, abs=1e-6)
         assert prediction.curve is not None and whole.curve is not None
@@ -223,7 +222,7 @@ def test_a_network_without_numbers_is_an_error_of_its_window(
     prediction = predictor.predict(tmp_path / "a.wav", window_s=4.0, hop_s=4.0)
     assert prediction.windows is not None and whole.windows is not None
     assert prediction.windows.errors == ["the network gives no number", "", ""]
-    weights = [audio.active_duration_s(samples[start : start + 64_000]) for start in (64_000, 128_000)]
+    weights = [active_duration_s(samples[start : start + 64_000]) for start in (64_000, 128_000)]
     expected = np.average(whole.windows.columns["valence"][1:], weights=weights)
     assert prediction.scores["valence"] == pytest.approx(expected, abs=1e-6)
     with pytest.raises(AudioError, match="the network gives no number"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.data.curriculum import Curriculum, Schedule
 from emotone.errors import EmotoneError
+from emotone.training.curriculum import Curriculum, Schedule
 
 scored = st.lists(st.sampled_from([-0.5, 0.0, 0.1, 0.25, 3.0]), min_size=10, max_size=60)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.data.normalise import normalise
-from emotone.data.streams import Scale, Utterance, stack
-from emotone.data.view import Chunks, Crop, FrameView, Whole, WordChunks
-from emotone.examples import StoreExamples, StreamExamples
-from emotone.rows import Rows
+from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.view import Chunks, Crop, FrameView, Whole, WordChunks
+from emotone.data.rows import Rows
+from emotone.training.examples import StoreExamples, StreamExamples
 
 LENGTHS = [9, 4, 9, 1, 17, 4, 9]
 D = 3

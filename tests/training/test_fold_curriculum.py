@@ -16,13 +16,14 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from emotone import audio, fold
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
+from emotone.audio.read import load_audio
+from emotone.bundle.bundle import Bundle
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Recipe, from_json
 from emotone.errors import EmotoneError
-from emotone.examples import StoreExamples
-from emotone.recipe import Recipe, from_json
-from emotone.run import train_recipe
+from emotone.training import fold
+from emotone.training.examples import StoreExamples
+from emotone.training.run import train_recipe
 
 EPOCHS = 5
 DEEP_MI: dict[str, Any] = {
@@ -102,7 +103,7 @@ def training_table(run: Path) -> pd.DataFrame:
     corpus = Corpus.load("tones")
     ids = json.loads((run / "split.json").read_text())["train"]
     table = corpus.utterances[corpus.utterances["id"].isin(ids)].reset_index(drop=True)
-    return table.assign(duration_s=[len(audio.load(corpus.path_of(file))) / 16_000 for file in table["file"]])
+    return table.assign(duration_s=[len(load_audio(corpus.path_of(file))) / 16_000 for file in table["file"]])
 
 
 # ---- who trains when --------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def test_the_first_step_is_kept_as_a_bundle_with_its_clusters(deep_mi_run: Path)
     names = {path.name for path in step.iterdir()}
     assert {"bundle", "clusters.parquet", "metrics.csv"} <= names and "checkpoint.pt" not in names
     bundle, corpus = Bundle.load(str(step)), Corpus.load("tones")
-    scores = bundle.score_samples([audio.load(corpus.path_of(file)) for file in table["file"]])
+    scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in table["file"]])
     np.testing.assert_allclose(scores.attributes["arousal"], table["predicted"], atol=1e-5)
     clusters = pd.read_parquet(step / "clusters.parquet")
     assert clusters["part"].value_counts().to_dict() == {"train": 12, "unlabelled": 10, "validation": 6, "test": 6}

@@ -13,13 +13,13 @@ import pytest
 import soundfile
 import yaml
 
-from emotone.bundle import Bundle
-from emotone.corpora.msp_podcast import MspPodcast
-from emotone.corpus import Corpus
-from emotone.dataset import Dataset, Selection
+from emotone.bundle.bundle import Bundle
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.msp_podcast import MspPodcast
+from emotone.data.dataset import Dataset, Selection
+from emotone.data.recipe import Recipe, load_recipe, pin_encoders
 from emotone.errors import EmotoneError
-from emotone.recipe import Recipe, load_recipe, pin_encoders
-from emotone.run import train_recipe
+from emotone.training.run import train_recipe
 
 NUM, NUM_WORDS = 18, 4
 HEADER = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
@@ -126,14 +126,14 @@ def test_what_cannot_be_used_is_counted_in_warnings(trained: Path) -> None:
 
 def test_the_bundle_predicts_what_the_test_had(trained: Path, encoders: tuple[str, str]) -> None:
     """Of utterances without a transcript or a fitting alignment, too; put together from the corpus by hand."""
-    from emotone import audio
-    from emotone.data.streams import Utterance
+    from emotone.audio.read import load_audio
+    from emotone.bundle.view.streams import Utterance
 
     corpus, bundle = Corpus.load("msp-podcast-1.10"), Bundle.load(str(trained))
     table = pd.read_parquet(trained / "predictions.parquet").set_index("id")
     texts: Any = corpus.utterances.set_index("id")["transcript"]
     for name, row in table.iterrows():
-        speech = bundle.extract(audio.load(corpus.path_of(f"{name}.wav")))
+        speech = bundle.extract(load_audio(corpus.path_of(f"{name}.wav")))
         text = bundle.text_feature(texts[name]) if texts[name] else None
         words = None if "0007" in str(name) else NUM_WORDS
         scores = bundle.score_features([Utterance(speech, text, words)]).attributes

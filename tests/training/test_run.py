@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
-from emotone.data.normalise import normalise
+from emotone.audio.read import load_audio
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.normalise import normalise
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Recipe, load_recipe
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
+from emotone.evaluate.numbers import metrics
 from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.run_folder import load_run
-from emotone.fold import _blind_to_constants
-from emotone.recipe import Recipe, load_recipe
-from emotone.run import train_recipe
+from emotone.training.fold import _blind_to_constants
+from emotone.training.run import train_recipe
 
 NUM_SPEAKERS = 4
 QUICK = ("training.iterations=4", "training.validate_every=2")
@@ -118,7 +118,7 @@ def test_evaluate_reads_a_run_and_tests_its_bundle_on_a_corpus(trained: Path) ->
 def test_bundle_predicts_from_audio_what_the_test_had_from_the_store(tones: Corpus, trained: Path) -> None:
     table = pd.read_parquet(trained / "predictions.parquet")
     bundle = Bundle.load(str(trained))
-    scores = bundle.score_samples([audio.load(tones.path_of(f"{id_}.wav")) for id_ in table["id"]])
+    scores = bundle.score_samples([load_audio(tones.path_of(f"{id_}.wav")) for id_ in table["id"]])
     np.testing.assert_allclose(scores.attributes["arousal"], table["predicted_arousal"], atol=1e-5)
     np.testing.assert_allclose(scores.probabilities["high"], table["p_high"], atol=1e-5)
 
@@ -276,7 +276,7 @@ def test_normalising_per_speaker_is_flagged_and_its_bundle_refuses_single_files(
     with pytest.raises(EmotoneError, match="normalises by speaker.*cannot score single files"):
         bundle.score_samples([np.zeros(16_000, np.float32)])
     # By hand: the test speaker's own frames standardised, then the network.
-    features = [bundle.extract(audio.load(tones.path_of(f"{id_}.wav"))) for id_ in run.test["id"]]
+    features = [bundle.extract(load_audio(tones.path_of(f"{id_}.wav"))) for id_ in run.test["id"]]
     frames = np.concatenate(features).astype(np.float64)
     moments = [np.tile(value.astype(np.float32), (len(features), 1)) for value in (frames.mean(0), frames.std(0))]
     scores = bundle.score_features(features, (moments[0], moments[1])).attributes["arousal"]

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Sequence
 
-from emotone.audio import SUFFIXES
+from emotone.audio.read import SUFFIXES
 from emotone.errors import EmotoneError
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio_length import count_mp3_samples, promised_bytes
+from emotone.audio.length import count_mp3_samples, promised_bytes
 from emotone.errors import EmotoneError
 
 Samples = NDArray[np.float32]
@@ -54,7 +54,7 @@ class AudioError(EmotoneError):
         return type(self), (self.path, self.reason)  # so that it crosses process borders
 
 
-def load(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Samples:
+def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Samples:
     """Samples of a file, or of its part from `start_s` to `end_s`: float32 [N], 16 kHz, mono, in [-1, 1].
 
     Channels are averaged; other rates are resampled with soxr HQ. Raises AudioError for anything that is not readable
@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/a.wav", np.zeros((44_100, 2)), 44_100)
-    ...     load(f"{folder}/a.wav").shape
+    ...     load_audio(f"{folder}/a.wav").shape
     (16000,)
     """
     blocks = list(read_blocks(path, start_s, end_s))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio import RATE_HZ, Samples
+from emotone.audio.read import RATE_HZ, Samples
 
 FRAME_SAMPLES = 512
 """One probability per 32 ms."""

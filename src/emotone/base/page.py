@@ -30,7 +30,7 @@ class Player:
 @dataclass(frozen=True)
 class Section:
     """A part of a page. `table`: rows of one kind as {column: value}, a value may be a `Player`; `figure`: SVG of
-    `emotone.evaluate.figure`.
+    `emotone.base.figure`.
 
     `code` is shown letter by letter. A section of `level` 3 belongs to the one of level 2 before it and is not in the
     list at the top. `folds` a long table or code behind a line to click on, here its text.

@@ -1,6 +1,6 @@
-"""Plugins by file name: `find("features", "mel")` is the one public class of `emotone.features.mel`.
+"""Plugins by file name: `find("features", "mel")` is the one public class of `emotone.features.extractors.mel`.
 
-There is no registry: adding `emotone/<kind>/<name>.py` adds the plugin. What users type has hyphens, modules have
+There is no registry: a file in the package of its kind (`KINDS`) is a plugin. What users type has hyphens, modules have
 underscores. A plugin's settings are its dataclass fields (or the annotated parameters of `__init__`); `create` checks
 names and types before anything is built.
 """
@@ -14,14 +14,31 @@ import pkgutil
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from emotone.errors import EmotoneError, unknown
 
-KINDS = ("corpora", "features", "models", "systems", "difficulties")
-SINGULAR = {
-    "corpora": "corpus", "features": "feature", "models": "model", "systems": "system", "difficulties": "difficulty",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plugin: what one is called in messages, and the package whose files are the plugins."""
+
+    singular: str
+    package: str
+
+    def module_of(self, name: str) -> str:
+        """The dotted name of the module of a plugin, as users type its name."""
+        return f"{self.package}.{name.replace('-', '_')}"
+
+
+KINDS = {
+    "corpora": Kind("corpus", "emotone.corpora.readers"),
+    "features": Kind("feature", "emotone.features.extractors"),
+    "models": Kind("model", "emotone.models.networks"),
+    "systems": Kind("system", "emotone.training.systems"),
+    "difficulties": Kind("difficulty", "emotone.training.difficulties"),
+}
 
 
 def names(kind: str) -> list[str]:
@@ -30,7 +47,7 @@ def names(kind: str) -> list[str]:
     >>> "mel" in names("features")
     True
     """
-    package = importlib.import_module(f"emotone.{kind}")
+    package = importlib.import_module(KINDS[kind].package)
     return sorted(
         module.name.replace("_", "-")
         for module in pkgutil.iter_modules(package.__path__)
@@ -45,8 +62,8 @@ def find(kind: str, name: str) -> type[Any]:
     'Mel'
     """
     if name.replace("_", "-") not in names(kind):
-        raise unknown(SINGULAR[kind], name, names(kind))
-    module = importlib.import_module(f"emotone.{kind}.{name.replace('-', '_')}")
+        raise unknown(KINDS[kind].singular, name, names(kind))
+    module = importlib.import_module(KINDS[kind].module_of(name))
     return public_class(module)
 
 
@@ -80,7 +97,7 @@ def create(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> A
     emotone.errors.EmotoneError: feature mel: unknown setting 'num_mell'; did you mean 'num_mels'? ...
     """
     plugin = find(kind, name)
-    return plugin(**check_settings(plugin, settings or {}, where=f"{SINGULAR[kind]} {name}"))
+    return plugin(**check_settings(plugin, settings or {}, where=f"{KINDS[kind].singular} {name}"))
 
 
 def check_settings(plugin: type, settings: Mapping[str, Any], where: str, is_whole: bool = True) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from emotone.base.files import replace_file
 from emotone.errors import EmotoneError, missing_extra, unknown
-from emotone.files import replace_file
 
 FORMATS = (".csv", ".json", ".parquet")
 TEXT_COLUMNS = {"file", "error", "language", "text", "inputs"}

@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from emotone.base.files import cache_folder
 from emotone.errors import EmotoneError
-from emotone.files import cache_folder
 
 Format = Literal["safetensors", "ctranslate2"]
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "pytorch_model.pt")

@@ -3,7 +3,7 @@
     bundle.json           format, feature with its settings, view, targets, training, results, licence, citation
     model.onnx            the network: "features" [B, ...view] -> one named output per target; with "curves": true in
                           bundle.json also NAME_curve [B, C] per attribute, a score of each chunk in time order. With
-                          the view "word-chunks" its inputs are those of `emotone.data.streams.Streams`
+                          the view "word-chunks" its inputs are those of `emotone.bundle.view.streams.Streams`
     arrays.safetensors    feature_mean [D], feature_std [D]; with text_feature in bundle.json text_mean, text_std [D']
     weights.safetensors   the network's parameters, for fine-tuning (not read for prediction)
     README.md             the model card
@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import plugins
-from emotone.data import view as views
-from emotone.data.normalise import CLIP
-from emotone.data.streams import Scale, Streams, Utterance, stack
-from emotone.data.temporal_pyramid import NUM_MEANS
+from emotone.base import plugins
+from emotone.base.files import cache_folder, sha256_of
+from emotone.bundle.onnx_network import OnnxNetwork, check_device
+from emotone.bundle.view import view as views
+from emotone.bundle.view.normalise import CLIP
+from emotone.bundle.view.streams import Scale, Streams, Utterance, stack
+from emotone.bundle.view.temporal_pyramid import NUM_MEANS
 from emotone.errors import EmotoneError, unknown
-from emotone.feature import takes_text
-from emotone.files import cache_folder, sha256_of
-from emotone.onnx_network import OnnxNetwork, check_device
+from emotone.features.feature import takes_text
 
 FORMAT = 1
 FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
@@ -175,7 +175,7 @@ class Bundle:
 
     @property
     def takes_words(self) -> bool:
-        """Whether it scores utterances of speech and text, or of chunks of words (`emotone.data.streams`)."""
+        """Whether it scores utterances of speech and text, or of chunks of words (`emotone.bundle.view.streams`)."""
         return isinstance(self.view, views.WordChunks)
 
     @property
@@ -304,7 +304,7 @@ def locate(name: str) -> Path:
     if name not in known:
         if given.is_dir():
             raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
-        from emotone.pull import published_systems
+        from emotone.models.pull import published_systems
 
         if name in published_systems():
             raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.streams import Streams
+from emotone.bundle.view.streams import Streams
 from emotone.errors import EmotoneError, unknown
 
 Array = NDArray[np.float32]

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emotone import bundle, plugins
+from emotone.base import plugins
+from emotone.bundle import bundle
 from emotone.errors import EmotoneError, unknown
-from emotone.pull import published_systems
+from emotone.models.pull import published_systems
 
 PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av", "ssl": "transformers", "text": "transformers"}
 """The package whose presence tells that an extra is installed."""
@@ -45,7 +46,7 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _recipes() -> list[dict[str, Any]]:
-    folder = Path(__file__).parent / "recipes"
+    folder = Path(__file__).parents[1] / "data" / "recipes"
     return [
         _recipe(path, path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)
@@ -72,8 +73,8 @@ def _recipe(path: Path, text: str) -> dict[str, Any]:
 def _plugin(kind: str, name: str) -> dict[str, Any]:
     """A plugin's docstring and needs, read from its source: listing torch models must not import torch."""
     if name.replace("_", "-") not in plugins.names(kind):
-        raise unknown(plugins.SINGULAR[kind], name, plugins.names(kind))
-    spec = importlib.util.find_spec(f"emotone.{kind}.{name.replace('-', '_')}")
+        raise unknown(plugins.KINDS[kind].singular, name, plugins.names(kind))
+    spec = importlib.util.find_spec(plugins.KINDS[kind].module_of(name))
     assert spec is not None and spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     about = (ast.get_docstring(tree) or "").splitlines()

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emotone import __version__, verbs
+from emotone import __version__
+from emotone.base.files import LEDGER, RUNS
+from emotone.cli import verbs
 from emotone.errors import EmotoneError, unknown
-from emotone.files import LEDGER, RUNS
 
 Run = Callable[[argparse.Namespace], int]
 

@@ -18,8 +18,8 @@ TABLES = ("pandas", "pyarrow", "yaml")
 
 def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
-    from emotone.batch import predict_to_file, predict_to_stdout
-    from emotone.inputs import find_inputs
+    from emotone.audio.inputs import find_inputs
+    from emotone.predict.files import predict_to_file, predict_to_stdout
 
     files = find_inputs(options.inputs)
     if options.output is None:
@@ -32,9 +32,9 @@ def predict(options: Namespace) -> int:
 
 def transcribe(options: Namespace) -> int:
     """What is said in files: a row per file, or per word with its times."""
-    from emotone.inputs import find_inputs
-    from emotone.transcribe import Over, Transcriber, write_transcripts
-    from emotone.transcribe import transcribe as transcripts_of
+    from emotone.audio.inputs import find_inputs
+    from emotone.audio.words.whisper import Over, Transcriber, write_transcripts
+    from emotone.audio.words.whisper import transcribe as transcripts_of
 
     files = find_inputs(options.inputs)
     over: Over = "words" if options.words else "recording"
@@ -65,9 +65,9 @@ def transcript_line(row: dict[str, Any]) -> str:
 
 def retrieve(options: Namespace) -> int:
     """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
-    from emotone.inputs import find_inputs
-    from emotone.retrieve import Search, find_moments
-    from emotone.retrieve_output import check_file, check_output, write_findings
+    from emotone.audio.inputs import find_inputs
+    from emotone.predict.retrieve.moments import Search, find_moments
+    from emotone.predict.retrieve.output import check_file, check_output, write_findings
 
     settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
     given = {name: getattr(options, name) for name in settings if getattr(options, name) is not None}
@@ -79,7 +79,7 @@ def retrieve(options: Namespace) -> int:
     findings = find_moments(find_inputs(options.inputs), search, options.jobs, options.quiet)
     write_findings(findings, options.output, options.to)
     if options.page:
-        from emotone.retrieve_page import render_page
+        from emotone.predict.retrieve.page import render_page
 
         _write(options.page, render_page(findings))
     for line in findings.notes:
@@ -95,7 +95,7 @@ def retrieve(options: Namespace) -> int:
 def pull(options: Namespace) -> int:
     """Published weights as a bundle."""
     _need("torch", "onnx", "scipy")
-    from emotone.pull import pull as pull_bundle
+    from emotone.models.pull import pull as pull_bundle
 
     folder = pull_bundle(options.name, options.source, options.to)
     say(options, f"{options.name}: {folder}; try: emotone predict FILE --model {options.to or options.name}")
@@ -104,7 +104,7 @@ def pull(options: Namespace) -> int:
 
 def list_all(options: Namespace) -> int:
     """What there is."""
-    from emotone.listing import print_listing
+    from emotone.cli.listing import print_listing
 
     print_listing([options.kind] if options.kind else list(LISTED), options.json)
     return 0
@@ -113,9 +113,9 @@ def list_all(options: Namespace) -> int:
 def prepare(options: Namespace) -> int:
     """An owner's folder as a corpus."""
     _need(*TABLES)
-    from emotone import plugins
-    from emotone.corpus import check_name
-    from emotone.plain_recipe import parse_overrides
+    from emotone.base import plugins
+    from emotone.corpora.corpus import check_name
+    from emotone.data.recipe_yaml import parse_overrides
 
     reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
     name = check_name(options.name or options.corpus)
@@ -134,9 +134,9 @@ def prepare(options: Namespace) -> int:
 def info(options: Namespace) -> int:
     """What a corpus holds, as text or JSON, and as a picture."""
     _need(*TABLES, *(["matplotlib"] if options.picture else []))
-    from emotone.audio_scan import scan
-    from emotone.corpus import Corpus
-    from emotone.evaluate.info import corpus_info, picture, print_info
+    from emotone.corpora.corpus import Corpus
+    from emotone.corpora.info import corpus_info, picture, print_info
+    from emotone.corpora.scan import scan
 
     corpus = Corpus.load(options.corpus)
     scanned = scan(corpus, options.jobs, options.quiet)
@@ -156,9 +156,9 @@ def info(options: Namespace) -> int:
 def check(options: Namespace) -> int:
     """What is wrong with a corpus, or with the splits of a recipe: 1 where something leaks or cannot be read."""
     _need(*TABLES)
-    from emotone import recipe as recipes
-    from emotone.corpus import prepared
-    from emotone.evaluate.check import check_prepared, check_recipe, print_check
+    from emotone.corpora.corpus import prepared
+    from emotone.data import recipe as recipes
+    from emotone.data.check import check_prepared, check_recipe, print_check
 
     is_corpus = options.what in prepared() or (Path(options.what) / "corpus.json").is_file()
     if is_corpus and not options.overrides:
@@ -174,8 +174,8 @@ def check(options: Namespace) -> int:
 def export(options: Namespace) -> int:
     """A prepared corpus in the field's exchange format."""
     _need(*TABLES, "audformat")
-    from emotone.audformat_export import write_audformat
-    from emotone.corpus import Corpus
+    from emotone.corpora.audformat_export import write_audformat
+    from emotone.corpora.corpus import Corpus
 
     write_audformat(Corpus.load(options.corpus), options.folder)
     say(options, f"{options.corpus}: {options.folder}")
@@ -185,9 +185,10 @@ def export(options: Namespace) -> int:
 def extract(options: Namespace) -> int:
     """A feature of every utterance of a corpus."""
     _need(*TABLES)
-    from emotone import plugins, store
-    from emotone.corpus import Corpus
-    from emotone.plain_recipe import parse_overrides
+    from emotone.base import plugins
+    from emotone.corpora.corpus import Corpus
+    from emotone.data import store
+    from emotone.data.recipe_yaml import parse_overrides
 
     feature = plugins.create("features", options.feature, parse_overrides(options.settings))
     done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
@@ -202,8 +203,8 @@ def extract(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """A recipe, from features to test result."""
     _need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
-    from emotone.recipe import load_recipe
-    from emotone.run import train_recipe
+    from emotone.data.recipe import load_recipe
+    from emotone.training.run import train_recipe
 
     recipe = load_recipe(options.recipe, options.overrides)
     folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
@@ -217,22 +218,22 @@ def evaluate(options: Namespace) -> int:
     """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
     _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
     from emotone.evaluate.protocol import evaluate_model, print_result
-    from emotone.evaluate.report import to_json
+    from emotone.evaluate.report.report import to_json
 
     settings = _curve_settings(options)
     _check_report(options)
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
     curves = missing = None
     if options.robustness:
-        from emotone.evaluate.robustness import robustness
+        from emotone.evaluate.degraded.robustness import robustness
 
         curves = run.result["robustness"] = robustness(run, options.noise, **settings)
     if options.missing:
-        from emotone.evaluate.missing_data import missing_data
+        from emotone.evaluate.degraded.missing_data import missing_data
 
         missing = run.result["missing"] = missing_data(run, **settings)
     if options.report:
-        from emotone.evaluate.report import build_report
+        from emotone.evaluate.report.report import build_report
 
         _write_report(options, *build_report(run, curves, missing))
     print_result(to_json(run.result) if options.json else run.result, as_json=options.json)
@@ -243,8 +244,8 @@ def evaluate(options: Namespace) -> int:
 
 def _print_curves(*curves: dict[str, Any] | None) -> None:
     """A line per point of robustness and missing data, where there are any; notes on stderr."""
-    from emotone.evaluate.report import degradation_rows
-    from emotone.evaluate.text_table import align
+    from emotone.base.text_table import align
+    from emotone.evaluate.report.report import degradation_rows
 
     for about in filter(None, curves):
         print(align(degradation_rows(about), "  "))
@@ -256,12 +257,12 @@ def compare(options: Namespace) -> int:
     """Runs against each other on the same utterances, or the table of all runs."""
     _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
     if options.ledger is not None:
-        from emotone.ledger import tabulate
+        from emotone.evaluate.ledger import tabulate
 
         print(tabulate(options.ledger))
         return 0
-    from emotone.evaluate.compare import compare_runs, print_comparison
-    from emotone.evaluate.comparison_page import comparison_page
+    from emotone.evaluate.compare.page import comparison_page
+    from emotone.evaluate.compare.runs import compare_runs, print_comparison
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
@@ -278,11 +279,11 @@ def compare(options: Namespace) -> int:
 
 def _compare_degraded(options: Namespace, settings: dict[str, Any]) -> int:
     """Runs against each other in what they lose as audio gets worse, or as words or audio go missing."""
-    from emotone.evaluate.degradation_comparison import compare_degraded, print_degraded
-    from emotone.evaluate.degradation_page import degradation_page
-    from emotone.evaluate.missing_data import score_missing
-    from emotone.evaluate.report import DEGRADED, MISSING
-    from emotone.evaluate.robustness import score_robustness
+    from emotone.evaluate.compare.degraded import compare_degraded, print_degraded
+    from emotone.evaluate.compare.degraded_page import degradation_page
+    from emotone.evaluate.degraded.missing_data import score_missing
+    from emotone.evaluate.degraded.robustness import score_robustness
+    from emotone.evaluate.report.report import DEGRADED, MISSING
 
     if options.metric:
         raise EmotoneError("--robustness and --missing compare by the main metric of each target; leave out --metric")
@@ -338,7 +339,7 @@ def say(options: Namespace, message: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    from emotone.files import replace_file
+    from emotone.base.files import replace_file
 
     with replace_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

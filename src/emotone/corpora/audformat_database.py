@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from emotone.corpora.tables import read_table, read_text, refuse_rows, to_numbers
 from emotone.errors import EmotoneError, missing_extra, unknown
-from emotone.label_files import read_table, read_text, refuse_rows, to_numbers
 
 HEADER = "db.yaml"
 

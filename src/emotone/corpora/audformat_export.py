@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from emotone.corpus import Corpus, segment_ids
+from emotone.corpora.corpus import Corpus, segment_ids
 from emotone.errors import EmotoneError, missing_extra
 
 if TYPE_CHECKING:

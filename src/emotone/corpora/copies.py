@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.corpus import Corpus
-from emotone.distribute import map_ordered
+from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.base.processes import map_ordered
+from emotone.base.progress import track
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.progress import track
 
 FRAME_S = 0.02
 BAND_EDGES_HZ = (200.0, 500.0, 1000.0, 1800.0, 3400.0)
@@ -32,7 +32,7 @@ ROWS_AT_ONCE = 1_000
 Part = tuple[str, float, float | None]
 
 
-def sketch(samples: audio.Samples, rate_hz: int) -> NDArray[np.float16]:
+def sketch(samples: Samples, rate_hz: int) -> NDArray[np.float16]:
     """Root energy in 4 bands and 16 steps of 0.1 s around the centre of energy, of length 1: float16 [64].
 
     The centre of energy moves with the sound, so silence before or after it changes nothing; nor does the gain; and the
@@ -65,7 +65,7 @@ def sketch(samples: audio.Samples, rate_hz: int) -> NDArray[np.float16]:
 def find_copies(corpus: Corpus, scan: pd.DataFrame, jobs: int = 1, quiet: bool = False) -> pd.Series:
     """For every utterance of which a copy with other samples is in the corpus, the first id of them; else None.
 
-    `scan` as `emotone.audio_scan.scan` gives it; the result has its index and fits in as its column `copy_of`. Of
+    `scan` as `emotone.corpora.scan.scan` gives it; the result has its index and fits in as its column `copy_of`. Of
     utterances with equal content one is compared. The first minute of an utterance counts.
 
     Measured with 60 copies of each kind in each of EmoDB, RAVDESS, EmoTale and nEMO, together with all 2,690 originals:
@@ -110,16 +110,16 @@ def _likeness(pair: tuple[Part, Part]) -> float:
     except EmotoneError:  # changed since it was scanned
         return 0.0
     size = 1 << (len(first) + len(second) - 1).bit_length()
-    hz = np.fft.rfftfreq(size, 1 / audio.RATE_HZ)
+    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
     in_band = (hz >= BAND_EDGES_HZ[0]) & (hz <= BAND_EDGES_HZ[-1])
     spectra = [np.fft.rfft(samples, size) * in_band for samples in (first, second)]
     power = np.prod([(np.fft.irfft(spectrum, size) ** 2).sum() for spectrum in spectra])
     return float(np.abs(np.fft.irfft(spectra[0] * spectra[1].conj(), size)).max() / np.sqrt(max(power, 1e-30)))
 
 
-def _load(path: str, start_s: float, end_s: float | None) -> audio.Samples:
+def _load(path: str, start_s: float, end_s: float | None) -> Samples:
     longest_s = start_s + SKETCHED_S
-    return audio.load(path, start_s, longest_s if end_s is None else min(end_s, longest_s))
+    return load_audio(path, start_s, longest_s if end_s is None else min(end_s, longest_s))
 
 
 def _died(pair: tuple[Part, Part]) -> float:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emotone.base.files import cache_folder, replace_file
 from emotone.errors import EmotoneError, unknown
-from emotone.files import cache_folder, replace_file
 
 TEXT_COLUMNS = ("id", "file", "speaker", "gender", "session", "script", "language", "split", "transcript", "emotion")
 NUMBER_COLUMNS = ("start_s", "end_s", "arousal", "dominance", "valence")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emotone.corpus import ATTRIBUTES, SPLITS, Corpus
-from emotone.evaluate.agreement import Level, alpha_of_votes
-from emotone.evaluate.figure import COLOURS, new, svg
-from emotone.evaluate.text_table import align
+from emotone.base.figure import COLOURS, new, svg
+from emotone.base.text_table import align
+from emotone.corpora.agreement import Level, alpha_of_votes
+from emotone.corpora.corpus import ATTRIBUTES, SPLITS, Corpus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +28,8 @@ LONGEST_SHARE = 0.99
 def corpus_info(corpus: Corpus, scan: pd.DataFrame | None = None) -> dict[str, Any]:
     """Counts, lengths, labels and agreement of a corpus, as JSON types; unknown is None.
 
-    `scan` (`emotone.audio_scan.scan`) gives the lengths; without it they are None. `agreement` is Krippendorff's alpha
-    over the rater table: of attributes (interval) and categories (nominal).
+    `scan` (`emotone.corpora.scan.scan`) gives the lengths; without it they are None. `agreement` is Krippendorff's
+    alpha over the rater table: of attributes (interval) and categories (nominal).
 
     >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "emotion": ["anger", None]})
     >>> about = corpus_info(Corpus("mine", "audio", table))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.audio_files import name_some
+from emotone.audio.words.alignment import read_plain_text
+from emotone.corpora.files import name_some
+from emotone.corpora.tables import map_words
 from emotone.errors import EmotoneError
-from emotone.label_files import map_words
-from emotone.word_alignment import read_plain_text
 
 
 def match_audio(

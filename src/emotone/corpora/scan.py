@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.audio_copies import SKETCHED_S, sketch
-from emotone.corpus import Corpus, corpora_folder
-from emotone.distribute import map_ordered
+from emotone.audio.read import SILENCE_PEAK, Samples, limit, read_native
+from emotone.base.files import replace_file
+from emotone.base.processes import map_ordered
+from emotone.base.progress import track
+from emotone.corpora.copies import SKETCHED_S, sketch
+from emotone.corpora.corpus import Corpus, corpora_folder
 from emotone.errors import EmotoneError
-from emotone.files import replace_file
-from emotone.progress import track
 
 VERSION = 1
 """Of what is measured: another one reads all audio again."""
@@ -149,9 +149,9 @@ def _scan_file(task: Task) -> list[Row]:
     error = ""
     try:
         # At the file's own rate, where clipping still shows and no resampler has touched the content.
-        for samples, rate_hz, _ in audio.read_native(path):
+        for samples, rate_hz, _ in read_native(path):
             for measure in measures if len(samples) else []:
-                measure.update(audio.limit(samples, path), rate_hz)
+                measure.update(limit(samples, path), rate_hz)
             if all(measure.is_whole for measure in measures):
                 break
     except EmotoneError as reason:
@@ -174,7 +174,7 @@ class _Measure:
         self._content, self._sketch = _Content(), _Sketch()
         self._tops = (_FlatTops(), _FlatTops())
 
-    def update(self, samples: audio.Samples, rate_hz: int) -> None:
+    def update(self, samples: Samples, rate_hz: int) -> None:
         """Take what belongs to the part from the next samples of the file."""
         first = max(round(self.start_s * rate_hz) - self._position, 0)
         stop = len(samples) if np.isinf(self.end_s) else max(round(self.end_s * rate_hz) - self._position, 0)
@@ -200,7 +200,7 @@ class _Measure:
             error = f"{path}: ends before {self.start_s:g} s" if self.start_s else f"{path}: holds no samples"
         if error:
             return {"error": error}
-        is_silent = self._peak < audio.SILENCE_PEAK
+        is_silent = self._peak < SILENCE_PEAK
         return {
             "duration_s": self._num_samples / self._rate_hz,
             "content": None if is_silent else self._content.hash,
@@ -244,11 +244,11 @@ class _Sketch:
     """The sketch of the first samples; they are held no longer than it takes."""
 
     def __init__(self) -> None:
-        self._held: list[audio.Samples] = []
+        self._held: list[Samples] = []
         self._rate_hz = self._num_held = 0
         self._done = b""
 
-    def update(self, samples: audio.Samples, rate_hz: int, is_last: bool) -> None:
+    def update(self, samples: Samples, rate_hz: int, is_last: bool) -> None:
         """Take the next samples, as many as are sketched."""
         if self._done:
             return

@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 
 import pandas as pd
 
-from emotone.audio_files import compare_with_rows, find_files, leaves_folder
-from emotone.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS
+from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS
+from emotone.corpora.files import compare_with_rows, find_files, leaves_folder
 from emotone.errors import EmotoneError, unknown
 
 SEPARATORS = (",", ";", "\t")

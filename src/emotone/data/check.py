@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.audio_copies import find_copies
-from emotone.audio_scan import scan
-from emotone.corpus import Corpus
+from emotone.base.text_table import align
+from emotone.corpora.copies import find_copies
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.scan import scan
+from emotone.data.dataset import Selection
+from emotone.data.leakage import Crossing, check_corpus, class_balance, describe, find_crossings
+from emotone.data.recipe import Recipe
 from emotone.data.split import PARTS
-from emotone.dataset import Selection
-from emotone.evaluate.leakage import Crossing, check_corpus, class_balance, describe, find_crossings
-from emotone.evaluate.text_table import align
-from emotone.recipe import Recipe
 
 Check = dict[str, Any]
 

@@ -18,21 +18,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import plugins, unlabelled
-from emotone.audio_scan import scan
-from emotone.bundle import Target
-from emotone.corpus import ATTRIBUTES, Corpus
+from emotone.audio.change.augment import Augment
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.normalise import Extremes, Moments
+from emotone.bundle.view.streams import Utterance
+from emotone.corpora.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.scan import scan
 from emotone.data import split as splits
-from emotone.data.augment import Augment
-from emotone.data.normalise import Extremes, Moments
-from emotone.data.streams import Utterance
+from emotone.data import unlabelled
+from emotone.data.noisy_copies import NoisyCopy
+from emotone.data.recipe import Recipe
+from emotone.data.rows import Rows
+from emotone.data.store import FeatureStore, extract
+from emotone.data.words_and_text import Told, tell
 from emotone.errors import EmotoneError, unknown
-from emotone.features.scores import Scores
-from emotone.noisy_copies import NoisyCopy
-from emotone.recipe import Recipe
-from emotone.rows import Rows
-from emotone.store import FeatureStore, extract
-from emotone.utterances import Told, tell
+from emotone.features.extractors.scores import Scores
 
 
 @dataclass
@@ -259,7 +260,7 @@ def _copies(corpus: Corpus, table: pd.DataFrame, recipe: Recipe) -> tuple[Corpus
 
 
 def _copy_names(row: dict[str, Any], num_crops: int) -> list[str]:
-    """The utterance itself, or several random parts of it where it has no category (`emotone.data.augment.Augment`)."""
+    """The utterance itself, or several random parts of it where it has no category (`augment.Augment`)."""
     return [row["store_id"]] if row["emotion"] else [f"{row['store_id']}~{crop}" for crop in range(num_crops)]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.corpus import ATTRIBUTES, Corpus
 from emotone.data.split import PARTS, Split
 from emotone.errors import EmotoneError
 
@@ -51,8 +51,8 @@ def find_crossings(
 
     With `unlabelled_trains` what is tested and also in the unlabelled part is a leak too.
 
-    Duplicate audio is told by the column `content` of the table, or of `scan` (`emotone.audio_scan.scan`), near
-    duplicates by `copy_of` (`emotone.audio_copies.find_copies`), where they have it. Unknown (null) values are never
+    Duplicate audio is told by the column `content` of the table, or of `scan` (`emotone.corpora.scan.scan`), near
+    duplicates by `copy_of` (`emotone.corpora.copies.find_copies`), where they have it. Unknown (null) values are never
     the same; utterances in no part are passed over.
 
     >>> table = pd.DataFrame({"id": list("abc"), "speaker": ["1", "1", "2"]})
@@ -120,7 +120,7 @@ class Finding:
 
 
 def check_corpus(corpus: Corpus, scan: pd.DataFrame) -> list[Finding]:
-    """What is wrong or unusual in a corpus, the worst first; `scan` as `emotone.audio_scan.scan` gives it.
+    """What is wrong or unusual in a corpus, the worst first; `scan` as `emotone.corpora.scan.scan` gives it.
 
     Problems: files that cannot be read, silent utterances, one recording under two speakers or categories, and leaks of
     the owner's split. Notes: other duplicates and copies, clipped audio, utterances without speaker, label or split,

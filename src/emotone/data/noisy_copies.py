@@ -1,8 +1,8 @@
 """Noisy copies of a corpus for stability training: recordings of noise, babble, a room, Gaussian noise.
 
-A copy is a transform of `emotone.store.extract`, one feature store per kind of noise. What an utterance gets (which
-recording, which part of it, which room) follows from the seed, its id and the kind alone: not from the order, the
-number of processes or the other utterances. Every copy is as long as the utterance.
+A copy is a transform of `emotone.data.store.extract`, one feature store per kind of noise. What an utterance gets
+(which recording, which part of it, which room) follows from the seed, its id and the kind alone: not from the order,
+the number of processes or the other utterances. Every copy is as long as the utterance.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.audio import RATE_HZ, Samples
-from emotone.audio_files import list_audio
-from emotone.data.augment import Random, babble, generator
-from emotone.data.degrade import degrade, draw_by_energy
-from emotone.data.noise import GAUSSIAN_STD, PUBLISHED_SNR_DB, add_gaussian, mix
+from emotone.audio.change.augment import Random, babble, generator
+from emotone.audio.change.degrade import degrade, draw_by_energy
+from emotone.audio.change.noise import GAUSSIAN_STD, PUBLISHED_SNR_DB, add_gaussian, mix
+from emotone.audio.read import RATE_HZ, AudioError, Samples, is_silent, load_audio, read_blocks
+from emotone.base.files import sha256_of
+from emotone.corpora.files import list_audio
 from emotone.errors import EmotoneError, unknown
-from emotone.files import sha256_of
 
 Source = Literal["recording", "voices", "room", "gaussian"]
 RECORDING: Source = "recording"
@@ -50,10 +49,10 @@ DIGEST_SIZE = 16
 class NoisyCopy:
     """One kind of noise in every utterance, as loud as `snr_db` says where it is a recording or babble of voices.
 
-    kind: its name. source: one of its recordings; babble, summed from 5 recordings of speech, each a speaker; a room
-    of decaying reflections; Gaussian noise. snr_db: over the whole utterance (`emotone.data.noise.mix`). files: the
-    recordings. digests: the beginning of the SHA-256 of each, so that another recording is another store. seed: of all
-    that is drawn.
+    kind: its name. source: one of its recordings; babble, summed from 5 recordings of speech, each a speaker; a room of
+    decaying reflections; Gaussian noise. snr_db: over the whole utterance (`emotone.audio.change.noise.mix`). files:
+    the recordings. digests: the beginning of the SHA-256 of each, so that another recording is another store. seed: of
+    all that is drawn.
 
     >>> noisy = NoisyCopy("gaussian", "gaussian")(np.zeros(16_000, np.float32), "utterance")
     >>> round(float(noisy.std()), 1)
@@ -178,9 +177,9 @@ def _check_audio(files: Sequence[Path]) -> None:
     problems = []
     for file in files:
         try:
-            if all([audio.is_silent(block) for block in audio.read_blocks(file)]):  # a list: to the end
+            if all([is_silent(block) for block in read_blocks(file)]):  # a list: to the end
                 problems.append(f"{file}: holds only silence")
-        except audio.AudioError as error:
+        except AudioError as error:
             problems.append(str(error))
     if problems:
         raise EmotoneError(f"{len(problems)} of {len(files)} recordings cannot serve as noise, e.g. {problems[0]}")
@@ -197,13 +196,13 @@ def _load(file: str, num_samples: int, random: Random) -> Samples:
     energy, edges = _energy_by_block(file)
     block = draw_by_energy(energy, random)
     start, end = max(edges[block] - num_samples, 0), edges[block + 1] + num_samples
-    return audio.load(file, start / RATE_HZ, end / RATE_HZ)
+    return load_audio(file, start / RATE_HZ, end / RATE_HZ)
 
 
 @lru_cache(maxsize=NUM_HELD)
 def _load_short(file: str) -> Samples | None:
     """A recording that is short enough to be held; None for a longer one."""
-    samples = audio.load(file, end_s=LONGEST_HELD_S + 1)
+    samples = load_audio(file, end_s=LONGEST_HELD_S + 1)
     return samples if len(samples) <= LONGEST_HELD_S * RATE_HZ else None
 
 
@@ -211,8 +210,7 @@ def _load_short(file: str) -> Samples | None:
 def _energy_by_block(file: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Energy of a recording second by second [blocks], and the samples between which each lies [blocks + 1]."""
     blocks = [
-        (float(np.sum(np.square(block, dtype=np.float64))), len(block))
-        for block in audio.read_blocks(file, block_s=1.0)
+        (float(np.sum(np.square(block, dtype=np.float64))), len(block)) for block in read_blocks(file, block_s=1.0)
     ]
     energy, sizes = zip(*blocks, strict=True)
     return np.array(energy), np.concatenate([[0], np.cumsum(sizes)])

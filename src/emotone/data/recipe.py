@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from emotone import plugins
+from emotone.base import plugins
+from emotone.data.recipe_yaml import merge, parse_overrides, read_yaml
 from emotone.errors import EmotoneError, unknown
-from emotone.feature import takes_text
-from emotone.plain_recipe import merge, parse_overrides, read_yaml
+from emotone.features.feature import takes_text
 
 Alignment = Literal["transcript", "corpus", "whisper", "none"]
 RECIPES = Path(__file__).parent / "recipes"
@@ -112,7 +112,7 @@ class Training:
 
     @property
     def rounds(self) -> int:
-        """Rounds of `emotone.train.fit`."""
+        """Rounds of `emotone.training.loop.fit`."""
         return self.iterations if self.epochs is None else self.epochs
 
     @property
@@ -126,7 +126,7 @@ class Augmentation:
     """Training copies of every utterance: changed voices (number 0 is unchanged), each through changed channels.
 
     `crop_share` of the labelled copies and all unlabelled ones are random parts of `crop_s` seconds;
-    `crops_of_unlabelled` is their number per copy. See `emotone.data.augment`.
+    `crops_of_unlabelled` is their number per copy. See `emotone.audio.change.augment`.
     """
 
     voices: int = 1
@@ -153,10 +153,11 @@ class Unlabelled:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Training on a growing part of the utterances (`emotone.data.curriculum`): needs `training.epochs`.
+    """Training on a growing part of the utterances (`emotone.training.curriculum`): needs `training.epochs`.
 
-    order: "none" is no curriculum. score: what makes an utterance easy, a plugin of `emotone.difficulties` with its
-    settings. easy: which of its values are easy, where not the usual ones. num_levels, epochs_per_level: how it grows.
+    order: "none" is no curriculum. score: what makes an utterance easy, a plugin of `emotone.training.difficulties`
+    with its settings. easy: which of its values are easy, where not the usual ones. num_levels, epochs_per_level: how
+    it grows.
     """
 
     order: Literal["easy-first", "hard-first", "random", "none"] = "none"
@@ -176,7 +177,7 @@ class Recipe:
     ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly.
     unlabelled, curriculum: see there.
     text_feature: a plugin of transcripts, for systems of speech and text. alignment: where the words of an utterance
-    come from (`emotone.utterances`).
+    come from (`emotone.data.words_and_text`).
     init: a bundle from whose weights training starts; it gives feature, system and their settings where the recipe
     does not.
     classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
@@ -286,7 +287,7 @@ def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     chosen += [("features", recipe.text_feature)] if recipe.text_feature else []
     for kind, choice in chosen:
         plugin = plugins.find(kind, choice.name)
-        plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.SINGULAR[kind]} {choice.name}")
+        plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.KINDS[kind].singular} {choice.name}")
     if recipe.text_feature and not takes_text(plugins.find("features", recipe.text_feature.name)):
         raise EmotoneError(f"{where}: text_feature must be one of transcripts, which {recipe.text_feature.name} is not")
     if recipe.curriculum.order != "none" and recipe.training.epochs is None:
@@ -321,8 +322,8 @@ def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """The data with feature and system of the bundle `init`, where it does not say them itself."""
     if not about.get("init"):
         return about
-    from emotone.bundle import locate as locate_bundle
-    from emotone.bundle import read_about
+    from emotone.bundle.bundle import locate as locate_bundle
+    from emotone.bundle.bundle import read_about
 
     bundle = read_about(locate_bundle(str(about["init"])))
     feature = bundle.get("feature", {})

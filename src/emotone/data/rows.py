@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.data.chunk import chunk_step, repeat_to
-from emotone.data.normalise import Moments, normalise
-from emotone.data.view import Chunks, Crop, FrameView, Segments, fill_up
+from emotone.bundle.view.chunk import chunk_step, repeat_to
+from emotone.bundle.view.normalise import Moments, normalise
+from emotone.bundle.view.view import Chunks, Crop, FrameView, Segments, fill_up
 from emotone.errors import EmotoneError
 
 
@@ -21,7 +21,7 @@ class Rows:
     """Utterances of a store in a fixed order, read as batches of one view.
 
     >>> rows = Rows([np.ones((70, 2), np.float32), np.zeros((99, 2), np.float32)], 2)
-    >>> from emotone.data.view import Chunks
+    >>> from emotone.bundle.view.view import Chunks
     >>> rows.batch([1, 0], Chunks(62, 11), np.zeros(2), np.ones(2)).shape
     (2, 11, 62, 2)
     """

@@ -22,15 +22,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import audio, plugins
-from emotone.corpus import Corpus
-from emotone.data.normalise import Moments
-from emotone.distribute import Item, map_ordered
+from emotone.audio.read import Samples, load_audio
+from emotone.base import plugins
+from emotone.base.files import cache_folder, replace_file
+from emotone.base.processes import Item, map_ordered
+from emotone.base.progress import track
+from emotone.bundle.view.normalise import Moments
+from emotone.corpora.corpus import Corpus
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.feature import BatchedFeature, takes_text
-from emotone.files import cache_folder, replace_file
-from emotone.progress import track
-from emotone.rows import Rows
+from emotone.features.feature import BatchedFeature, takes_text
 
 UTTERANCES_PER_SHARD = 128
 
@@ -111,7 +112,7 @@ class FeatureStore:
         return Rows([shards[shard][offset : offset + frames] for shard, offset, frames in places], self.num_features)
 
 
-Transform = Callable[[audio.Samples, str], audio.Samples]
+Transform = Callable[[Samples, str], Samples]
 """A change of the samples of the utterance with this id, before the feature; a dataclass, whose fields are hashed."""
 
 
@@ -208,7 +209,7 @@ def _extract_one(feature: Any, transform: Transform | None, job: Job) -> Extract
     """Features of an utterance, or without a feature its samples."""
     utterance, path, start_s, end_s = job
     try:
-        samples = audio.load(path, start_s, end_s)
+        samples = load_audio(path, start_s, end_s)
         samples = samples if transform is None else transform(samples, utterance)
         return utterance, samples if feature is None else feature(samples), "", ""
     except EmotoneError as error:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from emotone.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.corpus import ATTRIBUTES, Corpus
+from emotone.data.recipe import Recipe
 from emotone.errors import EmotoneError
-from emotone.recipe import Recipe
 
 
 def add(

@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import plugins
-from emotone.corpus import Corpus
-from emotone.data.streams import Utterance, Words, count_cut
-from emotone.data.view import WordChunks
-from emotone.data.word_chunks import check_words
+from emotone.audio.words.alignment import Word, read_words
+from emotone.audio.words.whisper import transcribe_corpus
+from emotone.base import plugins
+from emotone.bundle.view.streams import Utterance, Words, count_cut
+from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.word_chunks import check_words
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Alignment, Recipe
+from emotone.data.store import FeatureStore, extract
 from emotone.errors import EmotoneError
-from emotone.recipe import Alignment, Recipe
-from emotone.store import FeatureStore, extract
-from emotone.transcribe import transcribe_corpus
-from emotone.word_alignment import Word, read_words
 
 
 @dataclass

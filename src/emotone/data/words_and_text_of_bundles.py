@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
-from emotone.data.view import WordChunks
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.view import WordChunks
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Alignment
+from emotone.data.store import FeatureStore, extract
+from emotone.data.words_and_text import Told, told
 from emotone.errors import EmotoneError
-from emotone.recipe import Alignment
-from emotone.store import FeatureStore, extract
-from emotone.utterances import Told, told
 
 
 def tell(bundle: Bundle, corpus: Corpus, table: pd.DataFrame, jobs: int = 1, quiet: bool = False) -> Told:

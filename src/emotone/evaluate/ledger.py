@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
+from emotone.base.files import replace_file
+from emotone.base.text_table import align
 from emotone.errors import EmotoneError
-from emotone.evaluate.naming import system_hash, system_labels
-from emotone.evaluate.text_table import align
-from emotone.files import replace_file
+from emotone.evaluate.compare.naming import system_hash, system_labels
 
 TYPES = {
     "date": "string", "recipe": "string", "hash": "string", "system": "string", "settings": "string", "split": "string",

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.audio_scan import scan
-from emotone.bundle import Bundle, Target
-from emotone.corpus import Corpus
-from emotone.data.streams import Utterance
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view.streams import Utterance
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.scan import scan
+from emotone.data.rows import Rows
+from emotone.data.store import extract
+from emotone.data.words_and_text_of_bundles import tell
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate import metrics
-from emotone.evaluate.relative import describe_test, published_test, shares_of_wins
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.relative import describe_test, published_test, shares_of_wins
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
-from emotone.evaluate.statistics import bootstrap_over_speakers
-from emotone.evaluate.words_and_text import tell
-from emotone.rows import Rows
-from emotone.store import extract
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
@@ -68,7 +68,8 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
 
     Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
     sides have: probabilities are renormalised over them, utterances of other classes left out and counted. Relative
-    scores are compared within folds (`emotone.evaluate.relative`), and "published_test" has the published test of them.
+    scores are compared within folds (`emotone.evaluate.numbers.relative`), and "published_test" has the published test
+    of them.
     """
     num_utterances = int(predictions["id"].nunique())
     result: dict[str, Any] = {

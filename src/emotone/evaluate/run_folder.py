@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from emotone.bundle import Target, read_about
+from emotone.bundle.bundle import Target, read_about
 from emotone.errors import EmotoneError
 
 

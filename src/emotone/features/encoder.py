@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
-from emotone.data.buckets import buckets
-from emotone.encoder_weights import Weights, find_weights
+from emotone.audio.read import RATE_HZ
+from emotone.base.weights import Weights, find_weights
 from emotone.errors import EmotoneError, missing_extra
+from emotone.features.buckets import buckets
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.mo
 class Encoder(ABC):
     """What encoders of speech and text share; each file in `features/` has its own default weights.
 
-    weights: name on the hub or folder (`emotone.encoder_weights.find_weights`). layer: whose states, from 1; 0: what
+    weights: name on the hub or folder (`emotone.base.weights.find_weights`). layer: whose states, from 1; 0: what
     goes into the first; None: the last; "all": of all, from 0 on, side by side [T, (L + 1) * D]. sha256: identity of
     the weights; None: of those that are found. precision: bfloat16 or float32, or `auto`: bfloat16 on a GPU, which is
     used where there is one, and float32 elsewhere. Making one raises EmotoneError where the weights are not here or are
@@ -112,7 +112,7 @@ class Encoder(ABC):
 
     @property
     def _least_share(self) -> float:
-        """How much shorter than the longest an input of a batch may be (`emotone.data.buckets`)."""
+        """How much shorter than the longest an input of a batch may be (`emotone.features.buckets`)."""
         return 0.8
 
     @property

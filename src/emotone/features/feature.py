@@ -45,7 +45,7 @@ class BatchedFeature(Feature, Protocol):
 def takes_text(feature: Feature | type) -> bool:
     """Whether a feature is one of transcripts; those that do not say are of audio.
 
-    >>> from emotone.features.mel import Mel
+    >>> from emotone.features.extractors.mel import Mel
     >>> takes_text(Mel())
     False
     """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError, missing_extra, unknown
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:

@@ -93,7 +93,7 @@ class Clustered(nn.Module):
         network: what embeds and scores.
         num_clusters, hidden_std: of the branch.
 
-    >>> from emotone.models.deep_emo_clusters import DeepEmoClusters
+    >>> from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
     >>> clustered = Clustered(DeepEmoClusters(128, {"arousal": 1}), num_clusters=10).eval()
     >>> chunks = torch.zeros(2, 11, 62, 128)
     >>> clustered(chunks)["arousal"].shape, clustered.features(chunks).shape

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from emotone import bundle
+from emotone.bundle import bundle
 from emotone.errors import EmotoneError
 
 DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
@@ -135,7 +135,7 @@ def write_network(
     arrays: Mapping[str, NDArray[np.floating]],
     card: str,
 ) -> Path:
-    """Write a network as a bundle (`emotone.bundle.write`); `example` {input: [2, ...]} is a batch of its inputs."""
+    """Write a network as a bundle (`bundle.write`); `example` {input: [2, ...]} is a batch of its inputs."""
     names = [target["name"] for target in about["targets"]]
     exported = network
     if about.get("curves"):

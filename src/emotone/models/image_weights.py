@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotone.base.files import sha256_of
 from emotone.errors import EmotoneError, unknown
-from emotone.files import sha256_of
-from emotone.pull import read_weights
+from emotone.models.pull import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

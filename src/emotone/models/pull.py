@@ -1,7 +1,7 @@
 """Published weights as bundles: fetched (or taken from a folder), checked by SHA-256, converted.
 
-What is published, and how it becomes a bundle, stands in `emotone.published`, one module per system with its `SYSTEMS`.
-Everything but the transport is shared by the download and the folder. Weight files are read with
+What is published, and how it becomes a bundle, stands in `emotone.models.published`, one module per system with its
+`SYSTEMS`. Everything but the transport is shared by the download and the folder. Weight files are read with
 `torch.load(weights_only=True)`, which runs no code from them.
 """
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emotone.base.files import cache_folder, replace_file, sha256_of
 from emotone.errors import EmotoneError, missing_extra, unknown
-from emotone.files import cache_folder, replace_file, sha256_of
 
 OWNER = "winston-lin-wei-cheng"
 SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
@@ -54,9 +54,10 @@ def published_systems() -> dict[str, Published]:
     >>> "chunk-attention-self" in published_systems()
     True
     """
-    package = importlib.import_module("emotone.published")
+    package = importlib.import_module("emotone.models.published")
     modules = [
-        importlib.import_module(f"emotone.published.{module.name}") for module in pkgutil.iter_modules(package.__path__)
+        importlib.import_module(f"emotone.models.published.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
     ]
     return {name: published for module in modules for name, published in module.SYSTEMS.items()}
 
@@ -72,7 +73,7 @@ def pull(name: str, source: Path | None = None, to: Path | None = None) -> Path:
         raise unknown("published system", name, systems)
     published = systems[name]
     files = {path: obtain(published, path, source) for path in published.files}
-    from emotone.bundle import bundles_folder
+    from emotone.bundle.bundle import bundles_folder
 
     return published.build(files, to or bundles_folder() / name)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.data.chunk import chunk_starts
-from emotone.data.view import Chunks
+from emotone.audio.read import RATE_HZ, Samples, is_silent
+from emotone.bundle.view.chunk import chunk_starts
+from emotone.bundle.view.view import Chunks
 
 STEP_S = 0.25
 """From one point of a stitched curve to the next: a quarter of the second of speech that a published chunk holds."""
@@ -51,7 +51,7 @@ class ChunkPlaces:
     is_silent: NDArray[np.bool_]
 
 
-def locate_chunks(view: Chunks, hop_s: float, num_frames: int, samples: audio.Samples) -> ChunkPlaces:
+def locate_chunks(view: Chunks, hop_s: float, num_frames: int, samples: Samples) -> ChunkPlaces:
     """The chunks of an utterance of T = `num_frames` frames, one every `hop_s`; none ends after the last sample.
 
     >>> places = locate_chunks(Chunks(62, 22), 0.016, 125, np.ones(32_000, np.float32))
@@ -60,9 +60,9 @@ def locate_chunks(view: Chunks, hop_s: float, num_frames: int, samples: audio.Sa
     """
     first, number = np.unique(chunk_starts(num_frames, view.chunk_frames, view.num_chunks), return_index=True)
     start_s = (first * hop_s).astype(np.float64)
-    end_s = np.minimum(start_s + view.chunk_frames * hop_s, len(samples) / audio.RATE_HZ)
-    spans = np.rint(np.stack([start_s, end_s], axis=1) * audio.RATE_HZ).astype(int)
-    return ChunkPlaces(number, start_s, end_s, np.array([audio.is_silent(samples[start:end]) for start, end in spans]))
+    end_s = np.minimum(start_s + view.chunk_frames * hop_s, len(samples) / RATE_HZ)
+    spans = np.rint(np.stack([start_s, end_s], axis=1) * RATE_HZ).astype(int)
+    return ChunkPlaces(number, start_s, end_s, np.array([is_silent(samples[start:end]) for start, end in spans]))
 
 
 def chunk_curve(places: ChunkPlaces, scores: dict[str, NDArray[np.float64]], start_s: float) -> Curve:

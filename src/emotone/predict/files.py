@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emotone.audio import AudioError
-from emotone.bundle import available, read_about
-from emotone.distribute import DIED, map_ordered
+from emotone.audio.read import AudioError
+from emotone.audio.words.transcripts import FORMATS, Said, hear, is_text_file, match_files, read_text, read_transcripts
+from emotone.audio.words.whisper import Transcriber
+from emotone.base.files import sha256_of
+from emotone.base.processes import DIED, map_ordered
+from emotone.base.progress import track
+from emotone.base.result_table import ResultFile
+from emotone.bundle.bundle import available, read_about
 from emotone.errors import EmotoneError, unknown
-from emotone.files import sha256_of
-from emotone.output import ResultFile
-from emotone.predict import Predictor, check_window, load_once
-from emotone.prediction import Over, Prediction, failed
-from emotone.progress import track
-from emotone.transcribe import Transcriber
-from emotone.transcripts import FORMATS, Said, hear, is_text_file, match_files, read_text, read_transcripts
+from emotone.predict.prediction import Over, Prediction, failed
+from emotone.predict.predictor import Predictor, check_window, load_once
 
 AUTO, NONE = "auto", "none"
 """Where transcripts come from, if not from a file."""

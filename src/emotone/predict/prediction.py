@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from emotone.curve import Curve
+from emotone.audio.words.transcripts import is_text_file
 from emotone.errors import EmotoneError
-from emotone.transcripts import is_text_file
+from emotone.predict.curve import Curve
 
 if TYPE_CHECKING:
     import pandas
@@ -25,8 +25,8 @@ class Prediction:
 
     `scores` {attribute: score on the bundle's range}, `probabilities` {category: 0..1}, `windows`: the same of every
     window (one for a short recording). `curve`: the attributes over time where the bundle has curves, over the chunks
-    of one window, or stitched from those of several (`emotone.curve.stitch`); else the windows. When nothing could be
-    scored, scores and probabilities are empty and `error` says why.
+    of one window, or stitched from those of several (`emotone.predict.curve.stitch`); else the windows. When nothing
+    could be scored, scores and probabilities are empty and `error` says why.
 
     Of a bundle that takes text, `window_inputs` are those of each window, and `note` says why `inputs` are not all that
     was given. Text alone has no times and no windows.

@@ -3,7 +3,7 @@
 A recording no longer than the bundle's `max_utterance_s` is one utterance. A longer one, or any with `window_s` given,
 is cut into windows, each treated exactly like a file, and summarised by the mean weighted with the windows' seconds of
 sound. Audio is read as a stream and windows are scored in batches, so memory does not grow with duration. A bundle with
-curves gives the scores of a window's chunks in the same pass, which become one curve (`emotone.curve`).
+curves gives the scores of a window's chunks in the same pass, which become one curve (`emotone.predict.curve`).
 
 A bundle of speech and text is given what is said beside the audio, or that alone; every window has the words in it.
 """
@@ -18,14 +18,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
-from emotone.data.streams import Utterance, count_cut
-from emotone.data.view import Chunks, WordChunks
+from emotone.audio.read import RATE_HZ, AudioError, Samples, active_duration_s, from_array, is_silent, read_blocks
+from emotone.audio.words.transcripts import Said, check_said, is_text_file, read_text, text_of, words_between
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.streams import Utterance, count_cut
+from emotone.bundle.view.view import Chunks, WordChunks
 from emotone.errors import EmotoneError
-from emotone.prediction import Prediction, failed
-from emotone.transcripts import Said, check_said, is_text_file, read_text, text_of, words_between
+from emotone.predict.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
+from emotone.predict.prediction import Prediction, failed
 
 WINDOW_S = 8.0
 """Windows of a long recording, unless the user or the bundle's longest utterance says less."""
@@ -34,7 +34,7 @@ BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
 NO_WORDS = "its transcript has no words"
 
-_Cut = tuple[int, audio.Samples]
+_Cut = tuple[int, Samples]
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Predictor:
 
     @classmethod
     def load(cls, name: str = "default", threads: int = 0, device: str = "cpu") -> Predictor:
-        """A predictor from a bundle's name or folder (`emotone.bundle.Bundle.load`)."""
+        """A predictor from a bundle's name or folder (`emotone.bundle.bundle.Bundle.load`)."""
         return cls(Bundle.load(name, threads, device))
 
     @property
@@ -128,13 +128,13 @@ class Predictor:
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
-            file, blocks = "array", iter([audio.from_array(source, rate_hz)])
+            file, blocks = "array", iter([from_array(source, rate_hz)])
         elif is_text_file(source):
             if transcript is not None:
                 raise EmotoneError(f"{os.fspath(source)} is a transcript itself; it takes no other")
             return self._predict_text_file(os.fspath(source))
         else:
-            file, blocks = os.fspath(source), audio.read_blocks(source)
+            file, blocks = os.fspath(source), read_blocks(source)
         limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
         window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
         windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
@@ -149,7 +149,7 @@ class Predictor:
             if not text_of(transcript).strip():
                 prediction.note = NO_WORDS
         if not prediction.scores and not prediction.probabilities:
-            raise audio.AudioError(file, prediction.error)
+            raise AudioError(file, prediction.error)
         return prediction
 
     def predict_text(self, text: str) -> Prediction:
@@ -172,12 +172,12 @@ class Predictor:
     def _predict_text_file(self, file: str) -> Prediction:
         text = read_text(file)
         if not self.bundle.takes_text:
-            raise audio.AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
+            raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
         self.load_encoder()
         try:
             return replace(self.predict_text(text), file=file)
         except EmotoneError as error:
-            raise audio.AudioError(file, str(error)) from None
+            raise AudioError(file, str(error)) from None
 
     def try_predict(
         self,
@@ -189,7 +189,7 @@ class Predictor:
         """`predict` of a file for batches: what is wrong with the file becomes the prediction's `error`."""
         try:
             return self.predict(file, None, window_s, hop_s, transcript)
-        except audio.AudioError as error:
+        except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
     def _only_window(self, file: str, windows: Iterator[_Cut], longest_s: float) -> _Cut:
@@ -197,8 +197,8 @@ class Predictor:
         first = next(windows)
         ends = [start + len(samples) for start, samples in windows]
         if ends:
-            duration_s = ends[-1] / audio.RATE_HZ
-            raise audio.AudioError(
+            duration_s = ends[-1] / RATE_HZ
+            raise AudioError(
                 file,
                 f"is {duration_s:.1f} s long, longer than the {longest_s:g} s that {self.bundle.name} scores at once, "
                 "and its transcript has no times; use --transcript auto, or a table of words with times",
@@ -209,7 +209,7 @@ class Predictor:
         """Score windows in batches; a window that cannot be scored carries its error on."""
         batch: list[_Window] = []
         for (start, samples), is_last in _mark_last(windows):
-            window = _Window(start / audio.RATE_HZ, (start + len(samples)) / audio.RATE_HZ)
+            window = _Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
             self._add_speech(window, samples)
             if said is not None:
                 self._add_text(window, said, is_last)
@@ -221,11 +221,11 @@ class Predictor:
                 batch = []
         yield from self._score_batch(batch)
 
-    def _add_speech(self, window: _Window, samples: audio.Samples) -> None:
-        if audio.is_silent(samples):
+    def _add_speech(self, window: _Window, samples: Samples) -> None:
+        if is_silent(samples):
             window.error = SILENT
             return
-        window.weight = audio.active_duration_s(samples)
+        window.weight = active_duration_s(samples)
         if not self.takes_speech:
             return
         try:
@@ -349,7 +349,7 @@ def _check_transcript(file: str, said: Said, duration_s: float | None = None) ->
     try:
         check_said(said, duration_s)
     except EmotoneError as error:
-        raise audio.AudioError(file, str(error)) from None
+        raise AudioError(file, str(error)) from None
 
 
 def check_window(window_s: float | None, hop_s: float | None) -> None:
@@ -361,8 +361,8 @@ def check_window(window_s: float | None, hop_s: float | None) -> None:
 
 
 def cut_windows(
-    blocks: Iterable[audio.Samples], window_s: float, hop_s: float, limit_s: float
-) -> Iterator[tuple[int, audio.Samples]]:
+    blocks: Iterable[Samples], window_s: float, hop_s: float, limit_s: float
+) -> Iterator[tuple[int, Samples]]:
     """Windows (first sample, samples) of a stream of blocks; a stream no longer than `limit_s` is one window.
 
     The last window ends with the recording and is shorter where the durations do not divide; nothing is left out.
@@ -371,8 +371,8 @@ def cut_windows(
     >>> [(start / 16_000, len(window) / 16_000) for start, window in cut_windows([second] * 5, 2.0, 1.5, 4.0)]
     [(0.0, 2.0), (1.5, 2.0), (3.0, 2.0)]
     """
-    window, hop, limit = (round(seconds * audio.RATE_HZ) for seconds in (window_s, hop_s, limit_s))
-    buffer: list[audio.Samples] = []
+    window, hop, limit = (round(seconds * RATE_HZ) for seconds in (window_s, hop_s, limit_s))
+    buffer: list[Samples] = []
     held, start, is_long = 0, 0, False
     for block in blocks:
         buffer.append(block)

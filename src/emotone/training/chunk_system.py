@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.data.chunk import chunk_size, count_chunks
-from emotone.data.view import Chunks
+from emotone.bundle.view.chunk import chunk_size, count_chunks
+from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.system import System
+from emotone.training.system import System
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from emotone.bundle import Target
+    from emotone.bundle.bundle import Target
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ChunkSystem(System):
 
     def side_by_side(self, network: Callable[[dict[str, int]], nn.Module], targets: list[Target]) -> nn.Module:
         """Networks made of {target: number of outputs}: one per target, or one for all."""
-        from emotone.export import SeparateNetworks
+        from emotone.models.export import SeparateNetworks
 
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
         if self.networks == "separate":

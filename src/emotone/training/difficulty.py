@@ -1,4 +1,4 @@
-"""What makes an utterance easy or hard: the base of `emotone.difficulties`, which order a curriculum."""
+"""What makes an utterance easy or hard: the base of `emotone.training.difficulties`, which order a curriculum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 
 class Difficulty(ABC):

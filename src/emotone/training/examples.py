@@ -11,17 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.data.preferences import Preferences
-from emotone.data.streams import Scale, Utterance, stack
-from emotone.data.view import Chunks, Crop, FrameView, Segments, View, WordChunks
-from emotone.data.word_chunks import count_word_chunks
-from emotone.rows import Rows
+from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.view import Chunks, Crop, FrameView, Segments, View, WordChunks
+from emotone.bundle.view.word_chunks import count_word_chunks
+from emotone.data.labels.preferences import Preferences
+from emotone.data.rows import Rows
 
 Labels = dict[str, Tensor]
 
 
 class StreamTensors(NamedTuple):
-    """A batch of speech and text (`emotone.data.streams.Streams`) as tensors."""
+    """A batch of speech and text (`emotone.bundle.view.streams.Streams`) as tensors."""
 
     speech: Tensor
     text: Tensor
@@ -142,7 +142,7 @@ class StoreExamples:
         return self.view.count(num_frames) if isinstance(self.view, Segments) else num_frames
 
     def arrays(self) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """All of it at once, for systems that solve (`emotone.system.Arrays`)."""
+        """All of it at once, for systems that solve (`emotone.training.system.Arrays`)."""
         inputs, labels = self.batch(np.arange(len(self)))
         return inputs.numpy(), {name: label.numpy() for name, label in labels.items()}
 

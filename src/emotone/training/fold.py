@@ -20,25 +20,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone import plugins
-from emotone.bundle import Bundle, Target
-from emotone.card import trained_card
-from emotone.data import curriculum
+from emotone.base import plugins
+from emotone.base.files import replace_file
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.card import trained_card
+from emotone.bundle.view import view as views
+from emotone.bundle.view.normalise import SMALLEST_STD
+from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.view import View, WordChunks, view_to_json
 from emotone.data import split as splits
-from emotone.data import view as views
-from emotone.data.normalise import SMALLEST_STD
-from emotone.data.streams import Scale, Utterance, stack
-from emotone.data.view import View, WordChunks, view_to_json
-from emotone.dataset import Dataset, labelled
+from emotone.data.dataset import Dataset, labelled
+from emotone.data.recipe import Choice, Training
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.evaluate.protocol import predict_table
-from emotone.examples import StoreExamples, StreamExamples
-from emotone.export import load_weights, write_bundle, write_network
-from emotone.files import replace_file
-from emotone.recipe import Choice, Training
-from emotone.rows import Rows
-from emotone.system import System
-from emotone.train import fit, predict_outputs
+from emotone.models.export import load_weights, write_bundle, write_network
+from emotone.training import curriculum
+from emotone.training.examples import StoreExamples, StreamExamples
+from emotone.training.loop import fit, predict_outputs
+from emotone.training.system import System
 
 MOST_EXPLAINED = 5000
 """Utterances of each part whose clusters are kept for reports; of more than these, as many spread evenly."""

@@ -1,9 +1,9 @@
 """The loop that all systems share: devices, precision, validation, best weights, checkpoints that resume exactly.
 
-What is done in a round (an iteration, or an epoch) is the system's `emotone.learner`. A checkpoint holds weights, the
-learner's state, best weights so far, the history and all random states; which rows a batch takes follows from the seed
-and the round alone. A run that was killed and resumed therefore gives, on the same machine, the same numbers as one
-that was not.
+What is done in a round (an iteration, or an epoch) is the system's `emotone.training.learners.learner`. A checkpoint
+holds weights, the learner's state, best weights so far, the history and all random states; which rows a batch takes
+follows from the seed and the round alone. A run that was killed and resumed therefore gives, on the same machine, the
+same numbers as one that was not.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.data.curriculum import Schedule
+from emotone.base.files import replace_file
+from emotone.base.progress import track
+from emotone.data.recipe import Training
 from emotone.errors import EmotoneError, unknown
-from emotone.examples import Examples, outputs_of
-from emotone.export import networks_of
-from emotone.files import replace_file
-from emotone.learner import Learner, Lesson
-from emotone.progress import track
-from emotone.recipe import Training
-from emotone.system import Scorer, System
+from emotone.models.export import networks_of
+from emotone.training.curriculum import Schedule
+from emotone.training.examples import Examples, outputs_of
+from emotone.training.learners.learner import Learner, Lesson
+from emotone.training.system import Scorer, System
 
 
 @dataclass

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from emotone import plugins
+from emotone.base import plugins
 from emotone.data import split as splits
-from emotone.dataset import Selection
-from emotone.difficulty import Difficulty
+from emotone.data.dataset import Selection
+from emotone.data.recipe import Recipe, Unlabelled
 from emotone.errors import EmotoneError
-from emotone.recipe import Recipe, Unlabelled
-from emotone.system import System
+from emotone.training.difficulty import Difficulty
+from emotone.training.system import System
 
 
 def check_system(recipe: Recipe) -> None:

@@ -4,7 +4,7 @@ recipe.yaml            resolved, with every default
 files_read.json        identities of files besides the corpora (noise, weights to start from), where there are any
 test.json              the result: metrics with intervals over speakers (folds pooled, repeats averaged), warnings
 [repeat-R/][fold-K/]   one folder per fold where the split has several (per repeat, where there are several), else the
-                       run folder itself (`emotone.fold`):
+                       run folder itself (`emotone.training.fold`):
   split.json           ids of each part
   metrics.csv, tensorboard/
   bundle/              the trained bundle
@@ -24,19 +24,21 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone import __version__, ledger, plugins
-from emotone.bundle import Target, locate, read_about
+from emotone import __version__
+from emotone.base import plugins
+from emotone.base.files import LEDGER, RUNS, replace_file
+from emotone.bundle.bundle import Target, locate, read_about
+from emotone.data import leakage
+from emotone.data.dataset import Dataset, Selection
+from emotone.data.recipe import Recipe, from_json, pin_encoders
 from emotone.data.split import Split
-from emotone.dataset import Dataset, Selection
 from emotone.errors import EmotoneError
-from emotone.evaluate import leakage
+from emotone.evaluate import ledger
 from emotone.evaluate.protocol import score_predictions, summarise_folds
-from emotone.files import LEDGER, RUNS, replace_file
-from emotone.fold import Fold, write_json
-from emotone.preflight import check_split, check_system, learns_from_unlabelled
-from emotone.recipe import Recipe, from_json, pin_encoders
-from emotone.system import System
-from emotone.train import check_device
+from emotone.training.fold import Fold, write_json
+from emotone.training.loop import check_device
+from emotone.training.preflight import check_split, check_system, learns_from_unlabelled
+from emotone.training.system import System
 
 FILES_READ = "files_read.json"
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.dataset import Selection
-    from emotone.examples import Examples
-    from emotone.fold import Fold
-    from emotone.learner import Learner, Lesson
-    from emotone.noisy_copies import NoisyCopy
-    from emotone.recipe import Training
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.dataset import Selection
+    from emotone.data.noisy_copies import NoisyCopy
+    from emotone.data.recipe import Training
+    from emotone.training.examples import Examples
+    from emotone.training.fold import Fold
+    from emotone.training.learners.learner import Learner, Lesson
 
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
 """Inputs [N, ...view, D] as the network sees them, and labels {target: [N] z-normalised (NaN unknown), or [N, K]}."""
@@ -36,7 +36,7 @@ Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
 
 
 class System(ABC):
-    """Base of all systems (`emotone.systems`): how a network is built and fitted, never where data comes from."""
+    """Base of all systems (`training.systems`): how a network is built and fitted, never where data comes from."""
 
     requires: ClassVar[tuple[str, ...]] = ("train",)
     solves: ClassVar[bool] = False
@@ -48,7 +48,7 @@ class System(ABC):
 
     @property
     def takes_words(self) -> bool:
-        """Whether it sees utterances as `emotone.data.streams.Utterance`: chunks of words, and text."""
+        """Whether it sees utterances as `emotone.bundle.view.streams.Utterance`: chunks of words, and text."""
         return False
 
     @property
@@ -103,7 +103,7 @@ class System(ABC):
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Validation scores: CCC of attributes, UAR of categories, over the rows that have the label."""
-        from emotone.evaluate import metrics
+        from emotone.evaluate.numbers import metrics
 
         def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
             scores = {}
@@ -151,7 +151,7 @@ class System(ABC):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """How the network learns."""
-        from emotone.learner import PlainLearner
+        from emotone.training.learners.learner import PlainLearner
 
         return PlainLearner(self, fabric, network, lesson.train, lesson.settings, lesson.seed, lesson.schedule)
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone import audio
-from emotone.data import augment
-from emotone.data.augment import generator
-from emotone.data.degrade import CURVES, Severity, degrade, narrow, segment
+from emotone.audio.change import augment
+from emotone.audio.change.augment import generator
+from emotone.audio.change.degrade import CURVES, Severity, degrade, narrow, segment
+from emotone.audio.read import RATE_HZ, Samples
 from emotone.errors import EmotoneError
 
-RATE = audio.RATE_HZ
+RATE = RATE_HZ
 CONDITIONS = [(name, severity) for name, curve in CURVES.items() for severity in curve.severities]
 
 
 @pytest.fixture(scope="module")
-def speech() -> audio.Samples:
+def speech() -> Samples:
     """Three seconds of modulated pink noise, which has speech's slope and pauses."""
     samples = augment.coloured_noise(3 * RATE, 1.0, generator("speech"))
     samples *= np.abs(np.sin(np.arange(len(samples)) * 8 / RATE)).astype(np.float32)
     return (samples * 0.8 / np.abs(samples).max()).astype(np.float32)
 
 
-def level_db(samples: audio.Samples) -> float:
+def level_db(samples: Samples) -> float:
     return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def ratio_db(noisy: audio.Samples, speech: audio.Samples, noise: audio.Samples) -> float:
+def ratio_db(noisy: Samples, speech: Samples, noise: Samples) -> float:
     """The signal-to-noise ratio of a mixture, measured by regression on its two parts."""
     parts = np.stack([speech, noise], axis=1).astype(np.float64)
     gains = np.linalg.lstsq(parts, noisy.astype(np.float64), rcond=None)[0]
@@ -35,7 +35,7 @@ def ratio_db(noisy: audio.Samples, speech: audio.Samples, noise: audio.Samples) 
 
 
 @pytest.mark.parametrize(("curve", "severity"), CONDITIONS)
-def test_copies_are_samples_in_range_and_repeat(curve: str, severity: Severity, speech: audio.Samples) -> None:
+def test_copies_are_samples_in_range_and_repeat(curve: str, severity: Severity, speech: Samples) -> None:
     noise = augment.coloured_noise(len(speech), 1.0, generator(1))
     first, second = (degrade(speech, curve, severity, generator(2), noise) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -49,7 +49,7 @@ def test_copies_are_samples_in_range_and_repeat(curve: str, severity: Severity, 
 @pytest.mark.parametrize("curve", ["noise", "babble"])
 @pytest.mark.parametrize("snr_db", [20.0, 10.0, 5.0, 0.0, -5.0])
 @pytest.mark.parametrize("loudness", [1.0, 0.01])
-def test_ratios_are_exact(curve: str, snr_db: float, loudness: float, speech: audio.Samples) -> None:
+def test_ratios_are_exact(curve: str, snr_db: float, loudness: float, speech: Samples) -> None:
     noise = segment(augment.coloured_noise(RATE, 0.0, generator(3)), len(speech), generator(4))
     noisy = degrade(speech * np.float32(loudness), curve, snr_db, generator(5), noise)
     assert ratio_db(noisy, speech, noise) == pytest.approx(snr_db, abs=0.05)
@@ -65,21 +65,21 @@ def test_nothing_is_left_above_the_highest_frequency(high_hz: int) -> None:
 
 
 @pytest.mark.parametrize("share", [1.0, 10.0, 50.0])
-def test_so_many_samples_are_clipped(share: float, speech: audio.Samples) -> None:
+def test_so_many_samples_are_clipped(share: float, speech: Samples) -> None:
     clipped = degrade(speech, "clipping", share, generator(0))
     assert np.mean(np.abs(clipped) >= np.abs(clipped).max()) * 100 == pytest.approx(share, abs=0.1)
     untouched = np.abs(speech) < np.abs(clipped).max()
     np.testing.assert_array_equal(clipped[untouched], speech[untouched])
 
 
-def test_gain_overloads_at_full_scale(speech: audio.Samples) -> None:
+def test_gain_overloads_at_full_scale(speech: Samples) -> None:
     assert level_db(degrade(speech, "gain", -20.0, generator(0))) == pytest.approx(level_db(speech) - 20, abs=1e-3)
     loud = degrade(speech, "gain", 20.0, generator(0))
     assert np.mean(np.abs(loud) == 1) > 0.1 and np.abs(loud).max() == 1
 
 
 @pytest.mark.parametrize("codec", [name for name in CURVES["codec"].severities if name != "clean"])
-def test_codecs_keep_the_level(codec: str, speech: audio.Samples) -> None:
+def test_codecs_keep_the_level(codec: str, speech: Samples) -> None:
     for loudness in (1.0, 0.05):
         samples = speech * np.float32(loudness)
         coded = degrade(samples, "codec", codec, generator(0))
@@ -97,7 +97,7 @@ def test_reverberation_lasts_as_long_as_it_says() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 4.0])
-def test_shortening_keeps_the_beginning(seconds: float, speech: audio.Samples) -> None:
+def test_shortening_keeps_the_beginning(seconds: float, speech: Samples) -> None:
     short = degrade(speech, "shortening", seconds, generator(0))
     np.testing.assert_array_equal(short, speech[: int(seconds * RATE)])
 

@@ -7,29 +7,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotone import audio
-from emotone.data import noise
-from emotone.data.augment import generator
+from emotone.audio.change import noise
+from emotone.audio.change.augment import generator
+from emotone.audio.read import RATE_HZ, Samples, load_audio
 from emotone.errors import EmotoneError
 
-RATE = audio.RATE_HZ
+RATE = RATE_HZ
 
 
 @pytest.fixture(scope="module")
-def speech(shared: Path) -> audio.Samples:
-    return audio.load(shared / "data/librispeech/train-clean-100/103-1240-0000.opus")[: 4 * RATE]
+def speech(shared: Path) -> Samples:
+    return load_audio(shared / "data/librispeech/train-clean-100/103-1240-0000.opus")[: 4 * RATE]
 
 
 @pytest.fixture(scope="module")
-def rain(shared: Path) -> audio.Samples:
-    return audio.load(shared / "data/esc10/002_rain/1-17367-A.flac")
+def rain(shared: Path) -> Samples:
+    return load_audio(shared / "data/esc10/002_rain/1-17367-A.flac")
 
 
 def power_db(samples: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def ratio_db(mixed: audio.Samples, speech: audio.Samples, added: audio.Samples) -> float:
+def ratio_db(mixed: Samples, speech: Samples, added: Samples) -> float:
     """The signal-to-noise ratio of a mixture, by regression on the two parts that it must consist of."""
     parts = np.stack([speech, added], axis=1).astype(np.float64)
     gains, residual, *_ = np.linalg.lstsq(parts, mixed.astype(np.float64), rcond=None)
@@ -40,9 +40,7 @@ def ratio_db(mixed: audio.Samples, speech: audio.Samples, added: audio.Samples) 
 
 @pytest.mark.parametrize("snr_db", [-20.0, -5.0, 0.0, 6.0, 15.0, 40.0])
 @pytest.mark.parametrize(("speech_gain", "noise_gain"), [(1.0, 1.0), (1e-3, 1.0), (1.0, 1e-7)])
-def test_ratios_are_exact(
-    snr_db: float, speech_gain: float, noise_gain: float, speech: audio.Samples, rain: audio.Samples
-) -> None:
+def test_ratios_are_exact(snr_db: float, speech_gain: float, noise_gain: float, speech: Samples, rain: Samples) -> None:
     for duration_s in (1, 4, 5, 60):  # of the recording: looped, just as long, longer
         recording = np.resize(rain, duration_s * RATE) * np.float32(noise_gain)
         quiet = speech * np.float32(speech_gain)
@@ -52,7 +50,7 @@ def test_ratios_are_exact(
         assert ratio_db(mixed, quiet, added) == pytest.approx(snr_db, abs=0.05)
 
 
-def test_what_would_clip_is_quieter_as_a_whole(speech: audio.Samples, rain: audio.Samples) -> None:
+def test_what_would_clip_is_quieter_as_a_whole(speech: Samples, rain: Samples) -> None:
     loud = speech / np.abs(speech).max()
     mixed = noise.mix(loud, rain, -20.0, generator(0))
     assert np.abs(mixed).max() == 1 and power_db(mixed) < 0
@@ -62,7 +60,7 @@ def test_what_would_clip_is_quieter_as_a_whole(speech: audio.Samples, rain: audi
     assert gains[0] == pytest.approx(1, abs=1e-4)
 
 
-def test_longer_noise_gives_random_parts_of_itself(rain: audio.Samples) -> None:
+def test_longer_noise_gives_random_parts_of_itself(rain: Samples) -> None:
     parts = [noise.cut(rain, RATE, generator(number)) for number in range(8)]
     windows = np.lib.stride_tricks.sliding_window_view(rain, RATE)
     starts = [int(np.flatnonzero((windows[:, :50] == part[:50]).all(axis=1))[0]) for part in parts]
@@ -105,7 +103,7 @@ def test_a_loop_repeats_and_begins_anywhere() -> None:
     np.testing.assert_array_equal(noise.loop(recording[:1], 5, generator(0)), np.repeat(recording[:1], 5))
 
 
-def test_silent_speech_stays_and_silent_noise_is_refused(speech: audio.Samples, rain: audio.Samples) -> None:
+def test_silent_speech_stays_and_silent_noise_is_refused(speech: Samples, rain: Samples) -> None:
     silence = np.full(RATE, 1e-5, np.float32)
     assert noise.mix(silence, rain, 0.0, generator(0)) is silence
     with pytest.raises(EmotoneError, match="silence has no level"):
@@ -113,7 +111,7 @@ def test_silent_speech_stays_and_silent_noise_is_refused(speech: audio.Samples, 
 
 
 @pytest.mark.parametrize("std", [0.002, 0.1])
-def test_gaussian_noise_has_the_deviation_whatever_the_speech(std: float, speech: audio.Samples) -> None:
+def test_gaussian_noise_has_the_deviation_whatever_the_speech(std: float, speech: Samples) -> None:
     quiet = speech * np.float32(0.3)
     added = noise.add_gaussian(quiet, std, generator(0)) - quiet
     assert added.std() == pytest.approx(std, rel=0.01) and abs(added.mean()) < 0.01 * std

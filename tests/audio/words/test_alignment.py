@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from emotone.audio.words.alignment import read_plain_text, read_words
 from emotone.errors import EmotoneError
-from emotone.word_alignment import read_plain_text, read_words
 
 LONG = """File type = "ooTextFile"
 Object class = "TextGrid"

@@ -13,11 +13,18 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone import audio
-from emotone.audio import AudioError
+from emotone.audio.read import RATE_HZ, AudioError, Samples
+from emotone.audio.words.transcripts import (
+    Said,
+    check_said,
+    hear,
+    match_files,
+    read_text,
+    read_transcripts,
+    words_between,
+)
+from emotone.audio.words.whisper import Transcriber, Transcript, write_transcripts
 from emotone.errors import EmotoneError
-from emotone.transcribe import Transcriber, Transcript, write_transcripts
-from emotone.transcripts import Said, check_said, hear, match_files, read_text, read_transcripts, words_between
 
 WORDS = [("So", 0.0, 0.4), ("good,", 0.5, 0.8)]
 RECORDINGS = pd.DataFrame({"file": ["a.wav", "b.wav"], "text": ["So good, they said", "äh"], "language": ["en", "de"]})
@@ -29,9 +36,9 @@ class Heard(Transcriber):
 
     identity = "heard"
 
-    def __call__(self, samples: audio.Samples, file: str = "array") -> Transcript:
+    def __call__(self, samples: Samples, file: str = "array") -> Transcript:
         word = f"{samples[0]:.1f}"
-        return Transcript(file, len(samples) / audio.RATE_HZ, "en", word, [(word, 0.5, 1.0)])
+        return Transcript(file, len(samples) / RATE_HZ, "en", word, [(word, 0.5, 1.0)])
 
 
 def save(table: pd.DataFrame, path: Path) -> Path:
@@ -176,7 +183,7 @@ def test_every_word_is_in_one_of_adjoining_windows(gaps: list[tuple[float, float
 
 
 def test_long_recordings_are_heard_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.transcripts.PIECE_S", 2.0)
+    monkeypatch.setattr("emotone.audio.words.transcripts.PIECE_S", 2.0)
     samples = np.repeat([0.1, 0.2, 0.3], 32_000)[:80_000]
     soundfile.write(tmp_path / "x.wav", samples, 16_000, subtype="FLOAT")
     assert hear(str(tmp_path / "x.wav"), Heard()) == [("0.1", 0.5, 1.0), ("0.2", 2.5, 3.0), ("0.3", 4.5, 5.0)]

@@ -13,13 +13,21 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone import audio, cli
-from emotone.corpus import Corpus
+from emotone.audio.read import Samples, load_audio
+from emotone.audio.words.whisper import (
+    Transcriber,
+    Transcript,
+    in_order,
+    transcribe,
+    transcribe_corpus,
+    write_transcripts,
+)
+from emotone.base.files import cache_folder
+from emotone.cli import main as cli
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.files import cache_folder
-from emotone.transcribe import Transcriber, Transcript, in_order, transcribe, transcribe_corpus, write_transcripts
 
-JFK = Path(__file__).parents[1] / "examples" / "jfk.wav"
+JFK = Path(__file__).parents[3] / "examples" / "jfk.wav"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,7 @@ def transcriber() -> Transcriber:
 
 @pytest.fixture(scope="module")
 def spoken(transcriber: Transcriber) -> Transcript:
-    return transcriber(audio.load(JFK), str(JFK))
+    return transcriber(load_audio(JFK), str(JFK))
 
 
 def test_words_and_their_times(spoken: Transcript) -> None:
@@ -81,7 +89,7 @@ class Counting(Transcriber):
     heard: list[str] = []
     identity = "counting"
 
-    def __call__(self, samples: audio.Samples, file: str = "array", language: str | None = None) -> Transcript:
+    def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
         self.heard.append(file)
         end_s = len(samples) / 16_000
         return Transcript(file, end_s, self.language or language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
@@ -127,7 +135,7 @@ def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be(tiny_wav2vec2: Path, tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper")
-    speech = audio.load(JFK)
+    speech = load_audio(JFK)
     with pytest.raises(EmotoneError, match=r"transcription: .* is not in CTranslate2's format"):
         Transcriber(str(tiny_wav2vec2))(speech)
     (tmp_path / "config.json").write_text(json.dumps({}))
@@ -143,11 +151,11 @@ def test_settings_that_cannot_be(tiny_wav2vec2: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_language(transcriber: Transcriber) -> None:
     with pytest.raises(EmotoneError, match="unknown language 'dansk'.* da,"):
-        Transcriber(language="dansk")(audio.load(JFK))
+        Transcriber(language="dansk")(load_audio(JFK))
 
 
 def test_the_verb_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("emotone.transcribe.Transcriber", Counting)
+    monkeypatch.setattr("emotone.audio.words.whisper.Transcriber", Counting)
     assert cli.main(["transcribe", str(JFK), "nothere.wav"]) == 1
     written = capsys.readouterr()
     assert written.out == f"{JFK}      0.00    11.00  11\n"

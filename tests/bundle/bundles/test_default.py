@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import pearsonr
 
 import emotone
-from emotone.bundle import BUNDLED, Bundle, check_files, read_about
-from emotone.recipe import load_recipe
+from emotone.bundle.bundle import BUNDLED, Bundle, check_files, read_about
+from emotone.data.recipe import load_recipe
 
 DEFAULT = BUNDLED / "default"
 
@@ -25,7 +25,7 @@ def test_onnx_equals_the_weights_for_fine_tuning() -> None:
     import torch
     from safetensors.torch import load_file
 
-    from emotone import plugins
+    from emotone.base import plugins
 
     bundle = Bundle.load("default")
     recipe = bundle.about["training"]["recipe"]
@@ -70,7 +70,7 @@ def test_card_reports_what_the_limits_are_about() -> None:
 
 
 def test_readme_example() -> None:
-    prediction = emotone.load().predict(Path(__file__).parents[1] / "examples" / "jfk.wav", window_s=3, hop_s=1)
+    prediction = emotone.load().predict(Path(__file__).parents[3] / "examples" / "jfk.wav", window_s=3, hop_s=1)
     assert prediction.curve is not None and len(prediction.curve.time_s) == 9
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
     assert all(1 <= score <= 7 for score in prediction.scores.values())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.data import chunk
+from emotone.bundle.view import chunk
 
 sizes = st.integers(1, 400)
 

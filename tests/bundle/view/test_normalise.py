@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
 
-from emotone.data.normalise import CLIP, Extremes, Moments, normalise
+from emotone.bundle.view.normalise import CLIP, Extremes, Moments, normalise
 
 values = st.floats(-1e3, 1e3, width=32) | st.just(float("nan"))
 tables = stn.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=values)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.data.streams import Scale, Streams, Utterance, Words, count_cut, spans_of, stack
-from emotone.data.view import WordChunks
-from emotone.data.word_chunks import SCALES
+from emotone.bundle.view.streams import Scale, Streams, Utterance, Words, count_cut, spans_of, stack
+from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.word_chunks import SCALES
 from emotone.errors import EmotoneError
 
 Array = NDArray[np.float32]

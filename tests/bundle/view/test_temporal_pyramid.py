@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.data.temporal_pyramid import pool
+from emotone.bundle.view.temporal_pyramid import pool
 
 
 def pool_by_loop(chunk: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.data.view import (
+from emotone.bundle.view.view import (
     Chunks,
     Crop,
     FrameView,

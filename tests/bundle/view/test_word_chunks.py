@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.data.chunk import chunk_frames_index
-from emotone.data.word_chunks import (
+from emotone.audio.words.alignment import Word
+from emotone.bundle.view.chunk import chunk_frames_index
+from emotone.bundle.view.word_chunks import (
     SCALES,
     Spans,
     check_words,
@@ -18,7 +19,6 @@ from emotone.data.word_chunks import (
     spread_spans,
 )
 from emotone.errors import EmotoneError
-from emotone.word_alignment import Word
 
 HOP_S = 0.02
 

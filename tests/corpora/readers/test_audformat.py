@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.audformat import Audformat
+from emotone.corpora.readers.audformat import Audformat
 from emotone.errors import EmotoneError
 
 audformat = pytest.importorskip("audformat")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emotone.corpora.crema_d import CremaD
+from emotone.corpora.readers.crema_d import CremaD
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emotone.corpora.emodb import EmoDB
+from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

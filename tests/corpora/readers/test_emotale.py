@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.emotale import EmoTale
+from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.emovo import SENTENCES, Emovo
+from emotone.corpora.readers.emovo import SENTENCES, Emovo
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.esd import Esd
+from emotone.corpora.readers.esd import Esd
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

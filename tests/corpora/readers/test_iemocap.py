@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotone.corpora.iemocap import Iemocap
+from emotone.audio.words.alignment import read_words
+from emotone.corpora.readers.iemocap import Iemocap
 from emotone.data.split import SPLITS
 from emotone.errors import EmotoneError
-from emotone.word_alignment import read_words
 
 Plant = Callable[..., Path]
 HEADING = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.librispeech import LibriSpeech
+from emotone.corpora.readers.librispeech import LibriSpeech
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

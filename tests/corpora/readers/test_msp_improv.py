@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotone.corpora.msp_improv import MspImprov
+from emotone.corpora.readers.msp_improv import MspImprov
 from emotone.data.split import SPLITS
 from emotone.errors import EmotoneError
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.msp_podcast import MspPodcast
+from emotone.audio.words.alignment import read_words
+from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data.split import official
 from emotone.errors import EmotoneError
-from emotone.word_alignment import read_words
 
 Plant = Callable[..., Path]
 STEMS = ("MSP-PODCAST_0001_0008", "MSP-PODCAST_0001_0019", "MSP-PODCAST_0153_0774", "MSP-PODCAST_1023_0012_0001")

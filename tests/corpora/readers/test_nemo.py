@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.nemo import Nemo
+from emotone.corpora.readers.nemo import Nemo
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.ravdess import Ravdess
+from emotone.corpora.readers.ravdess import Ravdess
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

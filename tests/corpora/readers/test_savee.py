@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.savee import Savee
+from emotone.corpora.readers.savee import Savee
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.table import Table
-from emotone.corpus import Corpus
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.table import Table
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.tess import Tess
+from emotone.corpora.readers.tess import Tess
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

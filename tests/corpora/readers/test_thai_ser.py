@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emotone.corpora.thai_ser import ThaiSer
+from emotone.corpora.readers.thai_ser import ThaiSer
 from emotone.data.split import SPLITS
 from emotone.errors import EmotoneError
 

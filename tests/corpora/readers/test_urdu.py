@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.urdu import Urdu
+from emotone.corpora.readers.urdu import Urdu
 from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
-from emotone.data.curriculum import Curriculum
-from emotone.data.deep_mi import (
+from emotone.data.labels.deep_mi import (
     PUBLISHED_CUTS,
     cut_points,
     deep_mi,
@@ -25,6 +24,7 @@ from emotone.data.deep_mi import (
     write_values,
 )
 from emotone.errors import EmotoneError
+from emotone.training.curriculum import Curriculum
 
 codes = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=60)
 NUM_FILES = 44_879

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from emotone.data.emotion_curve import emotion_curve, rating_statistics, rescale, smooth, trend
+from emotone.data.labels.emotion_curve import emotion_curve, rating_statistics, rescale, smooth, trend
 from emotone.errors import EmotoneError
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone.corpora.emotale import EmoTale
-from emotone.data import preferences
-from emotone.data.preferences import (
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.data.labels import preferences
+from emotone.data.labels.preferences import (
     compare_votes,
     count_votes,
     draw_partners,

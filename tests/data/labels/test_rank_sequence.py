@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from emotone.data.rank_sequence import rank_chunks
+from emotone.data.labels.rank_sequence import rank_chunks
 from emotone.errors import EmotoneError
 
 

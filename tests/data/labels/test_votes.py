@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle import Target
-from emotone.corpus import Corpus
-from emotone.dataset import Selection
+from emotone.bundle.bundle import Target
+from emotone.corpora.corpus import Corpus
+from emotone.data.dataset import Selection
+from emotone.data.labels.votes import Comparison, check_votes, vote_statistics
+from emotone.data.recipe import from_json
 from emotone.errors import EmotoneError
-from emotone.recipe import from_json
-from emotone.votes import Comparison, check_votes, vote_statistics
 
 NAN = float("nan")
 ALL = 1000

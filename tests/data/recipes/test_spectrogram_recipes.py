@@ -12,14 +12,14 @@ import pytest
 import soundfile
 from torch import nn
 
-from emotone import plugins
+from emotone.base import plugins
+from emotone.data.recipe import load_recipe
 from emotone.errors import EmotoneError
-from emotone.evaluate.fold_report import published_folds, report_folds
 from emotone.evaluate.protocol import summarise_folds
+from emotone.evaluate.report.folds import published_folds, report_folds
 from emotone.evaluate.run_folder import load_run
-from emotone.models import alexnet_gap
-from emotone.recipe import load_recipe
-from emotone.run import train_recipe
+from emotone.models.networks import alexnet_gap
+from emotone.training.run import train_recipe
 
 SMALL = ("training.epochs=1", "training.batch_size=32", "system.short_side=63", "training.learning_rate=1e-2")
 

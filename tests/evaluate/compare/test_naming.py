@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emotone.evaluate.naming import system_labels
+from emotone.evaluate.compare.naming import system_labels
 
 
 def recipe(**system: Any) -> dict[str, Any]:

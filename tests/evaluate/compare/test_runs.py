@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.compare import Comparison, compare_runs, print_comparison
-from emotone.evaluate.comparison_page import comparison_page
-from emotone.evaluate.significance import sign_flip_test
+from emotone.evaluate.compare.page import comparison_page
+from emotone.evaluate.compare.runs import Comparison, compare_runs, print_comparison
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.significance import sign_flip_test
 
 LABELS = ["anger", "calm", "fear"]
 TARGETS = [

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.audio import RATE_HZ
-from emotone.data.augment import generator
-from emotone.data.missing import (
+from emotone.audio.change.augment import generator
+from emotone.audio.read import RATE_HZ
+from emotone.bundle.view.normalise import normalise
+from emotone.errors import EmotoneError
+from emotone.evaluate.degraded.missing import (
     CURVES,
     choose,
     delete_words,
@@ -18,8 +20,6 @@ from emotone.data.missing import (
     remove_audio,
     remove_text,
 )
-from emotone.data.normalise import normalise
-from emotone.errors import EmotoneError
 
 TEXT = " ".join(f"word{number}" for number in range(20))
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)

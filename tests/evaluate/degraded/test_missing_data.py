@@ -13,24 +13,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone import audio
-from emotone.bundle import Bundle, Scores
-from emotone.cli import main
-from emotone.corpus import Corpus
-from emotone.data.augment import generator
-from emotone.data.missing import choose, delete_words, drop_frames, lose_bursts
-from emotone.data.streams import Utterance
+from emotone.audio.change.augment import generator
+from emotone.audio.read import load_audio
+from emotone.bundle.bundle import Bundle, Scores
+from emotone.bundle.view.streams import Utterance
+from emotone.cli.main import main
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.degradation import DegradedScores
-from emotone.evaluate.degradation import choose as choose_utterances
-from emotone.evaluate.degradation_comparison import PooledDrop, compare_degraded
-from emotone.evaluate.missing_data import missing_data, score_missing
-from emotone.evaluate.missing_inputs import CURVES
+from emotone.evaluate.compare.degraded import PooledDrop, compare_degraded
+from emotone.evaluate.degraded.degraded import DegradedScores
+from emotone.evaluate.degraded.degraded import choose as choose_utterances
+from emotone.evaluate.degraded.missing import choose, delete_words, drop_frames, lose_bursts
+from emotone.evaluate.degraded.missing_data import missing_data, score_missing
+from emotone.evaluate.degraded.missing_inputs import CURVES
+from emotone.evaluate.degraded.robustness import robustness
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.significance import flip_test, sign_flip_test
 from emotone.evaluate.protocol import evaluate_model
-from emotone.evaluate.robustness import robustness
 from emotone.evaluate.run_folder import Run, load_run
-from emotone.evaluate.significance import flip_test, sign_flip_test
 
 Build = Callable[..., Path]
 ALL = ["words", "transcript", "recognised", "frames", "bursts", "audio"]
@@ -43,7 +43,7 @@ def measure(folder: Path, **settings: Any) -> DegradedScores:
 def left(bundle: Bundle, corpus: Corpus, name: str, curve: str, severity: Any) -> Utterance:
     """What is left of an utterance, from its file and transcript."""
     row = corpus.utterances.set_index("id").loc[name]
-    samples, text = audio.load(corpus.path_of(row["file"])), row["transcript"]
+    samples, text = load_audio(corpus.path_of(row["file"])), row["transcript"]
     random, share = generator(0, name, curve), severity / 100 if isinstance(severity, float) else 1.0
     if curve == "bursts":
         samples = lose_bursts(samples, share, random)
@@ -85,7 +85,7 @@ def test_lexical_chunks_are_the_words_that_remain(build_run: Build, spoken: Corp
         lost = choose(len(words), 0.5, generator(0, name, "words"))
         words = [word for word, is_lost in zip(words, lost, strict=True) if not is_lost]
         text = delete_words(own.loc[name, "transcript"], 0.5, generator(0, name, "words"))
-        speech = bundle.extract(audio.load(spoken.path_of(own.loc[name, "file"])))
+        speech = bundle.extract(load_audio(spoken.path_of(own.loc[name, "file"])))
         scores: Scores = bundle.score_features([Utterance(speech, bundle.text_feature(text) if text else None, words)])
         assert table.loc[name, "predicted_arousal"] == pytest.approx(scores.attributes["arousal"][0], abs=1e-5)
 
@@ -149,7 +149,7 @@ def test_without_recognition_a_note_says_so(build_run: Build, monkeypatch: pytes
         raise EmotoneError("transcription needs the package faster-whisper")
 
     folder = build_run("both")
-    monkeypatch.setattr("emotone.evaluate.missing_inputs.transcribe_corpus", refuse)
+    monkeypatch.setattr("emotone.evaluate.degraded.missing_inputs.transcribe_corpus", refuse)
     scores = measure(folder)
     assert "recognised" not in scores.tables
     assert scores.notes == ["not measured: recognised transcript (transcription needs the package faster-whisper)"]

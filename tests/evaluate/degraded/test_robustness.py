@@ -13,17 +13,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone import audio
-from emotone.audio import Samples
-from emotone.bundle import Bundle, Target
-from emotone.corpora.emodb import EmoDB
-from emotone.corpus import Corpus
-from emotone.data.augment import generator
-from emotone.data.degrade import CURVES
+from emotone.audio.change.augment import generator
+from emotone.audio.change.degrade import CURVES
+from emotone.audio.read import RATE_HZ, Samples
+from emotone.bundle.bundle import Bundle, Target
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.degradation import describe
-from emotone.evaluate.robustness import BundleScorer, Item, Noise, Part, Scored, choose, robustness, score_degraded
+from emotone.evaluate.degraded.degraded import describe
+from emotone.evaluate.degraded.robustness import (
+    BundleScorer,
+    Item,
+    Noise,
+    Part,
+    Scored,
+    choose,
+    robustness,
+    score_degraded,
+)
+from emotone.evaluate.numbers import metrics
 from emotone.evaluate.run_folder import Run, load_run
 
 LOUDNESS = Target("arousal", "attribute", (-60, 0))
@@ -60,9 +68,9 @@ def about(corpus: Corpus) -> tuple[list[Item], pd.DataFrame]:
 def hear(item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
     """Level in dB and length in seconds; nothing shorter than a second is heard."""
     return [
-        None if len(copy) < audio.RATE_HZ else
+        None if len(copy) < RATE_HZ else
         {"predicted_arousal": 10 * float(np.log10(np.mean(copy.astype(float) ** 2))),
-         "predicted_valence": len(copy) / audio.RATE_HZ}
+         "predicted_valence": len(copy) / RATE_HZ}
         for copy in copies
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
+from emotone.evaluate.numbers import metrics
 
 TOLERANCE = {"rtol": 0, "atol": 1e-12}
 score = st.one_of(st.integers(1, 7).map(float), st.floats(1, 7).map(lambda value: round(value, 6)))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import ranking
-from emotone.evaluate.ranking import assess_all_pairs, assess_as_published, count_wins, intervals_over_speakers
+from emotone.evaluate.numbers import ranking
+from emotone.evaluate.numbers.ranking import assess_all_pairs, assess_as_published, count_wins, intervals_over_speakers
 
 
 def ranks_by_loops(margins: list[list[float]]) -> tuple[list[int], list[int]]:

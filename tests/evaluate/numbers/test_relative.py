@@ -15,18 +15,18 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from emotone.bundle import UNBOUNDED, Bundle, Target
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
+from emotone.bundle.bundle import UNBOUNDED, Bundle, Target
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
 from emotone.evaluate import protocol
+from emotone.evaluate.degraded.robustness import robustness
+from emotone.evaluate.numbers.ranking import assess_as_published
+from emotone.evaluate.numbers.relative import describe_left_out, published_test, shares_of_wins
 from emotone.evaluate.protocol import evaluate_model, pairs_of, print_result, score_predictions, summarise_folds
-from emotone.evaluate.ranking import assess_as_published
-from emotone.evaluate.relative import describe_left_out, published_test, shares_of_wins
-from emotone.evaluate.robustness import robustness
 from emotone.evaluate.run_folder import Run, load_run
-from emotone.features.scores import Scores
-from emotone.published.emotion_retrieval import RANKER, SEQ2SEQ
+from emotone.features.extractors.scores import Scores
+from emotone.models.published.emotion_retrieval import RANKER, SEQ2SEQ
 
 AROUSAL = Target("arousal", "attribute", UNBOUNDED)
 ON_A_SCALE = Target("arousal", "attribute", (1, 5))

@@ -12,8 +12,8 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.significance import (
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.significance import (
     cliques,
     friedman,
     holm,
@@ -21,7 +21,7 @@ from emotone.evaluate.significance import (
     smallest_p,
     standardised_difference,
 )
-from emotone.evaluate.statistics import PooledMetric
+from emotone.evaluate.numbers.statistics import PooledMetric
 
 Systems = tuple[NDArray, NDArray, NDArray, NDArray]
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.statistics import BLOCK_CELLS, Interval, PooledMetric, bootstrap_over_speakers
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.statistics import BLOCK_CELLS, Interval, PooledMetric, bootstrap_over_speakers
 
 NUMBER_METRICS = (metrics.ccc, metrics.pearson, metrics.rmse)
 CLASS_METRICS = (metrics.accuracy, metrics.uar, metrics.macro_f1)
@@ -99,8 +99,8 @@ def test_a_difference_has_the_draws_of_both(metric: Callable[..., float]) -> Non
 @pytest.mark.parametrize("metric", [metrics.ccc, *RANK_METRICS])
 def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch, metric: Callable[..., float]) -> None:
     whole = bootstrap_over_speakers(metric, *scores(), num_resamples=501)
-    monkeypatch.setattr("emotone.evaluate.statistics.BLOCK_CELLS", 50)
-    monkeypatch.setattr("emotone.evaluate.resampled_ranks.BLOCK_CELLS", 100)
+    monkeypatch.setattr("emotone.evaluate.numbers.statistics.BLOCK_CELLS", 50)
+    monkeypatch.setattr("emotone.evaluate.numbers.resampled_ranks.BLOCK_CELLS", 100)
     assert bootstrap_over_speakers(metric, *scores(), num_resamples=501) == pytest.approx(whole, abs=1e-14)
 
 

@@ -13,16 +13,17 @@ import pytest
 import torch
 from torch import nn
 
-from emotone import audio, plugins
-from emotone.bundle import Bundle, Target
-from emotone.corpus import Corpus
-from emotone.data import view as views
-from emotone.data.view import Segments, view_to_json
-from emotone.evaluate.activation_report import activation_of, choose, report_activations
-from emotone.evaluate.page import Player
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.base.page import Player
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view import view as views
+from emotone.bundle.view.view import Segments, view_to_json
+from emotone.corpora.corpus import Corpus
+from emotone.evaluate.report.activation import activation_of, choose, report_activations
 from emotone.evaluate.run_folder import Run
-from emotone.export import write_bundle
-from emotone.models import alexnet_gap
+from emotone.models.export import write_bundle
+from emotone.models.networks import alexnet_gap
 
 LABELS = ("high", "low")
 EMOTION = Target("emotion", "category", labels=LABELS)
@@ -59,7 +60,7 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
     write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), least, spread, "# tiny\n")
     (tmp_path / "done.json").write_text("{}")
     bundle = Bundle.load(str(tmp_path / "bundle"))
-    scores = bundle.score_samples([audio.load(corpus.path_of(file)) for file in corpus.utterances["file"]])
+    scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in corpus.utterances["file"]])
     test = corpus.utterances[["id", "speaker"]].assign(
         corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
         **{f"p_{label}": scores.probabilities[label] for label in LABELS},

@@ -9,9 +9,15 @@ import scipy.optimize
 import scipy.stats
 from scipy.special import log_softmax, softmax
 
-from emotone.bundle import Target
-from emotone.evaluate import metrics
-from emotone.evaluate.calibration import attribute_calibration, calibrate, category_calibration, fit_temperature, scale
+from emotone.bundle.bundle import Target
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.report.calibration import (
+    attribute_calibration,
+    calibrate,
+    category_calibration,
+    fit_temperature,
+    scale,
+)
 
 LABELS = ("anger", "calm", "fear")
 EMOTION = Target("emotion", "category", labels=LABELS)

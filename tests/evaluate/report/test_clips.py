@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.evaluate.clips import encode_clip
+from emotone.evaluate.report.clips import encode_clip
 
 
 def test_clips_are_cut_to_length(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import mutual_info_score
 
-from emotone.bundle import Target
+from emotone.base.page import render
+from emotone.bundle.bundle import Target
 from emotone.errors import EmotoneError
-from emotone.evaluate.cluster_report import draw_evenly, measure_clusters, project, read_clusters, report_clusters
-from emotone.evaluate.page import render
-from emotone.evaluate.report import to_json
+from emotone.evaluate.report.clusters import draw_evenly, measure_clusters, project, read_clusters, report_clusters
+from emotone.evaluate.report.report import to_json
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"
@@ -189,7 +189,7 @@ def test_an_utterance_alone_makes_a_page(tmp_path: Path) -> None:
 
 
 def test_many_clusters_and_utterances_are_drawn_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.evaluate.cluster_report.MOST_POINTS", 60)
+    monkeypatch.setattr("emotone.evaluate.report.clusters.MOST_POINTS", 60)
     about, sections = report_clusters(make_run(tmp_path, clusters(300, 70)))
     assert about is not None and about["networks"][0]["projection"]["num_utterances"] == 60
     assert "60 of 300 utterances, drawn evenly over the parts" in sections[0].note

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle import UNBOUNDED, Target
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
-from emotone.evaluate.curve_report import choose, locate, report_curves
-from emotone.evaluate.page import Player, Section, render
+from emotone.base.page import Player, Section, render
+from emotone.bundle.bundle import UNBOUNDED, Target
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.evaluate.report.curves import choose, locate, report_curves
 from emotone.evaluate.run_folder import Run
 
 AROUSAL = Target("arousal", "attribute", (1, 7))

@@ -16,14 +16,14 @@ import pytest
 import soundfile
 from sklearn.metrics import mutual_info_score
 
-from emotone.bundle import Target
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
-from emotone.data.deep_mi import cut_points, deep_mi, to_levels
+from emotone.base.page import render
+from emotone.bundle.bundle import Target
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels
 from emotone.errors import EmotoneError
-from emotone.evaluate.deep_mi_report import ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
-from emotone.evaluate.page import render
-from emotone.evaluate.report import to_json
+from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
+from emotone.evaluate.report.report import to_json
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle import UNBOUNDED, Target
-from emotone.evaluate.order_report import report_order
+from emotone.bundle.bundle import UNBOUNDED, Target
 from emotone.evaluate.protocol import score_predictions, summarise_folds
-from emotone.evaluate.report import build_report
+from emotone.evaluate.report.order import report_order
+from emotone.evaluate.report.report import build_report
 from emotone.evaluate.run_folder import Run
 
 AROUSAL = Target("arousal", "attribute", UNBOUNDED)

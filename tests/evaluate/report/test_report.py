@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle import Target
+from emotone.bundle.bundle import Target
+from emotone.evaluate.numbers.statistics import Interval
 from emotone.evaluate.protocol import score_predictions
-from emotone.evaluate.report import build_report, to_json, worst_errors
+from emotone.evaluate.report.report import build_report, to_json, worst_errors
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.statistics import Interval
 
 HOSTILE = "<script>alert('x')</script>"
 LABELS = ("anger", "calm", "fear")

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 
-from emotone.bundle import Target
-from emotone.evaluate import metrics
-from emotone.evaluate.statistics import bootstrap_over_speakers
-from emotone.evaluate.subgroups import compare_groups, confusion_of, duration_bands, find_groups, measure_classes
+from emotone.bundle.bundle import Target
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.report.subgroups import compare_groups, confusion_of, duration_bands, find_groups, measure_classes
 
 LABELS = ("anger", "calm", "fear")
 EMOTION = Target("emotion", "category", labels=LABELS)

@@ -18,9 +18,9 @@ import opensmile
 import pytest
 from numpy.typing import NDArray
 
-from emotone import audio
+from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
-from emotone.features.lld import Lld
+from emotone.features.extractors.lld import Lld
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
 INSTALLED = Path(opensmile.__file__).parent / "core" / "config"
@@ -50,14 +50,14 @@ def in_two_passes(
 @pytest.mark.parametrize("name", GOLDEN)
 def test_descriptors_of_speech_equal_the_published_ones(shared: Path, name: str) -> None:
     golden = np.load(shared / f"golden/systems/{name}.npz")
-    found = Lld()(audio.load(shared / str(golden["audio"])))
+    found = Lld()(load_audio(shared / str(golden["audio"])))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, golden["lld"], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("size_ms", "step_ms"), [(32, 16), (None, None), (25, 10), (33.3, None), (None, 12.5)])
 def test_one_pass_equals_two(shared: Path, tmp_path: Path, size_ms: float | None, step_ms: float | None) -> None:
-    samples = audio.load(shared / "data/emodb/wav/03a01Fa.flac")
+    samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
     size_s, step_s = (None if ms is None else f"{ms / 1000:.4f}" for ms in (size_ms, step_ms))
     expected, names = in_two_passes(samples, tmp_path, size_s, step_s)
     feature = Lld(frame_size_ms=size_ms, frame_step_ms=step_ms)
@@ -159,7 +159,7 @@ def test_an_interrupt_stops_it_at_once() -> None:
     code = """
 import os, signal, threading, time
 import numpy as np
-from emotone.features.lld import Lld
+from emotone.features.extractors.lld import Lld
 Lld()(np.zeros(16_000, np.float32))
 minutes = np.random.default_rng(0).uniform(-0.5, 0.5, 600 * 16_000).astype(np.float32)
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()

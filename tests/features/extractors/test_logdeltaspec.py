@@ -8,15 +8,15 @@ import librosa
 import numpy as np
 import pytest
 
-from emotone import audio
-from emotone.features.logdeltaspec import LogDeltaSpec
-from emotone.features.logspec import LogSpec
+from emotone.audio.read import load_audio
+from emotone.features.extractors.logdeltaspec import LogDeltaSpec
+from emotone.features.extractors.logspec import LogSpec
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 8_000])
 @pytest.mark.parametrize("num_samples", [1_280, 1_600, 30_000])  # from 9 frames on
 def test_channels_are_bins_delta_and_second_order_delta(shared: Path, num_samples: int, rate_hz: int) -> None:
-    samples = audio.load(shared / "data/emodb/wav/03a01Fa.flac")[5_000:][:num_samples]
+    samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")[5_000:][:num_samples]
     bins = LogSpec(rate_hz=rate_hz)(samples)  # type: ignore[arg-type]
     deltas = [librosa.feature.delta(bins.astype(np.float64), order=order, axis=0) for order in (1, 2)]
     feature = LogDeltaSpec(rate_hz=rate_hz)  # type: ignore[arg-type]

@@ -8,14 +8,14 @@ import librosa
 import numpy as np
 import pytest
 
-from emotone import audio
-from emotone.features.logmeldeltaspec import LogMelDeltaSpec
-from emotone.features.logmelspec import LogMelSpec
+from emotone.audio.read import load_audio
+from emotone.features.extractors.logmeldeltaspec import LogMelDeltaSpec
+from emotone.features.extractors.logmelspec import LogMelSpec
 
 
 @pytest.mark.parametrize("num_samples", [1, 400, 900, 30_000])  # from 1 frame on
 def test_channels_are_mels_delta_and_its_delta(shared: Path, num_samples: int) -> None:
-    samples = audio.load(shared / "data/emodb/wav/03a01Fa.flac")[5_000:][:num_samples]
+    samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")[5_000:][:num_samples]
     mels = LogMelSpec()(samples)
     delta = librosa.feature.delta(mels.astype(np.float64), width=5, mode="nearest", axis=0)
     expected = np.hstack([mels, delta, librosa.feature.delta(delta, width=5, mode="nearest", axis=0)])

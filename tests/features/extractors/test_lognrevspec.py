@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve, lfilter
 
-from emotone import audio
+from emotone.audio.read import Samples, load_audio
 from emotone.errors import EmotoneError
-from emotone.features.lognrevspec import NOISE_SAMPLES, LogNrevSpec, convolve, room_response, white_noise
-from emotone.features.logspec import LogSpec
+from emotone.features.extractors.lognrevspec import NOISE_SAMPLES, LogNrevSpec, convolve, room_response, white_noise
+from emotone.features.extractors.logspec import LogSpec
 
 
 @pytest.fixture
-def speech(shared: Path) -> audio.Samples:
-    return audio.load(shared / "data/emodb/wav/03a01Fa.flac")
+def speech(shared: Path) -> Samples:
+    return load_audio(shared / "data/emodb/wav/03a01Fa.flac")
 
 
-def test_channels_are_the_signal_with_noise_and_in_the_room(speech: audio.Samples) -> None:
+def test_channels_are_the_signal_with_noise_and_in_the_room(speech: Samples) -> None:
     feature, plain = LogNrevSpec(), LogSpec()
     found = feature(speech).reshape(-1, 3, 200)
     np.testing.assert_array_equal(found[:, 0], plain(speech))
@@ -32,7 +32,7 @@ def test_channels_are_the_signal_with_noise_and_in_the_room(speech: audio.Sample
     np.testing.assert_allclose(found[:, 2], plain(room.astype(np.float32)), rtol=0, atol=0.1)
 
 
-def test_seed_decides_on_noise_and_room(speech: audio.Samples) -> None:
+def test_seed_decides_on_noise_and_room(speech: Samples) -> None:
     first = LogNrevSpec()(speech)
     np.testing.assert_array_equal(LogNrevSpec(seed=0)(speech), first)
     other = LogNrevSpec(seed=1)(speech)
@@ -40,7 +40,7 @@ def test_seed_decides_on_noise_and_room(speech: audio.Samples) -> None:
     assert (first[:, 200:400] != other[:, 200:400]).mean() > 0.5 and (first[:, 400:] != other[:, 400:]).mean() > 0.5
 
 
-def test_without_noise_and_with_the_direct_sound_alone_all_channels_are_the_same(speech: audio.Samples) -> None:
+def test_without_noise_and_with_the_direct_sound_alone_all_channels_are_the_same(speech: Samples) -> None:
     found = LogNrevSpec(noise_std=0.0, direct_db=100.0)(speech).reshape(-1, 3, 200)
     np.testing.assert_array_equal(found[:, 1], found[:, 0])
     assert np.abs(found[:, 2] - found[:, 0]).mean() < 0.01

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone import audio
+from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
-from emotone.features import mel
-from emotone.features.mel import Mel
+from emotone.features.extractors import mel
+from emotone.features.extractors.mel import Mel
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
 
@@ -45,7 +45,7 @@ def assert_close(mels: NDArray[np.float32], expected: NDArray[np.floating]) -> N
 @pytest.mark.parametrize("name", GOLDEN)
 def test_mel_of_speech_equals_the_published_one(shared: Path, name: str) -> None:
     golden = np.load(shared / f"golden/systems/{name}.npz")
-    assert_close(Mel()(audio.load(shared / str(golden["audio"]))), golden["mel"])
+    assert_close(Mel()(load_audio(shared / str(golden["audio"]))), golden["mel"])
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=")  # librosa's, of input shorter than a frame
@@ -157,7 +157,7 @@ def test_it_needs_no_heavy_package() -> None:
     code = """
 import sys
 import numpy
-from emotone.features.mel import Mel
+from emotone.features.extractors.mel import Mel
 Mel()(numpy.ones(16_000, numpy.float32))
 print({"scipy", "librosa", "torch", "pandas", "opensmile", "soxr"} & set(sys.modules))
 """

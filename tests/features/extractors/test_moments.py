@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotone import audio
+from emotone.audio.read import load_audio
+from emotone.data.recipe import Choice, load_recipe, pin_encoders
 from emotone.errors import EmotoneError
-from emotone.features.mel import Mel
-from emotone.features.moments import Moments
-from emotone.recipe import Choice, load_recipe, pin_encoders
+from emotone.features.extractors.mel import Mel
+from emotone.features.extractors.moments import Moments
 
 SPEECH = "emodb/wav/03a01Fa.flac"
 
 
 def test_mean_and_deviation_of_mel(shared: Path) -> None:
-    samples = audio.load(shared / "data" / SPEECH)
+    samples = load_audio(shared / "data" / SPEECH)
     frames = Mel(num_mels=64)(samples).astype(np.float64)
     found = Moments("mel", {"num_mels": 64})(samples)
     assert found.shape == (1, 128) and found.dtype == np.float32
@@ -30,7 +30,7 @@ def test_names_say_of_what() -> None:
 
 def test_batches_give_the_same(shared: Path) -> None:
     feature = Moments("mel")
-    parts = [audio.load(shared / "data" / SPEECH)[start : start + 9_000] for start in (0, 4_000)]
+    parts = [load_audio(shared / "data" / SPEECH)[start : start + 9_000] for start in (0, 4_000)]
     for one, batched in zip(map(feature, parts), feature.encode(parts), strict=True):
         np.testing.assert_array_equal(one, batched)
     assert feature.check(parts[0]) == ""
@@ -43,9 +43,9 @@ def test_only_audio_with_frames(of: str) -> None:
 
 
 def test_all_layers_of_whisper_lie_side_by_side(shared: Path) -> None:
-    from emotone.features.whisper import Whisper
+    from emotone.features.extractors.whisper import Whisper
 
-    samples = audio.load(shared / "data" / SPEECH)[:8_000]
+    samples = load_audio(shared / "data" / SPEECH)[:8_000]
     every = Whisper(layer="all", full_window=False)
     states = every(samples)
     assert states.shape == (25, 7 * 512) and len(every.names) == 7 * 512

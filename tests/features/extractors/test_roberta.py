@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError
-from emotone.features.roberta import Roberta
+from emotone.features.extractors.roberta import Roberta
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

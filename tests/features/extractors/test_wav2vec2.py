@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import audio, plugins
-from emotone.data.buckets import buckets
-from emotone.encoder import _load
+from emotone.audio.read import load_audio
+from emotone.base import plugins
 from emotone.errors import EmotoneError
-from emotone.features.wav2vec2 import Wav2vec2
+from emotone.features.buckets import buckets
+from emotone.features.encoder import _load
+from emotone.features.extractors.wav2vec2 import Wav2vec2
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -29,7 +30,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def speech() -> NDArray[np.float32]:
-    return audio.load(Path(__file__).parents[2] / "examples" / "jfk.wav")
+    return load_audio(Path(__file__).parents[3] / "examples" / "jfk.wav")
 
 
 def pieces(speech: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -139,7 +140,7 @@ def test_settings_hold_the_identity_of_the_weights(tiny_wav2vec2: Path, tmp_path
 
 
 def test_a_bundle_wants_the_encoder_it_was_made_with(tiny_wav2vec2: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    from emotone.bundle import Bundle
+    from emotone.bundle.bundle import Bundle
 
     def bundle(**settings: Any) -> None:
         folder = tmp_path / "bundle"

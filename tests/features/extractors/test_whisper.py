@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.encoder_weights import find_weights
+from emotone.audio.read import load_audio
+from emotone.base.weights import find_weights
 from emotone.errors import EmotoneError
-from emotone.features.whisper import Whisper
+from emotone.features.extractors.whisper import Whisper
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -20,7 +20,7 @@ transformers = pytest.importorskip("transformers")
 
 @pytest.fixture(scope="module")
 def speech() -> NDArray[np.float32]:
-    return audio.load(Path(__file__).parents[2] / "examples" / "jfk.wav")
+    return load_audio(Path(__file__).parents[3] / "examples" / "jfk.wav")
 
 
 def oracle(folder: Path, samples: NDArray[np.float32]) -> Any:

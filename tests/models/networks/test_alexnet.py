@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from emotone.models._image_network import average_maps
-from emotone.models.alexnet import AlexNet
+from emotone.models.networks._image_network import average_maps
+from emotone.models.networks.alexnet import AlexNet
 
 
 def test_names_and_shapes_are_those_of_torchvision() -> None:

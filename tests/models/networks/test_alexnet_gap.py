@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from emotone.models.alexnet import AlexNet
-from emotone.models.alexnet_gap import AlexNetGap
+from emotone.models.networks.alexnet import AlexNet
+from emotone.models.networks.alexnet_gap import AlexNetGap
 
 
 def test_its_convolutions_are_those_of_alexnet() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotone.models.chunk_attention import ChunkAttention
+from emotone.models.networks.chunk_attention import ChunkAttention
 
 Doubles = NDArray[np.float64]
 B, C, M, D, H = 5, 7, 4, 6, 12  # utterances, chunks, frames, features, hidden size

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from emotone.models.co_attention import CoAttention, rename_published
+from emotone.models.networks.co_attention import CoAttention, rename_published
 
 B, L, D, D_TEXT, H = 4, 9, 14, 6, 12
 SPEECH_LENGTH, TEXT_LENGTH = torch.tensor([9, 3, 0, 5]), torch.tensor([2, 9, 7, 0])

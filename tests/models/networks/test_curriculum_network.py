@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.models.curriculum_network import CurriculumNetwork
+from emotone.models.networks.curriculum_network import CurriculumNetwork
 
 
 def test_outputs_equal_numpy() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate2d
 from torch import Tensor, nn
 
-from emotone.models.deep_emo_clusters import DeepEmoClusters
+from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
 
 Doubles = NDArray[np.float64]
 B, C, M, D, H = 3, 4, 11, 9, 6  # utterances, chunks, frames, features, embedding size

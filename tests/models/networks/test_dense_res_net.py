@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emotone.models.dense_res_net import DenseResNet
+from emotone.models.networks.dense_res_net import DenseResNet
 
 Doubles = NDArray[np.float64]
 B, D, WIDTHS = 5, 6, (8, 7, 4)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.models.emotion_ranker import EmotionRanker
+from emotone.models.networks.emotion_ranker import EmotionRanker
 
 B, C, M, D, H = 3, 5, 4, 6, 7  # utterances, chunks, frames, features, hidden size
 ATTRIBUTES = ("arousal", "valence")

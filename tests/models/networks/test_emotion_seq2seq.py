@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotone.models.emotion_seq2seq import EmotionSeq2Seq
+from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 
 Doubles = NDArray[np.float64]
 B, C, M, D, H = 3, 5, 4, 6, 7  # utterances, chunks, frames, features, hidden size

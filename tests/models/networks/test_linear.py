@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 import torch
 
-from emotone.export import to_onnx
-from emotone.models.linear import Linear
+from emotone.models.export import to_onnx
+from emotone.models.networks.linear import Linear
 
 
 @pytest.mark.parametrize("batch", [1, 3])

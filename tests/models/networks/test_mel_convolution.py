@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emotone.models.mel_convolution import MelConvolution
+from emotone.models.networks.mel_convolution import MelConvolution
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.models.resnet18 import ResNet18
+from emotone.models.networks.resnet18 import ResNet18
 
 
 def torchvision_shapes() -> dict[str, tuple[int, ...]]:

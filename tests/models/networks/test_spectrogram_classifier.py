@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.export import to_onnx
-from emotone.models.alexnet import AlexNet
-from emotone.models.alexnet_gap import AlexNetGap
-from emotone.models.resnet18 import ResNet18
-from emotone.models.spectrogram_classifier import IMAGENET_MEAN, IMAGENET_STD, SpectrogramClassifier
-from emotone.models.vgg11 import Vgg11
+from emotone.models.export import to_onnx
+from emotone.models.networks.alexnet import AlexNet
+from emotone.models.networks.alexnet_gap import AlexNetGap
+from emotone.models.networks.resnet18 import ResNet18
+from emotone.models.networks.spectrogram_classifier import IMAGENET_MEAN, IMAGENET_STD, SpectrogramClassifier
+from emotone.models.networks.vgg11 import Vgg11
 
 NETWORKS = [AlexNet, AlexNetGap, ResNet18, Vgg11]
 K = 4
@@ -27,7 +27,7 @@ K = 4
 @pytest.fixture
 def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., nn.Module]:
     """build(network, num_channels=3): one in evaluation mode, VGG-11 with an eighth of its channels."""
-    monkeypatch.setattr("emotone.models.vgg11.STAGES", ((8,), (16,), (32, 32), (64, 64), (64, 64)))
+    monkeypatch.setattr("emotone.models.networks.vgg11.STAGES", ((8,), (16,), (32, 32), (64, 64), (64, 64)))
 
     def build(network: type[nn.Module], num_channels: int = 3) -> nn.Module:
         torch.manual_seed(0)

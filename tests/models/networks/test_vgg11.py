@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emotone.models.vgg11 import Vgg11
+from emotone.models.networks.vgg11 import Vgg11
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Vgg11:
     """VGG-11 with an eighth of the channels: its linear layers alone would take half a gigabyte."""
     stages = ((8,), (16,), (32, 32), (64, 64), (64, 64))
-    monkeypatch.setattr("emotone.models.vgg11.STAGES", stages)
+    monkeypatch.setattr("emotone.models.networks.vgg11.STAGES", stages)
     torch.manual_seed(0)
     return Vgg11(4).eval()
 

@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.cluster_branch import Clustered
-from emotone.data import view
+from emotone.audio.read import load_audio
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view import view
 from emotone.errors import EmotoneError
-from emotone.export import SeparateNetworks
-from emotone.models.deep_emo_clusters import DeepEmoClusters
-from emotone.predict import Predictor
-from emotone.published.deep_emo_clusters import load_network, read_checkpoint
-from emotone.pull import published_systems, pull
+from emotone.models.cluster_branch import Clustered
+from emotone.models.export import SeparateNetworks
+from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
+from emotone.models.published.deep_emo_clusters import load_network, read_checkpoint
+from emotone.models.pull import published_systems, pull
+from emotone.predict.predictor import Predictor
 
 ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}  # and the published names of them
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
@@ -55,7 +55,7 @@ def chunks_of(bundle: Bundle, features: NDArray[np.float32]) -> torch.Tensor:
 def test_scores_equal_the_published_ones(shared: Path, bundle: Bundle, name: str) -> None:
     golden = np.load(shared / f"golden/systems/{name}.npz")
     from_features = bundle.score_features([golden["mel"]])
-    from_audio = bundle.score_samples([audio.load(shared / str(golden["audio"]))])
+    from_audio = bundle.score_samples([load_audio(shared / str(golden["audio"]))])
     for attribute, short in ATTRIBUTES.items():
         expected = golden[f"deep_emo_clusters__{short}__score"].item()
         mean_of_chunks = golden[f"deep_emo_clusters__{short}__chunk_normalised"].mean()
@@ -69,7 +69,7 @@ def test_chunks_and_clusters_equal_the_published_ones(
     shared: Path, bundle: Bundle, networks: dict[str, Clustered], name: str
 ) -> None:
     golden = np.load(shared / f"golden/systems/{name}.npz")
-    samples = audio.load(shared / str(golden["audio"]))
+    samples = load_audio(shared / str(golden["audio"]))
     for features, tolerance in ((golden["mel"], 1e-4), (bundle.extract(samples), 1e-3)):
         for attribute, short in ATTRIBUTES.items():
             with torch.inference_mode():
@@ -82,7 +82,7 @@ def test_chunks_and_clusters_equal_the_published_ones(
 def test_danish_files_are_scored_as_published(shared: Path, bundle: Bundle) -> None:
     published = pd.read_csv(shared / "golden/emotale-da-published.csv").sample(NUM_FILES, random_state=0)
     files = {path.stem: path for path in (shared / "data/emotale-da").rglob("*.flac")}
-    scores = bundle.score_samples([audio.load(files[Path(file).stem]) for file in published["file"]])
+    scores = bundle.score_samples([load_audio(files[Path(file).stem]) for file in published["file"]])
     for attribute, short in ATTRIBUTES.items():
         expected = published[f"deep_emo_clusters/{short}/score"]
         np.testing.assert_allclose(scores.attributes[attribute], expected, atol=1e-3, rtol=0)

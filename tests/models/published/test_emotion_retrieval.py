@@ -13,15 +13,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.cli import main
-from emotone.data import view
+from emotone.audio.read import load_audio
+from emotone.base.files import sha256_of
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view import view
+from emotone.cli.main import main
 from emotone.errors import EmotoneError
-from emotone.files import sha256_of
-from emotone.predict import Predictor
-from emotone.published.emotion_retrieval import RANKER, SEQ2SEQ, load_network, weight_path
-from emotone.pull import published_systems, pull
+from emotone.models.published.emotion_retrieval import RANKER, SEQ2SEQ, load_network, weight_path
+from emotone.models.pull import published_systems, pull
+from emotone.predict.predictor import Predictor
 
 ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}  # and the published names of them
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
@@ -46,7 +46,7 @@ def bundles(folders: dict[str, Path]) -> dict[str, Bundle]:
 def test_seq2seq_equals_the_published_one(shared: Path, bundles: dict[str, Bundle], name: str) -> None:
     golden, bundle = np.load(shared / f"golden/systems/{name}.npz"), bundles[SEQ2SEQ]
     from_features = bundle.score_features([golden["lld"]])
-    from_audio = bundle.score_samples([audio.load(shared / str(golden["audio"]))])
+    from_audio = bundle.score_samples([load_audio(shared / str(golden["audio"]))])
     targets = {target.name: target for target in bundle.targets}
     for attribute, short in ATTRIBUTES.items():
         chunks = golden[f"seq2seq__{short}__chunk_normalised"]
@@ -63,7 +63,7 @@ def test_seq2seq_equals_the_published_one(shared: Path, bundles: dict[str, Bundl
 def test_rankers_prefer_and_rank_as_published(shared: Path, bundles: dict[str, Bundle], name: str) -> None:
     golden, bundle = np.load(shared / f"golden/systems/{name}.npz"), bundles[RANKER]
     from_features = bundle.score_features([golden["lld"]])
-    from_audio = bundle.score_samples([audio.load(shared / str(golden["audio"]))])
+    from_audio = bundle.score_samples([load_audio(shared / str(golden["audio"]))])
     for scores in (from_features, from_audio):
         for attribute, short in ATTRIBUTES.items():
             margins = scores.curves[attribute][0]
@@ -78,7 +78,7 @@ def test_rankers_prefer_and_rank_as_published(shared: Path, bundles: dict[str, B
 def test_danish_files_are_scored_as_published(shared: Path, bundles: dict[str, Bundle]) -> None:
     published = pd.read_csv(shared / "golden/emotale-da-published.csv").sample(NUM_FILES, random_state=0)
     files = {path.stem: path for path in (shared / "data/emotale-da").rglob("*.flac")}
-    scores = bundles[SEQ2SEQ].score_samples([audio.load(files[Path(file).stem]) for file in published["file"]])
+    scores = bundles[SEQ2SEQ].score_samples([load_audio(files[Path(file).stem]) for file in published["file"]])
     for attribute, short in ATTRIBUTES.items():
         expected = published[f"seq2seq/{short}/score"]
         np.testing.assert_allclose(scores.attributes[attribute], expected, atol=1e-3, rtol=0)
@@ -137,7 +137,7 @@ def test_predict_gives_their_scores(
     file, output = str(shared / str(golden["audio"])), tmp_path / "scores.csv"
     assert main(["predict", file, "--model", str(folders[name]), "--output", str(output)]) == 0
     table = pd.read_csv(output)
-    expected = bundles[name].score_samples([audio.load(file)]).attributes
+    expected = bundles[name].score_samples([load_audio(file)]).attributes
     for attribute in ATTRIBUTES:
         assert table[attribute].item() == pytest.approx(expected[attribute][0], rel=1e-5)
 

@@ -17,12 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
-from emotone import audio, retrieve
-from emotone.audio import RATE_HZ, Samples
+from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.audio.speech import SpeechTrack
 from emotone.errors import EmotoneError
-from emotone.predict import Predictor
-from emotone.retrieve import Findings, Moment, Search, find_moments, pick, search_recording, shortest_s, stand_out
-from emotone.voice_activity import SpeechTrack
+from emotone.predict.predictor import Predictor
+from emotone.predict.retrieve import moments as retrieve
+from emotone.predict.retrieve.moments import (
+    Findings,
+    Moment,
+    Search,
+    find_moments,
+    pick,
+    search_recording,
+    shortest_s,
+    stand_out,
+)
 
 
 @dataclass
@@ -51,7 +60,7 @@ def planted(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     parts: list[Samples] = []
     position = 0
     for kind, file in order:
-        samples = audio.load(file)
+        samples = load_audio(file)
         parts.append(0.05 * samples / np.sqrt(np.mean(samples**2)))  # so that loudness tells nothing
         places[kind].append((position / RATE_HZ, (position + len(samples)) / RATE_HZ))
         position += len(samples)
@@ -77,7 +86,7 @@ def plain_search(files: list[str], predictor: Predictor, search: Search) -> list
     """Every window of `Predictor.predict`, in order of its score; taken unless too close to one that was."""
     windows = []
     for file in files:
-        samples = audio.load(file)
+        samples = load_audio(file)
         heard = SpeechTrack()
         assert list(heard.listen([samples]))
         curve = predictor.predict(file, window_s=search.length_s, hop_s=search.step_s).curve
@@ -160,7 +169,7 @@ def test_processes_change_nothing(planted: Planted, shared: Path) -> None:
 
 def test_cutting_a_recording_up_changes_little(planted: Planted, tmp_path: Path) -> None:
     """The best moments of an archive are those of its recordings together."""
-    samples = audio.load(planted.file)
+    samples = load_audio(planted.file)
     middle = round((planted.angry[1][1] + 2) * RATE_HZ)
     for name, part in (("a.wav", samples[:middle]), ("b.wav", samples[middle:])):
         soundfile.write(tmp_path / name, part, RATE_HZ)
@@ -171,7 +180,7 @@ def test_cutting_a_recording_up_changes_little(planted: Planted, tmp_path: Path)
 def test_files_of_other_rates_and_types(planted: Planted, tmp_path: Path) -> None:
     import soxr
 
-    samples = audio.load(planted.file)
+    samples = load_audio(planted.file)
     both = np.stack([soxr.resample(samples, RATE_HZ, 44_100)] * 2, axis=1)
     soundfile.write(tmp_path / "a.flac", both, 44_100)
     moments = find_moments(tmp_path / "a.flac", Search("arousal", 3, min_gap_s=2.0)).moments
@@ -222,7 +231,7 @@ def test_equal_scores_stay_in_order() -> None:
 
 def test_memory_does_not_grow_with_the_recording(planted: Planted, tiny_bundle: Path, tmp_path: Path) -> None:
     predictor = Predictor.load(str(tiny_bundle), threads=1)
-    samples = audio.load(planted.file)
+    samples = load_audio(planted.file)
     peaks = []
     for name, times in (("warm.wav", 1), ("short.wav", 1), ("long.wav", 4)):
         with soundfile.SoundFile(tmp_path / name, "w", RATE_HZ, 1) as file:
@@ -249,7 +258,7 @@ def write(tmp_path: Path) -> Callable[[str, Samples], str]:
 
 
 def test_recordings_without_moments_are_noted(planted: Planted, write: Callable[[str, Samples], str]) -> None:
-    speech = audio.load(planted.file, *planted.angry[0])
+    speech = load_audio(planted.file, *planted.angry[0])
     files = {
         write("noise.wav", noise(5)): "holds no speech (5.0 s)",
         write("silence.wav", np.zeros(32_000, np.float32)): "holds no speech (2.0 s)",
@@ -267,7 +276,7 @@ def test_recordings_without_moments_are_noted(planted: Planted, write: Callable[
 
 
 def test_a_recording_shorter_than_the_length_is_one_moment(planted: Planted, write: Callable[..., str]) -> None:
-    file = write("a.wav", audio.load(planted.file, planted.angry[0][0] + 1, planted.angry[0][0] + 2.5))
+    file = write("a.wav", load_audio(planted.file, planted.angry[0][0] + 1, planted.angry[0][0] + 2.5))
     findings = find_moments(file, Search("arousal"))
     [moment] = findings.moments
     assert (moment.start_s, moment.end_s) == (0.0, 1.5) and np.isnan(moment.confidence)

@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone import cli, retrieve_output
-from emotone.audio import AudioError
+from emotone.audio.read import AudioError
+from emotone.audio.words.alignment import read_words
+from emotone.cli import main as cli
 from emotone.errors import EmotoneError
-from emotone.retrieve import Findings, Moment, Recording, Search
-from emotone.retrieve_output import COLUMNS, OUTPUTS, check_output, json_text, safe_stem, write_findings
-from emotone.word_alignment import read_words
+from emotone.predict.retrieve import output as retrieve_output
+from emotone.predict.retrieve.moments import Findings, Moment, Recording, Search
+from emotone.predict.retrieve.output import COLUMNS, OUTPUTS, check_output, json_text, safe_stem, write_findings
 
 RATE_HZ = 44_100
 Write = Callable[[str, float], str]
@@ -232,7 +233,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, printed.out, printed.err.splitlines()
 
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
 def test_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone import retrieve_page
-from emotone.audio import load
-from emotone.retrieve import Findings, Moment, Recording, Search, find_moments
-from emotone.retrieve_page import SCORE_STEPS, TIME_STEPS_S, clock, draw_curve, render_page
+from emotone.audio.read import load_audio
+from emotone.predict.retrieve import page as retrieve_page
+from emotone.predict.retrieve.moments import Findings, Moment, Recording, Search, find_moments
+from emotone.predict.retrieve.page import SCORE_STEPS, TIME_STEPS_S, clock, draw_curve, render_page
 
-EXAMPLE = str(Path(__file__).resolve().parents[1] / "examples" / "jfk.wav")
+EXAMPLE = str(Path(__file__).resolve().parents[3] / "examples" / "jfk.wav")
 HOSTILE = "<script>alert('x')</script>{0} & \"q\".wav"
 
 
@@ -63,7 +63,7 @@ def test_page_plays_the_moments(found: Findings) -> None:
     for player, moment in zip(players, found.moments, strict=True):
         kind, content = str(player["src"]).split(";base64,")
         samples, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(content)), dtype="float32")
-        expected = load(EXAMPLE, moment.start_s, moment.end_s)
+        expected = load_audio(EXAMPLE, moment.start_s, moment.end_s)
         assert kind == "data:audio/ogg" and rate_hz == 16_000 and abs(len(samples) - len(expected)) < 1600
         size = min(len(samples), len(expected))
         assert np.corrcoef(samples[:size], expected[:size])[0, 1] > 0.9
@@ -141,7 +141,7 @@ def test_clock() -> None:
 def test_retrieval_needs_the_runtime_only(tmp_path: Path) -> None:
     code = f"""
 import sys
-from emotone.cli import main
+from emotone.cli.main import main
 wanted = ["retrieve", {EXAMPLE!r}, "--attribute", "arousal", "--highest", "1"]
 assert main([*wanted, "--page", "x.html"]) == 0
 for output in ("clips", "textgrid", "audacity"):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
-from emotone.dataset import Dataset, Selection
-from emotone.fold import Fold
-from emotone.recipe import from_json
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.data.dataset import Dataset, Selection
+from emotone.data.recipe import from_json
+from emotone.training.fold import Fold
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.difficulties.agreement import Agreement
 from emotone.errors import EmotoneError
-from emotone.fold import Fold
+from emotone.training.difficulties.agreement import Agreement
+from emotone.training.fold import Fold
 
 LETTERS = {"arousal": "A", "valence": "V", "dominance": "D"}
 

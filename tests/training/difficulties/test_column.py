@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from emotone.difficulties.column import Column
 from emotone.errors import EmotoneError
-from emotone.fold import Fold
+from emotone.training.difficulties.column import Column
+from emotone.training.fold import Fold
 
 
 def test_it_is_the_column_in_the_order_of_the_training_part(fold_of: Callable[..., Fold]) -> None:

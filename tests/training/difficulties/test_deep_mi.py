@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from emotone import plugins
-from emotone.difficulties.deep_mi import DeepMi
+from emotone.base import plugins
 from emotone.errors import EmotoneError
+from emotone.training.difficulties.deep_mi import DeepMi
 
 CLUSTERS = {"name": "deep-emo-clusters", "model": "dense-res-net"}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from emotone.difficulties.duration import Duration
-from emotone.fold import Fold
+from emotone.training.difficulties.duration import Duration
+from emotone.training.fold import Fold
 
 
 def test_it_is_that_of_the_file(shared: Path, fold_of: Callable[..., Fold]) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.data.curriculum import Curriculum
-from emotone.difficulties.file import File
 from emotone.errors import EmotoneError
-from emotone.fold import Fold
+from emotone.training.curriculum import Curriculum
+from emotone.training.difficulties.file import File
+from emotone.training.fold import Fold
 
 Name = Callable[[Any], str]
 NAMES: dict[str, Name] = {

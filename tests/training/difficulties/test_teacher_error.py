@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.difficulties.teacher_error import TeacherError
+from emotone.audio.read import load_audio
+from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
-from emotone.fold import Fold
+from emotone.training.difficulties.teacher_error import TeacherError
+from emotone.training.fold import Fold
 
 
 def by_hand(fold: Fold, bundle: str, target: str) -> list[float]:
@@ -20,7 +20,7 @@ def by_hand(fold: Fold, bundle: str, target: str) -> list[float]:
     corpus, teacher = fold.data.corpora["emotale"], Bundle.load(bundle)
     errors = []
     for row in fold.train.to_dict("records"):
-        score = teacher.score_samples([audio.load(corpus.root / row["file"])]).attributes[target][0]
+        score = teacher.score_samples([load_audio(corpus.root / row["file"])]).attributes[target][0]
         errors.append(abs(1 + (score - 1) * 4 / 6 - row[target]))
     return errors
 

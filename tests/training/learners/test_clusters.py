@@ -15,17 +15,18 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone import cluster_learner, plugins
-from emotone.bundle import Target
-from emotone.cluster_branch import ClusterBranch
-from emotone.cluster_learner import Items
-from emotone.data.view import Chunks, View, Whole
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Chunks, View, Whole
+from emotone.data.recipe import Training
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.examples import StoreExamples
-from emotone.learner import Learner, Lesson
-from emotone.recipe import Training
-from emotone.rows import Rows
-from emotone.train import fit
+from emotone.models.cluster_branch import ClusterBranch
+from emotone.training.examples import StoreExamples
+from emotone.training.learners import clusters as cluster_learner
+from emotone.training.learners.clusters import Items
+from emotone.training.learners.learner import Learner, Lesson
+from emotone.training.loop import fit
 
 D, CHUNKS = 6, Chunks(5, 3)
 NAN = float("nan")

@@ -16,9 +16,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-from emotone import clustering
-from emotone.clustering import kmeans, normalised_mutual_information, sample_evenly
 from emotone.errors import EmotoneError
+from emotone.training.learners import kmeans as clustering
+from emotone.training.learners.kmeans import kmeans, normalised_mutual_information, sample_evenly
 
 
 def mixture(num_points: int = 900, num_features: int = 8, num_modes: int = 6, seed: int = 0) -> Tensor:

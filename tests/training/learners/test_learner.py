@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.curriculum import Schedule
-from emotone.data.view import Whole
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Whole
+from emotone.data.recipe import Training
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.examples import StoreExamples
-from emotone.learner import PlainLearner
-from emotone.recipe import Training
-from emotone.rows import Rows
-from emotone.train import fit
+from emotone.training.curriculum import Schedule
+from emotone.training.examples import StoreExamples
+from emotone.training.learners.learner import PlainLearner
+from emotone.training.loop import fit
 
 NUM, D = 11, 4
 TARGET = Target("arousal", "attribute", (1.0, 7.0))

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.preferences import Preferences
-from emotone.data.view import Chunks
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Chunks
+from emotone.data.labels.preferences import Preferences
+from emotone.data.recipe import Training
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.examples import StoreExamples
-from emotone.pair_learner import PairLearner, draw_pairs
-from emotone.recipe import Training
-from emotone.rows import Rows
-from emotone.train import fit
+from emotone.training.examples import StoreExamples
+from emotone.training.learners.pairs import PairLearner, draw_pairs
+from emotone.training.loop import fit
 
 NUM, C, M, D = 17, 4, 3, 5
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))

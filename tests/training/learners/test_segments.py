@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone import plugins
-from emotone.data.view import Segments
-from emotone.examples import StoreExamples
-from emotone.losses import soft_cross_entropy, stability_loss
-from emotone.models.spectrogram_classifier import SpectrogramClassifier
-from emotone.recipe import Training
-from emotone.rows import Rows
-from emotone.segment_learner import SegmentLearner, draw_mixing, raise_smallest
-from emotone.train import fit, predict_outputs
+from emotone.base import plugins
+from emotone.bundle.view.view import Segments
+from emotone.data.recipe import Training
+from emotone.data.rows import Rows
+from emotone.models.losses import soft_cross_entropy, stability_loss
+from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier
+from emotone.training.examples import StoreExamples
+from emotone.training.learners.segments import SegmentLearner, draw_mixing, raise_smallest
+from emotone.training.loop import fit, predict_outputs
 
 D, FRAMES, K = 8, 10, 3
 LENGTHS = (10, 25, 7, 31, 20, 12, 40, 9)  # 1, 3, 1, 4, 2, 2, 4 and 1 segments

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.view import Chunks
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.export import SeparateNetworks
-from emotone.systems import chunk_attention as module
+from emotone.models.export import SeparateNetworks
+from emotone.training.systems import chunk_attention as module
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
 EMOTION = Target("emotion", "category", labels=("anger", "neutral", "sadness"))

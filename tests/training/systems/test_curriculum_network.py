@@ -9,12 +9,12 @@ import onnxruntime
 import pytest
 import torch
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.view import Whole
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Whole
+from emotone.data.recipe import Training
 from emotone.errors import EmotoneError
-from emotone.export import to_onnx
-from emotone.recipe import Training
+from emotone.models.export import to_onnx
 
 AROUSAL = Target("arousal", "attribute", (1.0, 7.0))
 EMOTION = Target("emotion", "category", labels=("anger", "neutral", "sadness"))

@@ -11,16 +11,16 @@ import pytest
 import torch
 from torch import nn
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.cluster_branch import Clustered
-from emotone.data.view import Chunks, View, Whole
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.view import Chunks, View, Whole
+from emotone.data.recipe import Training, load_recipe
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.examples import StoreExamples
-from emotone.export import SeparateNetworks, to_onnx
-from emotone.recipe import Training, load_recipe
-from emotone.rows import Rows
-from emotone.train import fit, predict_outputs
+from emotone.models.cluster_branch import Clustered
+from emotone.models.export import SeparateNetworks, to_onnx
+from emotone.training.examples import StoreExamples
+from emotone.training.loop import fit, predict_outputs
 
 D = 6
 CHUNKS = Chunks(5, 3)

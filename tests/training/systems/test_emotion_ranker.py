@@ -14,20 +14,21 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from emotone import audio, plugins
-from emotone.bundle import UNBOUNDED, Bundle, Target
-from emotone.corpora.emotale import EmoTale
-from emotone.corpus import Corpus
-from emotone.data.preferences import prefer_by_margin
-from emotone.data.view import Chunks
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.bundle.bundle import UNBOUNDED, Bundle, Target
+from emotone.bundle.view.view import Chunks
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.emotale import EmoTale
+from emotone.data.labels.preferences import prefer_by_margin
+from emotone.data.recipe import Recipe, Training, from_json
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.examples import StoreExamples
-from emotone.export import load_weights
-from emotone.recipe import Recipe, Training, from_json
-from emotone.rows import Rows
-from emotone.run import train_recipe
-from emotone.train import fit, predict_outputs
+from emotone.evaluate.numbers import metrics
+from emotone.models.export import load_weights
+from emotone.training.examples import StoreExamples
+from emotone.training.loop import fit, predict_outputs
+from emotone.training.run import train_recipe
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0), 4.0, 1.0) for name in ("arousal", "valence"))
 SMALL: dict[str, Any] = {"name": "emotion-ranker", "chunk_s": 0.2, "hidden_size": 6, "num_pairs": 40, "partners": 8}
@@ -173,7 +174,7 @@ def test_the_bundle_gives_the_network_s_margins(tmp_path: Path, networks: str) -
     run = train(about, tmp_path / "run")
     bundle, table = Bundle.load(str(run)), pd.read_parquet(run / "predictions.parquet")
     corpus = Corpus.load("tones")
-    samples = [audio.load(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
+    samples = [load_audio(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
     scores = bundle.score_samples(samples)
     network = system(**{key: value for key, value in about.system.settings.items()}).build(6, bundle.targets)
     load_weights(network, run / "bundle")
@@ -247,7 +248,7 @@ def test_real_raters_and_speech(shared: Path, tmp_path: Path, monkeypatch: pytes
         for row in own.sample(50, random_state=0).itertuples():
             signs = [np.sign(a - b) for a, b in itertools.product(of[row.first], of[row.second])]
             assert np.mean([sign == (1 if row.is_higher else -1) for sign in signs]) >= 0.6 - 1e-12
-    scores = Bundle.load(str(run)).score_samples([audio.load(corpus.path_of(file)) for file in few["file"][:3]])
+    scores = Bundle.load(str(run)).score_samples([load_audio(corpus.path_of(file)) for file in few["file"][:3]])
     assert set(scores.curves) == set(targets) and scores.curves["valence"].shape[0] == 3
 
 

@@ -15,19 +15,21 @@ import soundfile
 import torch
 from torch import Tensor
 
-from emotone import audio, fold, plugins
-from emotone.bundle import Bundle, Target
-from emotone.corpora.msp_podcast import MspPodcast
-from emotone.corpus import Corpus
-from emotone.data.view import Chunks
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view.view import Chunks
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.readers.msp_podcast import MspPodcast
+from emotone.data.recipe import Recipe, Training, from_json, load_recipe
+from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.examples import StoreExamples
-from emotone.export import load_weights
-from emotone.recipe import Recipe, Training, from_json, load_recipe
-from emotone.rows import Rows
-from emotone.run import train_recipe
-from emotone.train import fit, predict_outputs
+from emotone.evaluate.numbers import metrics
+from emotone.models.export import load_weights
+from emotone.training import fold
+from emotone.training.examples import StoreExamples
+from emotone.training.loop import fit, predict_outputs
+from emotone.training.run import train_recipe
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
 EMOTION = Target("emotion", "category", labels=("high", "low"))
@@ -189,7 +191,7 @@ def test_curves_are_those_of_the_ranker_and_the_votes(finished: tuple[Path, dict
     train_ids = json.loads((run / "split.json").read_text())["train"]
     assert sorted(table.loc[table["target"] == "arousal", "id"]) == train_ids
     ranker = Bundle.load(str(run / "ranker"))
-    samples = [audio.load(corpus.path_of(f"{id_}.wav")) for id_ in table["id"][: len(train_ids)]]
+    samples = [load_audio(corpus.path_of(f"{id_}.wav")) for id_ in table["id"][: len(train_ids)]]
     margins = ranker.score_samples(samples).curves
     targets = {target.name: target for target in Bundle.load(str(run)).targets}
     assert corpus.raters is not None
@@ -213,7 +215,7 @@ def test_curves_are_those_of_the_ranker_and_the_votes(finished: tuple[Path, dict
 def test_the_bundle_gives_the_network_s_curves(finished: tuple[Path, Any]) -> None:
     run, _ = finished
     bundle, table, corpus = Bundle.load(str(run)), pd.read_parquet(run / "predictions.parquet"), Corpus.load("tones")
-    samples = [audio.load(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
+    samples = [load_audio(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
     scores = bundle.score_samples(samples)
     network = system(hidden_size=6).build(6, bundle.targets)
     load_weights(network, run / "bundle")
@@ -262,7 +264,7 @@ def test_the_same_network_without_curves_and_ranker(finished: tuple[Path, Any], 
     run = train(recipe({"curve_weight": 0.0}, targets=["arousal", "emotion"]), tmp_path / "run")
     assert not (run / "ranker").exists() and not (run / "curves.parquet").exists()
     bundle = Bundle.load(str(run))
-    samples = [audio.load(Corpus.load("tones").path_of(f"{n:02d}.wav")) for n in range(3)]
+    samples = [load_audio(Corpus.load("tones").path_of(f"{n:02d}.wav")) for n in range(3)]
     scores = bundle.score_samples(samples)
     assert set(scores.curves) == {"arousal"} and sum(scores.probabilities.values()) == pytest.approx(np.ones(3))
     weights = "bundle/weights.safetensors"
@@ -336,7 +338,7 @@ def test_training_from_a_bundle_keeps_its_chunks(
     """Of a corpus with other durations, whose own chunks would be others, for the ranker too."""
     rows = write_tones(tmp_path, "longer", 12, seed=3)
     for file in rows.utterances["file"]:
-        samples = audio.load(rows.path_of(file))
+        samples = load_audio(rows.path_of(file))
         soundfile.write(rows.path_of(file), np.tile(samples, 3), 16_000)
     run = train(recipe(corpora=["longer"], init=str(finished[0])), tmp_path / "run")
     table = pd.read_parquet(run / "curves.parquet")
@@ -438,6 +440,6 @@ def test_a_teacher_s_scores_may_be_the_labels(tmp_path: Path, tiny_bundle: Path)
     ranker = {"hidden_size": 5, "num_pairs": 40, "preferences": "margin", "margin": 0.01}
     run = train(recipe({"ranker": ranker, "curve_std": 0.1}, teacher=[str(tiny_bundle)]), tmp_path / "run")
     table, corpus = pd.read_parquet(run / "curves.parquet"), Corpus.load("tones")
-    samples = [audio.load(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
+    samples = [load_audio(corpus.path_of(f"{id_}.wav")) for id_ in table["id"]]
     expected = Bundle.load(str(tiny_bundle)).score_samples(samples).attributes["arousal"]
     np.testing.assert_allclose(table["mean"], expected, atol=1e-4)

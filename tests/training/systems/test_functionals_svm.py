@@ -14,15 +14,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
-from emotone import audio, plugins
-from emotone.bundle import Bundle, Target
-from emotone.corpora.emodb import EmoDB
-from emotone.data.normalise import Moments, normalise
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view.normalise import Moments, normalise
+from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.export import write_bundle
-from emotone.system import Arrays
-from emotone.systems.functionals_svm import FunctionalsSvm
+from emotone.evaluate.numbers import metrics
+from emotone.models.export import write_bundle
+from emotone.training.system import Arrays
+from emotone.training.systems.functionals_svm import FunctionalsSvm
 
 AROUSAL = Target("arousal", "attribute", (1.0, 7.0))
 EMOTION = Target("emotion", "category", labels=("anger", "fear", "neutral"))
@@ -120,7 +121,7 @@ def test_more_features_than_utterances_change_nothing(c: float) -> None:
 
 
 def test_the_smallest_of_equally_good_c_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotone.systems.functionals_svm._score", lambda *_: 0.5)
+    monkeypatch.setattr("emotone.training.systems.functionals_svm._score", lambda *_: 0.5)
     _, chosen = solve(system(c_grid=(0.3, 0.1, 0.2)), [EMOTION], data(40), data(40, seed=1))
     assert chosen["emotion"]["c"] == 0.1
 
@@ -185,7 +186,7 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     chosen = [table[~tests & table["speaker"].isin(["03", "08", "14"])].iloc[::3], table[tests].iloc[::3]]
     about_feature = {"name": "functionals", "settings": {"feature_set": "eGeMAPSv02"}}
     feature = plugins.create("features", about_feature["name"], about_feature["settings"])
-    samples = [[audio.load(corpus.path_of(file)) for file in part["file"]] for part in chosen]
+    samples = [[load_audio(corpus.path_of(file)) for file in part["file"]] for part in chosen]
     train, test = (np.concatenate([feature(one) for one in part]) for part in samples)
     places = [target.labels.index(emotion) for emotion in chosen[0]["emotion"]]
     moments = Moments()

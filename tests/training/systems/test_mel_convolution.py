@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from emotone import plugins
-from emotone.bundle import Target
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
 from emotone.errors import EmotoneError
-from emotone.systems import mel_convolution as module
+from emotone.training.systems import mel_convolution as module
 
 LABELS = ("anger", "neutral", "sadness")
 

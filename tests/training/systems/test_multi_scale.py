@@ -14,16 +14,16 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotone import plugins
-from emotone.bundle import Target
-from emotone.data.streams import Scale, Utterance
-from emotone.data.view import WordChunks
+from emotone.base import plugins
+from emotone.bundle.bundle import Target
+from emotone.bundle.view.streams import Scale, Utterance
+from emotone.bundle.view.view import WordChunks
+from emotone.data.recipe import Augmentation, Recipe, Training, from_json
 from emotone.errors import EmotoneError
-from emotone.examples import StreamExamples, StreamTensors, outputs_of
-from emotone.learner import PlainLearner
-from emotone.recipe import Augmentation, Recipe, Training, from_json
-from emotone.systems import multi_scale as module
-from emotone.train import fit, predict_outputs
+from emotone.training.examples import StreamExamples, StreamTensors, outputs_of
+from emotone.training.learners.learner import PlainLearner
+from emotone.training.loop import fit, predict_outputs
+from emotone.training.systems import multi_scale as module
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
 EMOTION = Target("emotion", "category", labels=("anger", "neutral", "sadness"))
@@ -156,7 +156,7 @@ def test_lexical_chunks_need_times(strategy: str, change: dict[str, Any], words:
 
 
 def test_the_loss_is_the_mean_over_targets() -> None:
-    from emotone.losses import ccc_loss
+    from emotone.models.losses import ccc_loss
 
     random = torch.Generator().manual_seed(0)
     outputs = {"arousal": torch.randn(9, generator=random), "valence": torch.randn(9, generator=random)}

@@ -14,18 +14,19 @@ import soundfile
 import torch
 from safetensors.numpy import load_file, save_file
 
-from emotone import audio, plugins
-from emotone.bundle import Bundle, Target
-from emotone.corpus import Corpus
-from emotone.data import view as views
-from emotone.data.view import Segments
+from emotone.audio.read import RATE_HZ, AudioError, load_audio
+from emotone.base import plugins
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view import view as views
+from emotone.bundle.view.view import Segments
+from emotone.corpora.corpus import Corpus
+from emotone.data.noisy_copies import kinds_in
+from emotone.data.recipe import Recipe, Training, from_json
 from emotone.errors import EmotoneError
 from emotone.evaluate.protocol import score_predictions
-from emotone.export import load_weights
-from emotone.noisy_copies import kinds_in
-from emotone.predict import Predictor
-from emotone.recipe import Recipe, Training, from_json
-from emotone.run import train_recipe
+from emotone.models.export import load_weights
+from emotone.predict.predictor import Predictor
+from emotone.training.run import train_recipe
 
 EMOTION = Target("emotion", "category", labels=("anger", "neutral", "sadness"))
 NUM_PARAMETERS = 2_470_724 - 257  # alexnet-gap's for four classes; a class has 256 weights and a bias
@@ -36,8 +37,8 @@ def folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the run lies, its noises, and the corpus `small`: two utterances of three speakers in three categories."""
     folder = tmp_path_factory.mktemp("spectrograms")
     (folder / "noises").mkdir()
-    rain = audio.load(shared / "data/esc10/002_rain/1-17367-A.flac", 0.0, 1.0)  # shorter than the speech
-    soundfile.write(folder / "noises/traffic.wav", rain, audio.RATE_HZ)
+    rain = load_audio(shared / "data/esc10/002_rain/1-17367-A.flac", 0.0, 1.0)  # shorter than the speech
+    soundfile.write(folder / "noises/traffic.wav", rain, RATE_HZ)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOTONE_CACHE", str(folder / "cache"))
         whole = plugins.create("corpora", "emodb").read(shared / "data/emodb")
@@ -110,7 +111,7 @@ def test_pictures_span_what_trains_with_its_noise_and_nothing_else(trained: Path
     own = corpus.utterances[corpus.utterances["speaker"] == "09"]
     frames = []
     for row in own.itertuples():
-        samples = audio.load(corpus.path_of(row.file))
+        samples = load_audio(corpus.path_of(row.file))
         frames += [bundle.feature(changed) for changed in (samples, *(copy(samples, row.id) for copy in copies))]
     every = np.concatenate(frames)
     arrays = load_file(trained / "bundle/arrays.safetensors")
@@ -147,11 +148,11 @@ def test_prediction_of_files_is_that_of_the_test(trained: Path) -> None:
 def test_long_recordings_are_windows_each_like_a_file(trained: Path, shared: Path) -> None:
     predictor = Predictor.load(str(trained))
     file = sorted((shared / "data/librispeech/test-other").rglob("*.flac"))[0]
-    samples = audio.load(file)[: 9 * audio.RATE_HZ]
-    found = predictor.predict(samples, audio.RATE_HZ)
+    samples = load_audio(file)[: 9 * RATE_HZ]
+    found = predictor.predict(samples, RATE_HZ)
     assert predictor.bundle.max_utterance_s < 9 and found.windows is not None and len(found.windows.start_s) > 1
     start_s, end_s = found.windows.start_s[1], found.windows.end_s[1]
-    alone = predictor.predict(samples[round(start_s * 16_000) : round(end_s * 16_000)], audio.RATE_HZ)
+    alone = predictor.predict(samples[round(start_s * 16_000) : round(end_s * 16_000)], RATE_HZ)
     for label in EMOTION.labels:
         assert found.windows.columns[label][1] == pytest.approx(alone.probabilities[label], abs=1e-5)
 
@@ -253,9 +254,9 @@ def test_noisy_copies_that_failed_are_counted(folder: Path, tmp_path: Path, monk
     system = {"stability": "corrected", "noise": str(tmp_path / "noises")}
 
     def lost(*arguments: Any) -> Any:
-        raise audio.AudioError("traffic.wav", "is gone")
+        raise AudioError("traffic.wav", "is gone")
 
-    monkeypatch.setattr("emotone.noisy_copies._load", lost)
+    monkeypatch.setattr("emotone.data.noisy_copies._load", lost)
     with pytest.raises(EmotoneError, match="18 utterances have no features, e.g. .*: traffic.wav: is gone"):
         train_recipe(recipe_of(system), tmp_path / "run", quiet=True)
 

@@ -17,8 +17,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.audio import RATE_HZ, Samples
+from emotone.audio.read import RATE_HZ, Samples, load_audio
 
 Random = np.random.Generator
 
@@ -225,4 +224,4 @@ _LAST_VOICE: dict[str, Any] = {}
 
 @lru_cache(maxsize=200)
 def _load_babble(file: str) -> Samples:
-    return audio.load(file)
+    return load_audio(file)

@@ -1,7 +1,8 @@
 """Degradations of an utterance at named severities: what a robustness curve is made of.
 
-Pure functions on float32 samples [N] at 16 kHz; those of `emotone.data.augment`, one at a time and exact. Nothing is
-clipped but where clipping is the point: what would leave [-1, 1] is made quieter as a whole, which keeps ratios.
+Pure functions on float32 samples [N] at 16 kHz; those of `emotone.audio.change.augment`, one at a time and exact.
+Nothing is clipped but where clipping is the point: what would leave [-1, 1] is made quieter as a whole, which keeps
+ratios.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from emotone.audio import RATE_HZ, Samples
-from emotone.data import augment
-from emotone.data.augment import Random
+from emotone.audio.change import augment
+from emotone.audio.change.augment import Random
+from emotone.audio.read import RATE_HZ, Samples
 from emotone.errors import unknown
 
 DIRECT_DB = 0.0

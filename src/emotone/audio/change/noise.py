@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotone.audio import RATE_HZ, Samples, is_silent
-from emotone.data.augment import Random, add_noise
-from emotone.data.degrade import draw_by_energy, fit
+from emotone.audio.change.augment import Random, add_noise
+from emotone.audio.change.degrade import draw_by_energy, fit
+from emotone.audio.read import RATE_HZ, Samples, is_silent
 from emotone.errors import EmotoneError
 
 PUBLISHED_SNR_DB: dict[str, float] = {

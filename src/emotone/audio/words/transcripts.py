@@ -18,13 +18,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from emotone import audio
-from emotone.audio import AudioError
-from emotone.data.word_chunks import check_words
+from emotone.audio.read import RATE_HZ, AudioError, read_blocks
+from emotone.audio.words.alignment import Word
+from emotone.audio.words.whisper import Transcriber, in_order
+from emotone.base.result_table import Row
+from emotone.bundle.view.word_chunks import check_words
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
-from emotone.output import Row
-from emotone.transcribe import Transcriber, in_order
-from emotone.word_alignment import Word
 
 Said = str | Sequence[Word]
 """What is said in a recording: text, or words in order with their times."""
@@ -122,8 +121,8 @@ def hear(file: str, transcriber: Transcriber) -> list[Word]:
     """Words of a recording of any length; raises AudioError where it cannot be read."""
     words: list[Word] = []
     num_samples = 0
-    for samples in audio.read_blocks(file, block_s=PIECE_S):
-        begin_s = num_samples / audio.RATE_HZ
+    for samples in read_blocks(file, block_s=PIECE_S):
+        begin_s = num_samples / RATE_HZ
         words += [(word, begin_s + start_s, begin_s + end_s) for word, start_s, end_s in transcriber(samples).words]
         num_samples += len(samples)
     return words

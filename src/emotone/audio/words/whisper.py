@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from emotone import audio
-from emotone.encoder_weights import find_weights
+from emotone.audio.read import RATE_HZ, AudioError, Samples, is_silent, load_audio
+from emotone.audio.speech import SpeechTrack
+from emotone.audio.words.alignment import Word
+from emotone.base.files import cache_folder
+from emotone.base.progress import track
+from emotone.base.result_table import ResultFile
+from emotone.base.weights import find_weights
 from emotone.errors import EmotoneError, missing_extra, unknown
-from emotone.files import cache_folder
-from emotone.output import ResultFile
-from emotone.progress import track
-from emotone.voice_activity import SpeechTrack
-from emotone.word_alignment import Word
 
 if TYPE_CHECKING:
     import pandas
 
-    from emotone.corpus import Corpus
+    from emotone.corpora.corpus import Corpus
 
 WHISPER = "openai/whisper-base"
 MOST_COMPRESSION = 2.4
@@ -73,7 +73,7 @@ class Transcript:
 class Transcriber:
     """Whisper as a function of samples.
 
-    weights: as of `emotone.encoder_weights.find_weights`, in CTranslate2's format. language: a code such as "da"; None:
+    weights: as of `emotone.base.weights.find_weights`, in CTranslate2's format. language: a code such as "da"; None:
     what Whisper hears. threads: 0 for all cores. Raises EmotoneError where the package faster-whisper or the weights
     are not here, and for a language that Whisper does not know.
 
@@ -86,17 +86,17 @@ class Transcriber:
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 0
 
-    def __call__(self, samples: audio.Samples, file: str = "array", language: str | None = None) -> Transcript:
+    def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
         """What is said in samples [N] at 16 kHz, in the transcriber's language or, where Whisper knows it, this one.
 
         Whisper hears words where nobody speaks, and repeats itself: it only listens where voice activity finds speech,
         and what compresses better than speech does (Whisper's own limit) does not count.
         """
-        end_s = len(samples) / audio.RATE_HZ
+        end_s = len(samples) / RATE_HZ
         speech = SpeechTrack()
         for _ in speech.listen([samples]):
             pass
-        if audio.is_silent(samples) or not speech.speech_s:
+        if is_silent(samples) or not speech.speech_s:
             return Transcript(file, end_s, self.language or "")
         segments, about = self._network.transcribe(
             samples, language=self.language or self._known(language), word_timestamps=True, temperature=0.0,
@@ -165,8 +165,8 @@ def transcribe(files: Iterable[str | os.PathLike[str]], transcriber: Transcriber
     for path in files:
         file = os.fspath(path)
         try:
-            yield transcriber(audio.load(file), file)
-        except audio.AudioError as error:
+            yield transcriber(load_audio(file), file)
+        except AudioError as error:
             yield Transcript(file, error=error.reason)
 
 
@@ -229,9 +229,9 @@ def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
 
 def _utterance(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
     try:
-        samples = audio.load(corpus.path_of(row.file), _or_none(row.start_s) or 0.0, _or_none(row.end_s))
+        samples = load_audio(corpus.path_of(row.file), _or_none(row.start_s) or 0.0, _or_none(row.end_s))
         found = transcriber(samples, language=row.language)
-    except audio.AudioError as error:
+    except AudioError as error:
         return {"id": row.id, "transcript": None, "language": "", "words": [], "error": str(error)}
     return {
         "id": row.id, "transcript": found.text or None, "language": found.language, "words": found.words, "error": "",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data import temporal_pyramid
-from emotone.data.chunk import repeat_to
-from emotone.data.normalise import normalise
-from emotone.data.view import WordChunks
-from emotone.data.word_chunks import Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
-from emotone.word_alignment import Word
+from emotone.audio.words.alignment import Word
+from emotone.bundle.view import temporal_pyramid
+from emotone.bundle.view.chunk import repeat_to
+from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.word_chunks import Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
 
 if TYPE_CHECKING:
-    from emotone.data.augment import Random
+    from emotone.audio.change.augment import Random
 
 Array = NDArray[np.float32]
 Words = Sequence[Word] | int | None

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import plugins
-from emotone.data.chunk import chunk_frames_index
-from emotone.data.normalise import CLIP, normalise
+from emotone.base import plugins
+from emotone.bundle.view.chunk import chunk_frames_index
+from emotone.bundle.view.normalise import CLIP, normalise
 from emotone.errors import EmotoneError, unknown
 
 Strategy = Literal["multi-scale", "lexical"]
@@ -38,7 +38,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Chunks:
-    """Dynamic chunks [C, m, D] (`emotone.data.chunk`): C = `num_chunks` (n * C of the paper), m = `chunk_frames`."""
+    """Dynamic chunks [C, m, D] (`view.chunk`): C = `num_chunks` (n * C of the paper), m = `chunk_frames`."""
 
     name: ClassVar[str] = "chunks"
     chunk_frames: int
@@ -91,7 +91,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class WordChunks:
-    """Speech as one pooled vector per word, text as tokens (`emotone.data.streams`), at most `max_steps` of each.
+    """Speech as one pooled vector per word, text as tokens (`view.streams`), at most `max_steps` of each.
 
     chunk_frames: m, of multi-scale chunks. hop_s: from one frame to the next. num_text_features: of a token, if
     any. strategy: multi-scale chunks lie evenly, lexical ones are aligned words. streams: what the network takes.

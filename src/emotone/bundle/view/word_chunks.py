@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.chunk import chunk_starts
+from emotone.audio.words.alignment import Word
+from emotone.bundle.view.chunk import chunk_starts
 from emotone.errors import EmotoneError
-from emotone.word_alignment import Word
 
 if TYPE_CHECKING:
-    from emotone.data.augment import Random
+    from emotone.audio.change.augment import Random
 
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of a chunk that multi-scale training keeps."""
@@ -33,7 +33,7 @@ TOLERANCE_S = 0.1
 class Spans(NamedTuple):
     """Chunks of an utterance in time order, int [C] each: the first frame, and how many (at least 1).
 
-    `emotone.data.temporal_pyramid.pool(features, *spans)` makes vectors of them.
+    `emotone.bundle.view.temporal_pyramid.pool(features, *spans)` makes vectors of them.
     """
 
     starts: NDArray[np.intp]
@@ -52,7 +52,7 @@ def count_word_chunks(num_words: int | None, duration_s: float) -> int:
 def spread_spans(num_frames: int, chunk_frames: int, num_chunks: int) -> Spans:
     """Dynamic chunks, all frames of each: what multi-scale training draws from, and what it evaluates and predicts.
 
-    An utterance shorter than a chunk must be repeated to it first (`emotone.data.chunk.repeat_to`).
+    An utterance shorter than a chunk must be repeated to it first (`emotone.bundle.view.chunk.repeat_to`).
 
     >>> spread_spans(150, 50, 5).starts.tolist()
     [0, 25, 50, 75, 100]

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from emotone.audformat_database import Database, Table, two_letters
-from emotone.audio_files import list_audio
-from emotone.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, segment_ids
-from emotone.errors import EmotoneError
-from emotone.label_files import (
+from emotone.corpora.audformat_database import Database, Table, two_letters
+from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, segment_ids
+from emotone.corpora.files import list_audio
+from emotone.corpora.tables import (
     check_columns,
     check_ranges,
     check_splits,
@@ -22,6 +21,7 @@ from emotone.label_files import (
     map_splits,
     meta_of,
 )
+from emotone.errors import EmotoneError
 
 LABELS = ("emotion", *ATTRIBUTES)
 NAMES = {"transcription": "transcript"} | {
@@ -29,7 +29,7 @@ NAMES = {"transcription": "transcript"} | {
 }
 """Emotone's columns by what schemes and columns are called."""
 VOTES = "votes"
-"""The misc table with a row per vote: `id`, `rater` and what was given (`emotone.audformat_export`)."""
+"""The misc table with a row per vote: `id`, `rater` and what was given (`emotone.corpora.audformat_export`)."""
 
 
 @dataclass(frozen=True)

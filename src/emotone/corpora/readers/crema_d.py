@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import compare_with_rows, find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
-from emotone.label_files import meta_of, read_table, rows_by_stem, to_numbers, translate
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
+from emotone.corpora.tables import meta_of, read_table, rows_by_stem, to_numbers, translate
 
 NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX|X)"

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import compare_with_rows, find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
+from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of
 
 NAME = re.compile(r"(?P<speaker>\d{2})(?P<script>[ab]\d{2})(?P<emotion>[WLEAFTN])(?P<take>[a-z])")
 EMOTIONS = {

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import compare_with_rows, find_audio, parse_stems
-from emotone.corpus import ATTRIBUTES, Corpus, mean_ratings, utterance_id
+from emotone.corpora.corpus import ATTRIBUTES, Corpus, mean_ratings, utterance_id
+from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
+from emotone.corpora.tables import meta_of, read_table, require_file, rows_by_stem, translate
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of, read_table, require_file, rows_by_stem, translate
 
 NAME = re.compile(r"(?P<part>DK|EN)_(?P<speaker>\d{3})_(?P<emotion>[ABHNS])_(?P<sentence>\d+)")
 EMOTIONS = {"A": "anger", "B": "boredom", "H": "happiness", "N": "neutral", "S": "sadness"}

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
-from emotone.label_files import meta_of
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import find_audio, parse_stems
+from emotone.corpora.tables import meta_of
 
 NAME = re.compile(r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm][123])-(?P<sentence>[bdln]\d)")
 EMOTIONS = {

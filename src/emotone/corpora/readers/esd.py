@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import compare_with_rows, find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
+from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of
 
 SPEAKER = re.compile(r"00(?:0[1-9]|1\d|20)")
 NAME = re.compile(rf"(?P<speaker>{SPEAKER.pattern})_(?P<number>\d{{6}})")

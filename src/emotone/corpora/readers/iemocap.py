@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, name_some
-from emotone.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.audio.words.alignment import read_plain_text
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.corpora.files import find_audio, name_some
+from emotone.corpora.ratings import map_known, match_audio, read_ratings
+from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of
-from emotone.label_rows import map_known, match_audio, read_ratings
-from emotone.word_alignment import read_plain_text
 
 EMOTIONS: dict[str, str | None] = {
     "neu": "neutral", "hap": "happiness", "sad": "sadness", "ang": "anger", "sur": "surprise", "fea": "fear",
@@ -44,7 +44,7 @@ class Iemocap:
 
     Layout: `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav`, `Session1/dialog/EmoEvaluation/*.txt`
     (labels and votes), and where present `dialog/transcriptions/*.txt` and `sentences/ForcedAlignment/*/*.wdseg` (see
-    `emotone.word_alignment`). `script` is the dialogue's scenario (`impro01`), the speaker is session and gender
+    `emotone.audio.words.alignment`). `script` is the dialogue's scenario (`impro01`), the speaker is session and gender
     (`1F`); no agreement (xxx) is no emotion. Extra columns: `kind` (improvised | scripted), `dialogue`,
     `dialogue_start_s` (when the turn begins in it), `alignment` (the word segments' path in the folder). A rater who
     named several categories has a row for each, with the attributes in the first. Common sets: improvised, four

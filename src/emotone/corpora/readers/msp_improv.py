@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, name_some
-from emotone.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.audio.words.alignment import read_plain_text
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.corpora.files import find_audio, name_some
+from emotone.corpora.ratings import map_known, match_audio, read_ratings
+from emotone.corpora.tables import meta_of, require_file
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of, require_file
-from emotone.label_rows import map_known, match_audio, read_ratings
-from emotone.word_alignment import read_plain_text
 
 EMOTIONS: dict[str, str | None] = {
     "A": "anger", "H": "happiness", "S": "sadness", "N": "neutral", "O": "other", "X": None,

@@ -10,12 +10,12 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, name_some
-from emotone.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.audio.words.alignment import read_plain_text
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
+from emotone.corpora.files import find_audio, name_some
+from emotone.corpora.ratings import map_known, match_audio, read_json, read_ratings
+from emotone.corpora.tables import meta_of, read_table, require_file
 from emotone.errors import EmotoneError, unknown
-from emotone.label_files import meta_of, read_table, require_file
-from emotone.label_rows import map_known, match_audio, read_json, read_ratings
-from emotone.word_alignment import read_plain_text
 
 EMOTIONS: dict[str, str | None] = {
     "A": "anger", "S": "sadness", "H": "happiness", "U": "surprise", "F": "fear", "D": "disgust", "C": "contempt",
@@ -52,9 +52,9 @@ class MspPodcast:
 
     Layout: `Audios/MSP-PODCAST_0001_0008.wav` (or `Audio/`) and `Labels/labels_consensus.csv` (`labels_concensus.csv`
     up to 1.9; `.json` where only that is there); where present `Labels/labels_detailed.csv` or `.json` (every rater's
-    vote), `Transcripts/*.txt` and `ForceAligned/*.TextGrid` (see `emotone.word_alignment`). A folder without labels
-    holds unlabelled segments: their split is `unlabelled`. No agreement is no emotion. `session` is the podcast. Extra
-    columns: `partition` (the owner's name of the split), `alignment` (the TextGrid's path in the folder).
+    vote), `Transcripts/*.txt` and `ForceAligned/*.TextGrid` (see `emotone.audio.words.alignment`). A folder without
+    labels holds unlabelled segments: their split is `unlabelled`. No agreement is no emotion. `session` is the podcast.
+    Extra columns: `partition` (the owner's name of the split), `alignment` (the TextGrid's path in the folder).
 
     A prepared corpus has one test set, so that the official split is what papers report: segments of the other test
     sets are left out, and `Corpus.meta["notes"]` says how many. The sets share speakers among each other; prepare each

@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import find_audio, parse_stems
+from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of
 
 NAME = re.compile(
     r"(?P<modality>0[123])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])"

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import list_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import list_audio, parse_stems
+from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of
 
 # Of the path without suffix, as the folder names the speaker where the file does not.
 NAME = re.compile(r"(?:.*/)?(?P<speaker>DC|JE|JK|KL)[/_](?P<emotion>sa|su|a|d|f|h|n)(?P<sentence>\d{2})")

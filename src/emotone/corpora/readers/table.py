@@ -8,10 +8,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import leaves_folder, list_audio
-from emotone.corpus import NUMBER_COLUMNS, UTTERANCE_COLUMNS, Corpus, segment_ids, utterance_id
-from emotone.errors import EmotoneError
-from emotone.label_files import (
+from emotone.corpora.corpus import NUMBER_COLUMNS, UTTERANCE_COLUMNS, Corpus, segment_ids, utterance_id
+from emotone.corpora.files import leaves_folder, list_audio
+from emotone.corpora.tables import (
     TABLE_SUFFIXES,
     check_columns,
     check_ranges,
@@ -24,6 +23,7 @@ from emotone.label_files import (
     require_file,
     to_numbers,
 )
+from emotone.errors import EmotoneError
 
 ALIASES = {"start_s": "start", "end_s": "end"}
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}

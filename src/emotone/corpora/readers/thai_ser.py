@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import find_audio, parse_stems
+from emotone.corpora.ratings import map_known, match_audio, read_json, read_ratings
+from emotone.corpora.tables import meta_of, require_file, translate
 from emotone.errors import EmotoneError
-from emotone.label_files import meta_of, require_file, translate
-from emotone.label_rows import map_known, match_audio, read_json, read_ratings
 
 NAME = re.compile(
     r"(?P<place>[sz])(?P<number>\d+)_(?P<microphone>[a-z]+)_actor(?P<speaker>\d+)"

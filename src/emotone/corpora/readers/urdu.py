@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.audio_files import find_audio, parse_stems
-from emotone.corpus import Corpus, utterance_id
-from emotone.label_files import meta_of
+from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.files import find_audio, parse_stems
+from emotone.corpora.tables import meta_of
 
 NAME = re.compile(r"S(?P<gender>[MF])(?P<speaker>\d+)_F(?P<take>\d+)_(?P<emotion>[AHNS])\d+")
 EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "S": "sadness"}

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emotone.base.files import replace_file
 from emotone.errors import EmotoneError
-from emotone.files import replace_file
 
 PUBLISHED_RANGE = (1.0, 7.0)
 PUBLISHED_CUTS = (2.0, 3.0, 4.0, 5.0, 6.0)

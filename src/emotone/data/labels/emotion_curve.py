@@ -72,7 +72,7 @@ def rescale(curve: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Floats:
 def rating_statistics(places: NDArray[np.intp], votes: Floats, num_utterances: int) -> tuple[Floats, Floats]:
     """Mean and population std [N] of each utterance's votes, NaN where there are none.
 
-    places: whose votes these are, as 0..N-1, and `votes`: as `emotone.data.preferences.votes_of` gives them.
+    places: whose votes these are, as 0..N-1, and `votes`: as `emotone.data.labels.preferences.votes_of` gives them.
 
     >>> mean, std = rating_statistics(np.array([0, 0, 2]), np.array([2.0, 4.0, 5.0]), 3)
     >>> mean.tolist(), std.tolist()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.emotion_curve import rating_statistics
-from emotone.data.preferences import (
+from emotone.data.labels.emotion_curve import rating_statistics
+from emotone.data.labels.preferences import (
     PARTNERS,
     THRESHOLD,
     Preferences,
@@ -28,8 +28,8 @@ from emotone.errors import EmotoneError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from emotone.corpus import Corpus
-    from emotone.dataset import Selection
+    from emotone.corpora.corpus import Corpus
+    from emotone.data.dataset import Selection
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Votes(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How utterances are compared (`emotone.data.preferences`): by votes, or by a margin of their labels."""
+    """How utterances are compared (`emotone.data.labels.preferences`): by votes, or by a margin of their labels."""
 
     by: Literal["votes", "margin"] = "votes"
     threshold: float = THRESHOLD

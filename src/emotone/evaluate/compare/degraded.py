@@ -1,7 +1,7 @@
 """Does one system lose less than another as audio gets worse or data go missing?
 
-Paired tests of the drop from clean, over speakers, along the curves of `emotone.evaluate.robustness` or
-`emotone.evaluate.missing_data`.
+Paired tests of the drop from clean, over speakers, along the curves of `emotone.evaluate.degraded.robustness` or
+`emotone.evaluate.degraded.missing_data`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from emotone.bundle import Target
-from emotone.data.degrade import Severity
-from emotone.evaluate.compare import p_text
-from emotone.evaluate.degradation import DegradedScores, check_measured, describe, is_scored, predictions_of
-from emotone.evaluate.protocol import metrics_of, pairs_of
-from emotone.evaluate.report import to_json
-from emotone.evaluate.run_folder import Run, load_run, speakers_of
-from emotone.evaluate.scored_systems import (
+from emotone.audio.change.degrade import Severity
+from emotone.base.text_table import align
+from emotone.bundle.bundle import Target
+from emotone.evaluate.compare.runs import p_text
+from emotone.evaluate.compare.systems import (
     LEVEL,
     ScoredSystem,
     System,
@@ -37,9 +34,12 @@ from emotone.evaluate.scored_systems import (
     run_warnings,
     speaker_notes,
 )
-from emotone.evaluate.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
-from emotone.evaluate.statistics import Floats, Interval, Metric, PooledMetric
-from emotone.evaluate.text_table import align
+from emotone.evaluate.degraded.degraded import DegradedScores, check_measured, describe, is_scored, predictions_of
+from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
+from emotone.evaluate.numbers.statistics import Floats, Interval, Metric, PooledMetric
+from emotone.evaluate.protocol import metrics_of, pairs_of
+from emotone.evaluate.report.report import to_json
+from emotone.evaluate.run_folder import Run, load_run, speakers_of
 
 _Named = tuple[str, DegradedScores]
 PERMUTATIONS_PER_TEST = 100
@@ -53,7 +53,7 @@ class DropPair:
     A negative difference says that the first system loses less. `there` is the difference of the metric in the
     condition, whatever it is clean: a positive one says that the first system is better there, `p_there` how surely.
     `p_holm` and `p_there_holm` are over all pairs, conditions and targets; the rest is that of
-    `emotone.evaluate.significance.PairedTest`.
+    `emotone.evaluate.numbers.significance.PairedTest`.
     """
 
     target: str
@@ -74,7 +74,7 @@ class DropPair:
 
 @dataclass(frozen=True)
 class DegradationComparison:
-    """What `compare_degraded` found; `curves` {system: curves as of `emotone.evaluate.degradation.describe`}."""
+    """What `compare_degraded` found; `curves` {system: curves as of `emotone.evaluate.degraded.degraded.describe`}."""
 
     systems: list[System]
     metrics: dict[str, str]
@@ -93,7 +93,7 @@ class DegradationComparison:
 class PooledDrop(PooledMetric):
     """What the metric of Q systems loses from `clean` to `degraded` predictions of the same N rows.
 
-    >>> from emotone.evaluate.metrics import accuracy
+    >>> from emotone.evaluate.numbers.metrics import accuracy
     >>> PooledDrop(accuracy, [["a", "b"]], [["b", "b"]], ["a", "b"], ["x", "y"]).values
     array([0.5])
     """
@@ -128,7 +128,7 @@ def compare_degraded(
     `score` scores a run in all conditions: `score_robustness` or `score_missing`. Seeds and repeats of a system are
     averaged, and every condition takes the same away from all. A condition that only one of a pair can be measured in
     is not compared; an utterance counts where both could score it. Raises EmotoneError as
-    `emotone.evaluate.compare.compare_runs` and `score` do.
+    `emotone.evaluate.compare.runs.compare_runs` and `score` do.
     """
     runs = [load_run(folder) for folder in folders]
     tested = group_runs(runs)

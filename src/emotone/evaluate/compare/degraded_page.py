@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from emotone.evaluate.comparison_page import METHOD
-from emotone.evaluate.degradation_comparison import DegradationComparison, curves_of, pair_rows, value_rows
-from emotone.evaluate.page import Section, render
-from emotone.evaluate.report_pictures import NAMES, plot_degradation
-from emotone.evaluate.scored_systems import letters_of
+from emotone.base.page import Section, render
+from emotone.evaluate.compare.degraded import DegradationComparison, curves_of, pair_rows, value_rows
+from emotone.evaluate.compare.page import METHOD
+from emotone.evaluate.compare.systems import letters_of
+from emotone.evaluate.report.pictures import NAMES, plot_degradation
 
 TESTS = "Differences in what is lost, and in what is left"
 DROPS = (

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emotone import plugins
+from emotone.base import plugins
 
 NOT_THE_SYSTEM = ("name", "description", "cpu_hours", "seed", "split.seed", "split.repeats")
 """Settings of a recipe in which runs of one system may differ."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from emotone.evaluate import figure
-from emotone.evaluate.compare import Comparison, MetricComparison, Ranks, p_text
-from emotone.evaluate.page import Section, render
-from emotone.evaluate.scored_systems import LEVEL, letters_of
+from emotone.base import figure
+from emotone.base.page import Section, render
+from emotone.evaluate.compare.runs import Comparison, MetricComparison, Ranks, p_text
+from emotone.evaluate.compare.systems import LEVEL, letters_of
 
 LABEL_WIDTH = 34
 

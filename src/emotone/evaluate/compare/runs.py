@@ -1,6 +1,6 @@
 """Comparison of runs on the same test utterances: intervals, paired tests, ranks.
 
-Metrics are computed per seed of a system (`emotone.evaluate.scored_systems`) and averaged before anything is compared.
+Metrics are computed per seed of a system (`emotone.evaluate.compare.systems`) and averaged before anything is compared.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle import UNBOUNDED, Target
+from emotone.base.text_table import align
+from emotone.bundle.bundle import UNBOUNDED, Target
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate.protocol import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
-from emotone.evaluate.report import to_json
-from emotone.evaluate.run_folder import load_run, speakers_of
-from emotone.evaluate.scored_systems import (
+from emotone.evaluate.compare.systems import (
     LEVEL,
     ScoredSystem,
     System,
@@ -31,9 +29,11 @@ from emotone.evaluate.scored_systems import (
     run_warnings,
     speaker_notes,
 )
-from emotone.evaluate.significance import RankTest, cliques, friedman, holm, sign_flip_test
-from emotone.evaluate.statistics import Interval, PooledMetric
-from emotone.evaluate.text_table import align
+from emotone.evaluate.numbers.significance import RankTest, cliques, friedman, holm, sign_flip_test
+from emotone.evaluate.numbers.statistics import Interval, PooledMetric
+from emotone.evaluate.protocol import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
+from emotone.evaluate.report.report import to_json
+from emotone.evaluate.run_folder import load_run, speakers_of
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def compare_runs(folders: Sequence[Path], metrics: Sequence[str] = (), seed: int
     """Compare finished runs pairwise, per target and metric (default: CCC of attributes, UAR of categories).
 
     Where a system's scores of an attribute are relative, all systems are compared by the order of their scores within
-    each fold (default: Spearman; `emotone.evaluate.relative`), which scores on a range have too; a note says so. Raises
-    EmotoneError where there are fewer than two systems, they have unequally many seeds, or their test utterances,
-    labels or targets differ.
+    each fold (default: Spearman; `emotone.evaluate.numbers.relative`), which scores on a range have too; a note says
+    so. Raises EmotoneError where there are fewer than two systems, they have unequally many seeds, or their test
+    utterances, labels or targets differ.
     """
     tested = _by_order(group_runs([load_run(folder) for folder in folders]))
     check_alike(tested)

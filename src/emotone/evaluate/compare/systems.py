@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.bundle import Target
+from emotone.bundle.bundle import Target
 from emotone.errors import EmotoneError
-from emotone.evaluate.naming import system_hash, system_labels
+from emotone.evaluate.compare.naming import system_hash, system_labels
+from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, smallest_p
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.significance import NUM_PERMUTATIONS, smallest_p
 
 LEVEL = 0.05
 """Of significance, after Holm's correction."""

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle import Bundle, Target
-from emotone.corpus import Corpus
-from emotone.data.augment import generator
-from emotone.data.degrade import Curve, Severity
-from emotone.data.streams import Utterance
+from emotone.audio.change.augment import generator
+from emotone.audio.change.degrade import Curve, Severity
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view.streams import Utterance
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError, unknown
+from emotone.evaluate.numbers.statistics import PooledMetric
 from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.run_folder import Run, places_of, speakers_of
-from emotone.evaluate.statistics import PooledMetric
 
 Condition = tuple[str, Severity]
 """A curve and one of its severities."""

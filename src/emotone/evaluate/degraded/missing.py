@@ -1,7 +1,8 @@
 """Missing data: words, audio frames, bursts of audio or a whole modality taken from an utterance, by severity.
 
-What curves over missing data are made of, beside `emotone.data.degrade`, which makes audio worse but leaves it there.
-With a generator of the same seed a higher severity takes what a lower one takes, and more. What is absent is None.
+What curves over missing data are made of, beside `emotone.audio.change.degrade`, which makes audio worse but leaves it
+there. With a generator of the same seed a higher severity takes what a lower one takes, and more. What is absent is
+None.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio import RATE_HZ, Samples
-from emotone.data.augment import Random
-from emotone.data.degrade import Curve, Severity
+from emotone.audio.change.augment import Random
+from emotone.audio.change.degrade import Curve, Severity
+from emotone.audio.read import RATE_HZ, Samples
 from emotone.errors import EmotoneError, unknown
 
 BURST_S = 0.25

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.bundle import Bundle
-from emotone.data.degrade import Severity
-from emotone.evaluate.degradation import (
+from emotone.audio.change.degrade import Severity
+from emotone.base.progress import track
+from emotone.bundle.bundle import Bundle
+from emotone.evaluate.degraded.degraded import (
     Condition,
     DegradedScores,
     bundles_of,
@@ -27,17 +28,16 @@ from emotone.evaluate.degradation import (
     to_report,
     with_scores,
 )
-from emotone.evaluate.missing_inputs import CURVES, NO_WORDS, MissingInputs
+from emotone.evaluate.degraded.missing_inputs import CURVES, NO_WORDS, MissingInputs
 from emotone.evaluate.protocol import BATCH
 from emotone.evaluate.run_folder import Run
-from emotone.progress import track
 
 NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""
 
 
 def missing_data(run: Run, **settings: Any) -> dict[str, Any]:
-    """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degradation.to_report`)."""
+    """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
     return to_report(score_missing(run, **settings), run.targets, "missing data")
 
 

@@ -14,23 +14,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.audio import Samples
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
-from emotone.data import missing
-from emotone.data.augment import Random, generator
-from emotone.data.degrade import Severity
-from emotone.data.missing import MissingCurve
-from emotone.data.streams import Utterance, Words
-from emotone.data.view import WordChunks
+from emotone.audio.change.augment import Random, generator
+from emotone.audio.change.degrade import Severity
+from emotone.audio.read import Samples
+from emotone.audio.words.whisper import transcribe_corpus
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.streams import Utterance, Words
+from emotone.bundle.view.view import WordChunks
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Alignment
+from emotone.data.store import FeatureStore, Transform, extract
+from emotone.data.words_and_text import Told, told
+from emotone.data.words_and_text_of_bundles import alignment_of, has_transcripts, tell, text_store
 from emotone.errors import EmotoneError
-from emotone.evaluate.degradation import Condition, corpora_of
+from emotone.evaluate.degraded import missing
+from emotone.evaluate.degraded.degraded import Condition, corpora_of
+from emotone.evaluate.degraded.missing import MissingCurve
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.words_and_text import alignment_of, has_transcripts, tell, text_store
-from emotone.recipe import Alignment
-from emotone.store import FeatureStore, Transform, extract
-from emotone.transcribe import transcribe_corpus
-from emotone.utterances import Told, told
 
 RECOGNISED = "recognised"
 CURVES: dict[str, MissingCurve] = {
@@ -47,7 +47,7 @@ NO_WORDS: Condition = ("words", 100.0)
 
 @dataclass(frozen=True)
 class LostBursts:
-    """A transform of the feature store: samples without a share of their bursts (`emotone.data.missing`)."""
+    """A transform of the feature store: samples without a share of their bursts (`degraded.missing`)."""
 
     share: float
     seed: int

@@ -19,17 +19,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone import audio
-from emotone.audio import Samples
-from emotone.audio_files import list_audio
-from emotone.bundle import Bundle, Target
-from emotone.corpus import Corpus
-from emotone.data.augment import babble, coloured_noise, generator
-from emotone.data.degrade import CURVES, Severity, degrade, segment
-from emotone.data.streams import Utterance, Words
-from emotone.distribute import map_ordered
+from emotone.audio.change.augment import babble, coloured_noise, generator
+from emotone.audio.change.degrade import CURVES, Severity, degrade, segment
+from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
+from emotone.base.processes import map_ordered
+from emotone.base.progress import track
+from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.view.streams import Utterance, Words
+from emotone.corpora.corpus import Corpus
+from emotone.corpora.files import list_audio
+from emotone.data.words_and_text_of_bundles import tell
 from emotone.errors import EmotoneError
-from emotone.evaluate.degradation import (
+from emotone.evaluate.degraded.degraded import (
     DegradedScores,
     bundles_of,
     check_scorable,
@@ -41,8 +42,6 @@ from emotone.evaluate.degradation import (
     to_report,
 )
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.words_and_text import tell
-from emotone.progress import track
 
 NUM_UTTERANCES = 200
 NUM_VOICES = 5
@@ -62,7 +61,7 @@ class Part:
 
     def load(self) -> Samples:
         """Its samples; raises AudioError."""
-        return audio.load(self.path, self.start_s, self.end_s)
+        return load_audio(self.path, self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Noise:
 
 
 def robustness(run: Run, *given: Any, **settings: Any) -> dict[str, Any]:
-    """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degradation.to_report`)."""
+    """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
     return to_report(score_robustness(run, *given, **settings), run.targets, "robustness")
 
 
@@ -196,10 +195,10 @@ class BundleScorer:
         bundle = _load_bundle(item.bundle)
         found: list[Scored | None] = []
         for samples in copies:
-            if len(samples) < round(bundle.feature.min_duration_s * audio.RATE_HZ):
+            if len(samples) < round(bundle.feature.min_duration_s * RATE_HZ):
                 found.append(None)
                 continue
-            words = words_within(item.said.words, len(samples) / audio.RATE_HZ)
+            words = words_within(item.said.words, len(samples) / RATE_HZ)
             utterance = item.said._replace(speech=bundle.extract(samples), words=words)
             found.extend(score_utterances(bundle, [utterance], self.targets).to_dict("records"))
         return found
@@ -249,7 +248,7 @@ class _Degrader:
 
 def _readable(parts: Sequence[Part]) -> Iterator[Samples]:
     for part in parts:
-        with contextlib.suppress(audio.AudioError):  # a file of the corpus that the run never scored
+        with contextlib.suppress(AudioError):  # a file of the corpus that the run never scored
             yield part.load()
 
 
@@ -287,4 +286,4 @@ def _load_bundle(folder: str) -> Bundle:
 
 @lru_cache(maxsize=100)
 def _load_recording(file: str) -> Samples:
-    return audio.load(file)
+    return load_audio(file)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emotone.data.rank_sequence import check_margins
+from emotone.data.labels.rank_sequence import check_margins
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.statistics import Interval, bootstrap_over_speakers
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.statistics import Interval, bootstrap_over_speakers
 
 Floats = NDArray[np.float64]
 BLOCK_CELLS = 2**22

@@ -2,7 +2,7 @@
 
 Of two relative scores only which is higher says something, and only where one ranker gave both, so nothing is compared
 across folds and repeats. Where predictions have curves (`curve_NAME`), two utterances are compared by the vote of their
-chunks (`emotone.evaluate.ranking`), else by their scores.
+chunks (`emotone.evaluate.numbers.ranking`), else by their scores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.evaluate.ranking import assess_as_published, count_wins
+from emotone.evaluate.numbers.ranking import assess_as_published, count_wins
 
 Floats = NDArray[np.float64]
 NUM_PARTS = 10

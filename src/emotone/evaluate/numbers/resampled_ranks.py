@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.evaluate import metrics
+from emotone.evaluate.numbers import metrics
 
 Floats = NDArray[np.float64]
 BLOCK_CELLS = 2**20

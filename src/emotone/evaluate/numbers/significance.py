@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import EmotoneError
-from emotone.evaluate.statistics import Interval, Metric, PooledMetric
+from emotone.evaluate.numbers.statistics import Interval, Metric, PooledMetric
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def sign_flip_test(
     and a speaker is exchanged in all of them together. Exchanges that leave the metric undefined (NaN) count as large.
     Raises EmotoneError for unequal lengths, missing speakers or what the metric refuses.
 
-    >>> from emotone.evaluate.metrics import accuracy
+    >>> from emotone.evaluate.numbers.metrics import accuracy
     >>> test = sign_flip_test(accuracy, list("aaa"), list("bbb"), list("aaa"), ["x", "y", "z"])
     >>> test.difference.value, test.p, test.smallest_p
     (1.0, 0.25, 0.25)
@@ -81,7 +81,7 @@ def sign_flip_test(
 def flip_test(pooled: PooledMetric, num_permutations: int = NUM_PERMUTATIONS, seed: int = 0) -> float:
     """The p of `sign_flip_test` for two systems of a pooled metric, whatever that is of.
 
-    >>> from emotone.evaluate.metrics import accuracy
+    >>> from emotone.evaluate.numbers.metrics import accuracy
     >>> flip_test(PooledMetric(accuracy, [list("aaa"), list("bbb")], list("aaa"), ["x", "y", "z"]))
     0.25
     """
@@ -118,7 +118,7 @@ def standardised_difference(pooled: PooledMetric) -> float:
     4:863, 2013). For accuracy with equally many utterances per speaker they are the speakers' own differences. NaN for
     one speaker, or where all shares are the same.
 
-    >>> from emotone.evaluate.metrics import accuracy
+    >>> from emotone.evaluate.numbers.metrics import accuracy
     >>> predictions, speakers = [list("aaaaab"), list("bbabab")], list("xxyyzz")
     >>> round(standardised_difference(PooledMetric(accuracy, predictions, list("aaaaaa"), speakers)), 6)
     1.0

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.evaluate.resampled_ranks import resampled_kendall, resampled_spearman
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.resampled_ranks import resampled_kendall, resampled_spearman
 
 Metric = Callable[[Any, Any], float]
 Floats = NDArray[np.float64]

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone import audio, plugins
-from emotone.bundle import Bundle
-from emotone.corpus import Corpus
-from emotone.data import view as views
+from emotone.audio.read import load_audio
+from emotone.base import plugins
+from emotone.base.page import Section
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view import view as views
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate import report_pictures as pictures
-from emotone.evaluate.clips import make_players
-from emotone.evaluate.curve_report import locate
-from emotone.evaluate.degradation import bundles_of
-from emotone.evaluate.page import Section
+from emotone.evaluate.degraded.degraded import bundles_of
+from emotone.evaluate.report import pictures
+from emotone.evaluate.report.clips import make_players
+from emotone.evaluate.report.curves import locate
 from emotone.evaluate.run_folder import Run
 
 SYSTEM = "spectrogram-image"
@@ -96,7 +97,7 @@ def activation_of(network: Any, bundle: Bundle, features: NDArray[np.float32], p
 
 def _load_network(system: Any, bundle: Bundle) -> Any:
     """The bundle's network as torch has it, whose inner maps can be asked for."""
-    from emotone.export import load_weights
+    from emotone.models.export import load_weights
 
     network = system.build(len(bundle.feature.names), bundle.targets, bundle.view)
     load_weights(network, bundle.folder)
@@ -107,7 +108,7 @@ def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str
     """One panel; raises EmotoneError where the audio is not at hand."""
     path = Corpus.load(str(row["corpus"])).path_of(row["file"])
     begin_s, end_s = (None if pd.isna(row[name]) else float(row[name]) for name in ("start_s", "end_s"))
-    features = bundle.extract(audio.load(path, begin_s or 0.0, end_s))
+    features = bundle.extract(load_audio(path, begin_s or 0.0, end_s))
     name = str(row["predicted"])
     own = activation_of(network, bundle, features, labels.index(name))
     assert isinstance(bundle.view, views.Segments)

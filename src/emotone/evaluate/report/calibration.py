@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle import Target
+from emotone.bundle.bundle import Target
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
+from emotone.evaluate.numbers import metrics
 from emotone.evaluate.protocol import pairs_of
 
 NUM_BINS = 15

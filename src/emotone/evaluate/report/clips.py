@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emotone import audio
-from emotone.corpus import Corpus
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.base.page import Player
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.page import Player
 
 MOST_S = 15.0
 """A clip on the page is at most so long: twenty of them stay below 2 MB."""
@@ -47,10 +47,10 @@ def encode_clip(path: Path, start_s: float, end_s: float) -> tuple[bytes, bool]:
 
     begin_s = 0.0 if np.isnan(start_s) else start_s
     stop_s = np.inf if np.isnan(end_s) else end_s
-    samples = audio.load(path, begin_s, min(stop_s, begin_s + MOST_S + 0.1))
-    most = int(MOST_S * audio.RATE_HZ)
+    samples = load_audio(path, begin_s, min(stop_s, begin_s + MOST_S + 0.1))
+    most = int(MOST_S * RATE_HZ)
     held = io.BytesIO()
-    soundfile.write(held, samples[:most], audio.RATE_HZ, format="OGG", subtype="OPUS")
+    soundfile.write(held, samples[:most], RATE_HZ, format="OGG", subtype="OPUS")
     return held.getvalue(), len(samples) > most
 
 

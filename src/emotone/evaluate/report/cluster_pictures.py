@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle import Target
-from emotone.evaluate import figure
-from emotone.evaluate.figure import COLOURS, plain
+from emotone.base import figure
+from emotone.base.figure import COLOURS, plain
+from emotone.bundle.bundle import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle import Target
-from emotone.data.deep_mi import cut_points, information_table, to_levels
+from emotone.base.page import Section
+from emotone.bundle.bundle import Target
+from emotone.data.labels.deep_mi import cut_points, information_table, to_levels
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate import semi_supervised_pictures as pictures
-from emotone.evaluate.page import Section
+from emotone.evaluate.report import cluster_pictures as pictures
 from emotone.evaluate.run_folder import Run, places_of
 
 CLUSTERS = "clusters.parquet"

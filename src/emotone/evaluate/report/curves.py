@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle import Target
-from emotone.corpus import Corpus
+from emotone.base.page import Section
+from emotone.bundle.bundle import Target
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate import report_pictures as pictures
-from emotone.evaluate.clips import make_players
-from emotone.evaluate.page import Section
+from emotone.evaluate.report import pictures
+from emotone.evaluate.report.clips import make_players
 from emotone.evaluate.run_folder import Run
 
 NUM_SHOWN = 6

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle import Target
-from emotone.data.deep_mi import PUBLISHED_CUTS, cut_points, information_table
+from emotone.base.page import Player, Section
+from emotone.bundle.bundle import Target
+from emotone.data.labels.deep_mi import PUBLISHED_CUTS, cut_points, information_table
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate import semi_supervised_pictures as pictures
-from emotone.evaluate.clips import make_players
-from emotone.evaluate.cluster_report import check_codes, find_folds, of_fold, read_artefact, to_numbers
-from emotone.evaluate.page import Player, Section
+from emotone.evaluate.report import cluster_pictures as pictures
+from emotone.evaluate.report.clips import make_players
+from emotone.evaluate.report.clusters import check_codes, find_folds, of_fold, read_artefact, to_numbers
 from emotone.evaluate.run_folder import Run
 
 DEEP_MI = "deep_mi.parquet"

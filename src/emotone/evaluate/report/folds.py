@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from emotone.evaluate.page import Section
+from emotone.base.page import Section
 from emotone.evaluate.protocol import summarise_folds
-from emotone.evaluate.report_pictures import NAMES
+from emotone.evaluate.report.pictures import NAMES
 from emotone.evaluate.run_folder import Run
 
 IEMOCAP_TESTED = ("1M", "2F", "3F", "4F", "5F")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from emotone.bundle import Target
-from emotone.evaluate import report_pictures as pictures
-from emotone.evaluate.page import Section
+from emotone.base.page import Section
+from emotone.bundle.bundle import Target
+from emotone.evaluate.numbers.relative import describe_left_out
 from emotone.evaluate.protocol import pairs_of
-from emotone.evaluate.relative import describe_left_out
+from emotone.evaluate.report import pictures
 from emotone.evaluate.run_folder import Run
 
 Row = dict[str, Any]

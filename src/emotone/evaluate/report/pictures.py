@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.evaluate import figure
-from emotone.evaluate.figure import COLOURS, plain
-from emotone.evaluate.subgroups import UNKNOWN
+from emotone.base import figure
+from emotone.base.figure import COLOURS, plain
+from emotone.evaluate.report.subgroups import UNKNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

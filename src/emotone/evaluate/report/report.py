@@ -9,20 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle import Target
-from emotone.evaluate import report_pictures as pictures
-from emotone.evaluate.activation_report import report_activations
-from emotone.evaluate.calibration import calibrate
-from emotone.evaluate.cluster_report import report_clusters
-from emotone.evaluate.curve_report import report_curves
-from emotone.evaluate.deep_mi_report import report_deep_mi
-from emotone.evaluate.fold_report import published_folds, report_folds
-from emotone.evaluate.order_report import report_order
-from emotone.evaluate.page import Section, render
+from emotone.base.page import Section, render
+from emotone.bundle.bundle import Target
+from emotone.evaluate.numbers.statistics import Interval
 from emotone.evaluate.protocol import metrics_of, pairs_of
+from emotone.evaluate.report import pictures
+from emotone.evaluate.report.activation import report_activations
+from emotone.evaluate.report.calibration import calibrate
+from emotone.evaluate.report.clusters import report_clusters
+from emotone.evaluate.report.curves import report_curves
+from emotone.evaluate.report.deep_mi import report_deep_mi
+from emotone.evaluate.report.folds import published_folds, report_folds
+from emotone.evaluate.report.order import report_order
+from emotone.evaluate.report.subgroups import (
+    UNKNOWN,
+    compare_groups,
+    confusion_of,
+    find_groups,
+    groups_of,
+    measure_classes,
+)
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.statistics import Interval
-from emotone.evaluate.subgroups import UNKNOWN, compare_groups, confusion_of, find_groups, groups_of, measure_classes
 
 NUM_WORST = 12
 MOST_ROWS = 40
@@ -40,9 +47,9 @@ def build_report(
 ) -> tuple[dict[str, Any], str]:
     """What was measured of a finished run, or of a bundle on a corpus: (JSON object, HTML page).
 
-    `robustness` is that of `emotone.evaluate.robustness`, `missing` of `emotone.evaluate.missing_data`. In the JSON, a
-    number that is not defined is null. Raises EmotoneError for tables that the metrics refuse, and for clusters or
-    DeepMI that are damaged.
+    `robustness` is that of `emotone.evaluate.degraded.robustness`, `missing` of
+    `emotone.evaluate.degraded.missing_data`. In the JSON, a number that is not defined is null. Raises EmotoneError for
+    tables that the metrics refuse, and for clusters or DeepMI that are damaged.
     """
     targets = [target for target in run.targets if len(pairs_of(run.test, target)[0])]
     absolute = [target for target in targets if not target.is_relative]  # of others there is no error, only an order

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from emotone.opensmile import FeatureSetName, OpenSmileFeature
+from emotone.features.opensmile import FeatureSetName, OpenSmileFeature
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.features.logspec import LogSpec
-from emotone.spectrogram import write_delta
+from emotone.features.extractors.logspec import LogSpec
+from emotone.features.spectrogram import write_delta
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.features.logmelspec import LogMelSpec
-from emotone.spectrogram import write_delta
+from emotone.features.extractors.logmelspec import LogMelSpec
+from emotone.features.spectrogram import write_delta
 
 if TYPE_CHECKING:
     import numpy as np

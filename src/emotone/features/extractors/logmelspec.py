@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from emotone.errors import EmotoneError
-from emotone.features.mel import filter_bands, hz_to_mel, mel_to_hz, write_mels
-from emotone.spectrogram import NUM_FFT, Spectrogram
+from emotone.features.extractors.mel import filter_bands, hz_to_mel, mel_to_hz, write_mels
+from emotone.features.spectrogram import NUM_FFT, Spectrogram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

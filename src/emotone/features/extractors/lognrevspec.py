@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from emotone.data.augment import generator
+from emotone.audio.change.augment import generator
 from emotone.errors import EmotoneError
-from emotone.features.logspec import LogSpec
+from emotone.features.extractors.logspec import LogSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from emotone.errors import EmotoneError
-from emotone.spectrogram import NUM_FFT, RATE_HZ, Spectrogram
+from emotone.features.spectrogram import NUM_FFT, RATE_HZ, Spectrogram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

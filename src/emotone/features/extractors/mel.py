@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
-from emotone.spectrogram import PEAK_FLOOR, count_frames, find_peak, power_blocks
+from emotone.features.spectrogram import PEAK_FLOOR, count_frames, find_peak, power_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

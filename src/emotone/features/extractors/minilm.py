@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from emotone.encoder import Layer, Precision, TextEncoder
+from emotone.features.encoder import Layer, Precision, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Minilm(TextEncoder):
     """States of the tokens of a transcript, `[CLS]` and `[SEP]` among them, float32 [T, 384].
 
     Wang et al., "MiniLM: deep self-attention distillation", 2020, tuned for sentences by sentence-transformers, where
-    a sentence's vector is the mean of these. English. Settings and what it raises: `emotone.encoder.Encoder`.
+    a sentence's vector is the mean of these. English. Settings and what it raises: `emotone.features.encoder.Encoder`.
 
     >>> Minilm()("so good to see you").shape
     (7, 384)

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import plugins
+from emotone.base import plugins
 from emotone.errors import EmotoneError
-from emotone.feature import BatchedFeature, takes_text
+from emotone.features.feature import BatchedFeature, takes_text
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Moments:
         return moments_of(self._feature(source))
 
     def check(self, source: NDArray[np.float32]) -> str:
-        """What the feature says of an input (`emotone.feature.BatchedFeature`)."""
+        """What the feature says of an input (`emotone.features.feature.BatchedFeature`)."""
         return self._feature.check(source) if isinstance(self._feature, BatchedFeature) else ""
 
     def encode(self, sources: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

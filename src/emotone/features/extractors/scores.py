@@ -13,7 +13,7 @@ from emotone.errors import EmotoneError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.bundle import Bundle
+    from emotone.bundle.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ class Scores:
 
 @lru_cache(maxsize=8)
 def _load(name: str) -> Bundle:
-    from emotone.bundle import Bundle
+    from emotone.bundle.bundle import Bundle
 
     return Bundle.load(name, threads=1)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
-from emotone.encoder import Layer, Precision, SpeechEncoder, chosen, cut
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
+from emotone.features.encoder import Layer, Precision, SpeechEncoder, chosen, cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +26,8 @@ class Wav2vec2(SpeechEncoder):
     Baevski et al., "wav2vec 2.0", 2020; Hsu et al., "Robust wav2vec 2.0", 2021. normalise: whether samples get zero
     mean and unit variance first, as the published systems have it and as these encoders' processors mostly do (where
     `preprocessor_config.json` says `"do_normalize": false`, give false). The other settings and what it raises:
-    `emotone.encoder.Encoder`. Encoders whose normalisation runs over time (`"feat_extract_norm": "group"`) are given
-    only inputs of one length together, since padding would change their states.
+    `emotone.features.encoder.Encoder`. Encoders whose normalisation runs over time (`"feat_extract_norm": "group"`) are
+    given only inputs of one length together, since padding would change their states.
     """
 
     requires: ClassVar[tuple[str, ...]] = ("ssl",)

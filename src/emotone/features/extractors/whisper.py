@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from emotone.audio import RATE_HZ
-from emotone.ctranslate2_file import read_variables
-from emotone.encoder import Layer, Precision, SpeechEncoder, cut, load_network
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
+from emotone.features.ctranslate2_file import read_variables
+from emotone.features.encoder import Layer, Precision, SpeechEncoder, cut, load_network
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import nn
 
-    from emotone.encoder_weights import Weights
+    from emotone.base.weights import Weights
 
     Array = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ class Whisper(SpeechEncoder):
     Radford et al., "Robust speech recognition via large-scale weak supervision", 2023. full_window: whether the encoder
     sees every input with silence up to 30 s, as it was trained; false: only the frames that exist, which costs as much
     less as the input is shorter and changes the states (by how much: `benchmarks/bench_encoders.py`). Longer inputs
-    are encoded 30 s by 30 s. The other settings and what it raises: `emotone.encoder.Encoder`.
+    are encoded 30 s by 30 s. The other settings and what it raises: `emotone.features.encoder.Encoder`.
 
     >>> Whisper(full_window=False)(np.zeros(16_000, np.float32)).shape
     (50, 512)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from emotone.models._image_network import ImageNetwork, new_head
+from emotone.models.networks._image_network import ImageNetwork, new_head
 
 POOLED = 6
 """Rows and columns of the maps after pooling."""

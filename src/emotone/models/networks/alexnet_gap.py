@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from emotone.models._image_network import ImageNetwork, new_head
-from emotone.models.alexnet import POOLED, alexnet_convolutions
+from emotone.models.networks._image_network import ImageNetwork, new_head
+from emotone.models.networks.alexnet import POOLED, alexnet_convolutions
 
 
 class AlexNetGap(ImageNetwork):

@@ -73,7 +73,7 @@ class CoAttention(nn.Module):
     hold that is finite.
 
     Args:
-        num_speech_features: of a chunk; 7 * 1024 as published (`emotone.data.temporal_pyramid`).
+        num_speech_features: of a chunk; 7 * 1024 as published (`emotone.bundle.view.temporal_pyramid`).
         num_text_features: of a token; 768 as published.
         outputs: {name: number of values}; an attribute has 1 value, a category one logit per class.
         hidden_size: H, even, a multiple of `num_heads`; 256 as published.

@@ -1,7 +1,7 @@
 """DeepEmoClusters' network: VGG-like convolutions over each chunk of a mel spectrogram, a head for each target.
 
 Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cluster Representation of Speech
-Emotions", ICASSP 2021, section 2, as published. Its cluster branch is `emotone.cluster_branch`.
+Emotions", ICASSP 2021, section 2, as published. Its cluster branch is `emotone.models.cluster_branch`.
 """
 
 from __future__ import annotations

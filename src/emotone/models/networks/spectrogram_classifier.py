@@ -49,7 +49,7 @@ class SpectrogramClassifier(nn.Module):
         segment_frames: m, frames per segment.
         short_side: of the pictures in pixels; the long side is in proportion (200 x 300 -> 256 x 384).
 
-    >>> from emotone.models.alexnet_gap import AlexNetGap
+    >>> from emotone.models.networks.alexnet_gap import AlexNetGap
     >>> classifier = SpectrogramClassifier(AlexNetGap(4), num_bins=200).eval()
     >>> segments = torch.rand(2, 3, 300, 200)
     >>> tuple(classifier.images(segments[0]).shape), tuple(classifier(segments)["emotion"].shape)

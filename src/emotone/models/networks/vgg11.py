@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from emotone.models._image_network import ImageNetwork, new_head
+from emotone.models.networks._image_network import ImageNetwork, new_head
 
 STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 """Channels of the convolutions; the maps are halved after each stage."""

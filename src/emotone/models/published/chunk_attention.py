@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.card import published_card
+from emotone.bundle.card import published_card
 from emotone.errors import EmotoneError
-from emotone.pull import OWNER, Published, read_weights
+from emotone.models.pull import OWNER, Published, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,7 +93,7 @@ def attribute_targets(files: dict[str, Path]) -> list[dict[str, Any]]:
 
 def load_network(path: Path, attribute: str, aggregation: Any) -> nn.Module:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
-    from emotone.models.chunk_attention import ChunkAttention
+    from emotone.models.networks.chunk_attention import ChunkAttention
 
     weights = {}
     for name, value in read_weights(path).items():
@@ -109,7 +109,7 @@ def load_network(path: Path, attribute: str, aggregation: Any) -> nn.Module:
 
 def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path:
     """The bundle of one aggregation: three networks side by side."""
-    from emotone.export import SeparateNetworks, write_bundle
+    from emotone.models.export import SeparateNetworks, write_bundle
 
     networks = SeparateNetworks(
         {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.card import published_card
+from emotone.bundle.card import published_card
 from emotone.errors import EmotoneError
-from emotone.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
-from emotone.pull import OWNER, READ_ERRORS, Published
+from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
+from emotone.models.pull import OWNER, READ_ERRORS, Published
 
 if TYPE_CHECKING:
-    from emotone.cluster_branch import Clustered
+    from emotone.models.cluster_branch import Clustered
 
 NAME = "deep-emo-clusters"
 REPOSITORY = "DeepEmoClusters"
@@ -81,8 +81,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def load_network(path: Path, attribute: str) -> Clustered:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
-    from emotone.cluster_branch import Clustered
-    from emotone.models.deep_emo_clusters import DeepEmoClusters
+    from emotone.models.cluster_branch import Clustered
+    from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
 
     names = parameter_names(attribute)
     weights = {}
@@ -99,7 +99,7 @@ def load_network(path: Path, attribute: str) -> Clustered:
 
 def build(files: dict[str, Path], to: Path) -> Path:
     """The bundle: three networks side by side."""
-    from emotone.export import SeparateNetworks, write_bundle
+    from emotone.models.export import SeparateNetworks, write_bundle
 
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(attribute)], attribute) for attribute in ATTRIBUTES}

@@ -10,10 +10,10 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.card import RELATIVE, USE, published_card
+from emotone.bundle.card import RELATIVE, USE, published_card
 from emotone.errors import EmotoneError
-from emotone.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
-from emotone.pull import OWNER, Published, read_weights
+from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
+from emotone.models.pull import OWNER, Published, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,8 +64,8 @@ def weight_path(name: str, attribute: str) -> str:
 
 def load_network(path: Path, name: str, attribute: str) -> nn.Module:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
-    from emotone.models.emotion_ranker import EmotionRanker
-    from emotone.models.emotion_seq2seq import EmotionSeq2Seq
+    from emotone.models.networks.emotion_ranker import EmotionRanker
+    from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 
     weights = {}
     for parameter, value in read_weights(path).items():
@@ -81,7 +81,7 @@ def load_network(path: Path, name: str, attribute: str) -> nn.Module:
 
 def build(name: str, files: dict[str, Path], to: Path) -> Path:
     """The bundle of one system: three networks side by side."""
-    from emotone.export import SeparateNetworks, write_bundle
+    from emotone.models.export import SeparateNetworks, write_bundle
 
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(name, attribute)], name, attribute) for attribute in ATTRIBUTES}

@@ -21,13 +21,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.bundle import Bundle
-from emotone.distribute import DIED, map_ordered
+from emotone.audio.read import RATE_HZ, AudioError, read_blocks
+from emotone.audio.speech import SpeechTrack
+from emotone.base.processes import DIED, map_ordered
+from emotone.base.progress import track
+from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError, unknown
-from emotone.predict import BATCH_S, Predictor, cut_windows, load_once
-from emotone.progress import track
-from emotone.voice_activity import SpeechTrack
+from emotone.predict.predictor import BATCH_S, Predictor, cut_windows, load_once
 
 LENGTH_S = 3.0
 WINDOWS_PER_LENGTH = 3
@@ -191,10 +191,10 @@ def search_recording(file: str, search: Search, predictor: Predictor) -> Recordi
     """One file searched; what is wrong with it becomes its `error`, or its `note` where it only holds nothing."""
     try:
         heard = _hear(file, search, predictor.bundle)
-    except audio.AudioError as error:
+    except AudioError as error:
         return Recording(file, error=error.reason)
     note = _note(heard, search, predictor.bundle)
-    found = Recording(file, heard.num_samples / audio.RATE_HZ, heard.speech_s, len(heard.score), note=note)
+    found = Recording(file, heard.num_samples / RATE_HZ, heard.speech_s, len(heard.score), note=note)
     if not heard.score:
         return replace(found, note="", error=note) if heard.num_spoken else found
     start, stop, score = (np.array(column) for column in (heard.start, heard.stop, heard.score))
@@ -202,10 +202,10 @@ def search_recording(file: str, search: Search, predictor: Predictor) -> Recordi
     confidence = sign * stand_out(score)
     moments = [
         Moment(
-            file, heard.start[place] / audio.RATE_HZ, heard.stop[place] / audio.RATE_HZ, heard.score[place],
+            file, heard.start[place] / RATE_HZ, heard.stop[place] / RATE_HZ, heard.score[place],
             float(confidence[place]), heard.speech[place],
         )
-        for place in pick(start, stop, sign * score, search.num, round(search.min_gap_s * audio.RATE_HZ))
+        for place in pick(start, stop, sign * score, search.num, round(search.min_gap_s * RATE_HZ))
     ]  # fmt: skip
     outline = _outline(start + stop, 2 * heard.num_samples, score, search)
     return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
@@ -290,8 +290,8 @@ def _hear(file: str, search: Search, bundle: Bundle) -> _Heard:
 def _speech_windows(file: str, search: Search, bundle: Bundle, heard: _Heard) -> Iterator[_Window]:
     """Windows with enough speech: first sample, sample behind the last, share of speech, features [T, D]."""
     speech_track = SpeechTrack()
-    least = shortest_s(bundle) * audio.RATE_HZ
-    blocks = speech_track.listen(audio.read_blocks(file))
+    least = shortest_s(bundle) * RATE_HZ
+    blocks = speech_track.listen(read_blocks(file))
     for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
         stop = heard.num_samples = start + len(samples)
         speech = speech_track.share(start, stop)
@@ -312,7 +312,7 @@ def _batches(windows: Iterable[_Window], batch_s: float) -> Iterator[list[_Windo
     for window in windows:
         batch.append(window)
         held += window[1] - window[0]
-        if held >= batch_s * audio.RATE_HZ:
+        if held >= batch_s * RATE_HZ:
             yield batch
             batch, held = [], 0
     if batch:
@@ -321,7 +321,7 @@ def _batches(windows: Iterable[_Window], batch_s: float) -> Iterator[list[_Windo
 
 def _note(heard: _Heard, search: Search, bundle: Bundle) -> str:
     """Why a recording has no moments, or fewer than it could have; nothing where all is well."""
-    duration_s, least_s = heard.num_samples / audio.RATE_HZ, shortest_s(bundle)
+    duration_s, least_s = heard.num_samples / RATE_HZ, shortest_s(bundle)
     if duration_s < least_s:
         return f"is shorter ({duration_s:.2f} s) than {bundle.name} sees at once ({least_s:.2f} s)"
     if not heard.num_spoken:
@@ -342,7 +342,7 @@ def _outline(
 
     No part is shorter than a hop, so that speech without a pause has no gaps.
     """
-    num_points = max(1, min(MOST_POINTS, int(twice_total / (2 * round(search.step_s * audio.RATE_HZ)))))
+    num_points = max(1, min(MOST_POINTS, int(twice_total / (2 * round(search.step_s * RATE_HZ)))))
     outline = np.full(num_points, np.nan)
     extreme = np.fmin if search.lowest else np.fmax
     extreme.at(outline, twice_middle * num_points // (twice_total + 1), score)

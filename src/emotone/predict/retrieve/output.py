@@ -21,11 +21,11 @@ from typing import Any
 
 import soundfile
 
-from emotone import audio
+from emotone.audio.read import read_native
+from emotone.base.files import replace_file
+from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate.text_table import align
-from emotone.files import replace_file
-from emotone.retrieve import Findings, Moment, Recording
+from emotone.predict.retrieve.moments import Findings, Moment, Recording
 
 FILES = {"table": ".csv", "json": ".json"}
 """Outputs that are one file, or go to stdout."""
@@ -168,7 +168,7 @@ def _write_clips(findings: Findings, folder: Path) -> None:
 
 
 def _write_clip(path: Path, moment: Moment) -> None:
-    blocks = audio.read_native(moment.file, moment.start_s, moment.end_s)
+    blocks = read_native(moment.file, moment.start_s, moment.end_s)
     with contextlib.ExitStack() as stack:
         clip = None
         for samples, rate_hz, _ in blocks:

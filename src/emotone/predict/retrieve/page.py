@@ -15,9 +15,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import __version__, audio
-from emotone.evaluate.page import Player
-from emotone.retrieve import Findings, Moment, Recording
+from emotone import __version__
+from emotone.audio.read import RATE_HZ, load_audio
+from emotone.base.page import Player
+from emotone.predict.retrieve.moments import Findings, Moment, Recording
 
 MOST_PLAYERS = 100
 """Clips of 3 s are 15 kB each."""
@@ -63,8 +64,8 @@ def clock(seconds: float) -> str:
 def encode_clip(moment: Moment) -> bytes:
     """A moment's audio as Ogg Opus, 16 kHz."""
     held = io.BytesIO()
-    samples = audio.load(moment.file, moment.start_s, moment.end_s)
-    soundfile.write(held, samples, audio.RATE_HZ, format="OGG", subtype="OPUS")
+    samples = load_audio(moment.file, moment.start_s, moment.end_s)
+    soundfile.write(held, samples, RATE_HZ, format="OGG", subtype="OPUS")
     return held.getvalue()
 
 

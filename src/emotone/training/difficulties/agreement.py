@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from emotone.difficulty import Difficulty
 from emotone.errors import EmotoneError
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 
 @dataclass(frozen=True)

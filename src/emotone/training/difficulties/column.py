@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.difficulty import Difficulty
 from emotone.errors import EmotoneError, unknown
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from emotone import plugins
-from emotone.data.deep_mi import cut_points, deep_mi, to_levels, write_values
-from emotone.difficulty import Difficulty
+from emotone.base import plugins
+from emotone.base.files import replace_file
+from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels, write_values
+from emotone.data.recipe import Choice, Training, check_training
 from emotone.errors import EmotoneError
-from emotone.files import replace_file
-from emotone.recipe import Choice, Training, check_training
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 STEP = "semi-supervised"
 """Folder of the first step within that of a fold."""
@@ -26,7 +26,7 @@ STEP = "semi-supervised"
 
 @dataclass(frozen=True)
 class DeepMi(Difficulty):
-    """Trains a system with clusters on the fold, and measures by it what `emotone.data.deep_mi` says.
+    """Trains a system with clusters on the fold, and measures by it what `emotone.data.labels.deep_mi` says.
 
     The fold's folder keeps the trained system (`semi-supervised`), the table `deep_mi.parquet`, and the published form
     `deep_mi.json`, {file: value}; what is there is not computed again. Of the recipe's one attribute, whose levels are
@@ -82,7 +82,7 @@ class DeepMi(Difficulty):
         """A row for each training utterance."""
         import torch
 
-        from emotone.train import predict_outputs
+        from emotone.training.loop import predict_outputs
 
         target, training = fold.targets[0], self._training
         assert target.range is not None  # of an attribute

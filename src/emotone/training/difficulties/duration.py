@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.difficulty import Difficulty
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 
 @dataclass(frozen=True)

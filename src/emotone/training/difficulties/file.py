@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from emotone.data.deep_mi import read_values, select_values
-from emotone.difficulty import Difficulty
+from emotone.data.labels.deep_mi import read_values, select_values
 from emotone.errors import EmotoneError
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.dataset import Dataset
-    from emotone.fold import Fold
+    from emotone.data.dataset import Dataset
+    from emotone.training.fold import Fold
 
 NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "id": ("id", str),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from emotone.difficulty import Difficulty
 from emotone.errors import EmotoneError, unknown
+from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.fold import Fold
+    from emotone.training.fold import Fold
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class TeacherError(Difficulty):
             raise EmotoneError("difficulty teacher-error is of an attribute, but the recipe's first target is emotion")
 
     def __call__(self, fold: Fold) -> NDArray[np.float64]:
-        from emotone.features.scores import Scores
-        from emotone.store import extract
+        from emotone.data.store import extract
+        from emotone.features.extractors.scores import Scores
 
         target, teacher = fold.targets[0], Scores(self.bundles)
         where = "difficulty teacher-error"

@@ -1,7 +1,7 @@
 """Epochs of semi-supervised training by clusters: pseudo-labels for unlabelled and for labelled speech.
 
 Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cluster Representation of Speech
-Emotions", ICASSP 2021, section 2. For any network with an `emotone.cluster_branch`:
+Emotions", ICASSP 2021, section 2. For any network with an `emotone.models.cluster_branch`:
 
 1. unlabelled: the embeddings of all items are clustered; a new top layer and the shared layers learn the clusters, on
    items drawn evenly over them; the heads rest, for this loss does not reach them.
@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.cluster_branch import Clustered, EmbeddingNetwork
-from emotone.clustering import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
 from emotone.errors import EmotoneError
-from emotone.examples import Labels, StoreExamples
-from emotone.export import networks_of
+from emotone.models.cluster_branch import Clustered, EmbeddingNetwork
+from emotone.models.export import networks_of
+from emotone.training.examples import Labels, StoreExamples
+from emotone.training.learners.kmeans import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -116,7 +116,7 @@ def find_clusters(
 
 
 class ClusterLearner:
-    """Rounds (epochs) of the above, for one network or several side by side: an `emotone.learner.Learner`.
+    """Rounds (epochs) of the above, for one network or several side by side: an `learner.Learner`.
 
     Networks without a cluster branch learn from the labelled utterances alone, by the same steps: the supervised
     system to compare with. `trains_heads` false leaves the heads at their random start, as the published weights are.

@@ -1,4 +1,4 @@
-"""How a network learns in rounds: what `emotone.train.fit` repeats, validates and resumes.
+"""How a network learns in rounds: what `emotone.training.loop.fit` repeats, validates and resumes.
 
 A round is one iteration, or one epoch where the recipe counts `training.epochs`. The plain learner below serves every
 system with one loss and one optimiser; a system that learns otherwise brings its own (`System.learner`).
@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.data.curriculum import Schedule
-from emotone.data.view import Crop
-from emotone.examples import Examples, outputs_of
+from emotone.bundle.view.view import Crop
+from emotone.training.curriculum import Schedule
+from emotone.training.examples import Examples, outputs_of
 
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
 
-    from emotone.recipe import Training
-    from emotone.system import System
+    from emotone.data.recipe import Training
+    from emotone.training.system import System
 
 
 @dataclass(frozen=True)

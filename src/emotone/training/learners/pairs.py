@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotone.data.preferences import Preferences
+from emotone.data.labels.preferences import Preferences
 from emotone.errors import EmotoneError
-from emotone.examples import Examples
-from emotone.export import networks_of
-from emotone.learner import OneOptimiser
+from emotone.models.export import networks_of
+from emotone.training.examples import Examples
+from emotone.training.learners.learner import OneOptimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from emotone.recipe import Training
+    from emotone.data.recipe import Training
 
 Pairing = Literal["drawn", "within"]
 Drawn = dict[str, NDArray[np.intp]]
@@ -37,7 +37,7 @@ Drawn = dict[str, NDArray[np.intp]]
 
 
 class PairLearner(OneOptimiser):
-    """Epochs of pairs for a network that gives margins {target: [B, C]}: an `emotone.learner.Learner`.
+    """Epochs of pairs for a network that gives margins {target: [B, C]}: an `learner.Learner`.
 
     "drawn" (published): `num_pairs` random pairs of each target an epoch (all, where there are no more), in batches of
     `settings.batch_size` pairs. "within": every utterance once an epoch, in batches of `settings.batch_size`

@@ -10,24 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.learner import OneOptimiser
-from emotone.losses import StabilityVariant, soft_cross_entropy, stability_loss
+from emotone.models.losses import StabilityVariant, soft_cross_entropy, stability_loss
+from emotone.training.learners.learner import OneOptimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from emotone.examples import StoreExamples
-    from emotone.recipe import Training
+    from emotone.data.recipe import Training
+    from emotone.training.examples import StoreExamples
 
 Stability = Literal["none"] | StabilityVariant
 
 
 class SegmentLearner(OneOptimiser):
-    """Epochs over all segments of the training part for a `SpectrogramClassifier`: an `emotone.learner.Learner`.
+    """Epochs over all segments of the training part for a `SpectrogramClassifier`: an `learner.Learner`.
 
     oversample: how often random copies raise the then smallest class to the largest; twice as published. mixup: alpha
     of Beta(alpha, alpha), from which the share l of every sample is drawn, max(l, 1 - l); None: without. stability: the
-    loss of `emotone.losses.stability_loss` with one noisy copy of every segment, of a kind drawn anew at every step.
+    loss of `emotone.models.losses.stability_loss` with one noisy copy of every segment, of a kind drawn anew at every
+    step.
     """
 
     def __init__(

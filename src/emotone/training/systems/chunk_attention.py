@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from emotone.chunk_system import ChunkSystem
 from emotone.errors import EmotoneError
+from emotone.training.chunk_system import ChunkSystem
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
 
 
 @dataclass(frozen=True)
 class ChunkAttention(ChunkSystem):
-    """How the network of `emotone.models.chunk_attention` is fitted to attributes or categories.
+    """How the network of `emotone.models.networks.chunk_attention` is fitted to attributes or categories.
 
-    Besides the settings of `emotone.chunk_system`:
+    Besides the settings of `emotone.training.chunk_system`:
 
     aggregation: of the chunks, one of the paper's four.
     num_heads: of SelfAttenVec.
@@ -44,7 +44,7 @@ class ChunkAttention(ChunkSystem):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.chunk_attention import ChunkAttention as Network
+        from emotone.models.networks.chunk_attention import ChunkAttention as Network
 
         def network(outputs: dict[str, int]) -> nn.Module:
             return Network(
@@ -56,6 +56,6 @@ class ChunkAttention(ChunkSystem):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import sum_over_targets
+        from emotone.models.losses import sum_over_targets
 
         return sum_over_targets(outputs, labels, self.ccc)

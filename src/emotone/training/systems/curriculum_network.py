@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from emotone.data.view import Whole
+from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
-from emotone.system import System
+from emotone.training.system import System
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.recipe import Training
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.recipe import Training
 
 
 @dataclass(frozen=True)
 class CurriculumNetwork(System):
-    """How the network of `emotone.models.curriculum_network` is fitted; which utterances come when, the recipe says.
+    """How the network of `networks.curriculum_network` is fitted; which utterances come when, the recipe says.
 
     hidden_size, dropout: of the network.
     halve_every: epochs until the learning rate is halved, again and again (published: at epochs 4, 9, .., 44 from 0,
@@ -56,14 +56,14 @@ class CurriculumNetwork(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: [B, 1, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.curriculum_network import CurriculumNetwork as Network
+        from emotone.models.networks.curriculum_network import CurriculumNetwork as Network
 
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
         return Network(num_features, outputs, self.hidden_size, self.dropout)
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import sum_over_targets
+        from emotone.models.losses import sum_over_targets
 
         return sum_over_targets(outputs, labels, self.ccc)
 

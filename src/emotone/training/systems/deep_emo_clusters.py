@@ -7,20 +7,20 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from emotone import plugins
-from emotone.data.chunk import chunk_size, count_chunks
-from emotone.data.view import Chunks, View, Whole
+from emotone.base import plugins
+from emotone.bundle.view.chunk import chunk_size, count_chunks
+from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.system import Found, System
+from emotone.training.system import Found, System
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.examples import Examples
-    from emotone.learner import Learner, Lesson
-    from emotone.recipe import Training
+    from emotone.bundle.bundle import Target
+    from emotone.data.recipe import Training
+    from emotone.training.examples import Examples
+    from emotone.training.learners.learner import Learner, Lesson
 
 NAME = "deep-emo-clusters"
 NOT_SETTINGS = ("num_features", "outputs", "chunk_frames")
@@ -29,7 +29,7 @@ NOT_SETTINGS = ("num_features", "outputs", "chunk_frames")
 
 @dataclass(frozen=True)
 class DeepEmoClusters(System):
-    """How networks with a cluster branch learn from labelled and unlabelled speech (`emotone.cluster_learner`).
+    """How networks with a cluster branch learn from labelled and unlabelled speech (`learners.clusters`).
 
     The recipe's `unlabelled` says which speech; without any, the labelled utterances alone are clustered. Training
     counts epochs; `training.learning_rate` is that of Adam in the joint step, `training.batch_size` counts utterances
@@ -123,8 +123,8 @@ class DeepEmoClusters(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network, with a cluster branch unless it shall learn from labels alone."""
-        from emotone.cluster_branch import Clustered
-        from emotone.export import SeparateNetworks
+        from emotone.models.cluster_branch import Clustered
+        from emotone.models.export import SeparateNetworks
 
         model = plugins.find("models", self.model)
         settings = plugins.check_settings(model, self.model_settings, NAME, is_whole=False)
@@ -154,14 +154,14 @@ class DeepEmoClusters(System):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import sum_over_targets
+        from emotone.models.losses import sum_over_targets
 
         return sum_over_targets(outputs, labels, self.ccc)
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of an unlabelled and a labelled pass."""
-        from emotone.cluster_learner import ClusterLearner, Rates
-        from emotone.examples import StoreExamples
+        from emotone.training.examples import StoreExamples
+        from emotone.training.learners.clusters import ClusterLearner, Rates
 
         assert isinstance(lesson.train, StoreExamples) and isinstance(lesson.unlabelled, StoreExamples | None)
         rates = Rates(lesson.settings.learning_rate, self.shared_rate, self.top_rate)
@@ -185,10 +185,10 @@ class DeepEmoClusters(System):
         self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"
     ) -> dict[str, Found]:
         """Embedding and cluster of every utterance, by each network that has clusters."""
-        from emotone.cluster_branch import Clustered
-        from emotone.cluster_learner import Items, find_clusters
-        from emotone.examples import StoreExamples
-        from emotone.export import networks_of
+        from emotone.models.cluster_branch import Clustered
+        from emotone.models.export import networks_of
+        from emotone.training.examples import StoreExamples
+        from emotone.training.learners.clusters import Items, find_clusters
 
         assert isinstance(examples, StoreExamples)
         return {

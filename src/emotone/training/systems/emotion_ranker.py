@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.bundle import UNBOUNDED
-from emotone.chunk_system import ChunkSystem
+from emotone.bundle.bundle import UNBOUNDED
+from emotone.data.labels.votes import Comparison, check_votes
 from emotone.errors import EmotoneError
-from emotone.votes import Comparison, check_votes
+from emotone.training.chunk_system import ChunkSystem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from emotone.bundle import Target
-    from emotone.data.preferences import Preferences
-    from emotone.data.view import View
-    from emotone.dataset import Selection
-    from emotone.examples import Examples
-    from emotone.fold import Fold
-    from emotone.learner import Learner, Lesson
-    from emotone.recipe import Training
-    from emotone.system import Scorer
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.dataset import Selection
+    from emotone.data.labels.preferences import Preferences
+    from emotone.data.recipe import Training
+    from emotone.training.examples import Examples
+    from emotone.training.fold import Fold
+    from emotone.training.learners.learner import Learner, Lesson
+    from emotone.training.system import Scorer
 
 
 @dataclass(frozen=True)
 class EmotionRanker(ChunkSystem):
-    """How the network of `emotone.models.emotion_ranker` learns from pairs (`emotone.pair_learner`).
+    """How the network of `networks.emotion_ranker` learns from pairs (`learners.pairs`).
 
     The bundle's scores are margins: relative, and with a curve over the chunks. Training counts epochs; the fold's
     folder keeps the pairs as `preferences.parquet`. Validation is by the macro-F1 of chunk pairs. Besides the settings
-    of `emotone.chunk_system`:
+    of `emotone.training.chunk_system`:
 
     preferences: "votes" compares the raters' single votes; "margin" the labels, for corpora without raters.
     threshold: share of compared votes that decides a pair.
@@ -89,7 +89,7 @@ class EmotionRanker(ChunkSystem):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> margins {target: [B, C]}."""
-        from emotone.models.emotion_ranker import EmotionRanker as Network
+        from emotone.models.networks.emotion_ranker import EmotionRanker as Network
 
         return self.side_by_side(
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
@@ -109,8 +109,8 @@ class EmotionRanker(ChunkSystem):
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Macro-F1 of the chunk pairs of `num_pairs` random pairs of utterances."""
-        from emotone.evaluate import metrics
-        from emotone.pair_learner import draw_pairs
+        from emotone.evaluate.numbers import metrics
+        from emotone.training.learners.pairs import draw_pairs
 
         random = np.random.default_rng(0)
         drawn = {name: draw_pairs(pairs, self.num_pairs, random) for name, pairs in validation.pairs.items()}
@@ -132,7 +132,7 @@ class EmotionRanker(ChunkSystem):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of pairs."""
-        from emotone.pair_learner import PairLearner
+        from emotone.training.learners.pairs import PairLearner
 
         optimiser, _ = self.optimiser(network, lesson.settings)
         return PairLearner(

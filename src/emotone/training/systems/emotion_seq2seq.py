@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import plugins
-from emotone.chunk_system import ChunkSystem
-from emotone.data.emotion_curve import emotion_curve
-from emotone.data.rank_sequence import rank_chunks
+from emotone.base import plugins
+from emotone.data.labels.emotion_curve import emotion_curve
+from emotone.data.labels.rank_sequence import rank_chunks
+from emotone.data.labels.votes import check_votes, vote_statistics
+from emotone.data.recipe import Choice, Training, check_training
 from emotone.errors import EmotoneError
-from emotone.recipe import Choice, Training, check_training
-from emotone.votes import check_votes, vote_statistics
+from emotone.training.chunk_system import ChunkSystem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.dataset import Selection
-    from emotone.examples import Examples
-    from emotone.fold import Fold
-    from emotone.learner import Learner, Lesson
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.dataset import Selection
+    from emotone.training.examples import Examples
+    from emotone.training.fold import Fold
+    from emotone.training.learners.learner import Learner, Lesson
 
 RANKER = "emotion-ranker"
 OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
@@ -38,13 +38,13 @@ OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
 
 @dataclass(frozen=True)
 class EmotionSeq2Seq(ChunkSystem):
-    """How the network of `emotone.models.emotion_seq2seq` learns from labels and from curves.
+    """How the network of `emotone.models.networks.emotion_seq2seq` learns from labels and from curves.
 
     First a ranker is trained on the same fold; the ranks of an utterance's chunks become its curve, which the network
     learns chunk by chunk, as it learns the label by the mean of its chunks. Both are those of the votes, where there
     are votes: their mean is the label of training. The fold's folder keeps the ranker (`ranker`) and `curves.parquet`,
     with margins, ranks and curve of every training utterance; what is there is not made again. Besides the settings of
-    `emotone.chunk_system`:
+    `emotone.training.chunk_system`:
 
     curve_weight: of the curves' loss against the label's; 0 trains the same network without ranker and curves.
     curve_std: deviation of a curve on the recipe's range where the votes have none; null is as published: one vote, or
@@ -102,7 +102,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.emotion_seq2seq import EmotionSeq2Seq as Network
+        from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq as Network
 
         return self.side_by_side(
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
@@ -154,7 +154,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The published sum of two CCC losses: of scores and labels, and of all chunks' scores and curves."""
-        from emotone.losses import masked_ccc_loss, sum_over_targets
+        from emotone.models.losses import masked_ccc_loss, sum_over_targets
 
         scores = {name: output for name, output in outputs.items() if not name.endswith("_curve")}
         loss = sum_over_targets(scores, labels, self.ccc)
@@ -166,7 +166,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """The plain one, of scores and curves at once."""
-        from emotone.export import ScoresAndCurves
+        from emotone.models.export import ScoresAndCurves
 
         both = ScoresAndCurves(network) if self.curve_weight else network
         return super().learner(fabric, both, lesson)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.view import Whole
+from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
-from emotone.evaluate import metrics
-from emotone.system import Arrays, System
+from emotone.evaluate.numbers import metrics
+from emotone.training.system import Arrays, System
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
 
 Floats = NDArray[np.float64]
 Fitted = tuple[Floats, Floats]
@@ -75,7 +75,7 @@ class FunctionalsSvm(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: vectors [B, 1, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.linear import Linear
+        from emotone.models.networks.linear import Linear
 
         return Linear(num_features, {target.name: max(1, len(target.labels)) for target in targets})
 

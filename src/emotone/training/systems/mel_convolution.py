@@ -1,7 +1,7 @@
-"""A light network on log-mel frames (`emotone.models.mel_convolution`), fitted to attributes and categories at once.
+"""A light network on log-mel frames (`networks.mel_convolution`), fitted to attributes and categories at once.
 
 This is how the bundled default is made: attributes from a teacher's scores, categories from labelled speech, both under
-augmentation of the audio (`emotone.data.augment`) and of the batch (frequency warp, tilt, masks, mixup).
+augmentation of the audio (`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.view import Whole
+from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.system import System
+from emotone.training.system import System
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.recipe import Training
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.recipe import Training
 
 SHORTEST_FRAMES = 16
 NUM_HEADS = 4
@@ -99,7 +99,7 @@ class MelConvolution(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: frames [B, T, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.mel_convolution import MelConvolution as Network
+        from emotone.models.networks.mel_convolution import MelConvolution as Network
 
         if num_features % 8:
             raise EmotoneError(
@@ -157,7 +157,7 @@ class MelConvolution(System):
         """Mean over attributes of CCC loss + half the squared error, plus the weighted cross-entropy."""
         import torch
 
-        from emotone.losses import masked_ccc_loss, masked_squared_error, soft_cross_entropy
+        from emotone.models.losses import masked_ccc_loss, masked_squared_error, soft_cross_entropy
 
         attributes = [
             masked_ccc_loss(output, labels[name]) + 0.5 * masked_squared_error(output, labels[name])

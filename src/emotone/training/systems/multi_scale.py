@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emotone.data.chunk import chunk_size
-from emotone.data.view import Strategy, StreamsTaken, WordChunks
+from emotone.bundle.view.chunk import chunk_size
+from emotone.bundle.view.view import Strategy, StreamsTaken, WordChunks
 from emotone.errors import EmotoneError
-from emotone.system import System
+from emotone.training.system import System
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.dataset import Selection
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.dataset import Selection
 
 
 @dataclass(frozen=True)
 class MultiScale(System):
-    """How the network of `emotone.models.co_attention` is fitted to attributes or categories.
+    """How the network of `emotone.models.networks.co_attention` is fitted to attributes or categories.
 
     Speech is seen in as many chunks as words. With the strategy "multi-scale" each has `chunk_s`, of which training
     keeps a part of random length and place; "lexical" chunks are the aligned words, as they are.
@@ -92,8 +92,8 @@ class MultiScale(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: streams [B, L, 7 D], [B, L, D'], [B], [B] -> {target: [B] or [B, K]}."""
-        from emotone.data.temporal_pyramid import NUM_MEANS
-        from emotone.models.co_attention import CoAttention
+        from emotone.bundle.view.temporal_pyramid import NUM_MEANS
+        from emotone.models.networks.co_attention import CoAttention
 
         assert isinstance(view, WordChunks)
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
@@ -104,6 +104,6 @@ class MultiScale(System):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The mean over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""
-        from emotone.losses import sum_over_targets
+        from emotone.models.losses import sum_over_targets
 
         return sum_over_targets(outputs, labels) / len(outputs)

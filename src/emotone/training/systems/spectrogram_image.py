@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.view import Padding, Segments
+from emotone.bundle.view.view import Padding, Segments
+from emotone.data.noisy_copies import NoisyCopy, kinds_in
 from emotone.errors import EmotoneError
-from emotone.noisy_copies import NoisyCopy, kinds_in
-from emotone.system import System
+from emotone.training.system import System
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from emotone.bundle import Target
-    from emotone.data.view import View
-    from emotone.dataset import Selection
-    from emotone.examples import Examples
-    from emotone.fold import Fold
-    from emotone.learner import Learner, Lesson
-    from emotone.recipe import Training
-    from emotone.system import Scorer
+    from emotone.bundle.bundle import Target
+    from emotone.bundle.view.view import View
+    from emotone.data.dataset import Selection
+    from emotone.data.recipe import Training
+    from emotone.training.examples import Examples
+    from emotone.training.fold import Fold
+    from emotone.training.learners.learner import Learner, Lesson
+    from emotone.training.system import Scorer
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SpectrogramImage(System):
     torchvision), or a file. short_side: of the pictures in pixels. segment_frames, padding: see `Segments`.
     weight_decay: of AdamW. oversample, mixup: see `SegmentLearner`; 2 and 0.4 as published, by default off.
     stability: "corrected" or "published" loss over noisy copies, or "none". noise: a folder of recordings, each kind
-    at its own ratio (`emotone.noisy_copies`), besides a room and Gaussian noise; speech: a folder of recordings of
+    at its own ratio (`emotone.data.noisy_copies`), besides a room and Gaussian noise; speech: a folder of recordings of
     speakers who are not in the corpus, for babble. noise_snr_db: ratios by kind, where not the published ones.
     """
 
@@ -72,7 +72,7 @@ class SpectrogramImage(System):
     @property
     def has_maps(self) -> bool:
         """Whether the network says which region of a picture speaks for each class."""
-        from emotone import plugins
+        from emotone.base import plugins
 
         return hasattr(plugins.find("models", self.network), "activation")
 
@@ -87,7 +87,7 @@ class SpectrogramImage(System):
 
     def check_data(self, data: Selection) -> None:
         """Raise EmotoneError for attributes, features that make no pictures, and weights that do not fit."""
-        from emotone import plugins
+        from emotone.base import plugins
 
         where, feature = f"recipe {data.recipe.name}: spectrogram-image", data.recipe.feature
         self.view(plugins.create("features", feature.name, feature.settings).hop_s, 0.0)
@@ -109,7 +109,7 @@ class SpectrogramImage(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The network, at its start: segments [B, S, m, D] -> {"emotion": [B, K]}, mean log-probabilities."""
-        from emotone.models.spectrogram_classifier import SpectrogramClassifier, num_image_channels
+        from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier, num_image_channels
 
         assert isinstance(view, Segments)
         network = self._image_network(len(targets[0].labels), num_image_channels(view.num_channels))
@@ -134,7 +134,7 @@ class SpectrogramImage(System):
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Weighted accuracy of utterances, as published."""
-        from emotone.evaluate import metrics
+        from emotone.evaluate.numbers import metrics
 
         truth = validation.labels["emotion"].numpy()
         known = truth.any(axis=1)
@@ -153,8 +153,8 @@ class SpectrogramImage(System):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of single segments."""
-        from emotone.examples import StoreExamples
-        from emotone.segment_learner import SegmentLearner
+        from emotone.training.examples import StoreExamples
+        from emotone.training.learners.segments import SegmentLearner
 
         assert isinstance(lesson.train, StoreExamples)
         optimiser, _ = self.optimiser(network, lesson.settings)
@@ -165,8 +165,8 @@ class SpectrogramImage(System):
 
     def _image_network(self, num_classes: int, num_channels: int) -> Any:
         """A network for images at its start; raises EmotoneError for weights that are not its own."""
-        from emotone import plugins
-        from emotone.image_weights import load_image_weights
+        from emotone.base import plugins
+        from emotone.models.image_weights import load_image_weights
 
         kind: Any = plugins.find("models", self.network)
         network, found = kind(num_classes, num_channels), self._find_weights()
@@ -175,6 +175,6 @@ class SpectrogramImage(System):
         return network
 
     def _find_weights(self) -> tuple[dict[str, torch.Tensor], str] | None:
-        from emotone.image_weights import find_image_weights
+        from emotone.models.image_weights import find_image_weights
 
         return find_image_weights(self.network.removesuffix("-gap"), self.weights)
