@@ -17,17 +17,18 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Scale, Utterance
 from emotone.bundle.view.view import WordChunks
 from emotone.data.recipe import Training
 from emotone.training.examples import Labels, StreamExamples, StreamTensors, outputs_of
-from emotone.training.learners.learner import PlainLearner
+from emotone.training.learners.learner import Lesson, PlainLearner
 from emotone.training.systems.multi_scale import MultiScale
 
 HOP_S, WORDS_PER_S, TOKENS_PER_WORD = 0.02, 2.5, 4 / 3
@@ -73,7 +74,9 @@ def bench(setting: Setting) -> None:
     view = WordChunks(50, HOP_S, setting.num_text)
     train, fabric = draw_examples(setting, view), Fabric(accelerator="cpu", devices=1)
     training = Training(batch_size=setting.batch_size)
-    learner = PlainLearner(system, fabric, system.build(setting.num_speech, [target], view), train, training, seed=0)
+    learner = PlainLearner(
+        system, fabric, system.build(setting.num_speech, [target], view), Lesson(train, training, Path(), 0)
+    )
     rows = system.sample(learner.known, setting.batch_size, 0, 0)
 
     def read() -> tuple[StreamTensors, Labels]:

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from emotone.audio.inputs import find_inputs
 
 import emotone
-from emotone.audio.inputs import find_inputs
 from emotone.audio.read import RATE_HZ, load_audio, probe
 
 

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import soundfile
-
 from emotone.audio.inputs import find_inputs
+
 from emotone.audio.read import RATE_HZ, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
-from emotone.predict.predictor import BATCH_S, Predictor, cut_windows
-from emotone.predict.retrieve.moments import Search, search_recording
+from emotone.predict.predictor import Predictor
+from emotone.predict.retrieve.findings import Search
+from emotone.predict.retrieve.moments import search_recording
+from emotone.predict.windows import BATCH_S, cut_windows
 
 Item = TypeVar("Item")
 HOUR_S = 3600.0

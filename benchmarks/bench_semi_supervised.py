@@ -33,12 +33,14 @@ from speech_store import VIEW, Mean, examples, make_store
 from torch import Tensor
 
 from emotone.bundle.view.normalise import Moments
+from emotone.data.recipe import Training
 from emotone.data.store import FeatureStore
 from emotone.models.cluster_branch import Clustered
 from emotone.models.networks.deep_emo_clusters import DeepEmoClusters as Network
 from emotone.training.examples import StoreExamples
 from emotone.training.learners import clusters as cluster_learner
-from emotone.training.learners.clusters import ClusterLearner, Items, Rates
+from emotone.training.learners.clusters import ClusterLearner, ClusterSettings, Items, Rates
+from emotone.training.learners.learner import Lesson
 from emotone.training.systems.deep_emo_clusters import DeepEmoClusters
 
 NUM_EACH, NUM_CLUSTERS, BATCH_SIZE = 1000, 10, 64
@@ -65,10 +67,10 @@ class Epochs:
         ids = list(store.index.index)
         self.train = examples(store, ids[:num_each], moments, labelled=True)
         unlabelled = examples(store, ids[NUM_EACH : NUM_EACH + num_each], moments, labelled=False)
-        self.learner = ClusterLearner(
-            Fabric(accelerator="cpu", devices=1), Clustered(network, NUM_CLUSTERS), self.train, unlabelled,
-            DeepEmoClusters().loss, Rates(5e-4, 1e-3, 0.05), BATCH_SIZE, folder, seed=0,
-        )  # fmt: skip
+        settings = ClusterSettings(DeepEmoClusters().loss, Rates(5e-4, 1e-3, 0.05))
+        lesson = Lesson(self.train, Training(BATCH_SIZE, epochs=1), folder, 0, unlabelled)
+        fabric = Fabric(accelerator="cpu", devices=1)
+        self.learner = ClusterLearner(fabric, Clustered(network, NUM_CLUSTERS), lesson, settings)
         self.number = 0
 
     def profile(self) -> dict[str, float]:

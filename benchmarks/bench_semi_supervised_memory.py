@@ -24,6 +24,7 @@ from emotone.base import figure
 from emotone.data.recipe import Training
 from emotone.data.store import FeatureStore
 from emotone.models.cluster_branch import Clustered
+from emotone.training.learners.learner import Lesson
 from emotone.training.loop import fit
 from emotone.training.systems.deep_emo_clusters import DeepEmoClusters
 
@@ -42,7 +43,7 @@ def train(store: FeatureStore, num_unlabelled: int, folder: Path) -> None:
     known, unknown = examples(store, labelled, moments, labelled=True), examples(store, others, moments, labelled=False)
     training = Training(batch_size=64, epochs=2, best="last")
     print("begins", flush=True)
-    fit(DeepEmoClusters(), network, known, None, None, training, folder, quiet=True, unlabelled=unknown)
+    fit(DeepEmoClusters(), network, Lesson(known, training, folder, 0, unknown), quiet=True)
 
 
 def draw(memories: dict[int, Memory]) -> str:

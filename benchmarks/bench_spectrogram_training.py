@@ -33,6 +33,7 @@ from emotone.models.losses import soft_cross_entropy, stability_loss
 from emotone.models.networks.alexnet_gap import AlexNetGap
 from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier
 from emotone.training.examples import StoreExamples
+from emotone.training.learners.learner import Lesson
 from emotone.training.learners.segments import SegmentLearner, Stability
 
 NUM_BINS, NUM_KINDS, K = 200, 5, 4
@@ -75,7 +76,9 @@ def make_examples(folder: Path, num_utterances: int) -> StoreExamples:
 
 def make_learner(network: SpectrogramClassifier, train: StoreExamples, size: int, stability: Stability) -> Any:
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
-    return SegmentLearner(Fabric(accelerator="cpu"), network, optimiser, train, Training(size), 0, 0, None, stability)
+    return SegmentLearner(
+        Fabric(accelerator="cpu"), network, optimiser, Lesson(train, Training(size), Path(), 0), 0, None, stability
+    )
 
 
 def compare_step(train: StoreExamples, short_side: int, stability: Stability, size: int = 8) -> None:

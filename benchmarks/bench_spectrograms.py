@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from emotone.audio.change.augment import generator
 from emotone.audio.read import RATE_HZ, load_audio
+from emotone.base.draws import generator
 from emotone.features.extractors.logdeltaspec import LogDeltaSpec
 from emotone.features.extractors.logmeldeltaspec import LogMelDeltaSpec
 from emotone.features.extractors.logmelspec import LogMelSpec

@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 
 from emotone.corpora.agreement import alpha_of_votes
+from emotone.corpora.check import check_corpus
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.info import corpus_info
-from emotone.data.leakage import check_corpus, class_balance, describe, find_crossings
+from emotone.data.leakage import class_balance, describe, find_crossings
 from emotone.data.split import RAVDESS_FOLDS, SPLITS, Split
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from emotone.evaluate.compare.degraded import with_unit
+from emotone.evaluate.compare.degraded_text import with_unit
 from emotone.evaluate.compare.naming import system_labels
 from emotone.evaluate.compare.runs import compare_runs
 

@@ -16,11 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from emotone import __version__
-from emotone.bundle import bundle
+from emotone.base.version import __version__
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import USE
-from emotone.evaluate.protocol import evaluate_model, score_predictions
+from emotone.bundle.folder import read_about
+from emotone.evaluate.protocol import evaluate_model
+from emotone.evaluate.scores import score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "src" / "emotone" / "bundles" / "default"
@@ -33,7 +34,7 @@ def main(run: Path, held_out: Path) -> None:
     shutil.rmtree(TARGET, ignore_errors=True)
     shutil.copytree(run / "bundle", TARGET, copy_function=shutil.copyfile)
     results = measure(held_out)
-    about = bundle.read_about(TARGET)
+    about = read_about(TARGET)
     about["results"] = results
     (TARGET / "README.md").write_text(card(about), encoding="utf-8")
     (TARGET / "bundle.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -26,7 +26,8 @@ from emotone.audio.change.augment import add_noise
 from emotone.audio.read import RATE_HZ, Samples, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
 from emotone.corpora.corpus import Corpus
-from emotone.predict.retrieve.moments import Search, find_moments, pick
+from emotone.predict.retrieve.findings import Search
+from emotone.predict.retrieve.moments import find_moments, pick
 
 RESULTS = Path(__file__).resolve().parent
 SEED, NUM_RECORDINGS, DURATION_S, PAUSE_S = 0, 10, 300.0, 0.3

@@ -1,19 +1,50 @@
-"""Emotone: speech emotion recognition, from audio to arousal, dominance, valence and emotion categories."""
+"""Emotone: speech emotion recognition, from audio to arousal, dominance, valence and emotion categories.
+
+What users import stands here, loaded when it is first used: `import emotone` costs nothing.
+
+    load(name)     a `Predictor` from a bundle's name or folder
+    Predictor      scores files, arrays and text
+    Prediction     what comes out: scores, probabilities, the curve over time
+    EmotoneError   whatever a user can put right, in one line
+
+Everything else is internal and may move. The rooms of the package in the order in which they import each other:
+
+    errors     the one exception that users see
+    base       knows no audio: files, settings, plugins, processes, tables, pages, figures
+    audio      reading files, speech in them, changes to them, the words that are said
+    bundle     from features to scores: the contract of training and prediction; the bundles that come along
+    features   from samples or text to numbers; `extractors` has one file a feature
+    predict    from files to scores, windows, curves and the strongest moments
+    corpora    owners' folders as tables of utterances; `readers` has one file a corpus
+    data       recipes, splits, the store of features, labels made of votes
+    models     networks, their export as bundles, published weights
+    evaluate   metrics with intervals, reports, comparisons, degraded and missing inputs
+    training   runs: folds, the loop, systems, curricula
+    cli        the command line, one file per group of verbs
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from emotone.base.version import __version__
+
 if TYPE_CHECKING:
     from emotone.errors import EmotoneError
+    from emotone.predict.prediction import Prediction
     from emotone.predict.predictor import Predictor
 
-__version__ = "0.1.0"
-__all__ = ["EmotoneError", "Predictor", "load"]
+__all__ = ["EmotoneError", "Prediction", "Predictor", "__version__", "load"]
+
+_PLACES = {
+    "EmotoneError": "emotone.errors",
+    "Prediction": "emotone.predict.prediction",
+    "Predictor": "emotone.predict.predictor",
+}
 
 
 def load(name: str = "default", **options: Any) -> Predictor:
-    """A predictor from a bundle's name or folder (see `emotone.predict.predictor.Predictor`).
+    """A predictor from a bundle's name or folder (see `Predictor.load`).
 
     >>> predictor = load("default")
     >>> sorted(predictor.attributes)
@@ -25,13 +56,8 @@ def load(name: str = "default", **options: Any) -> Predictor:
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use, so that `import emotone` costs nothing.
-    if name == "Predictor":
-        from emotone.predict.predictor import Predictor
+    if name in _PLACES:
+        import importlib
 
-        return Predictor
-    if name == "EmotoneError":
-        from emotone.errors import EmotoneError
-
-        return EmotoneError
+        return getattr(importlib.import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'emotone' has no attribute {name!r}")

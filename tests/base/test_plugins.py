@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.base import plugins
+from emotone.base.settings import check_settings
 from emotone.errors import EmotoneError
 
 
@@ -73,11 +74,11 @@ class Example:
 )
 def test_types(key: str, good: list[Any], bad: list[Any]) -> None:
     for value in good:
-        checked = plugins.check_settings(Example, {key: value}, "here")[key]
+        checked = check_settings(Example, {key: value}, "here")[key]
         assert checked == value or checked == tuple(value) and key in ("pair", "words")
     for value in bad:
         with pytest.raises(EmotoneError) as caught:
-            plugins.check_settings(Example, {key: value}, "here")
+            check_settings(Example, {key: value}, "here")
         assert str(caught.value).startswith(f"here: {key} must be ") and repr(value) in str(caught.value)
 
 
@@ -94,7 +95,7 @@ def test_types(key: str, good: list[Any], bad: list[Any]) -> None:
 )
 def test_types_in_words(key: str, words: str) -> None:
     with pytest.raises(EmotoneError) as caught:
-        plugins.check_settings(Example, {key: object}, "here")
+        check_settings(Example, {key: object}, "here")
     assert f"{key} must be {words}, not" in str(caught.value)
 
 
@@ -112,7 +113,7 @@ values = st.recursive(
 @given(st.sampled_from(list(Example.__dataclass_fields__)), values)
 def test_any_value_is_taken_or_named(key: str, value: Any) -> None:
     try:
-        plugins.check_settings(Example, {key: value}, "here")
+        check_settings(Example, {key: value}, "here")
     except EmotoneError as error:
         assert "\n" not in str(error)
 

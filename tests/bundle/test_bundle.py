@@ -19,12 +19,14 @@ from onnx import TensorProto, helper
 from safetensors.numpy import load_file, save
 
 from emotone.base.files import sha256_of
-from emotone.bundle import bundle as bundles
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.folder import FILES, available, bundles_folder, locate, write
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.errors import EmotoneError
-from emotone.models.export import SeparateNetworks, write_bundle
+from emotone.models.export import write_bundle
 from emotone.models.networks.chunk_attention import ChunkAttention
 from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
+from emotone.models.side_by_side import SeparateNetworks
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
 
@@ -42,7 +44,7 @@ def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Edit `bundle.json`, with the hashes of the files as they are now."""
     about = json.loads((folder / "bundle.json").read_text())
-    about["sha256"] = {name: sha256_of(folder / name) for name in bundles.FILES if (folder / name).exists()}
+    about["sha256"] = {name: sha256_of(folder / name) for name in FILES if (folder / name).exists()}
     edit(about)
     (folder / "bundle.json").write_text(json.dumps(about))
 
@@ -64,7 +66,7 @@ def test_a_written_bundle_says_what_it_was_written_with(tiny_bundle: Path) -> No
     assert (bundle.name, bundle.max_utterance_s, bundle.view.name) == ("tiny", 10.0, "whole")
     assert bundle.targets[0] == Target("arousal", "attribute", (1.0, 7.0), 4.0, 1.0)
     assert [Target.from_json(target.to_json(), "here") for target in bundle.targets] == bundle.targets
-    assert {path.name for path in tiny_bundle.iterdir()} == {*bundles.FILES, "bundle.json", "README.md"}
+    assert {path.name for path in tiny_bundle.iterdir()} == {*FILES, "bundle.json", "README.md"}
     weights = load_file(tiny_bundle / "weights.safetensors")
     assert {name: value.shape for name, value in weights.items()} == {"output.bias": (10,), "output.weight": (10, 32)}
 
@@ -97,11 +99,11 @@ def test_a_bundle_is_not_there_until_it_is_whole(tmp_path: Path, monkeypatch: py
     def disk_full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundles, "sha256_of", disk_full)
+    monkeypatch.setattr("emotone.bundle.folder.sha256_of", disk_full)
     with pytest.raises(OSError, match="No space"):
-        bundles.write(tmp_path / "b", {}, b"", {}, {}, "")
+        write(tmp_path / "b", {}, b"", {}, {}, "")
     with pytest.raises(EmotoneError, match="no bundle in this folder"):
-        bundles.locate(str(tmp_path / "b"))
+        locate(str(tmp_path / "b"))
 
 
 # ---- ONNX against torch -----------------------------------------------------------------------------------------
@@ -213,7 +215,7 @@ def test_a_target_without_a_range_is_relative(tmp_path: Path) -> None:
     bundle = Bundle.load(str(write_curves(tmp_path / "b", EmotionSeq2Seq(16, CURVE_OUTPUTS, 24))))
     arousal, valence, _ = bundle.targets
     assert not arousal.is_relative and arousal.range == (1.0, 5.0)
-    assert valence.is_relative and valence.range == bundles.UNBOUNDED
+    assert valence.is_relative and valence.range == UNBOUNDED
     assert json.loads(json.dumps(valence.to_json(), allow_nan=False))["range"] is None
     assert [Target.from_json(target.to_json(), "here") for target in bundle.targets] == bundle.targets
 
@@ -225,13 +227,13 @@ def test_bundles_are_found_by_name_folder_and_run(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_bundle, bundles.bundles_folder() / "mine")
+    shutil.copytree(tiny_bundle, bundles_folder() / "mine")
     shutil.copytree(tiny_bundle, tmp_path / "run" / "bundle")
-    assert bundles.available()["mine"] == bundles.bundles_folder() / "mine"
-    assert Bundle.load("mine").folder == bundles.bundles_folder() / "mine"
+    assert available()["mine"] == bundles_folder() / "mine"
+    assert Bundle.load("mine").folder == bundles_folder() / "mine"
     assert Bundle.load("run").folder == Path("run/bundle")
     (tmp_path / "mine").mkdir()  # a folder of that name without a bundle is not meant
-    assert Bundle.load("mine").folder == bundles.bundles_folder() / "mine"
+    assert Bundle.load("mine").folder == bundles_folder() / "mine"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ def test_unknown_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     if name == "defualt":
-        monkeypatch.setattr(bundles, "available", lambda: {"default": tmp_path})
+        monkeypatch.setattr("emotone.bundle.folder.available", lambda: {"default": tmp_path})
     with pytest.raises(EmotoneError) as caught:
         Bundle.load(name)
     assert words in str(caught.value)

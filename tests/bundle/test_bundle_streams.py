@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from emotone.base import plugins
 from emotone.base.files import sha256_of
-from emotone.bundle import bundle as bundles
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.folder import FILES
 from emotone.bundle.view.streams import Scale, Utterance, stack
 from emotone.bundle.view.view import StreamsTaken, WordChunks, view_to_json
 from emotone.errors import EmotoneError
@@ -76,7 +76,7 @@ def copy(both: Path, tmp_path: Path) -> Path:
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Edit `bundle.json`, with the hashes of the files as they are now."""
     about = json.loads((folder / "bundle.json").read_text())
-    about["sha256"] = {name: sha256_of(folder / name) for name in bundles.FILES}
+    about["sha256"] = {name: sha256_of(folder / name) for name in FILES}
     edit(about)
     (folder / "bundle.json").write_text(json.dumps(about))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from emotone.base import plugins
-from emotone.bundle import bundle
+from emotone.bundle.folder import bundles_folder
 from emotone.cli import listing
 from emotone.data import recipe
 from emotone.models.pull import published_systems
@@ -56,7 +56,7 @@ def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
     before = {entry["name"]: entry for entry in listing.collect("bundles")}
     for name in published_systems():
         assert before[name]["get"] == f"emotone pull {name}"
-    shutil.copytree(tiny_bundle, bundle.bundles_folder() / "chunk-attention-rnn")
+    shutil.copytree(tiny_bundle, bundles_folder() / "chunk-attention-rnn")
     after = {entry["name"]: entry for entry in listing.collect("bundles")}
     assert set(after) == set(before)
     assert after["chunk-attention-rnn"] == {
@@ -74,7 +74,7 @@ def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
     ],
 )
 def test_a_damaged_bundle_does_not_hide_the_others(content: str, words: str) -> None:
-    folder = bundle.bundles_folder() / "broken"
+    folder = bundles_folder() / "broken"
     folder.mkdir(parents=True)
     (folder / "bundle.json").write_text(content)
     entries = {entry["name"]: entry["about"] for entry in listing.collect("bundles")}

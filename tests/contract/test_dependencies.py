@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,163 +15,68 @@ import soundfile
 import emotone
 
 SOURCE = Path(emotone.__file__).parent
-# From the bottom up. A module imports from its own layer and from those below it.
-LAYERS: list[set[str]] = [
-    {"emotone", "errors"},
-    {"feature", "files", "progress", "plugins", "audio_length", "output"},
-    {
-        "audio",
-        "audio_files",
-        "label_files",
-        "label_rows",
-        "word_alignment",
-        "corpus",
-        "audformat_database",
-        "plain_recipe",
-        "recipe",
-        "opensmile",
-        "encoder_weights",
-        "ctranslate2_file",
-        "distribute",
-        "voice_activity",
-        "spectrogram",
-    },
-    {
-        "data.*",
-        "losses",
-        "clustering",
-        "cluster_branch",
-        "audio_scan",
-        "audio_copies",
-        "noisy_copies",
-        "evaluate.metrics",
-    },
-    {
-        "encoder",
-        "features.*",
-        "corpora.*",
-        "audformat_export",
-        "store",
-        "rows",
-        "transcribe",
-        "utterances",
-        "dataset",
-        "unlabelled",
-        "examples",
-        "votes",
-    },
-    {"models.*", "card"},
-    {
-        "onnx_network",
-        "bundle",
-        "export",
-        "system",
-        "chunk_system",
-        "learner",
-        "cluster_learner",
-        "pair_learner",
-        "segment_learner",
-        "systems.*",
-        "published.*",
-        "pull",
-        "image_weights",
-    },
-    {
-        "curve",
-        "transcripts",
-        "prediction",
-        "predict",
-        "evaluate.*",
-        "ledger",
-        "train",
-        "difficulty",
-        "difficulties.*",
-    },
-    {"preflight", "fold", "run"},
-    {"batch", "inputs", "retrieve", "retrieve_output", "retrieve_page", "listing", "verbs", "cli"},
-]
-# What looks up within a function, and why that is right.
-ALLOWED_UPWARDS = {
-    ("emotone", "predict"): "emotone.load is the front door",
-    ("emotone", "errors"): "and so is its exception",
-    ("features.scores", "bundle"): "a teacher's scores are a feature",
-    ("dataset", "bundle"): "targets are those of bundles",
-    ("recipe", "bundle"): "a recipe that starts from a bundle has its feature and system",
-    ("dataset", "features.scores"): "a recipe's teacher",
+# The rooms from the bottom up, and the heavy packages that their modules may load when they are imported; whatever else
+# is heavy is imported in a function. A room imports itself and those above it in this list, for type checking, too.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "base": set(),
+    "audio": set(),
+    "bundle": set(),
+    "features": set(),
+    "predict": set(),
+    "corpora": {"pandas"},
+    "data": {"pandas", "yaml"},
+    "models": {"torch"},
+    "evaluate": {"pandas", "yaml", "scipy"},
+    "training": {"pandas", "torch", "yaml"},
+    "cli": set(),
 }
-HEAVY = {"torch", "pandas", "scipy", "pyarrow", "opensmile", "lightning_fabric", "transformers", "librosa", "sklearn",
-         "audiomentations", "onnx", "tensorboard", "yaml", "av", "matplotlib", "jinja2", "audformat",
-         "faster_whisper", "ctranslate2"}  # fmt: skip
-WHERE_HEAVY_MAY_BE: dict[str, set[str]] = {
-    "pandas": {
-        "corpus",
-        "label_files",
-        "label_rows",
-        "audio_scan",
-        "audio_copies",
-        "audformat_database",
-        "audformat_export",
-        "store",
-        "rows",
-        "utterances",
-        "dataset",
-        "unlabelled",
-        "fold",
-        "run",
-        "ledger",
-        "evaluate.*",
-        "corpora.*",
-    },
-    "torch": {
-        "models.*",
-        "losses",
-        "clustering",
-        "cluster_branch",
-        "train",
-        "fold",
-        "run",
-        "export",
-        "examples",
-        "learner",
-        "cluster_learner",
-        "pair_learner",
-        "segment_learner",
-    },
-    "yaml": {"plain_recipe", "run", "evaluate.run_folder"},
-    "scipy": {"data.augment", "evaluate.statistics", "evaluate.metrics"},
+ROOT = "emotone"  # the front door: it names what lies in rooms, and no room names it
+HEAVY = {
+    "audformat",
+    "audiomentations",
+    "av",
+    "ctranslate2",
+    "faster_whisper",
+    "jinja2",
+    "librosa",
+    "lightning_fabric",
+    "matplotlib",
+    "onnx",
+    "opensmile",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "tensorboard",
+    "torch",
+    "transformers",
+    "yaml",
 }
 MODULES = {
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__") or "emotone": path
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__") or ROOT: path
     for path in sorted(SOURCE.rglob("*.py"))
 }
 
 
-def is_in(module: str, names: set[str]) -> bool:
-    return module in names or f"{module.rsplit('.', 1)[0]}.*" in names
-
-
-def layer_of(module: str) -> int:
-    named = [number for number, layer in enumerate(LAYERS) if module in layer]  # by name rather than with its folder
-    found = named or [number for number, layer in enumerate(LAYERS) if is_in(module, layer)]
-    assert len(found) == 1, f"{module} must stand in one layer of this test, not in {found}"
-    return found[0]
+def room_of(module: str) -> str:
+    return module.split(".")[0]
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
-    """Modules that a file imports, and whether they are imported when it is; those for type checking left out."""
+    """Modules that a file imports, those for type checking too, and whether that happens when it is imported itself."""
     found: list[tuple[str, bool]] = []
 
     def visit(node: ast.AST, at_once: bool) -> None:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            return
         if isinstance(node, ast.Import):
             found.extend((alias.name, at_once) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module
+            assert node.level == 0 and node.module, "imports are absolute"
             found.extend((f"{node.module}.{alias.name}", at_once) for alias in node.names)
-        inner = at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        is_later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        is_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for child in ast.iter_child_nodes(node):
-            visit(child, inner)
+            visit(child, at_once and not is_later and not is_for_types)
 
     visit(ast.parse(path.read_text(encoding="utf-8")), True)
     return found
@@ -178,51 +84,72 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 
 def own(name: str) -> str | None:
     """The module of this package that an import names, if it is one."""
-    if name.split(".")[0] != "emotone":
+    if name.split(".")[0] != ROOT:
         return None
-    name = name.removeprefix("emotone").lstrip(".")
+    name = name.removeprefix(ROOT).lstrip(".")
     while name and name not in MODULES:
         name = name.rpartition(".")[0]
-    return name or "emotone"
+    return name or ROOT
 
 
-@pytest.mark.parametrize("module", MODULES)
+IMPORTED = {
+    module: {imported for name, _ in imports(path) if (imported := own(name)) and imported != module}
+    for module, path in MODULES.items()
+}
+
+
+def test_the_rooms_are_those_of_the_package() -> None:
+    entries = {path.name for path in SOURCE.iterdir() if path.name != "__pycache__"}
+    assert entries == {"__init__.py", "errors.py", "py.typed", *ROOMS} - {"errors"}
+    assert len(entries) <= 14
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {ROOT}))
 def test_imports_point_down(module: str) -> None:
-    layer = layer_of(module)
-    for name, _ in imports(MODULES[module]):
-        imported = own(name)
-        if imported is None or imported == module or (module, imported) in ALLOWED_UPWARDS:
-            continue
-        if imported == "emotone":
-            continue
-        assert layer_of(imported) <= layer, f"{module} must not import {imported}"
+    rooms = list(ROOMS)
+    below = rooms[: rooms.index(room_of(module)) + 1]
+    upwards = {imported for imported in IMPORTED[module] if room_of(imported) not in below}
+    assert not upwards, f"{module} must not import {', '.join(upwards)}"
+
+
+def test_there_is_no_circle() -> None:
+    """Among the modules of the whole package, imports within functions and for type checking counted."""
+    finished: set[str] = set()
+
+    def circles(module: str, trail: tuple[str, ...]) -> Iterator[str]:
+        if module in trail:
+            yield " -> ".join([*trail[trail.index(module) :], module])
+            return
+        if module not in finished:
+            for imported in sorted(IMPORTED[module]):
+                yield from circles(imported, (*trail, module))
+            finished.add(module)
+
+    assert [circle for module in MODULES for circle in circles(module, ())] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_heavy_packages_are_imported_where_they_are_needed(module: str) -> None:
-    for name, at_once in imports(MODULES[module]):
-        package = name.split(".")[0]
-        if at_once and package in HEAVY:
-            assert is_in(module, WHERE_HEAVY_MAY_BE.get(package, set())), (
-                f"{module} must import {package} in a function"
-            )
+    heavy = {name.split(".")[0] for name, at_once in imports(MODULES[module]) if at_once} & HEAVY
+    assert heavy <= ROOMS.get(room_of(module), set()), f"{module} must import {heavy} in a function"
 
 
-def test_systems_read_no_files_and_models_know_no_corpus() -> None:
+@pytest.mark.parametrize("folder", ["training.systems", "training.difficulties"])
+def test_plugins_that_recipes_name_load_no_torch(folder: str) -> None:
+    """A recipe is checked, and what there is is listed, without it."""
     for module, path in MODULES.items():
-        names = {own(name) or name for name, _ in imports(path)}
-        if module.startswith("systems."):
-            assert not names & {"audio", "audio_files", "files", "store", "corpus", "soundfile", "pathlib.Path"}, module
-        if module.startswith("models."):
-            own_names = [imported for name, _ in imports(path) if (imported := own(name))]
-            assert all(name.startswith("models.") for name in own_names), module
-        if module.startswith("data."):
-            assert not names & {"store", "corpus"}, module
+        if module.startswith(folder):
+            assert "torch" not in {name.split(".")[0] for name, at_once in imports(path) if at_once}, module
 
 
-def test_nothing_imports_the_command_line() -> None:
+def test_systems_read_no_files_and_networks_know_no_corpus() -> None:
+    files = {"audio.read", "audio.folder", "base.files", "data.store", "corpora.corpus", "corpora.files"}
     for module, path in MODULES.items():
-        assert module == "cli" or "cli" not in {own(name) for name, _ in imports(path)}
+        if module.startswith("training.systems."):
+            names = {name for name, at_once in imports(path) if at_once}
+            assert not IMPORTED[module] & files and not names & {"soundfile", "pathlib.Path"}, module
+        if module.startswith("models.networks."):
+            assert all(name.startswith("models.") for name in IMPORTED[module]), module
 
 
 def test_files_are_small_enough_to_read() -> None:

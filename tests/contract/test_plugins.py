@@ -16,12 +16,15 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.base.settings import describe, fits
+from emotone.bundle.folder import PULLABLE
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Scale, Utterance, stack
 from emotone.bundle.view.view import View, WordChunks, apply
 from emotone.cli.listing import PACKAGES
 from emotone.errors import EmotoneError
 from emotone.features.feature import BatchedFeature, takes_text
+from emotone.models.pull import published_systems
 from emotone.training.system import System
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
@@ -77,8 +80,8 @@ def test_settings_are_typed_fields_of_a_frozen_dataclass(kind: str, name: str) -
     hints = typing.get_type_hints(plugin)
     for field in dataclasses.fields(plugin):
         if field.default is not dataclasses.MISSING:
-            assert plugins.fits(field.default, hints[field.name]), field.name
-        assert plugins.describe(hints[field.name])
+            assert fits(field.default, hints[field.name]), field.name
+        assert describe(hints[field.name])
 
 
 @pytest.mark.parametrize(("kind", "name"), SETTLED)
@@ -281,3 +284,10 @@ def test_a_model_is_a_network_with_typed_settings(name: str) -> None:
     )  # fmt: skip
     assert [parameter.name for parameter in parameters[: len(told)]] == told
     assert {parameter.name for parameter in parameters} <= set(annotations(model))
+
+
+# ---- published systems ------------------------------------------------------------------------------------------
+
+
+def test_a_missing_bundle_is_told_from_one_that_can_be_pulled() -> None:
+    assert sorted(published_systems()) == list(PULLABLE)

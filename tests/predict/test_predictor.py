@@ -19,7 +19,8 @@ from emotone.audio.read import RATE_HZ, AudioError, active_duration_s, read_bloc
 from emotone.bundle.bundle import Scores
 from emotone.errors import EmotoneError
 from emotone.predict.prediction import Over
-from emotone.predict.predictor import Predictor, cut_windows
+from emotone.predict.predictor import Predictor
+from emotone.predict.windows import cut_windows
 
 LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 Samples = NDArray[np.float32]

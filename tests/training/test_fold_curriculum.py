@@ -242,7 +242,7 @@ def test_a_lost_step_is_done_again_and_no_other(
     (run / "done.json").unlink()
     trained: list[Path] = []
     fit = fold.fit
-    monkeypatch.setattr(fold, "fit", lambda *given, **more: trained.append(given[6]) or fit(*given, **more))
+    monkeypatch.setattr(fold, "fit", lambda *given, **more: trained.append(given[2].folder) or fit(*given, **more))
     if lost.startswith(("bundle", "semi")):
         shutil.rmtree(run / lost)
     else:

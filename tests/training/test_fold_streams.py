@@ -16,9 +16,11 @@ import yaml
 from emotone.bundle.bundle import Bundle
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
-from emotone.data.dataset import Dataset, Selection
+from emotone.data.dataset import Dataset
 from emotone.data.recipe import Recipe, load_recipe, pin_encoders
+from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
+from emotone.training.experiment import Experiment
 from emotone.training.run import train_recipe
 
 NUM, NUM_WORDS = 18, 4
@@ -159,7 +161,8 @@ def test_words_alone_and_what_is_cut_of_them(folder: Path, tmp_path: Path) -> No
 
 def test_statistics_are_of_utterances_means(folder: Path, encoders: tuple[str, str]) -> None:
     recipe = pin_encoders(published(*encoders))
-    data = Dataset.extract(Selection.read(recipe, quiet=True), quiet=True)
+    feature = Experiment.resolve(recipe).feature
+    data = Dataset.extract(Selection.read(recipe, quiet=True), feature, quiet=True)
     features = data.rows(data.table).utterances
     mean, std = data.moments(features)
     means = np.array([one.astype(np.float64).mean(axis=0) for one in features])

@@ -21,7 +21,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.run_folder import load_run
-from emotone.training.fold import _blind_to_constants
+from emotone.training.fold_data import _blind_to_constants
 from emotone.training.run import train_recipe
 
 NUM_SPEAKERS = 4

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -58,3 +60,9 @@ def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, about: dict[str, Any]) -> None:
+    """A JSON file, by atomic rename."""
+    with replace_file(path) as temporary:
+        temporary.write_text(json.dumps(about, indent=1))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emotone import __version__
+from emotone.base.version import __version__
 from emotone.errors import missing_extra
 
 

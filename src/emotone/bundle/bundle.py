@@ -15,7 +15,6 @@ fixed names within the folder, and `bundle.json` holds the SHA-256 of the other 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,64 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.base import plugins
-from emotone.base.files import cache_folder, sha256_of
+from emotone.base.files import sha256_of
+from emotone.base.settings import fits
+from emotone.bundle.folder import check_files, locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
+from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
-from emotone.bundle.view.normalise import CLIP
 from emotone.bundle.view.streams import Scale, Streams, Utterance, stack
 from emotone.bundle.view.temporal_pyramid import NUM_MEANS
-from emotone.errors import EmotoneError, unknown
-from emotone.features.feature import takes_text
-
-FORMAT = 1
-FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
-LARGEST_JSON_BYTES = 4_000_000
-UNBOUNDED = (-math.inf, math.inf)
-BUNDLED = Path(__file__).parent / "bundles"
-
-
-@dataclass(frozen=True)
-class Target:
-    """What one output of the network says: an attribute on a `range`, or categories with `labels`.
-
-    An attribute's output is z-normalised: score = output * std + mean, clipped to nothing (a score may leave the range
-    its raters had). A range of null in `bundle.json` makes an attribute *relative*, with an unbounded range here: only
-    which of two scores is higher says something. Categories come as logits [B, K].
-    """
-
-    name: str
-    kind: str
-    range: tuple[float, float] | None = None
-    mean: float = 0.0
-    std: float = 1.0
-    labels: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, about: dict[str, Any], where: str) -> Target:
-        """A target of `bundle.json`; raises EmotoneError for what does not fit."""
-        try:
-            if about["kind"] == "attribute":
-                low, high = UNBOUNDED if about["range"] is None else about["range"]
-                limits = (float(low), float(high))
-                return cls(about["name"], "attribute", limits, float(about["mean"]), float(about["std"]))
-            if about["kind"] == "category":
-                return cls(about["name"], "category", labels=tuple(map(str, about["labels"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise EmotoneError(f"{where}: target {about!r} is not complete ({error!r})") from None
-        raise EmotoneError(f"{where}: target kind must be 'attribute' or 'category', not {about['kind']!r}")
-
-    @property
-    def is_relative(self) -> bool:
-        """Whether only the order of the scores says something: there is no range to compare them with."""
-        return self.range == UNBOUNDED
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON object that `from_json` reads."""
-        if self.kind == "category":
-            return {"name": self.name, "kind": "category", "labels": list(self.labels)}
-        limits = None if self.range is None or self.is_relative else list(self.range)
-        return {"name": self.name, "kind": "attribute", "range": limits, "mean": self.mean, "std": self.std}
-
+from emotone.errors import EmotoneError
 
 Clip = float | None
 SpeakerMoments = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -141,7 +91,7 @@ class Bundle:
             text_feature = plugins.create("features", text["name"], text["settings"]) if text else None
             view = views.view_from_json(about["view"], where)
             targets = [Target.from_json(target, where) for target in about["targets"]]
-            numbers = plugins.fits(about["max_utterance_s"], float) and plugins.fits(about["normalise"]["clip"], Clip)
+            numbers = fits(about["max_utterance_s"], float) and fits(about["normalise"]["clip"], Clip)
         except (KeyError, TypeError, AttributeError) as error:
             raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
         if not targets or "name" not in about or not numbers:
@@ -283,68 +233,10 @@ class Bundle:
         return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
 
 
-def bundles_folder() -> Path:
-    """Where pulled bundles are kept."""
-    return cache_folder() / "bundles"
-
-
-def available() -> dict[str, Path]:
-    """All bundles that can be used by name: the bundled ones and the pulled ones."""
-    folders = sorted(BUNDLED.glob("*/bundle.json")) + sorted(bundles_folder().glob("*/bundle.json"))
-    return {path.parent.name: path.parent for path in folders}
-
-
-def locate(name: str) -> Path:
-    """The folder of a bundle: a name from `available`, a bundle's folder, or a run's folder that holds `bundle/`."""
-    given = Path(name)
-    for folder in (given, given / "bundle"):
-        if (folder / "bundle.json").is_file():
-            return folder
-    known = available()
-    if name not in known:
-        if given.is_dir():
-            raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
-        from emotone.models.pull import published_systems
-
-        if name in published_systems():
-            raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")
-        raise unknown("bundle", name, {*known, *published_systems()})
-    return known[name]
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """`bundle.json` as a dict; raises EmotoneError when it is damaged or of a newer format."""
-    path = folder / "bundle.json"
-    try:
-        if path.stat().st_size > LARGEST_JSON_BYTES:
-            raise EmotoneError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes")
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise EmotoneError(f"{path}: not a readable bundle description ({error})") from None
-    version = about.get("format") if isinstance(about, dict) else None
-    if not isinstance(version, int):
-        raise EmotoneError(f"{path}: not a bundle description (no 'format')")
-    if version > FORMAT:
-        raise EmotoneError(
-            f"{path}: bundle format {version} is newer than this Emotone reads ({FORMAT}); update Emotone"
-        )
-    return about
-
-
-def check_files(folder: Path, about: dict[str, Any], names: Sequence[str]) -> None:
-    """Raise EmotoneError when a file of the bundle is missing or not the one its description was written for."""
-    for name in names:
-        path = folder / name
-        if not path.is_file():
-            raise EmotoneError(f"{path}: missing from the bundle")
-        if sha256_of(path) != about.get("sha256", {}).get(name):
-            raise EmotoneError(f"{path}: damaged (its SHA-256 is not the one in bundle.json)")
-
-
 def _check_text(feature: Any, view: views.View, where: str) -> None:
     """Raise EmotoneError where the feature of transcripts is not the one whose tokens the network takes."""
     is_taken = isinstance(view, views.WordChunks) and view.streams != "speech"
-    if (feature is not None) != is_taken or (feature is not None and not takes_text(feature)):
+    if (feature is not None) != is_taken or (feature is not None and getattr(feature, "input", "audio") != "text"):
         raise EmotoneError(
             f"{where}: text_feature must be one of transcripts where the network takes text, and only there"
         )
@@ -370,30 +262,3 @@ def _read_arrays(folder: Path, sizes: dict[str, int]) -> dict[str, NDArray[np.fl
             if array not in arrays or arrays[array].shape != (size,):
                 raise EmotoneError(f"{path}: {array} must be there with shape ({size},)")
     return arrays
-
-
-def write(
-    folder: Path,
-    about: dict[str, Any],
-    onnx_model: bytes,
-    arrays: dict[str, NDArray[np.float32]],
-    weights: dict[str, NDArray[Any]],
-    card: str,
-) -> Path:
-    """Write a bundle; `bundle.json` goes last, so that a folder without it is no bundle. Returns the folder."""
-    from safetensors.numpy import save
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bundle.json").unlink(missing_ok=True)
-    (folder / "model.onnx").write_bytes(onnx_model)
-    (folder / "arrays.safetensors").write_bytes(save(arrays))
-    (folder / "weights.safetensors").write_bytes(save(weights))
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    about = {
-        "format": FORMAT, "normalise": {"clip": CLIP}, **about,
-        "sha256": {name: sha256_of(folder / name) for name in FILES},
-    }  # fmt: skip
-    temporary = folder / ".bundle.json.tmp"
-    temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(folder / "bundle.json")
-    return folder

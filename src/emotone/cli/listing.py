@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotone.base import plugins
-from emotone.bundle import bundle
+from emotone.bundle.folder import available, read_about
 from emotone.errors import EmotoneError, unknown
 from emotone.models.pull import published_systems
 
@@ -29,7 +29,7 @@ def collect(kind: str) -> list[dict[str, Any]]:
 
 
 def _bundles() -> list[dict[str, Any]]:
-    found = [_bundle(name, folder) for name, folder in bundle.available().items()]
+    found = [_bundle(name, folder) for name, folder in available().items()]
     here = {entry["name"] for entry in found}
     for name, published in published_systems().items():
         if name not in here:
@@ -39,7 +39,7 @@ def _bundles() -> list[dict[str, Any]]:
 
 def _bundle(name: str, folder: Path) -> dict[str, Any]:
     try:
-        about = bundle.read_about(folder)
+        about = read_about(folder)
         return _entry(name, str(about["description"]), _plugin("features", str(about["feature"]["name"]))["needs"])
     except (EmotoneError, KeyError, TypeError) as error:  # one damaged bundle must not hide the others
         return _entry(name, f"cannot be used: {error if isinstance(error, EmotoneError) else 'not complete'}", [])

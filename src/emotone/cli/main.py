@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emotone import __version__
 from emotone.base.files import LEDGER, RUNS
+from emotone.base.version import __version__
 from emotone.cli import verbs
 from emotone.errors import EmotoneError, unknown
 

@@ -18,7 +18,7 @@ TABLES = ("pandas", "pyarrow", "yaml")
 
 def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
-    from emotone.audio.inputs import find_inputs
+    from emotone.audio.folder import find_inputs
     from emotone.predict.files import predict_to_file, predict_to_stdout
 
     files = find_inputs(options.inputs)
@@ -32,7 +32,7 @@ def predict(options: Namespace) -> int:
 
 def transcribe(options: Namespace) -> int:
     """What is said in files: a row per file, or per word with its times."""
-    from emotone.audio.inputs import find_inputs
+    from emotone.audio.folder import find_inputs
     from emotone.audio.words.whisper import Over, Transcriber, write_transcripts
     from emotone.audio.words.whisper import transcribe as transcripts_of
 
@@ -65,8 +65,9 @@ def transcript_line(row: dict[str, Any]) -> str:
 
 def retrieve(options: Namespace) -> int:
     """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
-    from emotone.audio.inputs import find_inputs
-    from emotone.predict.retrieve.moments import Search, find_moments
+    from emotone.audio.folder import find_inputs
+    from emotone.predict.retrieve.findings import Search
+    from emotone.predict.retrieve.moments import find_moments
     from emotone.predict.retrieve.output import check_file, check_output, write_findings
 
     settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
@@ -217,8 +218,8 @@ def train(options: Namespace) -> int:
 def evaluate(options: Namespace) -> int:
     """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
     _need(*TABLES, *(["matplotlib", "jinja2"] if options.report else []))
+    from emotone.evaluate.plain import to_json
     from emotone.evaluate.protocol import evaluate_model, print_result
-    from emotone.evaluate.report.report import to_json
 
     settings = _curve_settings(options)
     _check_report(options)
@@ -279,8 +280,9 @@ def compare(options: Namespace) -> int:
 
 def _compare_degraded(options: Namespace, settings: dict[str, Any]) -> int:
     """Runs against each other in what they lose as audio gets worse, or as words or audio go missing."""
-    from emotone.evaluate.compare.degraded import compare_degraded, print_degraded
+    from emotone.evaluate.compare.degraded import compare_degraded
     from emotone.evaluate.compare.degraded_page import degradation_page
+    from emotone.evaluate.compare.degraded_text import print_degraded
     from emotone.evaluate.degraded.missing_data import score_missing
     from emotone.evaluate.degraded.robustness import score_robustness
     from emotone.evaluate.report.report import DEGRADED, MISSING

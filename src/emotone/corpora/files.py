@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from emotone.audio.folder import list_audio
 from emotone.audio.read import SUFFIXES
 from emotone.errors import EmotoneError
 
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
 """A path from a root or a drive, or with a step up, in the writing of either kind of system."""
-
-
-def list_audio(folder: Path) -> list[str]:
-    """Every audio file below `folder`: POSIX paths relative to it, sorted.
-
-    Files of other types and hidden files and folders are skipped; links to folders are followed once. Raises
-    EmotoneError when there is no such folder, no audio in it, or a file name that cannot be written as text.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     for file in ("b.flac", "a.wav", "notes.txt", ".hidden.wav"):
-    ...         (Path(name) / file).touch()
-    ...     list_audio(Path(name))
-    ['a.wav', 'b.flac']
-    """
-    if not folder.is_dir():
-        raise EmotoneError(f"{folder}: {'is a file, not a folder' if folder.exists() else 'there is no such folder'}")
-    files = sorted(path.relative_to(folder).as_posix() for path in _walk(folder))
-    if not files:
-        raise EmotoneError(f"{folder}: holds no audio ({', '.join(sorted(SUFFIXES))})")
-    for file in files:
-        if not _is_text(file):
-            raise EmotoneError(f"{folder}: the file name {file!r} is not UTF-8; rename the file")
-    return files
 
 
 def find_audio(folder: Path) -> dict[str, str]:
@@ -132,29 +109,6 @@ def name_some(names: Sequence[str], number: int = 3) -> str:
     return ", ".join([*names[:number], *([".."] if len(names) > number else [])])
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Visible audio files, following links to folders but no folder twice."""
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(place) / name
-
-
 def _without_suffix(name: str) -> str:
     stem, suffix = os.path.splitext(name)
     return stem if suffix.lower() in SUFFIXES else name
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:  # undecodable bytes, which Python carries as lone surrogates
-        return False
-    return True

@@ -34,6 +34,8 @@ CLIPPED_RUN = 3
 LOWEST_TOP = FULL_SCALE // 100
 """Below -40 dB of full scale the steps of 16 bits are too coarse to tell a flat top."""
 KEY = ["file", "start_s", "end_s", "size", "time_ns"]
+AUDIO_COLUMNS = ("content", "copy_of")
+"""What tells that the audio of two utterances is the same: sample by sample, and as far as `find_copies` can tell."""
 MEASURES = ["duration_s", "content", "peak", "clipped_share", "is_silent", "sketch"]
 KINDS: dict[str, Any] = {
     "file": object, "start_s": float, "end_s": float, "size": "int64", "time_ns": "int64", "duration_s": float,
@@ -90,6 +92,12 @@ def scan(corpus: Corpus, jobs: int = 1, quiet: bool = False) -> pd.DataFrame:
             _write(path, known, news)
     found = wanted.merge(_joined(known, news), on=KEY, how="left").set_index("id")
     return found[[*MEASURES, "error"]]
+
+
+def with_equal_audio(table: pd.DataFrame, scan: pd.DataFrame | None) -> pd.DataFrame:
+    """The utterance table with those of `AUDIO_COLUMNS` that the scan has; without a scan, the table itself."""
+    columns = [column for column in AUDIO_COLUMNS if scan is not None and column in scan]
+    return table if scan is None else table.assign(**{column: table["id"].map(scan[column]) for column in columns})
 
 
 def _wanted(corpus: Corpus) -> pd.DataFrame:

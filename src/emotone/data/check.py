@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from emotone.base.text_table import align
+from emotone.corpora.check import check_corpus
 from emotone.corpora.copies import find_copies
 from emotone.corpora.corpus import Corpus
-from emotone.corpora.scan import scan
-from emotone.data.dataset import Selection
-from emotone.data.leakage import Crossing, check_corpus, class_balance, describe, find_crossings
+from emotone.corpora.scan import scan, with_equal_audio
+from emotone.data.leakage import Crossing, class_balance, describe, find_crossings, split_leaks
 from emotone.data.recipe import Recipe
+from emotone.data.selection import Selection
 from emotone.data.split import PARTS
 
 Check = dict[str, Any]
@@ -22,7 +23,9 @@ Check = dict[str, Any]
 def check_prepared(name: str, jobs: int = 1, quiet: bool = False) -> Check:
     """A prepared corpus: `problems` and `notes`, each a line with the ids it is about."""
     corpus = Corpus.load(name)
-    findings = check_corpus(corpus, _scan_with_copies(corpus, jobs, quiet))
+    scanned = _scan_with_copies(corpus, jobs, quiet)
+    leaks = split_leaks(with_equal_audio(corpus.utterances, scanned))
+    findings = [*check_corpus(corpus, scanned), *leaks]
     lines = {
         kind: [
             {"kind": one.kind, "line": one.line, "ids": list(one.ids)} for one in findings if one.is_problem == is_bad
@@ -36,7 +39,7 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
     """All folds of a recipe: what leaks (`problems`), what crosses otherwise (`notes`), sizes and balance per fold."""
     data = Selection.read(recipe, jobs, quiet)
     copies = {name: _scan_with_copies(corpus, jobs, quiet)["copy_of"] for name, corpus in data.corpora.items()}
-    keys = zip(data.table["corpus"], data.table["store_id"], strict=True)
+    keys = zip(data.table["corpus"], data.table["own_id"], strict=True)
     data.table["copy_of"] = [copies[name].get(id_) and f"{name}/{copies[name][id_]}" for name, id_ in keys]
     lines: dict[Any, Check] = {}  # by kind and border, in the words of the first fold
     folds = []

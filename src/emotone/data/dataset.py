@@ -8,91 +8,32 @@ name. With a teacher, the attribute columns of both hold its scores: those of a 
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Iterable, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.audio.change.augment import Augment
-from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.audio.change.augment import Augment, Copy
 from emotone.bundle.view.normalise import Extremes, Moments
 from emotone.bundle.view.streams import Utterance
-from emotone.corpora.corpus import ATTRIBUTES, Corpus
-from emotone.corpora.scan import scan
-from emotone.data import split as splits
-from emotone.data import unlabelled
+from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import NoisyCopy
-from emotone.data.recipe import Recipe
+from emotone.data.recipe import Augmentation, Recipe
 from emotone.data.rows import Rows
+from emotone.data.selection import Selection, labelled
 from emotone.data.store import FeatureStore, extract
-from emotone.data.words_and_text import Told, tell
-from emotone.errors import EmotoneError, unknown
+from emotone.data.words_and_text import WordsAndText, words_of_recipe
+from emotone.errors import EmotoneError
 from emotone.features.extractors.scores import Scores
+from emotone.features.feature import BatchedFeature, Feature
 
-
-@dataclass
-class Selection:
-    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets.
-
-    `lost` {reason: number} are unlabelled utterances that cannot be used; a labelled one would be an error.
-    """
-
-    recipe: Recipe
-    corpora: dict[str, Corpus]
-    table: pd.DataFrame
-    targets: list[Target]
-    lost: dict[str, int]
-
-    @classmethod
-    def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
-        """Load the corpora, look through their audio, map and check labels and settings; raises EmotoneError."""
-        _check_maps(recipe)
-        _split_name(recipe)
-        corpora = {name: Corpus.load(name) for name in dict.fromkeys((*recipe.corpora, *recipe.unlabelled.corpora))}
-        scans = {name: scan(corpus, jobs, quiet) for name, corpus in corpora.items()}
-        table = pd.concat([_select(corpora[name], recipe, scans[name]) for name in recipe.corpora], ignore_index=True)
-        table, lost = unlabelled.add(table, recipe, corpora, scans)
-        teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
-        own = {name: corpora[name] for name in recipe.corpora}
-        targets = [_target(name, table, own, recipe, teacher) for name in recipe.targets]
-        return cls(recipe, corpora, table, targets, lost)
-
-    @cached_property
-    def fingerprints(self) -> dict[str, str]:
-        """Of every corpus, by name."""
-        return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
-
-    def own_ids(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """The id, in its own corpus, of the utterance that each row of `table` or of its copies is of."""
-        return table["utterance"].map(self.table.set_index("id")["store_id"])
-
-    def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
-        """The splits to run in one repeat, by fold number; raises EmotoneError for settings that do not fit."""
-        settings = self.recipe.split
-        folds = splits.SPLITS[_split_name(self.recipe)](self.table, **_split_settings(self.recipe, repeat))
-        if settings.fold != "all" and not 0 <= settings.fold < len(folds):
-            raise EmotoneError(f"split.fold must be from 0 to {len(folds) - 1}, or all, not {settings.fold}")
-        wanted = range(len(folds)) if settings.fold == "all" else [settings.fold]
-        chosen: dict[int, splits.Split] = {number: folds[number] for number in wanted}
-        if not settings.validate:
-            chosen = {number: splits.without_validation(split) for number, split in chosen.items()}
-        return chosen
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """Utterances without a label for any target, counted by what they have instead; a teacher leaves none out."""
-        if self.recipe.teacher:
-            return dict(self.lost)
-        known = labelled(self.table, self.targets)["id"]
-        lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
-        reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
-        return {str(reason): int(count) for reason, count in reasons.value_counts().items()} | self.lost
+WordView = Callable[[float | None, float], Any]
+"""`System.view` of a system of words: seconds between frames, longest utterance in seconds -> `WordChunks`."""
 
 
 @dataclass
@@ -104,30 +45,40 @@ class Dataset(Selection):
 
     copies: pd.DataFrame
     stores: dict[str, FeatureStore]
-    feature: Any
-    text_feature: Any = None
-    told: dict[str, Told] = dataclasses.field(default_factory=dict)
+    feature: Feature
+    text_feature: BatchedFeature | None = None
+    words: dict[str, WordsAndText] = dataclasses.field(default_factory=dict)
     noise: Sequence[str] = ()
 
     @classmethod
     def extract(
-        cls, selection: Selection, jobs: int = 1, quiet: bool = False, noise: Sequence[NoisyCopy] = ()
+        cls,
+        selection: Selection,
+        feature: Feature,
+        text_feature: BatchedFeature | None = None,
+        word_view: WordView | None = None,
+        noise: Sequence[NoisyCopy] = (),
+        jobs: int = 1,
+        quiet: bool = False,
     ) -> Dataset:
-        """The selection with features, of which those that are missing are extracted; of noisy copies too."""
+        """The selection with features, of which those that are missing are extracted; of noisy copies too.
+
+        Words, and the features of text, are there for systems that see utterances by words, through a `word_view`.
+        """
         recipe, corpora = selection.recipe, selection.corpora
-        feature = plugins.create("features", recipe.feature.name, recipe.feature.settings)
         teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
         loader = _Loader(recipe, feature, teacher, jobs, quiet, _babble_files(recipe, corpora))
         selected = {name: selection.table[selection.table["corpus"] == corpora[name].name] for name in corpora}
-        text_feature, about = tell(recipe, corpora, selected, feature.hop_s, jobs, quiet)  # first: words may lack
+        words = {}
+        if word_view is not None:  # first of all: words may lack
+            view_of = functools.partial(word_view, feature.hop_s)
+            words = words_of_recipe(recipe, corpora, selected, text_feature, view_of, jobs, quiet)
         tables = [loader.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
         if loader.augments:
             labelled_rows = {name: table[table["split"] != "unlabelled"] for name, table in selected.items()}
             copies = [
-                loader.add(*_copies(corpora[name], rows, recipe), f"{name}#")
-                for name, rows in labelled_rows.items()
-                if len(rows)
+                loader.add_copies(corpora[name], rows, f"{name}#") for name, rows in labelled_rows.items() if len(rows)
             ]
         for kind in noise:
             for name, table in selected.items():
@@ -137,7 +88,7 @@ class Dataset(Selection):
         if (selection.table["split"] == "unlabelled").any() and not (whole[0]["split"] == "unlabelled").any():
             raise EmotoneError(f"recipe {recipe.name}: no unlabelled utterance has features: {next(iter(loader.lost))}")
         return cls(
-            recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature, text_feature, about,
+            recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature, text_feature, words,
             [kind.kind for kind in noise],
         )  # fmt: skip
 
@@ -157,10 +108,10 @@ class Dataset(Selection):
     def utterances(self, table: pd.DataFrame) -> list[Utterance]:
         """Both streams of these rows of `table` or `copies`, in their order; a copy says what its utterance says."""
         found: list[Any] = [None] * len(table)
-        speech, own = self.rows(table).utterances, list(self.own_ids(table))
+        speech, own = self.rows(table).utterances, list(table["own_id"])
         for name, group in table.reset_index(drop=True).groupby("corpus", sort=False):
             places = list(group.index)
-            joined = self.told[str(name)].join([own[place] for place in places], [speech[place] for place in places])
+            joined = self.words[str(name)].join([own[place] for place in places], [speech[place] for place in places])
             for place, utterance in zip(places, joined, strict=True):
                 found[place] = utterance
         return found
@@ -196,10 +147,26 @@ class _Loader:
         return self.recipe.augmentation.voices * self.recipe.augmentation.channels > 1
 
     def add(self, corpus: Corpus, table: pd.DataFrame, store: str) -> pd.DataFrame:
-        """The table with its `store`, and with the teacher's scores as attributes."""
+        """Utterances of a corpus: the table with their `store`, and with the teacher's scores as attributes."""
+        return self._add(corpus, table, store, None, corpus)
+
+    def add_copies(self, corpus: Corpus, table: pd.DataFrame, store: str) -> pd.DataFrame:
+        """The same of the training copies of utterances of a corpus."""
+        settings, columns = self.recipe.augmentation, list(corpus.utterances.columns)
+        copies = _copies(table, settings)
+        transform = Augment(settings.seed, settings.crop_share, settings.crop_s)
+        rows = copies.assign(split=None)
+        # Only the voice counts for what is heard, so every channel of a voice gets the score of the clean one.
+        whole, voices = (
+            Corpus(corpus.name, corpus.root, rows.assign(id=rows[name]).drop_duplicates("id")[columns])
+            for name in ("store_id", "voice_id")
+        )
+        return self._add(whole, copies, store, transform, voices)
+
+    def _add(
+        self, corpus: Corpus, table: pd.DataFrame, store: str, transform: Augment | None, voices: Corpus
+    ) -> pd.DataFrame:
         recipe = self.recipe
-        settings = recipe.augmentation
-        transform = Augment(settings.seed, settings.crop_share, settings.crop_s) if "#" in store else None
         self.stores[store] = extract(
             corpus, recipe.feature.name, self.feature, self.jobs, recipe.feature_dtype, self.quiet,
             None if transform is None else dataclasses.replace(transform, babble_files=self.babble_files),
@@ -207,13 +174,9 @@ class _Loader:
         table = self._check_extracted(self.stores[store], table).assign(store=store)
         if self.teacher is None:
             return table
-        voices = corpus.utterances.assign(id=corpus.utterances["id"].str.replace(r"\.\d+$", "", regex=True))
-        asked = Corpus(corpus.name, corpus.root, voices.drop_duplicates("id") if transform else corpus.utterances)
-        # Only the voice counts for what is heard, so every channel of a voice gets the score of the clean one.
-        scores = extract(asked, "scores", self.teacher, self.jobs, "float32", self.quiet, transform)
-        voice_id = table["store_id"].str.replace(r"(#\d+)\.\d+$", r"\1", regex=True)
-        self._check_extracted(scores, table.assign(store_id=voice_id))
-        values = np.concatenate(scores.rows(list(voice_id)).utterances)
+        scores = extract(voices, "scores", self.teacher, self.jobs, "float32", self.quiet, transform)
+        self._check_extracted(scores, table.assign(store_id=table["voice_id"]))
+        values = np.concatenate(scores.rows(list(table["voice_id"])).utterances)
         return table.assign(**{name: values[:, place].astype(float) for place, name in enumerate(self.teacher.names)})
 
     def add_noisy(self, corpus: Corpus, table: pd.DataFrame, store: str, copy: NoisyCopy) -> None:
@@ -243,25 +206,16 @@ def _noisy(store: Any, kind: str) -> Any:
     return store + f"~{kind}"
 
 
-def _copies(corpus: Corpus, table: pd.DataFrame, recipe: Recipe) -> tuple[Corpus, pd.DataFrame]:
-    """The training copies of a corpus: as a corpus of parts of its files, and as rows like the table's."""
-    settings = recipe.augmentation
-    copies = pd.DataFrame(
-        [
-            {**row, "store_id": f"{name}#{voice}.{channel}"}
-            for row in table.to_dict("records")
-            for name in _copy_names(row, settings.crops_of_unlabelled)
-            for voice in range(settings.voices)
-            for channel in range(settings.channels)
-        ]
-    )
-    own = copies.assign(id=copies["store_id"], split=None)[list(corpus.utterances.columns)]
-    return Corpus(corpus.name, corpus.root, own), copies
-
-
-def _copy_names(row: dict[str, Any], num_crops: int) -> list[str]:
-    """The utterance itself, or several random parts of it where it has no category (`augment.Augment`)."""
-    return [row["store_id"]] if row["emotion"] else [f"{row['store_id']}~{crop}" for crop in range(num_crops)]
+def _copies(table: pd.DataFrame, settings: Augmentation) -> pd.DataFrame:
+    """The training copies of utterances, as rows like the table's; several random parts of those without a category."""
+    rows = []
+    for row in table.to_dict("records"):
+        parts = [None] if row["emotion"] else range(settings.crops_of_unlabelled)
+        for part, voice, channel in itertools.product(parts, range(settings.voices), range(settings.channels)):
+            copy = Copy(row["own_id"], voice, channel, part)
+            numbers = {"voice": voice, "channel": channel}
+            rows.append({**row, **numbers, "store_id": copy.id, "voice_id": copy._replace(channel=None).id})
+    return pd.DataFrame(rows)
 
 
 def _babble_files(recipe: Recipe, corpora: dict[str, Corpus]) -> tuple[str, ...]:
@@ -272,122 +226,3 @@ def _babble_files(recipe: Recipe, corpora: dict[str, Corpus]) -> tuple[str, ...]
         if not corpus.utterances["emotion"].notna().any()
         for file in corpus.utterances["file"]
     )
-
-
-def labelled(table: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:
-    """The rows that have a label for at least one target."""
-    known = np.zeros(len(table), dtype=bool)
-    for target in targets:
-        known |= table[target.name].isin(target.labels) if target.kind == "category" else table[target.name].notna()
-    return table[known].reset_index(drop=True)
-
-
-def _split_name(recipe: Recipe) -> str:
-    name = recipe.split.name.replace("_", "-")
-    if name not in splits.SPLITS:
-        raise unknown("split", recipe.split.name, splits.SPLITS, f"recipe {recipe.name}")
-    return name
-
-
-def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
-    """The settings that the recipe's split function takes; raises EmotoneError for others, and for one it lacks."""
-    name = _split_name(recipe)
-    takes = inspect.signature(splits.SPLITS[name]).parameters
-    settings: dict[str, Any] = {}
-    for key in ("num_folds", "group", "file", "folds", "stratify", "test", "seed"):
-        value = getattr(recipe.split, key)
-        is_set = value not in (None, [], 0) and not (key == "group" and value == "speaker")
-        if key not in takes and is_set:
-            allowed = ", ".join(other for other in takes if other != "utterances") or "no settings"
-            raise EmotoneError(f"recipe {recipe.name}: split {name} has no {key} (it takes {allowed})")
-        if key in takes and not is_set and takes[key].default is inspect.Parameter.empty:
-            raise EmotoneError(f"recipe {recipe.name}: split {name} needs split.{key}")
-        if key in takes and is_set:
-            settings[key] = value
-    return settings | ({"seed": recipe.split.seed + repeat} if "seed" in takes else {})
-
-
-def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
-    """The recipe's rows of one corpus, with its name, licence and citation, and what is known of the audio."""
-    table = _map_labels(corpus.utterances.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
-    for column, values in recipe.where.items():
-        if column not in table:
-            raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")
-        table = table[table[column].isin(values)]
-    if not len(table):
-        raise EmotoneError(
-            f"recipe {recipe.name}: no utterance of {corpus.name} fits where {recipe.where}; where={{}} takes all"
-        )
-    table["store_id"], table["corpus"] = table["id"], corpus.name
-    table["licence"], table["citation"] = corpus.meta.get("licence", ""), corpus.meta.get("citation", "")
-    if recipe.teacher:
-        table["split"] = None  # a teacher labels all speech, so none of it is unlabelled
-    if len(recipe.corpora) > 1:  # ids and speakers of two corpora may be the same words
-        for column in ("id", "speaker", "session"):
-            table[column] = (corpus.name + "/" + table[column]).where(table[column].notna(), None)
-    return table.assign(utterance=table["id"])
-
-
-def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataFrame:
-    """The recipe's categories and ranges instead of the corpus's own; a label that is not mapped is an error."""
-    for attribute, (low, high) in recipe.ranges.items():
-        own = corpus.meta.get("ranges", {}).get(attribute)
-        if own is not None:
-            table[attribute] = low + (table[attribute] - own[0]) / (own[1] - own[0]) * (high - low)
-    mapping = recipe.label_map.get(corpus.name)
-    if mapping is None:
-        return table
-    where = f"recipe {recipe.name}: label_map of {corpus.name}"
-    counts = table["emotion"].value_counts()
-    for label in mapping:
-        if label not in counts:
-            raise unknown("category", label, map(str, counts.index), where=where)
-    missing = [f"{label} ({count})" for label, count in counts.items() if label not in mapping]
-    if missing:
-        raise EmotoneError(
-            f"{where} leaves out {', '.join(missing)}; map each to a category, or to null to leave it out"
-        )
-    table["emotion"] = table["emotion"].map(mapping, na_action="ignore").astype("object")
-    return table.assign(emotion=table["emotion"].where(table["emotion"].notna(), None))
-
-
-def _check_maps(recipe: Recipe) -> None:
-    """Maps must be of the recipe's corpora and of attributes with a range."""
-    for name in recipe.label_map:
-        if name not in recipe.corpora:
-            raise unknown("corpus", name, recipe.corpora, where=f"recipe {recipe.name}: label_map")
-    for attribute, limits in recipe.ranges.items():
-        if attribute not in ATTRIBUTES:
-            raise unknown("attribute", attribute, ATTRIBUTES, where=f"recipe {recipe.name}: ranges")
-        if len(limits) != 2 or not limits[0] < limits[1]:
-            raise EmotoneError(f"recipe {recipe.name}: ranges.{attribute} must be [lowest, highest], not {limits}")
-
-
-def _target(
-    name: str, table: pd.DataFrame, corpora: dict[str, Corpus], recipe: Recipe, teacher: Scores | None
-) -> Target:
-    """A target with its labels or range, the same in all corpora."""
-    where = f"recipe {recipe.name}"
-    if name == "emotion":
-        present = sorted(table["emotion"].dropna().unique())
-        for label in recipe.classes:
-            if label not in present:
-                raise unknown("class", label, present, where=where)
-        labels = tuple(recipe.classes or present)
-        if len(labels) < 2:
-            raise EmotoneError(f"{where}: emotion needs two classes or more in {', '.join(corpora)}")
-        return Target("emotion", "category", labels=labels)
-    known = teacher.names if teacher else ATTRIBUTES
-    if name not in known:
-        raise unknown("target", name, [*known, "emotion"], where=where)
-    if teacher:
-        return Target(name, "attribute", teacher.ranges[name])
-    own = {corpus: tuple(about.meta.get("ranges", {}).get(name, ())) for corpus, about in corpora.items()}
-    if () in own.values() or (len(set(own.values())) > 1 and name not in recipe.ranges):
-        found = ", ".join(f"{corpus} {list(limits) or 'none'}" for corpus, limits in own.items())
-        raise EmotoneError(
-            f"{where}: {name} needs a range in all corpora, found {found}; where they differ, set ranges.{name} to the "
-            "one to map them to"
-        )
-    low, high = recipe.ranges.get(name) or next(iter(own.values()))
-    return Target(name, "attribute", (float(low), float(high)))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emotone.base import plugins
+from emotone.base.settings import check_settings, describe, fits
 from emotone.data.recipe_yaml import merge, parse_overrides, read_yaml
 from emotone.errors import EmotoneError, unknown
 from emotone.features.feature import takes_text
@@ -287,7 +288,7 @@ def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     chosen += [("features", recipe.text_feature)] if recipe.text_feature else []
     for kind, choice in chosen:
         plugin = plugins.find(kind, choice.name)
-        plugins.check_settings(plugin, choice.settings, where=f"{where}: {plugins.KINDS[kind].singular} {choice.name}")
+        check_settings(plugin, choice.settings, where=f"{where}: {plugins.KINDS[kind].singular} {choice.name}")
     if recipe.text_feature and not takes_text(plugins.find("features", recipe.text_feature.name)):
         raise EmotoneError(f"{where}: text_feature must be one of transcripts, which {recipe.text_feature.name} is not")
     if recipe.curriculum.order != "none" and recipe.training.epochs is None:
@@ -322,8 +323,8 @@ def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """The data with feature and system of the bundle `init`, where it does not say them itself."""
     if not about.get("init"):
         return about
-    from emotone.bundle.bundle import locate as locate_bundle
-    from emotone.bundle.bundle import read_about
+    from emotone.bundle.folder import locate as locate_bundle
+    from emotone.bundle.folder import read_about
 
     bundle = read_about(locate_bundle(str(about["init"])))
     feature = bundle.get("feature", {})
@@ -367,8 +368,8 @@ def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise EmotoneError(f"{where}: {key} must be a mapping, not {value!r}")
         return _build(typing.cast(type, hint), value, f"{where}: {key}")
-    if not plugins.fits(value, hint):
-        raise EmotoneError(f"{where}: {key} must be {plugins.describe(hint)}, not {value!r}")
+    if not fits(value, hint):
+        raise EmotoneError(f"{where}: {key} must be {describe(hint)}, not {value!r}")
     if typing.get_origin(hint) is tuple:
         return tuple(value)
     is_number = isinstance(value, int) and not isinstance(value, bool)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
 from emotone.data.recipe import Recipe
+from emotone.data.table import table_rows
 from emotone.errors import EmotoneError
 
 
@@ -63,9 +64,6 @@ def _strip(corpus: Corpus, scan: pd.DataFrame) -> pd.DataFrame:
     """The readable utterances of a corpus, without any label."""
     table = corpus.utterances.join(scan[["duration_s", "content", "error"]], on="id")
     table = table[table["error"].fillna("") == ""].drop(columns="error")
-    table = table.assign(store_id=table["id"], corpus=corpus.name, split="unlabelled", emotion=None, transcript=None)
+    table = table.assign(split="unlabelled", emotion=None, transcript=None)
     table[list(ATTRIBUTES)] = np.nan
-    table["licence"], table["citation"] = corpus.meta.get("licence", ""), corpus.meta.get("citation", "")
-    for column in ("id", "speaker", "session"):
-        table[column] = (corpus.name + "/" + table[column]).where(table[column].notna(), None)
-    return table.assign(utterance=table["id"])
+    return table_rows(corpus, table, several=True)

@@ -6,7 +6,7 @@ Words come from the number of words in the `transcript`, from the `corpus` (its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,20 +14,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.audio.words.alignment import Word, read_words
-from emotone.audio.words.whisper import transcribe_corpus
-from emotone.base import plugins
+from emotone.audio.words.alignment import Word, check_words, read_words
+from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Utterance, Words, count_cut
 from emotone.bundle.view.view import WordChunks
-from emotone.bundle.view.word_chunks import check_words
 from emotone.corpora.corpus import Corpus
+from emotone.data.heard import transcribe_corpus
 from emotone.data.recipe import Alignment, Recipe
 from emotone.data.store import FeatureStore, extract
 from emotone.errors import EmotoneError
+from emotone.features.feature import BatchedFeature
 
 
 @dataclass
-class Told:
+class WordsAndText:
     """What is known of a corpus's utterances besides their audio: `words` by id, features of text where there are any.
 
     `notes` are lines on what could not be used.
@@ -51,44 +51,44 @@ class Told:
         return self.text.read(utterance)
 
 
-def tell(
+def words_of_recipe(
     recipe: Recipe,
     corpora: dict[str, Corpus],
     selected: dict[str, pd.DataFrame],
-    hop_s: float | None,
-    jobs: int,
-    quiet: bool,
-) -> tuple[Any, dict[str, Told]]:
-    """For recipes of words or text: the feature of text, and what is known of each corpus by its own name."""
-    system = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    if not system.takes_words:
-        return None, {}
-    feature, choice = None, recipe.text_feature
-    if choice is not None:
-        feature = plugins.create("features", choice.name, choice.settings)
-    about = {}
+    feature: BatchedFeature | None,
+    view_of: Callable[[float], WordChunks],
+    jobs: int = 1,
+    quiet: bool = False,
+) -> dict[str, WordsAndText]:
+    """What is known of the selected utterances of each corpus, by its own name; `feature` is that of transcripts.
+
+    `view_of` gives what the recipe's system sees of utterances up to as many seconds.
+    """
+    choice, found = recipe.text_feature, {}
     for name, corpus in corpora.items():
-        text = extract(corpus, choice.name, feature, jobs, "float32", quiet) if choice is not None else None
-        own = selected[name].assign(id=selected[name]["store_id"])
-        view = system.view(hop_s, float(own["duration_s"].max()))
-        about[corpus.name] = told(corpus, own, recipe.alignment, text, quiet, view)
-    return feature, about
+        text = None
+        if choice is not None:
+            text = extract(corpus, choice.name, feature, jobs, "float32", quiet)
+        own = selected[name].assign(id=selected[name]["own_id"])
+        view = view_of(float(own["duration_s"].max()))
+        found[corpus.name] = words_of(corpus, own, recipe.alignment, text, quiet, view)
+    return found
 
 
-def told(
+def words_of(
     corpus: Corpus,
     table: pd.DataFrame,
     alignment: Alignment,
     text: FeatureStore | None,
     quiet: bool = False,
     view: WordChunks | None = None,
-) -> Told:
+) -> WordsAndText:
     """What is known of these utterances of a corpus (with `id, duration_s`); raises EmotoneError where it has no words.
 
     An alignment that is not of its audio, and a transcript that the encoder cannot take, leave the utterance without
     words or text, counted in a note; so is what a network with this `view` does not see all of.
     """
-    about = Told({}, text)
+    about = WordsAndText({}, text)
     rows = corpus.utterances.set_index("id").loc[list(table["id"])].assign(duration_s=list(table["duration_s"]))
     aligned = _aligned(corpus, alignment, quiet)
     bad: list[str] = []
@@ -109,6 +109,41 @@ def told(
         about.notes.append(f"{num_cut} utterances have more than {view.max_steps} words or tokens; the rest is cut")
     about.notes = [f"{corpus.name}: {note}" for note in about.notes]
     return about
+
+
+def words_of_bundle(
+    bundle: Bundle, corpus: Corpus, table: pd.DataFrame, jobs: int = 1, quiet: bool = False
+) -> WordsAndText:
+    """What the bundle takes of utterances (the corpus's own `id`, `duration_s`), from where it took it in training.
+
+    Raises EmotoneError where the corpus has no words of that kind, or nothing that the bundle scores.
+    """
+    view = bundle.view
+    if not isinstance(view, WordChunks):
+        return WordsAndText(dict.fromkeys(table["id"]))
+    about = words_of(corpus, table, alignment_of(bundle), text_store(bundle, corpus, jobs, quiet), quiet, view)
+    if bundle.takes_text and about.text is None:
+        if view.streams == "text":
+            raise EmotoneError(f"corpus {corpus.name} has no transcripts, and bundle {bundle.name} scores nothing else")
+        about.notes.insert(0, f"{corpus.name} has no transcripts: scored by speech alone")
+    return about
+
+
+def alignment_of(bundle: Bundle) -> Alignment:
+    """Where the words that the bundle was trained with came from."""
+    return bundle.about.get("training", {}).get("recipe", {}).get("alignment", "transcript")
+
+
+def text_store(bundle: Bundle, corpus: Corpus, jobs: int = 1, quiet: bool = False) -> FeatureStore | None:
+    """The bundle's features of a corpus's transcripts; None where it takes no text, or there is none."""
+    if not bundle.takes_text or not has_transcripts(corpus):
+        return None
+    return extract(corpus, bundle.about["text_feature"]["name"], bundle.text_feature, jobs, quiet=quiet)
+
+
+def has_transcripts(corpus: Corpus) -> bool:
+    """Whether any utterance has one."""
+    return bool(corpus.utterances["transcript"].astype(bool).any())
 
 
 def _aligned(corpus: Corpus, alignment: Alignment, quiet: bool) -> dict[str, Any]:

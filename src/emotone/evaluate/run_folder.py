@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from emotone.bundle.bundle import Target, read_about
+from emotone.bundle.folder import read_about
+from emotone.bundle.target import Target
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
 
 
@@ -99,3 +102,31 @@ def _read(path: Path) -> dict[str, Any]:
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise EmotoneError(f"{path}: cannot be read ({error})") from None
+
+
+def bundles_of(run: Run) -> pd.Series[str]:
+    """The folder of the bundle that scored each row of `run.test`."""
+    folders = [str(run.folder)] * len(run.test)
+    if not (run.folder / "bundle.json").is_file():
+        tested = [place for place in places_of(run.folder) if (place / "predictions.parquet").is_file()]
+        sizes = [len(pd.read_parquet(place / "predictions.parquet", columns=["id"])) for place in tested]
+        folders = np.repeat([str(place / "bundle") for place in tested], sizes).tolist()
+    return pd.Series(folders, index=run.test.index)
+
+
+def corpora_of(run: Run) -> list[Corpus]:
+    """The corpora of a run; raises EmotoneError for one that is not prepared or has changed."""
+    fingerprints = run.result.get("corpora", {})
+    corpora = [Corpus.load(name) for name in run.recipe.get("corpora") or fingerprints]
+    for corpus in corpora:
+        if corpus.fingerprint not in fingerprints.values():
+            raise EmotoneError(f"corpus {corpus.name} has changed since {run.folder}: its fingerprint is another")
+    return corpora
+
+
+def own_ids(run: Run, table: pd.DataFrame) -> pd.Series[str]:
+    """The id in its own corpus of each row; those of runs on several corpora carry the corpus's name."""
+    if len(run.recipe.get("corpora", [])) < 2:
+        return table["id"]
+    pairs = zip(table["id"], table["corpus"], strict=True)
+    return pd.Series([name.removeprefix(f"{corpus}/") for name, corpus in pairs], index=table.index, dtype=object)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from emotone.bundle import bundle
+from emotone.bundle.folder import check_files, read_about, write
 from emotone.errors import EmotoneError
 
 DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
@@ -24,38 +24,6 @@ DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
     "word-chunks": {3: {0: "B", 1: "L"}, 1: {0: "B"}},
 }
 """Axes of a network's inputs that may have any size, by view and number of axes."""
-
-
-class SeparateNetworks(nn.Module):
-    """One network per target, side by side: inputs shared, outputs merged by name.
-
-    >>> networks = SeparateNetworks({"arousal": nn.Identity()})
-    >>> list(networks.networks)
-    ['arousal']
-    """
-
-    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleDict(networks)
-
-    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
-        outputs: dict[str, Tensor] = {}
-        for network in self.networks.values():
-            outputs |= network(*inputs)
-        return outputs
-
-    def curves(self, chunks: Tensor) -> dict[str, Tensor]:
-        """Outputs {name: [B, C] or [B, C, K]} of chunks [B, C, m, D], where all networks have `curves`."""
-        outputs: dict[str, Tensor] = {}
-        for network in self.networks.values():
-            curves: Any = network.curves
-            outputs |= curves(chunks)
-        return outputs
-
-
-def networks_of(network: nn.Module) -> dict[str, nn.Module]:
-    """The networks side by side by their target, or the one network as ""."""
-    return dict(network.networks.items()) if isinstance(network, SeparateNetworks) else {"": network}
 
 
 class ScoresAndCurves(nn.Module):
@@ -144,7 +112,7 @@ def write_network(
     axes = {name: DYNAMIC[about["view"]["name"]][array.ndim] for name, array in example.items()}
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
     floats = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return bundle.write(folder, about, to_onnx(exported, example, names, axes), floats, weights, card)
+    return write(folder, about, to_onnx(exported, example, names, axes), floats, weights, card)
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:
@@ -153,7 +121,7 @@ def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:
     Returns the number of arrays taken and the names of those that begin anew (e.g. the output of other categories).
     Raises EmotoneError where nothing agrees or the file is damaged.
     """
-    bundle.check_files(folder, bundle.read_about(folder), ("weights.safetensors",))
+    check_files(folder, read_about(folder), ("weights.safetensors",))
     given, own = load_file(folder / "weights.safetensors"), network.state_dict()
     taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     if not taken:

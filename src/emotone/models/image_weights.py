@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.base.files import sha256_of
 from emotone.errors import EmotoneError, unknown
-from emotone.models.pull import read_weights
+from emotone.models.torch_file import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

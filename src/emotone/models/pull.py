@@ -7,30 +7,20 @@ What is published, and how it becomes a bundle, stands in `emotone.models.publis
 
 from __future__ import annotations
 
-import http.client
 import importlib
 import os
-import pickle
 import pkgutil
-import struct
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from emotone.base.download import check_hash, download
 from emotone.base.files import cache_folder, replace_file, sha256_of
-from emotone.errors import EmotoneError, missing_extra, unknown
+from emotone.bundle.folder import bundles_folder
+from emotone.errors import EmotoneError, unknown
 
 OWNER = "winston-lin-wei-cheng"
 SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
-LARGEST_FILE_BYTES = 64_000_000
-TIMEOUT_S = 30.0
-READ_ERRORS = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
-    TypeError, ValueError, pickle.UnpicklingError, struct.error,
-)  # fmt: skip
-"""What torch's readers of its three file formats raise at damaged and foreign files."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +63,6 @@ def pull(name: str, source: Path | None = None, to: Path | None = None) -> Path:
         raise unknown("published system", name, systems)
     published = systems[name]
     files = {path: obtain(published, path, source) for path in published.files}
-    from emotone.bundle.bundle import bundles_folder
-
     return published.build(files, to or bundles_folder() / name)
 
 
@@ -103,51 +91,3 @@ def source_url(published: Published, path: str) -> str:
         return pattern.format(owner=OWNER, repository=published.repository, commit=published.commit, path=path)
     except (KeyError, IndexError, ValueError):
         raise EmotoneError(f"EMOTONE_SOURCE_URL {pattern!r}: may only have the fields of {SOURCE_URL}") from None
-
-
-def download(url: str, to: Path) -> None:
-    """Fetch a URL into a file: at most 64 MB, 30 s without data; raises EmotoneError when anything is missing."""
-    if not url.startswith(("https://", "http://")):
-        raise EmotoneError(f"{url}: not an http(s) address")
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, open(to, "wb") as file:
-            promised = int(response.headers.get("Content-Length") or 0)
-            if promised > LARGEST_FILE_BYTES:
-                raise EmotoneError(f"{url}: {promised} bytes, more than the {LARGEST_FILE_BYTES} allowed")
-            received = 0
-            while block := response.read(1 << 20):
-                received += len(block)
-                if received > LARGEST_FILE_BYTES:
-                    raise EmotoneError(f"{url}: more than the {LARGEST_FILE_BYTES} bytes allowed")
-                file.write(block)
-            if promised and received != promised:
-                raise EmotoneError(f"{url}: truncated, {received} of {promised} bytes came")
-    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
-        raise EmotoneError(
-            f"{url}: cannot be downloaded ({getattr(error, 'reason', error)}); offline, use --from"
-        ) from None
-
-
-def check_hash(path: Path, expected: str, shown: str) -> None:
-    """Raise EmotoneError when a file's SHA-256 is not the expected one."""
-    found = sha256_of(path)
-    if found != expected:
-        raise EmotoneError(f"{shown}: refused, its SHA-256 is {found[:12]}..., not {expected[:12]}...")
-
-
-def read_weights(path: Path) -> dict[str, Any]:
-    """A published state dict; raises EmotoneError for anything that is more than tensors."""
-    try:
-        import torch
-    except ImportError:
-        raise missing_extra("torch", "train", "pull") from None
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except READ_ERRORS as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({reason})") from None
-    if not isinstance(weights, dict) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
-    ):
-        raise EmotoneError(f"{path}: refused, not a dictionary of tensors")
-    return {name.removeprefix("module."): value for name, value in weights.items()}

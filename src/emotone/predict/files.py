@@ -18,10 +18,11 @@ from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
 from emotone.base.result_table import ResultFile
-from emotone.bundle.bundle import available, read_about
+from emotone.bundle.folder import available, read_about
 from emotone.errors import EmotoneError, unknown
 from emotone.predict.prediction import Over, Prediction, failed
-from emotone.predict.predictor import Predictor, check_window, load_once
+from emotone.predict.predictor import Predictor, load_once
+from emotone.predict.windows import check_window
 
 AUTO, NONE = "auto", "none"
 """Where transcripts come from, if not from a file."""

@@ -26,15 +26,9 @@ from emotone.bundle.view.view import Chunks, WordChunks
 from emotone.errors import EmotoneError
 from emotone.predict.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
 from emotone.predict.prediction import Prediction, failed
+from emotone.predict.windows import BATCH_S, HOP_S, WINDOW_S, Cut, check_window, cut_windows, mark_last
 
-WINDOW_S = 8.0
-"""Windows of a long recording, unless the user or the bundle's longest utterance says less."""
-HOP_S = 4.0
-BATCH_S = 64.0
-"""Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
 NO_WORDS = "its transcript has no words"
-
-_Cut = tuple[int, Samples]
 
 
 @dataclass
@@ -192,7 +186,7 @@ class Predictor:
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
-    def _only_window(self, file: str, windows: Iterator[_Cut], longest_s: float) -> _Cut:
+    def _only_window(self, file: str, windows: Iterator[Cut], longest_s: float) -> Cut:
         """The one window of a recording whose transcript has no times; raises AudioError where there are more."""
         first = next(windows)
         ends = [start + len(samples) for start, samples in windows]
@@ -205,10 +199,10 @@ class Predictor:
             )
         return first
 
-    def _score(self, windows: Iterable[_Cut], said: Said | None = None) -> Iterator[_Window]:
+    def _score(self, windows: Iterable[Cut], said: Said | None = None) -> Iterator[_Window]:
         """Score windows in batches; a window that cannot be scored carries its error on."""
         batch: list[_Window] = []
-        for (start, samples), is_last in _mark_last(windows):
+        for (start, samples), is_last in mark_last(windows):
             window = _Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
             self._add_speech(window, samples)
             if said is not None:
@@ -334,57 +328,8 @@ class _Window:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def _mark_last(windows: Iterable[_Cut]) -> Iterator[tuple[_Cut, bool]]:
-    """Every window, and whether the recording ends with it."""
-    waiting: _Cut | None = None
-    for window in windows:
-        if waiting is not None:
-            yield waiting, False
-        waiting = window
-    if waiting is not None:
-        yield waiting, True
-
-
 def _check_transcript(file: str, said: Said, duration_s: float | None = None) -> None:
     try:
         check_said(said, duration_s)
     except EmotoneError as error:
         raise AudioError(file, str(error)) from None
-
-
-def check_window(window_s: float | None, hop_s: float | None) -> None:
-    """Raise EmotoneError for window settings that make no sense."""
-    if window_s is not None and not 0.1 <= window_s <= 600:
-        raise EmotoneError(f"window must be from 0.1 to 600 seconds, not {window_s:g}")
-    if hop_s is not None and not 0.05 <= hop_s <= (window_s or WINDOW_S):
-        raise EmotoneError(f"hop must be from 0.05 seconds to the window ({window_s or WINDOW_S:g}), not {hop_s:g}")
-
-
-def cut_windows(
-    blocks: Iterable[Samples], window_s: float, hop_s: float, limit_s: float
-) -> Iterator[tuple[int, Samples]]:
-    """Windows (first sample, samples) of a stream of blocks; a stream no longer than `limit_s` is one window.
-
-    The last window ends with the recording and is shorter where the durations do not divide; nothing is left out.
-
-    >>> second = np.ones(16_000, np.float32)
-    >>> [(start / 16_000, len(window) / 16_000) for start, window in cut_windows([second] * 5, 2.0, 1.5, 4.0)]
-    [(0.0, 2.0), (1.5, 2.0), (3.0, 2.0)]
-    """
-    window, hop, limit = (round(seconds * RATE_HZ) for seconds in (window_s, hop_s, limit_s))
-    buffer: list[Samples] = []
-    held, start, is_long = 0, 0, False
-    for block in blocks:
-        buffer.append(block)
-        held += len(block)
-        is_long = is_long or held > limit
-        if not is_long or held <= window:
-            continue
-        joined = np.concatenate(buffer)
-        position = 0
-        while len(joined) - position > window:  # one sample more: this window is not the last
-            yield start + position, joined[position : position + window]
-            position += hop
-        buffer, held, start = [joined[position:].copy()], len(joined) - position, start + position
-    if held:
-        yield start, np.concatenate(buffer)

@@ -15,7 +15,7 @@ from emotone.training.system import System
 if TYPE_CHECKING:
     from torch import nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ChunkSystem(System):
 
     def side_by_side(self, network: Callable[[dict[str, int]], nn.Module], targets: list[Target]) -> nn.Module:
         """Networks made of {target: number of outputs}: one per target, or one for all."""
-        from emotone.models.export import SeparateNetworks
+        from emotone.models.side_by_side import SeparateNetworks
 
         outputs = {target.name: max(1, len(target.labels)) for target in targets}
         if self.networks == "separate":

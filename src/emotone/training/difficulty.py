@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 
 class Difficulty(ABC):
@@ -25,5 +26,8 @@ class Difficulty(ABC):
         """Raise EmotoneError for targets of a recipe that the score cannot be of."""
 
     @abstractmethod
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
-        """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none."""
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
+        """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none.
+
+        What must be trained for it, by `train_step`, is kept in the fold's folder.
+        """

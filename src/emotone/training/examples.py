@@ -196,3 +196,15 @@ class StreamExamples:
 def labels_of(labels: Labels, rows: NDArray[np.intp]) -> Labels:
     """The labels of these rows."""
     return {name: label[torch.from_numpy(rows)] for name, label in labels.items()}
+
+
+def predict_outputs(
+    network: nn.Module, examples: Examples, batch_size: int, device: Any
+) -> dict[str, NDArray[np.float32]]:
+    """Outputs of all rows, in evaluation mode: {target: [N] or [N, K]}."""
+    network.eval()
+    groups = examples.groups(batch_size)
+    with torch.inference_mode():
+        parts = [outputs_of(network, examples.batch(rows)[0].to(device)) for rows in groups]
+    order = np.argsort(np.concatenate(groups))
+    return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy()[order] for name in parts[0]}

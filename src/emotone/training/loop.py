@@ -15,16 +15,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.base.files import replace_file
 from emotone.base.progress import track
 from emotone.data.recipe import Training
 from emotone.errors import EmotoneError, unknown
-from emotone.models.export import networks_of
-from emotone.training.curriculum import Schedule
-from emotone.training.examples import Examples, outputs_of
+from emotone.models.side_by_side import networks_of
+from emotone.training.examples import Examples, outputs_of, predict_outputs
 from emotone.training.learners.learner import Learner, Lesson
 from emotone.training.system import Scorer, System
 
@@ -38,34 +36,37 @@ class Best:
     weights: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What tells the best weights: examples, and the scores of a network's outputs for them."""
+
+    examples: Examples
+    scorer: Scorer
+
+
 def fit(
     system: System,
     network: nn.Module,
-    train: Examples,
-    validation: Examples | None,
-    scorer: Scorer | None,
-    settings: Training,
-    folder: Path,
-    seed: int = 0,
+    lesson: Lesson,
+    validation: Validation | None = None,
     device: str = "cpu",
     quiet: bool = False,
-    unlabelled: Examples | None = None,
-    schedule: Schedule | None = None,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a network and return it with its best weights, and the history (one dict per validation).
 
-    Networks side by side (`SeparateNetworks`) are each kept at their own best. `folder` gets `metrics.csv`, TensorBoard
-    events and `checkpoint.pt`, from which an interrupted call goes on. `validation` None needs `best: last`.
-    `unlabelled` is for systems that use it; with a `schedule` every epoch trains on its rows.
+    Networks side by side (`SeparateNetworks`) are each kept at their own best. The lesson's folder gets `metrics.csv`,
+    TensorBoard events and `checkpoint.pt`, from which an interrupted call goes on. Nothing to validate needs
+    `best: last`.
     """
     from lightning_fabric import Fabric
 
+    settings, folder = lesson.settings, lesson.folder
     if validation is None and settings.best != "last":
         raise EmotoneError(f"nothing is validated, so training.best must be 'last', not {settings.best!r}")
     several = device != "cpu" and system.distributes
     fabric = Fabric(accelerator=device, devices="auto" if several else 1, precision=settings.precision)
     fabric.launch()
-    learner = system.learner(fabric, network, Lesson(train, settings, folder, seed, unlabelled, schedule))
+    learner = system.learner(fabric, network, lesson)
     state = _State(network, learner, settings)
     state.load(folder / "checkpoint.pt")
     events = _Events(folder, state.round) if fabric.is_global_zero else None
@@ -80,7 +81,7 @@ def fit(
         state.round += 1
         if state.round % settings.validate_rounds == 0 or state.round == settings.rounds:
             tested = network if state.average is None else state.average.module
-            scores = _validate(system, tested, validation, scorer, settings, seed, fabric.device)
+            scores = {} if validation is None else _validate(system, tested, validation, lesson, fabric.device)
             state.note(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
             losses.clear()
             if fabric.is_global_zero:
@@ -104,38 +105,19 @@ def check_device(device: str) -> None:
         raise EmotoneError("device 'cuda' is not available: no GPU, or a torch without CUDA; use --device cpu")
 
 
-def predict_outputs(
-    network: nn.Module, examples: Examples, batch_size: int, device: Any
-) -> dict[str, NDArray[np.float32]]:
-    """Outputs of all rows, in evaluation mode: {target: [N] or [N, K]}."""
-    network.eval()
-    groups = examples.groups(batch_size)
-    with torch.inference_mode():
-        parts = [outputs_of(network, examples.batch(rows)[0].to(device)) for rows in groups]
-    order = np.argsort(np.concatenate(groups))
-    return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy()[order] for name in parts[0]}
-
-
 def _validate(
-    system: System,
-    model: nn.Module,
-    validation: Examples | None,
-    scorer: Scorer | None,
-    settings: Training,
-    seed: int,
-    device: Any,
+    system: System, model: nn.Module, validation: Validation, lesson: Lesson, device: Any
 ) -> dict[str, float]:
     """A score per target: the metric over the whole validation split or, as published, minus the mean batch loss."""
-    if validation is None or scorer is None:
-        return {}
+    examples, settings = validation.examples, lesson.settings
     if settings.best != "published-loss":
-        return scorer(predict_outputs(model, validation, settings.batch_size, device))
+        return validation.scorer(predict_outputs(model, examples, settings.batch_size, device))
     model.eval()
     losses: dict[str, list[float]] = {}
-    order = np.random.default_rng(seed).permutation(len(validation))
+    order = np.random.default_rng(lesson.seed).permutation(len(examples))
     with torch.inference_mode():
         for start in range(0, len(order), settings.batch_size):
-            inputs, labels = validation.batch(order[start : start + settings.batch_size])
+            inputs, labels = examples.batch(order[start : start + settings.batch_size])
             for name, output in outputs_of(model, inputs.to(device)).items():
                 losses.setdefault(name, []).append(system.loss({name: output.cpu()}, labels).item())
     return {name: -float(np.mean(values)) for name, values in losses.items()}

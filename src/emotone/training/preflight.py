@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from emotone.base import plugins
 from emotone.data import split as splits
-from emotone.data.dataset import Selection
 from emotone.data.recipe import Recipe, Unlabelled
+from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
-from emotone.training.difficulty import Difficulty
+from emotone.training.experiment import Experiment
 from emotone.training.system import System
 
 
-def check_system(recipe: Recipe) -> None:
+def check_system(experiment: Experiment) -> None:
     """Refuse settings of training, curriculum, text and unlabelled speech that the recipe's system cannot follow."""
-    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
+    recipe, system, difficulty = experiment.recipe, experiment.system, experiment.difficulty
     _check_text(recipe, system)
-    score, where = recipe.curriculum.score, f"recipe {recipe.name}: system {recipe.system.name}"
-    difficulty: Difficulty = plugins.create("difficulties", score.name, score.settings)
-    has_curriculum = recipe.curriculum.order != "none"
-    if has_curriculum:
+    where = f"recipe {recipe.name}: system {recipe.system.name}"
+    if experiment.has_curriculum:
         difficulty.check_targets(recipe.targets)
         if system.solves:
             raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
-    system.check_training(recipe.training, has_curriculum)
+    system.check_training(recipe.training, experiment.has_curriculum)
     if not (system.takes_unlabelled or difficulty.takes_unlabelled) and recipe.unlabelled != Unlabelled():
         remedy = "set unlabelled.corpora=[] unlabelled.num=null"
         raise EmotoneError(f"{where} does not learn from unlabelled speech; {remedy}")
@@ -41,23 +38,14 @@ def _check_text(recipe: Recipe, system: System) -> None:
         raise EmotoneError(f"{where} does not go by words; leave alignment out")
 
 
-def learns_from_unlabelled(recipe: Recipe) -> bool:
-    """Whether anything in a run of the recipe does."""
-    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    score = recipe.curriculum.score
-    measures = recipe.curriculum.order in ("easy-first", "hard-first")
-    return system.takes_unlabelled or (measures and plugins.find("difficulties", score.name).takes_unlabelled)
-
-
-def check_split(split: splits.Split, data: Selection) -> None:
+def check_split(split: splits.Split, data: Selection, experiment: Experiment) -> None:
     """Refuse an empty part, and a class to be tested that nothing trains."""
-    recipe = data.recipe
-    solves = plugins.find("systems", recipe.system.name).solves
+    recipe = experiment.recipe
     if recipe.split.name == "everything":
         needed = ["train"]
     else:
         needed = ["train", "test", *(["validation"] if recipe.split.validate else [])]
-    if "validation" not in needed and not solves and recipe.training.best != "last":
+    if "validation" not in needed and not experiment.system.solves and recipe.training.best != "last":
         raise EmotoneError(
             f"recipe {recipe.name}: this split validates nothing, so training.best must be 'last', not "
             f"{recipe.training.best!r}"

@@ -24,21 +24,23 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone import __version__
-from emotone.base import plugins
-from emotone.base.files import LEDGER, RUNS, replace_file
-from emotone.bundle.bundle import Target, locate, read_about
+from emotone.base.files import LEDGER, RUNS, replace_file, write_json
+from emotone.base.version import __version__
+from emotone.bundle.folder import locate, read_about
+from emotone.bundle.target import Target
 from emotone.data import leakage
-from emotone.data.dataset import Dataset, Selection
+from emotone.data.dataset import Dataset
 from emotone.data.recipe import Recipe, from_json, pin_encoders
+from emotone.data.selection import Selection
 from emotone.data.split import Split
 from emotone.errors import EmotoneError
 from emotone.evaluate import ledger
-from emotone.evaluate.protocol import score_predictions, summarise_folds
-from emotone.training.fold import Fold, write_json
+from emotone.evaluate.scores import score_predictions, summarise_folds
+from emotone.training.experiment import Experiment
+from emotone.training.fold import Fold
+from emotone.training.fold_data import FoldData
 from emotone.training.loop import check_device
-from emotone.training.preflight import check_split, check_system, learns_from_unlabelled
-from emotone.training.system import System
+from emotone.training.preflight import check_split, check_system
 
 FILES_READ = "files_read.json"
 
@@ -55,23 +57,26 @@ def train_recipe(
     folder = to or RUNS / recipe.name / recipe.hash
     if recipe.split.repeats < 1:
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
-    check_system(recipe)
+    experiment = Experiment.resolve(recipe)
+    system = experiment.system
+    check_system(experiment)
     selection = Selection.read(recipe, jobs, quiet)
-    system: System = plugins.create("systems", recipe.system.name, recipe.system.settings)
-    system.check_data(selection)
-    places = list(_places(selection, folder))
-    warnings = _warnings(selection, places)
+    system.check_data(selection, experiment.feature)
+    places = list(_places(experiment, selection, folder))
+    warnings = _warnings(experiment, selection, places)
     kinds = system.noise_kinds(recipe.seed)
-    data = Dataset.extract(selection, jobs, quiet, kinds)
-    warnings += [note for about in data.told.values() for note in about.notes]
+    word_view = system.view if system.takes_words else None
+    features = experiment.feature, experiment.text_feature
+    data = Dataset.extract(selection, *features, word_view, kinds, jobs, quiet)
+    warnings += [note for words in data.words.values() for note in words.notes]
     folder.mkdir(parents=True, exist_ok=True)
     recordings = {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
     _claim(folder, recipe, system.files_read() | recordings)
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
-            alone = len(places) == 1
-            Fold(data, place.split, place.repeat, place.number, place.folder, alone, warnings, device, quiet).run()
+            fold = FoldData(data, place.split, place.folder, place.repeat, place.number, device, quiet)
+            Fold(experiment, fold, len(places) == 1, warnings).run()
         (place.folder / "checkpoint.pt").unlink(missing_ok=True)
     result = _result(data, system.scored(data.targets), places, warnings)
     write_json(folder / "test.json", result)
@@ -89,25 +94,24 @@ class _Place:
     folder: Path
 
 
-def _places(data: Selection, folder: Path) -> Iterator[_Place]:
+def _places(experiment: Experiment, data: Selection, folder: Path) -> Iterator[_Place]:
     """All folds of all repeats; every split is checked before any work starts."""
     repeats = data.recipe.split.repeats
     for repeat in range(repeats):
         folds = data.folds(repeat)
         above = folder / f"repeat-{repeat}" if repeats > 1 else folder
         for number, split in folds.items():
-            check_split(split, data)
+            check_split(split, data, experiment)
             alone = len(folds) == 1 and repeats == 1
             yield _Place(repeat, number, split, folder if alone else above / f"fold-{number}")
 
 
-def _warnings(data: Selection, places: list[_Place]) -> list[str]:
+def _warnings(experiment: Experiment, data: Selection, places: list[_Place]) -> list[str]:
     """What every report must say; raises EmotoneError for a leak that the recipe does not allow."""
     recipe, where = data.recipe, f"recipe {data.recipe.name}"
-    learns = learns_from_unlabelled(recipe)
     warnings: dict[str, None] = {}
     for place in places:
-        crossings = leakage.find_crossings(data.table, place.split, unlabelled_trains=learns)
+        crossings = leakage.find_crossings(data.table, place.split, unlabelled_trains=experiment.learns_from_unlabelled)
         leaks = [crossing for crossing in crossings if crossing.is_leak]
         if not recipe.allow_leakage:
             leakage.refuse(leaks, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.data.dataset import Selection
     from emotone.data.noisy_copies import NoisyCopy
-    from emotone.data.recipe import Training
+    from emotone.data.recipe import Choice, Training
+    from emotone.data.selection import Selection
+    from emotone.features.feature import Feature
     from emotone.training.examples import Examples
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
     from emotone.training.learners.learner import Learner, Lesson
 
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
@@ -33,6 +34,18 @@ Found = tuple["NDArray[np.float32]", "NDArray[np.intp]"]
 
 Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
 """Validation outputs {target: [N], [N, K] or as the network gives them} -> a score per target, higher is better."""
+
+
+class Trained(NamedTuple):
+    """A system that was trained on a fold: its network with the best weights, and what that sees of an utterance."""
+
+    system: System
+    network: nn.Module
+    view: View
+
+
+TrainStep = Callable[["Choice", "Training", "Path", "View | None"], Trained]
+"""Trains another system on the same fold, its bundle in a folder; with the view given, or else its own."""
 
 
 class System(ABC):
@@ -82,16 +95,18 @@ class System(ABC):
     def check_training(self, training: Training, has_curriculum: bool) -> None:  # noqa: B027 - most take any
         """Raise EmotoneError for settings of the loop that the system cannot follow."""
 
-    def check_data(self, data: Selection) -> None:  # noqa: B027 - most take any
+    def check_data(self, data: Selection, feature: Feature) -> None:  # noqa: B027 - most take any
         """Raise EmotoneError for targets and corpora that the system cannot learn from; before any feature is made."""
 
-    def prepare(  # noqa: B027 - most learn from the labels as they are
-        self, fold: Fold, folder: Path, train: Examples, validation: Examples | None
-    ) -> None:
+    def prepare(
+        self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
+    ) -> dict[str, Any]:
         """Add to the examples what the system learns from besides the labels, or change these.
 
-        What must be found first, by training another system too, is kept in `folder` and not made again.
+        What must be found first, by training another system too, is kept in `folder` and not made again. Returns what
+        the run's result shall say of it.
         """
+        return {}
 
     def files_read(self) -> dict[str, str]:
         """Identities of files that it learns from besides the corpora: a run that goes on must find the same."""
@@ -153,7 +168,7 @@ class System(ABC):
         """How the network learns."""
         from emotone.training.learners.learner import PlainLearner
 
-        return PlainLearner(self, fabric, network, lesson.train, lesson.settings, lesson.seed, lesson.schedule)
+        return PlainLearner(self, fabric, network, lesson)
 
     def find_clusters(
         self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"

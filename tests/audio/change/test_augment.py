@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from emotone.audio.change import augment
-from emotone.audio.change.augment import Augment, generator
+from emotone.audio.change.augment import Augment
 from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.base.draws import generator
 
 RATE = RATE_HZ
 

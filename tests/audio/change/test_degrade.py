@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emotone.audio.change import augment
-from emotone.audio.change.augment import generator
 from emotone.audio.change.degrade import CURVES, Severity, degrade, narrow, segment
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.base.draws import generator
 from emotone.errors import EmotoneError
 
 RATE = RATE_HZ

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from emotone.audio.change import noise
-from emotone.audio.change.augment import generator
 from emotone.audio.read import RATE_HZ, Samples, load_audio
+from emotone.base.draws import generator
 from emotone.errors import EmotoneError
 
 RATE = RATE_HZ

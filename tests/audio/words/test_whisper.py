@@ -14,17 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.audio.read import Samples, load_audio
-from emotone.audio.words.whisper import (
-    Transcriber,
-    Transcript,
-    in_order,
-    transcribe,
-    transcribe_corpus,
-    write_transcripts,
-)
+from emotone.audio.words.whisper import Transcriber, Transcript, in_order, transcribe, write_transcripts
 from emotone.base.files import cache_folder
 from emotone.cli import main as cli
 from emotone.corpora.corpus import Corpus
+from emotone.data.heard import transcribe_corpus
 from emotone.errors import EmotoneError
 
 JFK = Path(__file__).parents[3] / "examples" / "jfk.wav"

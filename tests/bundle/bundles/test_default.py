@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import pearsonr
 
 import emotone
-from emotone.bundle.bundle import BUNDLED, Bundle, check_files, read_about
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.folder import BUNDLED, check_files, read_about
 from emotone.data.recipe import load_recipe
 
 DEFAULT = BUNDLED / "default"

@@ -7,17 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.audio.words.alignment import Word
+from emotone.audio.words.alignment import Word, check_words
 from emotone.bundle.view.chunk import chunk_frames_index
-from emotone.bundle.view.word_chunks import (
-    SCALES,
-    Spans,
-    check_words,
-    count_word_chunks,
-    draw_spans,
-    lexical_spans,
-    spread_spans,
-)
+from emotone.bundle.view.word_chunks import SCALES, Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
 from emotone.errors import EmotoneError
 
 HOP_S = 0.02

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
-from emotone.data.dataset import Selection
 from emotone.data.labels.votes import Comparison, check_votes, vote_statistics
 from emotone.data.recipe import from_json
+from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
 
 NAN = float("nan")
@@ -49,7 +49,7 @@ def selection(given: Given, **settings: Any) -> Selection:
         votes_table = pd.DataFrame(raters, columns=["id", "rater", "arousal"]) if raters else None
         corpora[name] = Corpus(name, Path("audio"), table, votes_table, meta)
         labels = random.uniform(1, 7, len(ids))
-        table = pd.DataFrame({"id": [f"{name}/{id_}" for id_ in ids], "store_id": ids, "corpus": name})
+        table = pd.DataFrame({"id": [f"{name}/{id_}" for id_ in ids], "own_id": ids, "corpus": name})
         tables.append(table.assign(utterance=table["id"], arousal=labels))
     about = {
         "name": "here",
@@ -66,7 +66,7 @@ def selection(given: Given, **settings: Any) -> Selection:
 
 def copies_of(table: pd.DataFrame) -> pd.DataFrame:
     """Two training copies of every utterance, as augmentation makes them."""
-    return pd.concat([table.assign(store_id=table["store_id"] + f"#{n}.0") for n in range(2)], ignore_index=True)
+    return pd.concat([table.assign(store_id=table["own_id"] + f"#{n}.0") for n in range(2)], ignore_index=True)
 
 
 def mapped(given: Given, row: Any) -> list[float]:

@@ -15,9 +15,9 @@ from torch import nn
 from emotone.base import plugins
 from emotone.data.recipe import load_recipe
 from emotone.errors import EmotoneError
-from emotone.evaluate.protocol import summarise_folds
 from emotone.evaluate.report.folds import published_folds, report_folds
 from emotone.evaluate.run_folder import load_run
+from emotone.evaluate.scores import summarise_folds
 from emotone.models.networks import alexnet_gap
 from emotone.training.run import train_recipe
 

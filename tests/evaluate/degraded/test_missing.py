@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.audio.change.augment import generator
 from emotone.audio.read import RATE_HZ
+from emotone.base.draws import generator
 from emotone.bundle.view.normalise import normalise
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.missing import (

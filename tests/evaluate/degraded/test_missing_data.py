@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.audio.change.augment import generator
 from emotone.audio.read import load_audio
+from emotone.base.draws import generator
 from emotone.bundle.bundle import Bundle, Scores
 from emotone.bundle.view.streams import Utterance
 from emotone.cli.main import main

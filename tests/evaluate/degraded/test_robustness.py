@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.audio.change.augment import generator
 from emotone.audio.change.degrade import CURVES
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.bundle.bundle import Bundle, Target
+from emotone.base.draws import generator
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError

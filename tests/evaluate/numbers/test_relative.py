@@ -15,7 +15,8 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from emotone.bundle.bundle import UNBOUNDED, Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
@@ -23,8 +24,9 @@ from emotone.evaluate import protocol
 from emotone.evaluate.degraded.robustness import robustness
 from emotone.evaluate.numbers.ranking import assess_as_published
 from emotone.evaluate.numbers.relative import describe_left_out, published_test, shares_of_wins
-from emotone.evaluate.protocol import evaluate_model, pairs_of, print_result, score_predictions, summarise_folds
+from emotone.evaluate.protocol import evaluate_model, print_result
 from emotone.evaluate.run_folder import Run, load_run
+from emotone.evaluate.scores import pairs_of, score_predictions, summarise_folds
 from emotone.features.extractors.scores import Scores
 from emotone.models.published.emotion_retrieval import RANKER, SEQ2SEQ
 

@@ -16,7 +16,8 @@ from torch import nn
 from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.base.page import Player
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.bundle.view.view import Segments, view_to_json
 from emotone.corpora.corpus import Corpus

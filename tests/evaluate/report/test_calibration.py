@@ -9,7 +9,7 @@ import scipy.optimize
 import scipy.stats
 from scipy.special import log_softmax, softmax
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.report.calibration import (
     attribute_calibration,

@@ -14,10 +14,10 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import mutual_info_score
 
 from emotone.base.page import render
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
+from emotone.evaluate.plain import to_json
 from emotone.evaluate.report.clusters import draw_evenly, measure_clusters, project, read_clusters, report_clusters
-from emotone.evaluate.report.report import to_json
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from emotone.base.page import Player, Section, render
-from emotone.bundle.bundle import UNBOUNDED, Target
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.evaluate.report.curves import choose, locate, report_curves

@@ -17,13 +17,13 @@ import soundfile
 from sklearn.metrics import mutual_info_score
 
 from emotone.base.page import render
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels
 from emotone.errors import EmotoneError
+from emotone.evaluate.plain import to_json
 from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
-from emotone.evaluate.report.report import to_json
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle.bundle import UNBOUNDED, Target
-from emotone.evaluate.protocol import score_predictions, summarise_folds
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.evaluate.report.order import report_order
 from emotone.evaluate.report.report import build_report
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.scores import score_predictions, summarise_folds
 
 AROUSAL = Target("arousal", "attribute", UNBOUNDED)
 VALENCE = Target("valence", "attribute", (1, 7))

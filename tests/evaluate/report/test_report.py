@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers.statistics import Interval
-from emotone.evaluate.protocol import score_predictions
-from emotone.evaluate.report.report import build_report, to_json, worst_errors
+from emotone.evaluate.plain import to_json
+from emotone.evaluate.report.report import build_report, worst_errors
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.scores import score_predictions
 
 HOSTILE = "<script>alert('x')</script>"
 LABELS = ("anger", "calm", "fear")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 from emotone.evaluate.report.subgroups import compare_groups, confusion_of, duration_bands, find_groups, measure_classes

@@ -16,10 +16,10 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.view import view
 from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered
-from emotone.models.export import SeparateNetworks
 from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
 from emotone.models.published.deep_emo_clusters import load_network, read_checkpoint
 from emotone.models.pull import published_systems, pull
+from emotone.models.side_by_side import SeparateNetworks
 from emotone.predict.predictor import Predictor
 
 ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}  # and the published names of them

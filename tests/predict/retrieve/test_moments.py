@@ -22,16 +22,8 @@ from emotone.audio.speech import SpeechTrack
 from emotone.errors import EmotoneError
 from emotone.predict.predictor import Predictor
 from emotone.predict.retrieve import moments as retrieve
-from emotone.predict.retrieve.moments import (
-    Findings,
-    Moment,
-    Search,
-    find_moments,
-    pick,
-    search_recording,
-    shortest_s,
-    stand_out,
-)
+from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search, shortest_s
+from emotone.predict.retrieve.moments import find_moments, pick, search_recording, stand_out
 
 
 @dataclass
@@ -223,7 +215,7 @@ def test_equal_scores_stay_in_order() -> None:
     ranking = retrieve._Ranking(3, lowest=True)
     for file in "abc":
         moments = [Moment(file, start, start + 1, 2.0, 0.0, 1.0) for start in (5.0, 1.0)]
-        ranking.add(retrieve.Recording(file, moments=moments))
+        ranking.add(Recording(file, moments=moments))
     moments, recordings = ranking.result()
     assert [(moment.file, moment.start_s, moment.rank) for moment in moments] == [("a", 5, 1), ("a", 1, 2), ("b", 5, 3)]
     assert list(recordings) == ["a", "b"] and len(recordings["b"].moments) == 1

@@ -18,7 +18,7 @@ from emotone.audio.words.alignment import read_words
 from emotone.cli import main as cli
 from emotone.errors import EmotoneError
 from emotone.predict.retrieve import output as retrieve_output
-from emotone.predict.retrieve.moments import Findings, Moment, Recording, Search
+from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
 from emotone.predict.retrieve.output import COLUMNS, OUTPUTS, check_output, json_text, safe_stem, write_findings
 
 RATE_HZ = 44_100

@@ -17,7 +17,8 @@ import soundfile
 
 from emotone.audio.read import load_audio
 from emotone.predict.retrieve import page as retrieve_page
-from emotone.predict.retrieve.moments import Findings, Moment, Recording, Search, find_moments
+from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
+from emotone.predict.retrieve.moments import find_moments
 from emotone.predict.retrieve.page import SCORE_STEPS, TIME_STEPS_S, clock, draw_curve, render_page
 
 EXAMPLE = str(Path(__file__).resolve().parents[3] / "examples" / "jfk.wav")

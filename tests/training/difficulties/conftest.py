@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from emotone.base import plugins
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
-from emotone.data.dataset import Dataset, Selection
+from emotone.data.dataset import Dataset
 from emotone.data.recipe import from_json
-from emotone.training.fold import Fold
+from emotone.data.selection import Selection
+from emotone.training.fold_data import FoldData
 
 
 @pytest.fixture(scope="session")
@@ -30,17 +32,19 @@ def emotale_cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def fold_of(emotale_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Fold]:
+def fold_of(emotale_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., FoldData]:
     """fold_of(setting=value, ..): the first fold of a recipe on it, in which two speakers train."""
     monkeypatch.setenv("EMOTONE_CACHE", str(emotale_cache))
 
-    def load(**settings: Any) -> Fold:
+    def load(**settings: Any) -> FoldData:
         about: dict[str, Any] = {
             "name": "small", "corpora": ["emotale"], "targets": ["arousal"], "feature": {"name": "mel", "num_mels": 4},
             "split": {"name": "leave-speakers-out", "num_folds": 4}, "system": "deep-emo-clusters",
             "training": {"epochs": 1},
         }  # fmt: skip
-        data = Dataset.extract(Selection.read(from_json({**about, **settings}, "here"), quiet=True), quiet=True)
-        return Fold(data, data.folds()[0], 0, 0, tmp_path, True, quiet=True)
+        recipe = from_json({**about, **settings}, "here")
+        feature = plugins.create("features", recipe.feature.name, recipe.feature.settings)
+        data = Dataset.extract(Selection.read(recipe, quiet=True), feature, quiet=True)
+        return FoldData(data, data.folds()[0], tmp_path, quiet=True)
 
     return load

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
@@ -26,7 +26,7 @@ from emotone.training.examples import StoreExamples
 from emotone.training.learners import clusters as cluster_learner
 from emotone.training.learners.clusters import Items
 from emotone.training.learners.learner import Learner, Lesson
-from emotone.training.loop import fit
+from emotone.training.loop import Validation, fit
 
 D, CHUNKS = 6, Chunks(5, 3)
 NAN = float("nan")
@@ -445,10 +445,9 @@ def test_resumed_training_equals_an_undisturbed_one(
     view, owner = view_of(model), system(model, networks=networks)
 
     def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
-        network, history = fit(
-            owner, build(owner, view), examples(view=view), examples(5, 7, view), score, TRAINING, folder, 5,
-            quiet=True, unlabelled=without_labels(view=view),
-        )  # fmt: skip
+        lesson = Lesson(examples(view=view), TRAINING, folder, 5, without_labels(view=view))
+        validation = Validation(examples(5, 7, view), score)
+        network, history = fit(owner, build(owner, view), lesson, validation, quiet=True)
         return weights(network), history
 
     def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:

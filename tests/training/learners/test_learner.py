@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.training.curriculum import Schedule
 from emotone.training.examples import StoreExamples
-from emotone.training.learners.learner import PlainLearner
-from emotone.training.loop import fit
+from emotone.training.learners.learner import Lesson, PlainLearner
+from emotone.training.loop import Validation, fit
 
 NUM, D = 11, 4
 TARGET = Target("arousal", "attribute", (1.0, 7.0))
@@ -56,7 +56,12 @@ def learn(training: Training, rounds: range, seed: int = 3, schedule: Schedule |
 
     owner, train = system(**settings), examples()
     network = build(owner)
-    learner = PlainLearner(owner, Fabric(accelerator="cpu", devices=1), network, train, training, seed, schedule)
+    learner = PlainLearner(
+        owner,
+        Fabric(accelerator="cpu", devices=1),
+        network,
+        Lesson(train, training, Path(), seed, schedule=schedule),
+    )
     for number in rounds:
         for _ in learner.round(number):
             pass
@@ -126,7 +131,11 @@ def test_a_resumed_run_equals_an_undisturbed_one(training: Training, check_resum
     def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
         owner = system(halve_every=2)
         network, history = fit(
-            owner, build(owner), examples(), examples(5), score, training, folder, 3, quiet=True, schedule=schedule
+            owner,
+            build(owner),
+            Lesson(examples(), training, folder, 3, schedule=schedule),
+            Validation(examples(5), score),
+            quiet=True,
         )
         return network.state_dict(), history
 
@@ -148,7 +157,13 @@ def test_the_best_epoch_is_kept_or_the_last(tmp_path: Path) -> None:
         seen.clear()
         training = Training(4, epochs=3, best=best)
         (tmp_path / best).mkdir()
-        network, _ = fit(owner, build(owner), examples(), examples(5), score, training, tmp_path / best, quiet=True)
+        network, _ = fit(
+            owner,
+            build(owner),
+            Lesson(examples(), training, tmp_path / best, 0),
+            Validation(examples(5), score),
+            quiet=True,
+        )
         found[best] = network(examples(5).batch(np.arange(5))[0])["arousal"].detach().numpy()
         np.testing.assert_allclose(found[best], seen[1 if best == "metric" else 2], atol=1e-6)
     assert not np.allclose(found["metric"], found["last"])
@@ -157,4 +172,4 @@ def test_the_best_epoch_is_kept_or_the_last(tmp_path: Path) -> None:
 def test_without_a_validation_part_only_the_last_weights_can_be_kept(tmp_path: Path) -> None:
     owner = system()
     with pytest.raises(EmotoneError, match="best"):
-        fit(owner, build(owner), examples(), None, None, Training(4, epochs=2), tmp_path, quiet=True)
+        fit(owner, build(owner), Lesson(examples(), Training(4, epochs=2), tmp_path, 0), quiet=True)

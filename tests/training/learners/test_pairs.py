@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks
 from emotone.data.labels.preferences import Preferences
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.training.examples import StoreExamples
+from emotone.training.learners.learner import Lesson
 from emotone.training.learners.pairs import PairLearner, draw_pairs
-from emotone.training.loop import fit
+from emotone.training.loop import Validation, fit
 
 NUM, C, M, D = 17, 4, 3, 5
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
@@ -65,7 +66,7 @@ def learner_of(network: nn.Module, train: Any, pairing: Any, training: Training,
 
     fabric = Fabric(accelerator="cpu", devices=1)
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
-    return PairLearner(fabric, network, optimiser, train, training, 3, pairing, num_pairs)
+    return PairLearner(fabric, network, optimiser, Lesson(train, training, Path(), 3), pairing, num_pairs)
 
 
 def outputs_as_published(network: Any, chunks: Tensor, place: int) -> Tensor:
@@ -201,7 +202,7 @@ def test_what_was_interrupted_goes_on_as_if_nothing_had_been(
         torch.manual_seed(2)
         network = system.build(D, [AROUSAL, VALENCE]).double()
         loop = Training(batch_size=6, epochs=4, learning_rate=1e-2, average=0.5)
-        network, history = fit(system, network, data, data, score, loop, folder, 3, quiet=True)
+        network, history = fit(system, network, Lesson(data, loop, folder, 3), Validation(data, score), quiet=True)
         return network.state_dict(), history
 
     check_resumption(train, system.scorer([AROUSAL, VALENCE], data), num_done=2)

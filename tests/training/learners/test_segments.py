@@ -17,9 +17,10 @@ from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.models.losses import soft_cross_entropy, stability_loss
 from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier
-from emotone.training.examples import StoreExamples
+from emotone.training.examples import StoreExamples, predict_outputs
+from emotone.training.learners.learner import Lesson
 from emotone.training.learners.segments import SegmentLearner, draw_mixing, raise_smallest
-from emotone.training.loop import fit, predict_outputs
+from emotone.training.loop import Validation, fit
 
 D, FRAMES, K = 8, 10, 3
 LENGTHS = (10, 25, 7, 31, 20, 12, 40, 9)  # 1, 3, 1, 4, 2, 2, 4 and 1 segments
@@ -85,7 +86,7 @@ def learn(
     optimiser = torch.optim.SGD(network.parameters(), lr=0.0)
     given = {"seed": 3, "oversample": 0, "mixup": None, "stability": "none"} | settings
     training, fabric = Training(batch_size=batch_size, epochs=num_epochs), Fabric(accelerator="cpu", devices=1)
-    learner = SegmentLearner(fabric, network, optimiser, train, training, **given)
+    learner = SegmentLearner(fabric, network, optimiser, Lesson(train, training, Path(), given.pop("seed")), **given)
     return train, network, [loss.item() for number in range(num_epochs) for loss in learner.round(number)]
 
 
@@ -210,7 +211,9 @@ def test_the_published_mixture_of_all_three_learns() -> None:
 
     optimiser = torch.optim.AdamW(network.parameters(), lr=0.03)
     training = Training(batch_size=8, epochs=12)
-    learner = SegmentLearner(Fabric(accelerator="cpu"), network, optimiser, train, training, 0, 2, 0.4, "corrected")
+    learner = SegmentLearner(
+        Fabric(accelerator="cpu"), network, optimiser, Lesson(train, training, Path(), 0), 2, 0.4, "corrected"
+    )
     losses = [np.mean([loss.item() for loss in learner.round(number)]) for number in range(12)]
     assert losses[-1] < 0.85 * losses[0]
     outputs = predict_outputs(network, train, 8, "cpu")["emotion"]
@@ -228,7 +231,11 @@ def test_a_resumed_run_equals_an_undisturbed_one(check_resumption: Any) -> None:
     def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
         training = Training(batch_size=6, epochs=4, learning_rate=1e-2)
         network, history = fit(
-            system, build(dropout=0.5), examples(3), examples(), score, training, folder, 3, quiet=True
+            system,
+            build(dropout=0.5),
+            Lesson(examples(3), training, folder, 3),
+            Validation(examples(), score),
+            quiet=True,
         )
         return network.state_dict(), history
 

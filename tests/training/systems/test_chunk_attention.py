@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.models.export import SeparateNetworks
+from emotone.models.side_by_side import SeparateNetworks
 from emotone.training.systems import chunk_attention as module
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))

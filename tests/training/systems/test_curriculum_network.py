@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Whole
 from emotone.data.recipe import Training
 from emotone.errors import EmotoneError

@@ -12,15 +12,17 @@ import torch
 from torch import nn
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.data.recipe import Training, load_recipe
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered
-from emotone.models.export import SeparateNetworks, to_onnx
-from emotone.training.examples import StoreExamples
-from emotone.training.loop import fit, predict_outputs
+from emotone.models.export import to_onnx
+from emotone.models.side_by_side import SeparateNetworks
+from emotone.training.examples import StoreExamples, predict_outputs
+from emotone.training.learners.learner import Lesson
+from emotone.training.loop import fit
 
 D = 6
 CHUNKS = Chunks(5, 3)
@@ -145,10 +147,8 @@ def test_numbers_of_clusters_by_target() -> None:
 def test_an_epoch_of_every_model_with_attributes_and_categories(model: str, heads: str, tmp_path: Path) -> None:
     view, owner = view_of(model), small(model, heads=heads, hidden_std=None)
     train, unlabelled = examples(view), examples(view, 9, seed=1)
-    network, history = fit(
-        owner, build(owner, model), train, None, None,
-        Training(batch_size=4, epochs=1, learning_rate=1e-3, best="last"), tmp_path, quiet=True, unlabelled=unlabelled,
-    )  # fmt: skip
+    training = Training(batch_size=4, epochs=1, learning_rate=1e-3, best="last")
+    network, history = fit(owner, build(owner, model), Lesson(train, training, tmp_path, 0, unlabelled), quiet=True)
     assert len(history) == 1 and np.isfinite(history[0]["loss"]) and history[0]["clusters_unlabelled"] >= 1
     found = owner.find_clusters(network, train, 5)
     assert list(found) == [""] and found[""][0].shape == (12, 8) and set(found[""][1]) <= {0, 1, 2}
@@ -162,10 +162,8 @@ def test_categories_are_learned(tmp_path: Path) -> None:
     owner = small("dense-res-net", hidden_std=None, shared_rate=1e-2)
     training = Training(batch_size=6, epochs=25, learning_rate=5e-3, best="last")
     train = examples(Whole(), 60)
-    network, _ = fit(
-        owner, build(owner, "dense-res-net", [EMOTION]), train, None, None, training, tmp_path, quiet=True,
-        unlabelled=examples(Whole(), 30, seed=1),
-    )  # fmt: skip
+    lesson = Lesson(train, training, tmp_path, 0, examples(Whole(), 30, seed=1))
+    network, _ = fit(owner, build(owner, "dense-res-net", [EMOTION]), lesson, quiet=True)
     scores = predict_outputs(network, examples(Whole(), 30, seed=2), 10, "cpu")["emotion"]
     assert (scores.argmax(axis=1) == np.arange(30) % 3).mean() > 0.9
 

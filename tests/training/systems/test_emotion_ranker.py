@@ -16,7 +16,8 @@ from sklearn.metrics import f1_score
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
-from emotone.bundle.bundle import UNBOUNDED, Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
@@ -26,8 +27,9 @@ from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.models.export import load_weights
-from emotone.training.examples import StoreExamples
-from emotone.training.loop import fit, predict_outputs
+from emotone.training.examples import StoreExamples, predict_outputs
+from emotone.training.learners.learner import Lesson
+from emotone.training.loop import Validation, fit
 from emotone.training.run import train_recipe
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0), 4.0, 1.0) for name in ("arousal", "valence"))
@@ -92,7 +94,9 @@ def test_a_planted_order_is_found_in_unseen_utterances(tmp_path: Path, pairing: 
     network = ranker.build(3, [AROUSAL])
     settings = Training(batch_size=20, epochs=8, learning_rate=1e-2)
     scorer = ranker.scorer([AROUSAL], validation)
-    network, history = fit(ranker, network, train, validation, scorer, settings, tmp_path, quiet=True)
+    network, history = fit(
+        ranker, network, Lesson(train, settings, tmp_path, seed=0), Validation(validation, scorer), quiet=True
+    )
     assert history[-1]["loss"] < history[0]["loss"] and max(row["arousal"] for row in history) > 0.85
     margins = predict_outputs(network, test, 20, "cpu")["arousal"]
     assert metrics.spearman(margins.mean(axis=1), amount) > 0.9

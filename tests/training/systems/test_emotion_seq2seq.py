@@ -17,7 +17,8 @@ from torch import Tensor
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
@@ -27,8 +28,9 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.models.export import load_weights
 from emotone.training import fold
-from emotone.training.examples import StoreExamples
-from emotone.training.loop import fit, predict_outputs
+from emotone.training.examples import StoreExamples, predict_outputs
+from emotone.training.learners.learner import Lesson
+from emotone.training.loop import Validation, fit
 from emotone.training.run import train_recipe
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
@@ -114,7 +116,8 @@ def test_curves_are_tracked_where_they_are_learned(tmp_path: Path) -> None:
         loop = Training(batch_size=20, iterations=80, validate_every=80, learning_rate=1e-2)
         scorer = seq2seq.scorer([AROUSAL], validation)
         (tmp_path / str(weight)).mkdir()
-        fit(seq2seq, network, planted(80, 0)[0], validation, scorer, loop, tmp_path / str(weight), quiet=True)
+        lesson = Lesson(planted(80, 0)[0], loop, tmp_path / str(weight), seed=0)
+        fit(seq2seq, network, lesson, Validation(validation, scorer), quiet=True)
         with torch.inference_mode():
             curves = network.curves(test.batch(np.arange(40))[0])["arousal"].numpy()
         found[weight] = metrics.pearson((curves - curves.mean(axis=1, keepdims=True)).ravel(), moves.ravel())
@@ -179,7 +182,7 @@ def finished(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     fit_ = fold.fit
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOTONE_CACHE", str(folder / "cache"))
-        patch.setattr(fold, "fit", lambda *given, **more: seen.append(given[2].labels) or fit_(*given, **more))
+        patch.setattr(fold, "fit", lambda *given, **more: seen.append(given[2].train.labels) or fit_(*given, **more))
         run = train(recipe(targets=["arousal", "valence"]), folder / "finished")
     return run, seen[1]
 
@@ -252,7 +255,7 @@ def test_a_lost_step_is_done_again_and_no_other(
         shutil.rmtree(run / "ranker")
     trained: list[Path] = []
     fit_ = fold.fit
-    monkeypatch.setattr(fold, "fit", lambda *given, **more: trained.append(given[6]) or fit_(*given, **more))
+    monkeypatch.setattr(fold, "fit", lambda *given, **more: trained.append(given[2].folder) or fit_(*given, **more))
     train(recipe(targets=["arousal", "valence"]), run)
     for name in (*STEPS.values(), "ranker/preferences.parquet", "metrics.csv", "predictions.parquet"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name

@@ -16,7 +16,8 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Moments, normalise
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.training.systems import mel_convolution as module
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotone.base import plugins
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Scale, Utterance
 from emotone.bundle.view.view import WordChunks
 from emotone.data.recipe import Augmentation, Recipe, Training, from_json
 from emotone.errors import EmotoneError
-from emotone.training.examples import StreamExamples, StreamTensors, outputs_of
-from emotone.training.learners.learner import PlainLearner
-from emotone.training.loop import fit, predict_outputs
+from emotone.training.examples import StreamExamples, StreamTensors, outputs_of, predict_outputs
+from emotone.training.learners.learner import Lesson, PlainLearner
+from emotone.training.loop import Validation, fit
 from emotone.training.systems import multi_scale as module
 
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
@@ -145,10 +145,10 @@ def test_lexical_chunks_need_times(strategy: str, change: dict[str, Any], words:
     assert recipe.augmentation == Augmentation(**change.get("augmentation", {}))
     selected: Any = Selected(recipe)
     if not words:
-        system(strategy=strategy).check_data(selected)
+        system(strategy=strategy).check_data(selected, plugins.create("features", "mel"))
         return
     with pytest.raises(EmotoneError) as caught:
-        system(strategy=strategy).check_data(selected)
+        system(strategy=strategy).check_data(selected, plugins.create("features", "mel"))
     assert words in str(caught.value) and "recipe r: " in str(caught.value)
 
 
@@ -168,7 +168,9 @@ def test_the_loss_is_the_mean_over_targets() -> None:
 def learn(owner: module.MultiScale, num_rounds: int, seed: int) -> tuple[list[float], dict[str, Tensor]]:
     network = build(owner, [AROUSAL, VALENCE])
     training = Training(batch_size=8, iterations=num_rounds)
-    learner = PlainLearner(owner, Fabric(accelerator="cpu", devices=1), network, examples(owner), training, seed)
+    learner = PlainLearner(
+        owner, Fabric(accelerator="cpu", devices=1), network, Lesson(examples(owner), training, Path(), seed)
+    )
     losses = [loss.item() for number in range(num_rounds) for loss in learner.round(number)]
     return losses, network.state_dict()
 
@@ -188,8 +190,13 @@ def test_a_resumed_run_equals_an_undisturbed_one(strategy: str, check_resumption
 
     def train(folder: Path, scored: Any) -> tuple[dict[str, Tensor], Any]:
         network = build(owner, [AROUSAL, VALENCE])
-        trained, history = fit(owner, network, examples(owner), examples(owner, 9), scored, training, folder, 3,
-                               quiet=True)  # fmt: skip
+        trained, history = fit(
+            owner,
+            network,
+            Lesson(examples(owner), training, folder, 3),
+            Validation(examples(owner, 9), scored),
+            quiet=True,
+        )
         return trained.state_dict(), history
 
     assert len(check_resumption(train, score, num_done=2)) == 4
@@ -201,7 +208,7 @@ def test_both_streams_are_learned_from(tmp_path: Path) -> None:
     training = Training(NUM, 40, 40, learning_rate=5e-3, best="last")
     train = examples(owner)
     network = build(owner, [AROUSAL, VALENCE])
-    network, _ = fit(owner, network, train, None, None, training, tmp_path, quiet=True)
+    network, _ = fit(owner, network, Lesson(train, training, tmp_path, seed=0), quiet=True)
     known = np.setdiff1d(np.arange(NUM), [3, 5])  # both streams are there
 
     def correlate(found: StreamExamples) -> tuple[float, float]:

@@ -16,14 +16,15 @@ from safetensors.numpy import load_file, save_file
 
 from emotone.audio.read import RATE_HZ, AudioError, load_audio
 from emotone.base import plugins
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.bundle.view.view import Segments
 from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import kinds_in
 from emotone.data.recipe import Recipe, Training, from_json
 from emotone.errors import EmotoneError
-from emotone.evaluate.protocol import score_predictions
+from emotone.evaluate.scores import score_predictions
 from emotone.models.export import load_weights
 from emotone.predict.predictor import Predictor
 from emotone.training.run import train_recipe
@@ -233,7 +234,7 @@ def test_only_categories_are_learnt(folder: Path) -> None:
         targets = (Target("arousal", "attribute", (1.0, 7.0)), EMOTION)
 
     with pytest.raises(EmotoneError, match=r"learns categories alone; set targets=\[emotion\]"):
-        system.check_data(Data())
+        system.check_data(Data(), plugins.create("features", "logspec"))
 
 
 def test_a_class_that_is_not_tested_is_not_in_the_metrics() -> None:

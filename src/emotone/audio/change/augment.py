@@ -6,11 +6,10 @@ heard must be asked again; a changed *channel* (room, noise, gain, band, codec) 
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -18,18 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, Samples, load_audio
-
-Random = np.random.Generator
-
-
-def generator(*key: str | int) -> Random:
-    """A random generator that depends on the key alone, the same on every machine.
-
-    >>> bool(generator("a", 1).random() == generator("a", 1).random())
-    True
-    """
-    digest = hashlib.sha256("\n".join(map(str, key)).encode()).digest()
-    return np.random.default_rng(list(digest[:16]))
+from emotone.base.draws import Random, generator
 
 
 def crop(samples: Samples, duration_s: float, random: Random) -> Samples:
@@ -175,13 +163,48 @@ def change_channel(samples: Samples, voices: list[Samples], random: Random) -> S
     return np.clip(samples, -1, 1).astype(np.float32)
 
 
+class Copy(NamedTuple):
+    """Which copy of an utterance: a numbered voice, a channel of it (None: as clean as it is), a numbered random part.
+
+    `id` is its name in a feature store: `utterance~part#voice.channel`. Number 0 of voice and channel changes nothing.
+
+    >>> Copy("a", voice=1, channel=2).id, Copy.parse("a~3#1")
+    ('a#1.2', Copy(utterance='a', voice=1, channel=None, part=3))
+    """
+
+    utterance: str
+    voice: int
+    channel: int | None = None
+    part: int | None = None
+
+    @property
+    def source(self) -> str:
+        """The utterance, or the part of it, that all voices and channels have in common."""
+        return self.utterance if self.part is None else f"{self.utterance}~{self.part}"
+
+    @property
+    def id(self) -> str:
+        """Its name in a feature store."""
+        return f"{self.source}#{self.voice}{'' if self.channel is None else f'.{self.channel}'}"
+
+    @classmethod
+    def parse(cls, id_: str) -> Copy:
+        """The copy that has this name."""
+        source, _, numbers = id_.rpartition("#")
+        voice, _, channel = numbers.partition(".")
+        utterance, mark, part = source.rpartition("~")
+        if not (mark and part.isdecimal()):
+            utterance, part = source, ""
+        return cls(utterance, int(voice), int(channel) if channel else None, int(part) if part else None)
+
+
 @dataclass(frozen=True)
 class Augment:
-    """The change that belongs to a copy's id: `utterance#voice` or `utterance#voice.channel`; number 0 changes nothing.
+    """The change of the audio that belongs to a copy's id (`Copy`).
 
     The same voice number is the same voice, with and without a channel. `crop_share` of the changed voices speak only a
-    random part of `crop_s` seconds, those of `utterance~part` ids always do. `babble_files` are recordings that serve,
-    mixed, as one of the noises.
+    random part of `crop_s` seconds, numbered parts always do. `babble_files` are recordings that serve, mixed, as one
+    of the noises.
     """
 
     seed: int
@@ -191,23 +214,22 @@ class Augment:
 
     def __call__(self, samples: Samples, id_: str) -> Samples:
         """Samples [N] of one copy -> changed samples [N']."""
-        utterance, _, numbers = id_.rpartition("#")
-        voice, _, channel = numbers.partition(".")
-        samples = self._voice(samples, utterance, voice)
-        if channel not in ("", "0"):
-            random = generator(self.seed, "channel", utterance, voice, channel)
+        copy = Copy.parse(id_)
+        samples = self._voice(samples, copy)
+        if copy.channel:
+            random = generator(self.seed, "channel", copy.source, copy.voice, copy.channel)
             samples = change_channel(samples, self._voices(random), random)
         return samples
 
-    def _voice(self, samples: Samples, utterance: str, voice: str) -> Samples:
-        """The crop and voice of a copy; its channels follow each other, so the last one is kept."""
-        key = (self, utterance, voice, samples.tobytes())
+    def _voice(self, samples: Samples, copy: Copy) -> Samples:
+        """The part and voice of a copy; its channels follow each other, so the last one is kept."""
+        key = (self, copy.source, copy.voice, samples.tobytes())
         if _LAST_VOICE.get("key") != key:
-            random = generator(self.seed, "crop", utterance, voice)
-            if "~" in utterance or (voice != "0" and random.random() < self.crop_share):
+            random = generator(self.seed, "crop", copy.source, copy.voice)
+            if copy.part is not None or (copy.voice and random.random() < self.crop_share):
                 samples = crop(samples, float(random.uniform(*self.crop_s)), random)
-            if voice != "0":
-                samples = change_voice(samples, generator(self.seed, "voice", utterance, voice))
+            if copy.voice:
+                samples = change_voice(samples, generator(self.seed, "voice", copy.source, copy.voice))
             _LAST_VOICE.update(key=key, samples=samples)
         return _LAST_VOICE["samples"]
 

@@ -14,8 +14,8 @@ import soxr
 from numpy.typing import NDArray
 
 from emotone.audio.change import augment
-from emotone.audio.change.augment import Random
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.base.draws import Random
 from emotone.errors import unknown
 
 DIRECT_DB = 0.0

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotone.audio.change.augment import Random, add_noise
+from emotone.audio.change.augment import add_noise
 from emotone.audio.change.degrade import draw_by_energy, fit
 from emotone.audio.read import RATE_HZ, Samples, is_silent
+from emotone.base.draws import Random
 from emotone.errors import EmotoneError
 
 PUBLISHED_SNR_DB: dict[str, float] = {

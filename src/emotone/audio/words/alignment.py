@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from emotone.errors import EmotoneError, unknown
@@ -92,3 +93,28 @@ def _read_wdseg(path: Path) -> list[Word]:
         if not word.startswith(("<", "++")):
             words.append((word, round(first * FRAME_S, 2), round((last + 1) * FRAME_S, 2)))
     return words
+
+
+TOLERANCE_S = 0.1
+"""Up to this, times outside the audio or into the next word are those of aligners and frames, which round."""
+
+
+def check_words(words: Sequence[Word], duration_s: float, where: str = "word alignment") -> None:
+    """Refuse an alignment that is not of this audio: times backwards, outside of it, or overlapping.
+
+    Raises EmotoneError naming the first such word; what is less than `TOLERANCE_S` passes. No words at all pass.
+
+    >>> check_words([("so", 0.0, 0.1), ("what", 0.1, 2.3)], 2.0)
+    Traceback (most recent call last):
+    emotone.errors.EmotoneError: word alignment: word 2, 'what' at 0.10-2.30 s, lies outside the audio (0.00-2.00 s)
+    """
+    before_s = 0.0
+    for number, (word, start_s, end_s) in enumerate(words, start=1):
+        said = f"{where}: word {number}, {word!r} at {start_s:.2f}-{end_s:.2f} s,"
+        if not start_s <= end_s:  # NaN too
+            raise EmotoneError(f"{said} ends before it starts")
+        if start_s < -TOLERANCE_S or end_s > duration_s + TOLERANCE_S:
+            raise EmotoneError(f"{said} lies outside the audio (0.00-{duration_s:.2f} s)")
+        if start_s < before_s - TOLERANCE_S:
+            raise EmotoneError(f"{said} overlaps the word before it, which ends at {before_s:.2f} s")
+        before_s = max(before_s, end_s)

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from emotone.audio.read import RATE_HZ, AudioError, read_blocks
-from emotone.audio.words.alignment import Word
+from emotone.audio.words.alignment import Word, check_words
 from emotone.audio.words.whisper import Transcriber, in_order
 from emotone.base.result_table import Row
-from emotone.bundle.view.word_chunks import check_words
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
 
 Said = str | Sequence[Word]

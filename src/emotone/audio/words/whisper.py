@@ -7,29 +7,20 @@ is by beam search without sampling, so the same audio gives the same words.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples, is_silent, load_audio
 from emotone.audio.speech import SpeechTrack
 from emotone.audio.words.alignment import Word
-from emotone.base.files import cache_folder
 from emotone.base.progress import track
 from emotone.base.result_table import ResultFile
 from emotone.base.weights import find_weights
 from emotone.errors import EmotoneError, missing_extra, unknown
-
-if TYPE_CHECKING:
-    import pandas
-
-    from emotone.corpora.corpus import Corpus
 
 WHISPER = "openai/whisper-base"
 MOST_COMPRESSION = 2.4
@@ -40,7 +31,6 @@ COLUMNS: dict[Over, tuple[str, ...]] = {
     "recording": ("file", "start_s", "end_s", "language", "text", "error"),
     "words": ("file", "start_s", "end_s", "text", "error"),
 }
-CORPUS_COLUMNS = ("id", "transcript", "language", "words", "error")
 FILES = ("config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json", "preprocessor_config.json")
 
 
@@ -77,6 +67,7 @@ class Transcriber:
     what Whisper hears. threads: 0 for all cores. Raises EmotoneError where the package faster-whisper or the weights
     are not here, and for a language that Whisper does not know.
 
+    >>> import numpy as np
     >>> Transcriber(language="en")(np.zeros(16_000, np.float32)).words
     []
     """
@@ -181,62 +172,3 @@ def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, 
         failed = sum(any(row["error"] for row in results.rows_of(file)) for file in files)
         results.finish(files)
     return failed
-
-
-def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, quiet: bool = False) -> pandas.DataFrame:
-    """Transcripts of all utterances, in their order: `CORPUS_COLUMNS`, `words` a list of (word, start_s, end_s).
-
-    Heard in the language that the corpus says an utterance is in. Kept in the cache utterance by utterance, so that an
-    interrupted call goes on and a part of a corpus is not heard anew; errors are tried again. Times count from the
-    utterance's own start. To use them in place of the corpus's: `dataclasses.replace(corpus,
-    utterances=corpus.utterances.assign(transcript=...))`.
-    """
-    import pandas
-
-    transcriber = transcriber or Transcriber()
-    keys = [
-        json.dumps([row.id, row.file, _or_none(row.start_s), _or_none(row.end_s), row.language or None])
-        for row in corpus.utterances.itertuples()
-    ]
-    about = json.dumps([transcriber.identity, str(corpus.root.resolve())])
-    path = cache_folder() / "transcripts" / f"{corpus.name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    heard = _read_heard(path)
-    left = [place for place, key in enumerate(keys) if key not in heard]
-    rows = [corpus.utterances.iloc[place] for place in left]
-    done = len(keys) - len(left)
-    with open(path, "ab") as file:
-        for place, row in zip(left, track(rows, len(keys), f"transcripts of {corpus.name}", quiet, done), strict=True):
-            heard[keys[place]] = _utterance(corpus, row, transcriber)
-            if not heard[keys[place]]["error"]:  # a line of its own, whatever a kill has left before it
-                file.write(b"\n" + json.dumps({"key": keys[place], **heard[keys[place]]}).encode())
-                file.flush()
-    found = pandas.DataFrame([heard[key] for key in keys], columns=list(CORPUS_COLUMNS))
-    return found.assign(words=[[(word, start_s, end_s) for word, start_s, end_s in words] for words in found["words"]])
-
-
-def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
-    """What was heard before, by key; a line that a kill has cut off does not count."""
-    heard = {}
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            about = json.loads(line)
-            heard[about.pop("key")] = about
-        except ValueError:
-            continue
-    return heard
-
-
-def _utterance(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
-    try:
-        samples = load_audio(corpus.path_of(row.file), _or_none(row.start_s) or 0.0, _or_none(row.end_s))
-        found = transcriber(samples, language=row.language)
-    except AudioError as error:
-        return {"id": row.id, "transcript": None, "language": "", "words": [], "error": str(error)}
-    return {
-        "id": row.id, "transcript": found.text or None, "language": found.language, "words": found.words, "error": "",
-    }  # fmt: skip
-
-
-def _or_none(time_s: float) -> float | None:
-    return None if np.isnan(time_s) else float(time_s)

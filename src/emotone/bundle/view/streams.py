@@ -20,7 +20,7 @@ from emotone.bundle.view.view import WordChunks
 from emotone.bundle.view.word_chunks import Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
 
 if TYPE_CHECKING:
-    from emotone.audio.change.augment import Random
+    from emotone.base.draws import Random
 
 Array = NDArray[np.float32]
 Words = Sequence[Word] | int | None

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.base import plugins
+from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_frames_index
 from emotone.bundle.view.normalise import CLIP, normalise
 from emotone.errors import EmotoneError, unknown
@@ -128,7 +128,7 @@ def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
     if name not in VIEWS:
         raise unknown("view", name, VIEWS, where=where)
     view = VIEWS[name]
-    checked = plugins.check_settings(view, settings, where=f"{where}: view {name}")
+    checked = check_settings(view, settings, where=f"{where}: view {name}")
     for key, value in checked.items():
         if isinstance(value, int) and not 1 <= value <= 1_000_000:
             raise EmotoneError(f"{where}: {key} must be a whole number from 1 to 1000000, not {value!r}")

@@ -16,18 +16,16 @@ from numpy.typing import NDArray
 
 from emotone.audio.words.alignment import Word
 from emotone.bundle.view.chunk import chunk_starts
-from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
-    from emotone.audio.change.augment import Random
+    from emotone.base.draws import Random
+from emotone.audio.words.alignment import check_words
 
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of a chunk that multi-scale training keeps."""
 MIN_CHUNKS = 2
 WORD_S = 0.4
 """Seconds per chunk where no words are known: read and acted speech has 2.5 to 3.3 words a second, pauses included."""
-TOLERANCE_S = 0.1
-"""Up to this, times outside the audio or into the next word are those of aligners and frames, which round."""
 
 
 class Spans(NamedTuple):
@@ -98,24 +96,3 @@ def lexical_spans(words: Sequence[Word], num_frames: int, hop_s: float) -> Spans
         half = lengths // 2
         starts, lengths = np.concatenate([starts, starts + half]), np.concatenate([half.clip(1), lengths - half])
     return Spans(starts, lengths)
-
-
-def check_words(words: Sequence[Word], duration_s: float, where: str = "word alignment") -> None:
-    """Refuse an alignment that is not of this audio: times backwards, outside of it, or overlapping.
-
-    Raises EmotoneError naming the first such word; what is less than `TOLERANCE_S` passes. No words at all pass.
-
-    >>> check_words([("so", 0.0, 0.1), ("what", 0.1, 2.3)], 2.0)
-    Traceback (most recent call last):
-    emotone.errors.EmotoneError: word alignment: word 2, 'what' at 0.10-2.30 s, lies outside the audio (0.00-2.00 s)
-    """
-    before_s = 0.0
-    for number, (word, start_s, end_s) in enumerate(words, start=1):
-        said = f"{where}: word {number}, {word!r} at {start_s:.2f}-{end_s:.2f} s,"
-        if not start_s <= end_s:  # NaN too
-            raise EmotoneError(f"{said} ends before it starts")
-        if start_s < -TOLERANCE_S or end_s > duration_s + TOLERANCE_S:
-            raise EmotoneError(f"{said} lies outside the audio (0.00-{duration_s:.2f} s)")
-        if start_s < before_s - TOLERANCE_S:
-            raise EmotoneError(f"{said} overlaps the word before it, which ends at {before_s:.2f} s")
-        before_s = max(before_s, end_s)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from emotone.audio.folder import list_audio
 from emotone.corpora.audformat_database import Database, Table, two_letters
 from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, segment_ids
-from emotone.corpora.files import list_audio
 from emotone.corpora.tables import (
     check_columns,
     check_ranges,

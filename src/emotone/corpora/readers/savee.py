@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import pandas as pd
 
+from emotone.audio.folder import list_audio
 from emotone.corpora.corpus import Corpus, utterance_id
-from emotone.corpora.files import list_audio, parse_stems
+from emotone.corpora.files import parse_stems
 from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
 

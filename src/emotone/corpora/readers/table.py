@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import pandas as pd
 
+from emotone.audio.folder import list_audio
 from emotone.corpora.corpus import NUMBER_COLUMNS, UTTERANCE_COLUMNS, Corpus, segment_ids, utterance_id
-from emotone.corpora.files import leaves_folder, list_audio
+from emotone.corpora.files import leaves_folder
 from emotone.corpora.tables import (
     TABLE_SUFFIXES,
     check_columns,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emotone.corpora.corpus import Corpus
-    from emotone.data.dataset import Selection
+    from emotone.data.selection import Selection
 
 Floats = NDArray[np.float64]
 
@@ -96,12 +96,11 @@ def vote_statistics(data: Selection, table: pd.DataFrame, attribute: str) -> tup
 
 def votes_on(data: Selection, table: pd.DataFrame, attribute: str) -> Iterator[Votes]:
     """The votes of each corpus that a table (of utterances, or of training copies) has rows of."""
-    own_ids = data.own_ids(table)
     for corpus in data.corpora.values():
         places = np.flatnonzero(table["corpus"] == corpus.name)
         if not len(places):
             continue
-        codes, ids = own_ids.iloc[places].factorize()
+        codes, ids = table["own_id"].iloc[places].factorize()
         voted_ids, values = [], np.zeros(0)
         raters = _raters(data, corpus, attribute)
         if raters is not None:

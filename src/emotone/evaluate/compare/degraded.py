@@ -7,9 +7,6 @@ Paired tests of the drop from clean, over speakers, along the curves of `emotone
 from __future__ import annotations
 
 import itertools
-import json
-import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,26 +17,22 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from emotone.audio.change.degrade import Severity
-from emotone.base.text_table import align
-from emotone.bundle.bundle import Target
-from emotone.evaluate.compare.runs import p_text
+from emotone.bundle.target import Target
 from emotone.evaluate.compare.systems import (
-    LEVEL,
     ScoredSystem,
     System,
     check_alike,
     group_runs,
     join_runs,
-    letters_of,
     run_warnings,
     speaker_notes,
 )
 from emotone.evaluate.degraded.degraded import DegradedScores, check_measured, describe, is_scored, predictions_of
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
 from emotone.evaluate.numbers.statistics import Floats, Interval, Metric, PooledMetric
-from emotone.evaluate.protocol import metrics_of, pairs_of
-from emotone.evaluate.report.report import to_json
+from emotone.evaluate.plain import to_json
 from emotone.evaluate.run_folder import Run, load_run, speakers_of
+from emotone.evaluate.scores import metrics_of, pairs_of
 
 _Named = tuple[str, DegradedScores]
 PERMUTATIONS_PER_TEST = 100
@@ -202,81 +195,3 @@ def _compare(target: Target, first: _Named, second: _Named, num_permutations: in
             pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, standardised_difference(pooled),
             pooled.degraded.interval([1, -1], seed=seed), p_there, p_there,
         )  # fmt: skip
-
-
-def print_degraded(found: DegradationComparison, as_json: bool = False) -> None:
-    """Print a comparison to stdout: tables for people, or JSON; warnings also go to stderr with JSON."""
-    if as_json:
-        print(json.dumps(found.to_json(), indent=1))
-        for warning in found.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        return
-    num_seeds = len(found.systems[0].seeds)
-    seeds = f"{num_seeds} seeds each, averaged" if num_seeds > 1 else "one seed each"
-    print(f"{len(found.systems)} systems, {seeds}; {found.num_utterances} utterances, {found.num_speakers} speakers")
-    for warning in found.warnings:
-        print(f"WARNING {warning}")
-    for label, letter in letters_of(found.systems).items():
-        print(f"  {letter}  {label}")
-    for target, metric in found.metrics.items():
-        print(f"\n{target}: {metric}, and what it loses\n{align(value_rows(found, target), '  ')}\n")
-        print(align(pair_rows(found, target), "  "))
-    for note in found.notes:
-        print(f"  NOTE {note}")
-
-
-def value_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]:
-    """A row per condition with every system's value; "" where it was not measured."""
-    letters = letters_of(found.systems)
-    rows: dict[str, dict[str, Any]] = {}
-    for name in curves_of(found):
-        for label, letter in letters.items():
-            for point in found.curves[label].get(name, {"points": []})["points"]:
-                row = rows.setdefault(condition := _condition(found, name, point["severity"]), {"condition": condition})
-                row[letter] = str(_interval(point["metrics"][target])) if point["metrics"][target] else "-"
-    return [{"condition": "", **dict.fromkeys(letters.values(), "")} | row for row in rows.values()]
-
-
-def pair_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]:
-    """A row per pair of systems and condition: what both lose, and the test of the difference."""
-    letters = letters_of(found.systems)
-    return [
-        {"pair": f"{letters[pair.first]} - {letters[pair.second]}",
-         "condition": _condition(found, pair.curve, pair.severity),
-         "first loses": pair.drops[0], "second loses": pair.drops[1], "difference [95%]": str(pair.difference),
-         "p": p_text(pair.p), "p (Holm)": _marked(pair.p_holm), "d_z": pair.effect_size,
-         "better there by [95%]": str(pair.there), "p there (Holm)": _marked(pair.p_there_holm)}
-        for pair in found.pairs
-        if pair.target == target
-    ]  # fmt: skip
-
-
-def _marked(p: float) -> str:
-    """A corrected p, with a star where it is significant."""
-    return p_text(p) + (" *" if p <= LEVEL else "")
-
-
-def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:
-    """The curves that any system has, in the order of the one that has most."""
-    each = sorted(found.curves.values(), key=len, reverse=True)
-    return {name: curve for curves in each for name, curve in curves.items()}
-
-
-def _condition(found: DegradationComparison, name: str, severity: Severity) -> str:
-    """A condition in words."""
-    curve = curves_of(found)[name]
-    return f"{curve['title']}: {with_unit(severity, curve['axis'])}"
-
-
-def with_unit(severity: Severity, axis: str) -> str:
-    """A severity with the unit that its axis names.
-
-    >>> with_unit(20.0, "SNR (dB)"), with_unit("clean", "SNR (dB)")
-    ('20 dB', 'clean')
-    """
-    unit = re.search(r"\((\S+)\)", axis)
-    return severity if isinstance(severity, str) else f"{severity:g} {unit[1] if unit else ''}".strip()
-
-
-def _interval(values: dict[str, Any]) -> Interval:
-    return Interval(*(values[end] for end in Interval._fields))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emotone.base.page import Section, render
-from emotone.evaluate.compare.degraded import DegradationComparison, curves_of, pair_rows, value_rows
+from emotone.evaluate.compare.degraded import DegradationComparison
+from emotone.evaluate.compare.degraded_text import curves_of, pair_rows, value_rows
 from emotone.evaluate.compare.page import METHOD
 from emotone.evaluate.compare.systems import letters_of
 from emotone.evaluate.report.pictures import NAMES, plot_degradation

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from emotone.base.text_table import align
-from emotone.bundle.bundle import UNBOUNDED, Target
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.compare.systems import (
     LEVEL,
@@ -31,9 +31,9 @@ from emotone.evaluate.compare.systems import (
 )
 from emotone.evaluate.numbers.significance import RankTest, cliques, friedman, holm, sign_flip_test
 from emotone.evaluate.numbers.statistics import Interval, PooledMetric
-from emotone.evaluate.protocol import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
-from emotone.evaluate.report.report import to_json
+from emotone.evaluate.plain import to_json
 from emotone.evaluate.run_folder import load_run, speakers_of
+from emotone.evaluate.scores import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
 
 
 @dataclass(frozen=True)

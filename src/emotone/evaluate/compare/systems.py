@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.compare.naming import system_hash, system_labels
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, smallest_p

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.audio.change.augment import generator
 from emotone.audio.change.degrade import Curve, Severity
-from emotone.bundle.bundle import Bundle, Target
+from emotone.base.draws import generator
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Utterance
-from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.numbers.statistics import PooledMetric
-from emotone.evaluate.protocol import metrics_of, pairs_of
-from emotone.evaluate.run_folder import Run, places_of, speakers_of
+from emotone.evaluate.run_folder import Run, bundles_of, speakers_of
+from emotone.evaluate.scores import metrics_of, pairs_of
 
 Condition = tuple[str, Severity]
 """A curve and one of its severities."""
@@ -140,34 +140,6 @@ def choose(table: pd.DataFrame, num_utterances: int, seed: int) -> pd.DataFrame:
     turn = lot.groupby(speakers_of(table)).rank()
     taken = pd.DataFrame({"turn": turn, "lot": lot}).sort_values(["turn", "lot"]).index[:num_utterances]
     return table.loc[table.index.isin(taken)].reset_index(drop=True)
-
-
-def bundles_of(run: Run) -> pd.Series[str]:
-    """The folder of the bundle that scored each row of `run.test`."""
-    folders = [str(run.folder)] * len(run.test)
-    if not (run.folder / "bundle.json").is_file():
-        tested = [place for place in places_of(run.folder) if (place / "predictions.parquet").is_file()]
-        sizes = [len(pd.read_parquet(place / "predictions.parquet", columns=["id"])) for place in tested]
-        folders = np.repeat([str(place / "bundle") for place in tested], sizes).tolist()
-    return pd.Series(folders, index=run.test.index)
-
-
-def corpora_of(run: Run) -> list[Corpus]:
-    """The corpora of a run; raises EmotoneError for one that is not prepared or has changed."""
-    fingerprints = run.result.get("corpora", {})
-    corpora = [Corpus.load(name) for name in run.recipe.get("corpora") or fingerprints]
-    for corpus in corpora:
-        if corpus.fingerprint not in fingerprints.values():
-            raise EmotoneError(f"corpus {corpus.name} has changed since {run.folder}: its fingerprint is another")
-    return corpora
-
-
-def own_ids(run: Run, table: pd.DataFrame) -> pd.Series[str]:
-    """The id in its own corpus of each row; those of runs on several corpora carry the corpus's name."""
-    if len(run.recipe.get("corpora", [])) < 2:
-        return table["id"]
-    pairs = zip(table["id"], table["corpus"], strict=True)
-    return pd.Series([name.removeprefix(f"{corpus}/") for name, corpus in pairs], index=table.index, dtype=object)
 
 
 def score_utterances(bundle: Bundle, batch: Sequence[Utterance], targets: Sequence[Target]) -> pd.DataFrame:

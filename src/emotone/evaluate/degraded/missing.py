@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.change.augment import Random
 from emotone.audio.change.degrade import Curve, Severity
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.base.draws import Random
 from emotone.errors import EmotoneError, unknown
 
 BURST_S = 0.25

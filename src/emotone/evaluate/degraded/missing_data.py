@@ -18,19 +18,17 @@ from emotone.bundle.bundle import Bundle
 from emotone.evaluate.degraded.degraded import (
     Condition,
     DegradedScores,
-    bundles_of,
     check_scorable,
     choose,
     choose_curves,
-    own_ids,
     score_columns,
     score_utterances,
     to_report,
     with_scores,
 )
 from emotone.evaluate.degraded.missing_inputs import CURVES, NO_WORDS, MissingInputs
-from emotone.evaluate.protocol import BATCH
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.prediction_table import BATCH
+from emotone.evaluate.run_folder import Run, bundles_of, own_ids
 
 NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""

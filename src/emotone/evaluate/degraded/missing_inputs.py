@@ -14,23 +14,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.audio.change.augment import Random, generator
 from emotone.audio.change.degrade import Severity
 from emotone.audio.read import Samples
-from emotone.audio.words.whisper import transcribe_corpus
+from emotone.base.draws import Random, generator
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Utterance, Words
 from emotone.bundle.view.view import WordChunks
 from emotone.corpora.corpus import Corpus
+from emotone.data.heard import transcribe_corpus
 from emotone.data.recipe import Alignment
 from emotone.data.store import FeatureStore, Transform, extract
-from emotone.data.words_and_text import Told, told
-from emotone.data.words_and_text_of_bundles import alignment_of, has_transcripts, tell, text_store
+from emotone.data.words_and_text import (
+    WordsAndText,
+    alignment_of,
+    has_transcripts,
+    text_store,
+    words_of,
+    words_of_bundle,
+)
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded import missing
-from emotone.evaluate.degraded.degraded import Condition, corpora_of
+from emotone.evaluate.degraded.degraded import Condition
 from emotone.evaluate.degraded.missing import MissingCurve
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.run_folder import Run, corpora_of
 
 RECOGNISED = "recognised"
 CURVES: dict[str, MissingCurve] = {
@@ -81,9 +87,10 @@ class MissingInputs:
         self._rows = _own_rows(self.table)
         self._corpora = {name: _part(whole[name], rows["id"]) for name, rows in self._rows.items()}
         self._clean = {
-            name: tell(self.bundle, whole[name], rows, self.jobs, self.quiet) for name, rows in self._rows.items()
+            name: words_of_bundle(self.bundle, whole[name], rows, self.jobs, self.quiet)
+            for name, rows in self._rows.items()
         }
-        self._told: dict[Condition, dict[str, Told]] = {}
+        self._words: dict[Condition, dict[str, WordsAndText]] = {}
         self._speech = self._extract(self._corpora)
         self._bursts: dict[Severity, dict[str, FeatureStore]] = {}
         self.notes += [note for about in self._clean.values() for note in about.notes]
@@ -107,10 +114,10 @@ class MissingInputs:
 
     def utterances(self, condition: Condition, rows: pd.DataFrame) -> list[Utterance | None]:
         """The utterances of these rows of `table`; None for one of which nothing is left that the bundles take."""
-        told_of = self._told_in(condition)
+        words_of_corpus = self._words_in(condition)
         found: list[Utterance | None] = []
         for corpus, name in zip(rows["corpus"], rows["own_id"], strict=True):
-            speech, about = self._speech_in(condition, corpus, name), told_of[corpus]
+            speech, about = self._speech_in(condition, corpus, name), words_of_corpus[corpus]
             utterance = Utterance(speech, about.read_text(name), about.words[name])
             seen = utterance.seen(self.bundle.view) if isinstance(self.bundle.view, WordChunks) else utterance
             is_lost = speech is None and condition[0] != "audio"  # the feature refuses what is left of the audio
@@ -140,23 +147,23 @@ class MissingInputs:
                 return str(error)
         return ""
 
-    def _told_in(self, condition: Condition) -> dict[str, Told]:
-        """Words and text {corpus: Told} in a condition."""
+    def _words_in(self, condition: Condition) -> dict[str, WordsAndText]:
+        """Words and text {corpus: WordsAndText} in a condition."""
         curve, severity = condition
         if CURVES[curve].part != "transcript":
             return self._clean
-        if condition not in self._told:
-            self._told[condition] = {name: self._tell(name, curve, severity) for name in self._corpora}
-        return self._told[condition]
+        if condition not in self._words:
+            self._words[condition] = {name: self._find_words(name, curve, severity) for name in self._corpora}
+        return self._words[condition]
 
-    def _tell(self, name: str, curve: str, severity: Severity) -> Told:
+    def _find_words(self, name: str, curve: str, severity: Severity) -> WordsAndText:
         clean, corpus, rows = self._clean[name], self._corpora[name], self._rows[name]
         if curve == RECOGNISED:
             heard = transcribe_corpus(corpus, quiet=self.quiet)
             recognised = _with_transcripts(corpus, list(heard["transcript"]))
             alignment: Alignment = "none" if alignment_of(self.bundle) == "none" else "whisper"
             text = text_store(self.bundle, recognised, self.jobs, self.quiet)
-            about = told(recognised, rows, alignment, text, self.quiet)
+            about = words_of(recognised, rows, alignment, text, self.quiet)
             self.notes += [f"recognised transcripts: {note}" for note in about.notes]
             return about
         share = 1.0 if curve == "transcript" else float(severity) / 100
@@ -168,7 +175,7 @@ class MissingInputs:
         unread = [] if store is None else [id_ for id_, error in store.failed.items() if error != "has no transcript"]
         if unread:
             self.notes.append(f"{name}: {len(unread)} transcripts of fewer words cannot be read, e.g. {unread[0]}")
-        return Told(words, store)
+        return WordsAndText(words, store)
 
     def _speech_in(self, condition: Condition, corpus: str, name: str) -> NDArray[np.float32] | None:
         """Features of an utterance in a condition; None where there are none."""

@@ -19,29 +19,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.audio.change.augment import babble, coloured_noise, generator
+from emotone.audio.change.augment import babble, coloured_noise
 from emotone.audio.change.degrade import CURVES, Severity, degrade, segment
+from emotone.audio.folder import list_audio
 from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
+from emotone.base.draws import generator
 from emotone.base.processes import map_ordered
 from emotone.base.progress import track
-from emotone.bundle.bundle import Bundle, Target
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Utterance, Words
 from emotone.corpora.corpus import Corpus
-from emotone.corpora.files import list_audio
-from emotone.data.words_and_text_of_bundles import tell
+from emotone.data.words_and_text import words_of_bundle
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.degraded import (
     DegradedScores,
-    bundles_of,
     check_scorable,
     choose,
     choose_curves,
-    corpora_of,
-    own_ids,
     score_utterances,
     to_report,
 )
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.run_folder import Run, bundles_of, corpora_of, own_ids
 
 NUM_UTTERANCES = 200
 NUM_VOICES = 5
@@ -261,7 +260,7 @@ def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]
         spoken = utterances[utterances["speaker"].notna()]
         rows = chosen[chosen["corpus"] == corpus.name]
         names = own_ids(run, rows)
-        about = tell(bundle, corpus, rows.assign(id=names).drop_duplicates("id"), quiet=quiet)
+        about = words_of_bundle(bundle, corpus, rows.assign(id=names).drop_duplicates("id"), quiet=quiet)
         for row, name in zip(rows.itertuples(), names, strict=True):
             own = utterances.loc[name]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]

@@ -15,11 +15,10 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.view import view as views
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.degraded.degraded import bundles_of
 from emotone.evaluate.report import pictures
 from emotone.evaluate.report.clips import make_players
 from emotone.evaluate.report.curves import locate
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.run_folder import Run, bundles_of
 
 SYSTEM = "spectrogram-image"
 NUM_WRONG = 4

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.protocol import pairs_of
+from emotone.evaluate.scores import pairs_of
 
 NUM_BINS = 15
 TEMPERATURES = (0.05, 20.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emotone.base import figure
 from emotone.base.figure import COLOURS, plain
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.base.page import Section
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import cut_points, information_table, to_levels
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.report import cluster_pictures as pictures

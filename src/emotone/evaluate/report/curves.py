@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emotone.base.page import Section
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
 from emotone.evaluate.report import pictures

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.base.page import Player, Section
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import PUBLISHED_CUTS, cut_points, information_table
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.report import cluster_pictures as pictures

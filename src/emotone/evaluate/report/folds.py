@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from emotone.base.page import Section
-from emotone.evaluate.protocol import summarise_folds
 from emotone.evaluate.report.pictures import NAMES
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.scores import summarise_folds
 
 IEMOCAP_TESTED = ("1M", "2F", "3F", "4F", "5F")
 """Speakers who test in the folds that the published five-fold tables of IEMOCAP average."""

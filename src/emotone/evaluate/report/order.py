@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from emotone.base.page import Section
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers.relative import describe_left_out
-from emotone.evaluate.protocol import pairs_of
 from emotone.evaluate.report import pictures
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.scores import pairs_of
 
 Row = dict[str, Any]
 

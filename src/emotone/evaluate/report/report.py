@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from emotone.base.page import Section, render
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers.statistics import Interval
-from emotone.evaluate.protocol import metrics_of, pairs_of
+from emotone.evaluate.plain import to_json
 from emotone.evaluate.report import pictures
 from emotone.evaluate.report.activation import report_activations
 from emotone.evaluate.report.calibration import calibrate
@@ -30,6 +30,7 @@ from emotone.evaluate.report.subgroups import (
     measure_classes,
 )
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.scores import metrics_of, pairs_of
 
 NUM_WORST = 12
 MOST_ROWS = 40
@@ -89,23 +90,6 @@ def worst_errors(predictions: pd.DataFrame, target: Target, num: int = NUM_WORST
         found["p(prediction)"] = shares.max(axis=1)
         order = found.loc[p != t, "p(truth)"].sort_values(kind="stable").index
     return found.loc[order].drop_duplicates("utterance").head(num).to_dict("records")
-
-
-def to_json(value: Any) -> Any:
-    """The value in types of JSON: intervals as objects, numbers that are not defined as null.
-
-    >>> to_json({"ccc": Interval(float("nan"), 0.5, float("nan"))})
-    {'ccc': {'low': None, 'value': 0.5, 'high': None}}
-    """
-    if isinstance(value, Interval):
-        return to_json(value._asdict())
-    if isinstance(value, dict):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, np.generic):
-        return to_json(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _sections(run: Run, about: Row, targets: list[Target]) -> list[Section]:

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.bundle.bundle import Target
+from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.statistics import Interval, PooledMetric, bootstrap_over_speakers
-from emotone.evaluate.protocol import metrics_of, pairs_of
 from emotone.evaluate.run_folder import speakers_of
+from emotone.evaluate.scores import metrics_of, pairs_of
 
 UNKNOWN = "unknown"
 BANDS_S = (1.0, 2.0, 4.0, 8.0)

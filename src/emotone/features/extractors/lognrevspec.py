@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from emotone.audio.change.augment import generator
+from emotone.base.draws import generator
 from emotone.errors import EmotoneError
 from emotone.features.extractors.logspec import LogSpec
 

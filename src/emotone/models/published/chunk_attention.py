@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from emotone.bundle.card import published_card
 from emotone.errors import EmotoneError
-from emotone.models.pull import OWNER, Published, read_weights
+from emotone.models.pull import OWNER, Published
+from emotone.models.torch_file import read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -109,7 +110,8 @@ def load_network(path: Path, attribute: str, aggregation: Any) -> nn.Module:
 
 def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path:
     """The bundle of one aggregation: three networks side by side."""
-    from emotone.models.export import SeparateNetworks, write_bundle
+    from emotone.models.export import write_bundle
+    from emotone.models.side_by_side import SeparateNetworks
 
     networks = SeparateNetworks(
         {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from emotone.bundle.card import published_card
 from emotone.errors import EmotoneError
 from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
-from emotone.models.pull import OWNER, READ_ERRORS, Published
+from emotone.models.pull import OWNER, Published
+from emotone.models.torch_file import READ_ERRORS
 
 if TYPE_CHECKING:
     from emotone.models.cluster_branch import Clustered
@@ -99,7 +100,8 @@ def load_network(path: Path, attribute: str) -> Clustered:
 
 def build(files: dict[str, Path], to: Path) -> Path:
     """The bundle: three networks side by side."""
-    from emotone.models.export import SeparateNetworks, write_bundle
+    from emotone.models.export import write_bundle
+    from emotone.models.side_by_side import SeparateNetworks
 
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(attribute)], attribute) for attribute in ATTRIBUTES}

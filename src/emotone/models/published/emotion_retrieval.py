@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from emotone.bundle.card import RELATIVE, USE, published_card
 from emotone.errors import EmotoneError
 from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
-from emotone.models.pull import OWNER, Published, read_weights
+from emotone.models.pull import OWNER, Published
+from emotone.models.torch_file import read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,7 +82,8 @@ def load_network(path: Path, name: str, attribute: str) -> nn.Module:
 
 def build(name: str, files: dict[str, Path], to: Path) -> Path:
     """The bundle of one system: three networks side by side."""
-    from emotone.models.export import SeparateNetworks, write_bundle
+    from emotone.models.export import write_bundle
+    from emotone.models.side_by_side import SeparateNetworks
 
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(name, attribute)], name, attribute) for attribute in ATTRIBUTES}

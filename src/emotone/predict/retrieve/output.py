@@ -25,7 +25,7 @@ from emotone.audio.read import read_native
 from emotone.base.files import replace_file
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
-from emotone.predict.retrieve.moments import Findings, Moment, Recording
+from emotone.predict.retrieve.findings import Findings, Moment, Recording
 
 FILES = {"table": ".csv", "json": ".json"}
 """Outputs that are one file, or go to stdout."""

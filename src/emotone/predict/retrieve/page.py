@@ -15,10 +15,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from emotone import __version__
 from emotone.audio.read import RATE_HZ, load_audio
 from emotone.base.page import Player
-from emotone.predict.retrieve.moments import Findings, Moment, Recording
+from emotone.base.version import __version__
+from emotone.predict.retrieve.findings import Findings, Moment, Recording
 
 MOST_PLAYERS = 100
 """Clips of 3 s are 15 kB each."""

@@ -13,7 +13,8 @@ from emotone.training.difficulty import Difficulty
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Agreement(Difficulty):
 
     easy: ClassVar[Literal["highest", "lowest"]] = "highest"
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         target = fold.targets[0]
         found = np.full(len(fold.train), np.nan)
         for name, corpus in fold.data.corpora.items():
@@ -41,5 +42,5 @@ class Agreement(Difficulty):
             else:
                 low, high = corpus.meta["ranges"][target.name]
                 agreement = -votes.std(ddof=0) / (high - low)
-            found[rows] = fold.own_ids.iloc[rows].map(agreement[votes.size() > 1]).to_numpy(float)
+            found[rows] = fold.train["own_id"].iloc[rows].map(agreement[votes.size() > 1]).to_numpy(float)
         return found

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Column(Difficulty):
 
     column: str
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         if self.column not in fold.train:
             raise unknown("column", self.column, map(str, fold.train.columns), where="difficulty column")
         values = fold.train[self.column]

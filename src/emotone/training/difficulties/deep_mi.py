@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 STEP = "semi-supervised"
 """Folder of the first step within that of a fold."""
@@ -65,12 +66,12 @@ class DeepMi(Difficulty):
         if len(targets) > 1 or targets == ["emotion"]:
             raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {', '.join(targets)}")
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         import pandas as pd
 
         path = fold.folder / "deep_mi.parquet"
         if not path.is_file():
-            table = self._measure(fold)
+            table = self._measure(fold, train_step)
             # Where files hold several utterances these are named by id; copies of one have their mean.
             key = "file" if table.drop_duplicates("id")["file"].is_unique else "id"
             write_values(fold.folder / "deep_mi.json", table.groupby(key, sort=False)["deep_mi"].mean().to_dict())
@@ -78,15 +79,15 @@ class DeepMi(Difficulty):
                 table.to_parquet(temporary, index=False)
         return pd.read_parquet(path)["deep_mi"].to_numpy(float)
 
-    def _measure(self, fold: Fold) -> pd.DataFrame:
+    def _measure(self, fold: FoldData, train_step: TrainStep) -> pd.DataFrame:
         """A row for each training utterance."""
         import torch
 
-        from emotone.training.loop import predict_outputs
+        from emotone.training.examples import predict_outputs
 
         target, training = fold.targets[0], self._training
         assert target.range is not None  # of an attribute
-        system, network, view = fold.train_system(self._choice, training, fold.folder / STEP)
+        system, network, view = train_step(self._choice, training, fold.folder / STEP, None)
         train = fold.examples(fold.train, view)
         torch.manual_seed(fold.seed)  # a network may be random in evaluation too
         (_, clusters), *_ = system.find_clusters(network, train, training.batch_size, fold.device).values()

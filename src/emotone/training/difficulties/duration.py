@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 
 @dataclass(frozen=True)
@@ -20,5 +21,5 @@ class Duration(Difficulty):
 
     easy: ClassVar[Literal["highest", "lowest"]] = "lowest"
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         return fold.train["duration_s"].to_numpy(float)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emotone.data.dataset import Dataset
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "id": ("id", str),
@@ -38,7 +39,7 @@ class File(Difficulty):
 
     path: str
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         values = read_values(Path(self.path))
         # Whichever kind of name the file uses: the one that most of its values have.
         kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.data, kind)))

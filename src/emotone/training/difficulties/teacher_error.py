@@ -13,7 +13,8 @@ from emotone.training.difficulty import Difficulty
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TeacherError(Difficulty):
         if targets[0] == "emotion":
             raise EmotoneError("difficulty teacher-error is of an attribute, but the recipe's first target is emotion")
 
-    def __call__(self, fold: Fold) -> NDArray[np.float64]:
+    def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         from emotone.data.store import extract
         from emotone.features.extractors.scores import Scores
 
@@ -41,7 +42,7 @@ class TeacherError(Difficulty):
         assert target.range is not None  # of an attribute
         if target.name not in teacher.names:
             raise unknown("attribute", target.name, teacher.names, where=where)
-        scores, ids = np.empty(len(fold.train)), fold.own_ids
+        scores, ids = np.empty(len(fold.train)), fold.train["own_id"]
         for corpus in fold.data.corpora.values():
             rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
             if len(rows):

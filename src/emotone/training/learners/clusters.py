@@ -18,7 +18,6 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -29,12 +28,14 @@ from torch.nn import functional as F
 
 from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered, EmbeddingNetwork
-from emotone.models.export import networks_of
-from emotone.training.examples import Labels, StoreExamples
+from emotone.models.side_by_side import networks_of
+from emotone.training.examples import Examples, Labels, StoreExamples
 from emotone.training.learners.kmeans import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from emotone.training.learners.learner import Lesson
 
 Loss = Callable[[dict[str, Tensor], Labels], Tensor]
 
@@ -46,6 +47,20 @@ class Rates:
     joint: float
     shared: float
     top: float
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How networks learn from clusters: the labels' `loss`, learning rates, and k-means' start and iterations.
+
+    `trains_heads` false leaves the heads at their random start, as the published weights are.
+    """
+
+    loss: Loss
+    rates: Rates
+    start: Start = "random"
+    iterations: int = 20
+    trains_heads: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,28 +134,13 @@ class ClusterLearner:
     """Rounds (epochs) of the above, for one network or several side by side: an `learner.Learner`.
 
     Networks without a cluster branch learn from the labelled utterances alone, by the same steps: the supervised
-    system to compare with. `trains_heads` false leaves the heads at their random start, as the published weights are.
+    system to compare with.
     """
 
-    def __init__(
-        self,
-        fabric: Fabric,
-        network: nn.Module,
-        train: StoreExamples,
-        unlabelled: StoreExamples | None,
-        loss: Loss,
-        rates: Rates,
-        batch_size: int,
-        folder: Path,
-        seed: int,
-        start: Start = "random",
-        iterations: int = 20,
-        trains_heads: bool = True,
-    ) -> None:
+    def __init__(self, fabric: Fabric, network: nn.Module, lesson: Lesson, settings: ClusterSettings) -> None:
         fabric.setup_module(network)
-        arguments = (fabric, train, unlabelled, loss, rates, batch_size, folder, start, iterations, trains_heads)
         self.parts = [
-            _Part(name, one, [seed, number], *arguments)
+            _Part(name, one, number, fabric, lesson, settings)
             for number, (name, one) in enumerate(networks_of(network).items())
         ]
 
@@ -164,39 +164,31 @@ class ClusterLearner:
 
 
 class _Part:
-    """One network in training."""
+    """One network in training, the `number`-th of those side by side."""
 
     def __init__(
-        self,
-        name: str,
-        network: nn.Module,
-        seed: list[int],
-        fabric: Fabric,
-        train: StoreExamples,
-        unlabelled: StoreExamples | None,
-        loss: Loss,
-        rates: Rates,
-        batch_size: int,
-        folder: Path,
-        start: Start,
-        iterations: int,
-        trains_heads: bool,
+        self, name: str, network: nn.Module, number: int, fabric: Fabric, lesson: Lesson, settings: ClusterSettings
     ) -> None:
-        self.name, self.seed, self.fabric, self.loss, self.rates = name, seed, fabric, loss, rates
-        self.folder, self.start, self.iterations, self.trains_heads = folder, start, iterations, trains_heads
+        self.name, self.seed, self.fabric, self.settings = name, [lesson.seed, number], fabric, settings
+        self.folder = lesson.folder
         self.trained, self.clustered = network, network if isinstance(network, Clustered) else None
         self.network = cast(EmbeddingNetwork, network if self.clustered is None else self.clustered.network)
-        self.pools = {"labelled": Items(train, self.network.items)}
-        if unlabelled is not None and self.clustered is not None:
-            self.pools["unlabelled"] = Items(unlabelled, self.network.items)
-        self.batch_rows, self.batch_items = batch_size, batch_size * self.pools["labelled"].per_row
+        self.pools = {"labelled": self._items(lesson.train)}
+        if lesson.unlabelled is not None and self.clustered is not None:
+            self.pools["unlabelled"] = self._items(lesson.unlabelled)
+        self.batch_rows = lesson.settings.batch_size
+        self.batch_items = self.batch_rows * self.pools["labelled"].per_row
         # A top layer has an optimiser of its own, as new as itself.
         layers = [value for key, value in network.named_parameters() if not key.startswith("branch.top.")]
-        self.shared = torch.optim.SGD(layers, rates.shared)
-        self.joint = torch.optim.Adam(layers, rates.joint)
+        self.shared = torch.optim.SGD(layers, settings.rates.shared)
+        self.joint = torch.optim.Adam(layers, settings.rates.joint)
         self.before: dict[str, Tensor] = {}
         self.measures: dict[str, float] = {}
         self._check_size()
+
+    def _items(self, examples: Examples) -> Items:
+        assert isinstance(examples, StoreExamples)
+        return Items(examples, self.network.items)
 
     def _check_size(self) -> None:
         for name, items in self.pools.items():
@@ -230,17 +222,17 @@ class _Part:
         if self.clustered is not None:
             assignments, top = self._new_clusters("labelled", epoch)
             optimisers.append(top)
-        with contextlib.nullcontext() if self.trains_heads else _frozen(self.network.heads):
+        with contextlib.nullcontext() if self.settings.trains_heads else _frozen(self.network.heads):
             for batch in self._batches("labelled", epoch, assignments):
                 inputs, labels = items.read(batch)
                 inputs, labels = inputs.to(device), {name: label.to(device) for name, label in labels.items()}
                 with self.fabric.autocast():
                     if self.clustered is None or assignments is None:
-                        loss = self.loss(self.network.score(self.network.embed(inputs)), labels)
+                        loss = self.settings.loss(self.network.score(self.network.embed(inputs)), labels)
                     else:
                         logits, scores = self.clustered.logits_and_scores(inputs)
                         pseudo_labels = assignments[torch.from_numpy(batch)].to(device)
-                        loss = F.cross_entropy(logits, pseudo_labels) + self.loss(scores, labels)
+                        loss = F.cross_entropy(logits, pseudo_labels) + self.settings.loss(scores, labels)
                 self._step(loss, optimisers)
                 yield loss.detach()
 
@@ -264,7 +256,7 @@ class _Part:
         self.before[which] = found.assignments
         generator = torch.Generator().manual_seed(int(self._random("top", which, epoch).integers(2**63)))
         top = branch.new_top_layer(branch.top.out_features, generator)
-        return found.assignments, torch.optim.SGD(top.parameters(), self.rates.top)
+        return found.assignments, torch.optim.SGD(top.parameters(), self.settings.rates.top)
 
     def _cluster(self, which: str, epoch: int) -> Clusters:
         """k-means over the embeddings, which lie in a file that needs no name: memory holds a batch of them."""
@@ -276,7 +268,9 @@ class _Part:
             embed(self.clustered, items, self.batch_rows, self.fabric.device, vectors)
             seed = int(self._random("k-means", which, epoch).integers(2**31))
             points = torch.from_numpy(vectors)  # as a tensor it is read where it lies, as an array it would be copied
-            found = kmeans(points, num_clusters, self.start, self.iterations, seed, self.fabric.device)
+            found = kmeans(
+                points, num_clusters, self.settings.start, self.settings.iterations, seed, self.fabric.device
+            )
         if epoch == 0 and num_clusters > 1 and (found.sizes > 0).sum() == 1:  # later it is the network's own doing
             raise EmotoneError(
                 f"all {len(items)} {which} {items.kind} have the same embedding before any training: their features "

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from emotone.data.recipe import Training
-    from emotone.training.system import System
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,8 @@ class Learner(Protocol):
 class OneOptimiser:
     """What learners of one loss and one optimiser share: their step, and the state that a resumed run needs."""
 
-    def __init__(
-        self, fabric: Fabric, network: nn.Module, optimiser: torch.optim.Optimizer, settings: Training, seed: int
-    ) -> None:
-        self.fabric, self.settings, self.seed = fabric, settings, seed
+    def __init__(self, fabric: Fabric, network: nn.Module, optimiser: torch.optim.Optimizer, lesson: Lesson) -> None:
+        self.fabric, self.train, self.settings, self.seed = fabric, lesson.train, lesson.settings, lesson.seed
         self.model, self.optimiser = fabric.setup(network, optimiser)
 
     def descend(self, loss: Tensor) -> Tensor:
@@ -91,26 +88,31 @@ class OneOptimiser:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+class OneLoss(Protocol):
+    """What the plain learner asks of a system, which `emotone.training.system.System` answers."""
+
+    def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor: ...
+    def crop(self, random: np.random.Generator) -> int | None: ...
+    def sample(
+        self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int
+    ) -> NDArray[np.intp]: ...
+    def augment(
+        self, inputs: Tensor, labels: dict[str, Tensor], random: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]: ...
+    def optimiser(self, network: nn.Module, settings: Training) -> tuple[torch.optim.Optimizer, Any]: ...
+
+
 class PlainLearner(OneOptimiser):
     """One loss, one optimiser, rows as the system samples them: a `Learner`.
 
-    With a `schedule` an epoch takes the rows that it makes available, and no others.
+    With a schedule an epoch takes the rows that it makes available, and no others.
     """
 
-    def __init__(
-        self,
-        system: System,
-        fabric: Fabric,
-        network: nn.Module,
-        train: Examples,
-        settings: Training,
-        seed: int,
-        schedule: Schedule | None = None,
-    ) -> None:
-        optimiser, self.rate_schedule = system.optimiser(network, settings)
-        super().__init__(fabric, network, optimiser, settings, seed)
-        self.system, self.train, self.schedule = system, train, schedule
-        self.known = {name: label.numpy() for name, label in train.labels.items()}
+    def __init__(self, system: OneLoss, fabric: Fabric, network: nn.Module, lesson: Lesson) -> None:
+        optimiser, self.rate_schedule = system.optimiser(network, lesson.settings)
+        super().__init__(fabric, network, optimiser, lesson)
+        self.system, self.schedule = system, lesson.schedule
+        self.known = {name: label.numpy() for name, label in self.train.labels.items()}
 
     def round(self, number: int) -> Iterator[Tensor]:
         """One iteration, or all of an epoch's; then a step of the schedule of the learning rate."""

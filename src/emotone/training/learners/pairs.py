@@ -22,14 +22,13 @@ from torch.nn import functional as F
 
 from emotone.data.labels.preferences import Preferences
 from emotone.errors import EmotoneError
-from emotone.models.export import networks_of
-from emotone.training.examples import Examples
+from emotone.models.side_by_side import networks_of
 from emotone.training.learners.learner import OneOptimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from emotone.data.recipe import Training
+    from emotone.training.learners.learner import Lesson
 
 Pairing = Literal["drawn", "within"]
 Drawn = dict[str, NDArray[np.intp]]
@@ -49,14 +48,12 @@ class PairLearner(OneOptimiser):
         fabric: Fabric,
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
-        train: Examples,
-        settings: Training,
-        seed: int,
+        lesson: Lesson,
         pairing: Pairing,
         num_pairs: int,
     ) -> None:
-        super().__init__(fabric, network, optimiser, settings, seed)
-        self.train, self.pairing, self.num_pairs = train, pairing, num_pairs
+        super().__init__(fabric, network, optimiser, lesson)
+        self.pairing, self.num_pairs = pairing, num_pairs
         self.parts = networks_of(network)
 
     def round(self, number: int) -> Iterator[Tensor]:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.models.losses import StabilityVariant, soft_cross_entropy, stability_loss
+from emotone.training.examples import StoreExamples
 from emotone.training.learners.learner import OneOptimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from emotone.data.recipe import Training
-    from emotone.training.examples import StoreExamples
+    from emotone.training.learners.learner import Lesson
 
 Stability = Literal["none"] | StabilityVariant
 
@@ -36,19 +36,18 @@ class SegmentLearner(OneOptimiser):
         fabric: Fabric,
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
-        train: StoreExamples,
-        settings: Training,
-        seed: int,
+        lesson: Lesson,
         oversample: int,
         mixup: float | None,
         stability: Stability,
     ) -> None:
-        super().__init__(fabric, network, optimiser, settings, seed)
-        self.network, self.train = network, train
+        super().__init__(fabric, network, optimiser, lesson)
+        assert isinstance(lesson.train, StoreExamples)
+        self.network, self.segments = network, lesson.train
         self.oversample, self.mixup, self.stability = oversample, mixup, stability
-        self.rows = np.repeat(np.arange(len(train)), train.num_segments)
-        self.places = np.concatenate([np.arange(count) for count in train.num_segments])
-        self.labels = train.labels["emotion"].numpy()[self.rows]
+        self.rows = np.repeat(np.arange(len(self.segments)), self.segments.num_segments)
+        self.places = np.concatenate([np.arange(count) for count in self.segments.num_segments])
+        self.labels = self.segments.labels["emotion"].numpy()[self.rows]
 
     def round(self, number: int) -> Iterator[Tensor]:
         """One epoch; yields the loss of each step."""
@@ -63,10 +62,10 @@ class SegmentLearner(OneOptimiser):
         device = self.fabric.device
         rows, places = self.rows[chosen], self.places[chosen]
         labels = torch.from_numpy(self.labels[chosen]).to(device)
-        batches = [self.train.segments(rows, places)]
+        batches = [self.segments.segments(rows, places)]
         if self.stability != "none":
-            kinds = random.integers(len(self.train.noisy), size=len(rows))
-            batches.append(self.train.noisy_segments(rows, places, kinds))
+            kinds = random.integers(len(self.segments.noisy), size=len(rows))
+            batches.append(self.segments.noisy_segments(rows, places, kinds))
         mixing = None if self.mixup is None else draw_mixing(len(rows), self.mixup, random)
         with self.fabric.autocast():
             logits = [self._logits(batch.to(device), mixing) for batch in batches]

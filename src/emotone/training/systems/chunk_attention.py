@@ -11,7 +11,7 @@ from emotone.training.chunk_system import ChunkSystem
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
     from emotone.data.recipe import Training
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from emotone.base import plugins
+from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_size, count_chunks
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.errors import EmotoneError, unknown
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.data.recipe import Training
     from emotone.training.examples import Examples
     from emotone.training.learners.learner import Learner, Lesson
@@ -85,7 +86,7 @@ class DeepEmoClusters(System):
         for key in self.model_settings:
             if key not in own:
                 raise unknown("setting", key, own, where=f"{NAME}: model {self.model}")
-        plugins.check_settings(model, self.model_settings, f"{NAME}: model {self.model}", is_whole=False)
+        check_settings(model, self.model_settings, f"{NAME}: model {self.model}", is_whole=False)
         for key, given in self.model_settings.items():
             values = given if isinstance(given, list | tuple) else [given]
             if key == "dropout" and not 0 <= given < 1:
@@ -124,10 +125,10 @@ class DeepEmoClusters(System):
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network, with a cluster branch unless it shall learn from labels alone."""
         from emotone.models.cluster_branch import Clustered
-        from emotone.models.export import SeparateNetworks
+        from emotone.models.side_by_side import SeparateNetworks
 
         model = plugins.find("models", self.model)
-        settings = plugins.check_settings(model, self.model_settings, NAME, is_whole=False)
+        settings = check_settings(model, self.model_settings, NAME, is_whole=False)
         if "chunk_frames" in inspect.signature(model).parameters:
             assert isinstance(view, Chunks)
             settings["chunk_frames"] = view.chunk_frames
@@ -160,15 +161,12 @@ class DeepEmoClusters(System):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of an unlabelled and a labelled pass."""
-        from emotone.training.examples import StoreExamples
-        from emotone.training.learners.clusters import ClusterLearner, Rates
+        from emotone.training.learners.clusters import ClusterLearner, ClusterSettings, Rates
 
-        assert isinstance(lesson.train, StoreExamples) and isinstance(lesson.unlabelled, StoreExamples | None)
         rates = Rates(lesson.settings.learning_rate, self.shared_rate, self.top_rate)
-        return ClusterLearner(
-            fabric, network, lesson.train, lesson.unlabelled, self.loss, rates, lesson.settings.batch_size,
-            lesson.folder, lesson.seed, self.start, self.kmeans_iterations, self.heads == "trained",
-        )  # fmt: skip
+        trains_heads = self.heads == "trained"
+        settings = ClusterSettings(self.loss, rates, self.start, self.kmeans_iterations, trains_heads)
+        return ClusterLearner(fabric, network, lesson, settings)
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:
         """Epochs, one pass each, in full or bfloat16 precision."""
@@ -186,7 +184,7 @@ class DeepEmoClusters(System):
     ) -> dict[str, Found]:
         """Embedding and cluster of every utterance, by each network that has clusters."""
         from emotone.models.cluster_branch import Clustered
-        from emotone.models.export import networks_of
+        from emotone.models.side_by_side import networks_of
         from emotone.training.examples import StoreExamples
         from emotone.training.learners.clusters import Items, find_clusters
 

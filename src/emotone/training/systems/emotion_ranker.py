@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.bundle.bundle import UNBOUNDED
+from emotone.bundle.target import UNBOUNDED
 from emotone.data.labels.votes import Comparison, check_votes
 from emotone.errors import EmotoneError
 from emotone.training.chunk_system import ChunkSystem
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.data.dataset import Selection
     from emotone.data.labels.preferences import Preferences
     from emotone.data.recipe import Training
+    from emotone.data.selection import Selection
+    from emotone.features.feature import Feature
     from emotone.training.examples import Examples
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
     from emotone.training.learners.learner import Learner, Lesson
-    from emotone.training.system import Scorer
+    from emotone.training.system import Scorer, TrainStep
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class EmotionRanker(ChunkSystem):
         if has_curriculum:
             raise EmotoneError(f"{self.name} learns from pairs of utterances, so it takes no curriculum")
 
-    def check_data(self, data: Selection) -> None:
+    def check_data(self, data: Selection, feature: Feature) -> None:
         """Attributes, with votes unless they are compared by their labels."""
         for target in data.targets:
             if target.kind == "category":
@@ -95,8 +96,12 @@ class EmotionRanker(ChunkSystem):
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
         )
 
-    def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
+    def prepare(
+        self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
+    ) -> dict[str, Any]:
         """The pairs of both parts."""
+        from emotone.training.fold_data import keep_table
+
         comparison = Comparison(self.preferences, self.threshold, self.margin, self.partners)
         parts = {"train": (fold.train, train), "validation": (fold.validation, validation)}
         ids, found = {}, {}
@@ -105,7 +110,8 @@ class EmotionRanker(ChunkSystem):
                 for name in (target.name for target in fold.targets):
                     examples.pairs[name] = comparison.prefer(fold.data, table, name, part, fold.seed)
                 ids[part], found[part] = table["id"], examples.pairs
-        fold.keep_table(folder / "preferences.parquet", lambda: _as_table(ids, found))
+        keep_table(folder / "preferences.parquet", lambda: _as_table(ids, found))
+        return {}
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Macro-F1 of the chunk pairs of `num_pairs` random pairs of utterances."""
@@ -135,9 +141,7 @@ class EmotionRanker(ChunkSystem):
         from emotone.training.learners.pairs import PairLearner
 
         optimiser, _ = self.optimiser(network, lesson.settings)
-        return PairLearner(
-            fabric, network, optimiser, lesson.train, lesson.settings, lesson.seed, self.pairing, self.num_pairs
-        )
+        return PairLearner(fabric, network, optimiser, lesson, self.pairing, self.num_pairs)
 
 
 def _as_table(ids: dict[str, pd.Series[str]], pairs: dict[str, dict[str, Preferences]]) -> pd.DataFrame:

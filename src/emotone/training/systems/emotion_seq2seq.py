@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.data.dataset import Selection
+    from emotone.data.selection import Selection
+    from emotone.features.feature import Feature
     from emotone.training.examples import Examples
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
     from emotone.training.learners.learner import Learner, Lesson
+    from emotone.training.system import TrainStep
 
 RANKER = "emotion-ranker"
 OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
@@ -86,12 +88,12 @@ class EmotionSeq2Seq(ChunkSystem):
     def _training(self) -> Training:
         return check_training(self.ranker_training, f"{self.name}: ranker_training")
 
-    def check_data(self, data: Selection) -> None:
+    def check_data(self, data: Selection, feature: Feature) -> None:
         """What the ranker can learn from, and deviations for the curves of utterances without votes."""
         if not self.curve_weight:
             return
         ranker = plugins.create("systems", RANKER, self._choice.settings)
-        ranker.check_data(data)
+        ranker.check_data(data, feature)
         if self.curve_std is None:
             check_votes(data, self.name, "so its curves have no deviation; set system.curve_std")
         split, best = data.recipe.split, self._training.best
@@ -108,11 +110,13 @@ class EmotionSeq2Seq(ChunkSystem):
             lambda outputs: Network(num_features, outputs, self.hidden_size, self.dropout), targets
         )
 
-    def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
+    def prepare(
+        self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
+    ) -> dict[str, Any]:
         """Labels and curves of the votes."""
         import torch
 
-        curves = self._curves(fold, folder, train.view) if self.curve_weight else None
+        curves = self._curves(fold, folder, train.view, train_step) if self.curve_weight else None
         for target in fold.targets:
             if target.kind == "category":
                 continue
@@ -123,22 +127,25 @@ class EmotionSeq2Seq(ChunkSystem):
                 own = np.stack(curves.loc[curves["target"] == target.name, "curve"].to_list())
                 curve = (own - target.mean) / target.std
                 train.labels[f"{target.name}_curve"] = torch.from_numpy(curve).float()
+        return {}
 
-    def _curves(self, fold: Fold, folder: Path, view: View) -> pd.DataFrame:
+    def _curves(self, fold: FoldData, folder: Path, view: View, train_step: TrainStep) -> pd.DataFrame:
         """A row for each target and training utterance, in their order."""
         import pandas as pd
+
+        from emotone.training.fold_data import keep_table
 
         def make() -> pd.DataFrame:
             rated = [self._rated(fold, target) for target in fold.targets]  # what it refuses, before the ranker learns
             training = self._training
-            _, network, _ = fold.train_system(self._choice, training, folder / "ranker", view=view)
-            margins = fold.outputs(network, fold.train, view, training.batch_size)
+            ranker = train_step(self._choice, training, folder / "ranker", view)
+            margins = fold.outputs(ranker.network, fold.train, view, training.batch_size)
             tables = [_with_curves(table, margins[table["target"].iloc[0]]) for table in rated]
             return pd.concat(tables, ignore_index=True)
 
-        return fold.keep_table(folder / "curves.parquet", make)
+        return keep_table(folder / "curves.parquet", make)
 
-    def _rated(self, fold: Fold, target: Target) -> pd.DataFrame:
+    def _rated(self, fold: FoldData, target: Target) -> pd.DataFrame:
         """The training utterances with mean and deviation of their votes, or what stands for these."""
         mean, std = vote_statistics(fold.data, fold.train, target.name)
         if self.curve_std is not None:

@@ -17,7 +17,7 @@ from emotone.training.system import Arrays, System
 if TYPE_CHECKING:
     from torch import nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""A light network on log-mel frames (`networks.mel_convolution`), fitted to attributes and categories at once.
+"""A light network on log-mel frames, fitted to attributes and categories at once.
 
 This is how the bundled default is made: attributes from a teacher's scores, categories from labelled speech, both under
 augmentation of the audio (`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
     from emotone.data.recipe import Training
 

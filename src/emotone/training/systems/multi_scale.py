@@ -13,9 +13,10 @@ from emotone.training.system import System
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.data.dataset import Selection
+    from emotone.data.selection import Selection
+    from emotone.features.feature import Feature
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class MultiScale(System):
         """Whether it learns from transcripts too."""
         return self.streams != "speech"
 
-    def check_data(self, data: Selection) -> None:
+    def check_data(self, data: Selection, feature: Feature) -> None:
         """Raise EmotoneError where lexical chunks have no aligned words, or copies of the audio with other times."""
         if self.strategy != "lexical":
             return

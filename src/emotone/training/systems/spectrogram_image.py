@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from emotone.bundle.bundle import Target
+    from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.data.dataset import Selection
     from emotone.data.recipe import Training
+    from emotone.data.selection import Selection
+    from emotone.features.feature import Feature
     from emotone.training.examples import Examples
-    from emotone.training.fold import Fold
+    from emotone.training.fold_data import FoldData
     from emotone.training.learners.learner import Learner, Lesson
-    from emotone.training.system import Scorer
+    from emotone.training.system import Scorer, TrainStep
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,10 @@ class SpectrogramImage(System):
         if has_curriculum:
             raise EmotoneError("spectrogram-image takes no curriculum; set curriculum.order=none")
 
-    def check_data(self, data: Selection) -> None:
+    def check_data(self, data: Selection, feature: Feature) -> None:
         """Raise EmotoneError for attributes, features that make no pictures, and weights that do not fit."""
-        from emotone.base import plugins
-
-        where, feature = f"recipe {data.recipe.name}: spectrogram-image", data.recipe.feature
-        self.view(plugins.create("features", feature.name, feature.settings).hop_s, 0.0)
+        where = f"recipe {data.recipe.name}: spectrogram-image"
+        self.view(feature.hop_s, 0.0)
         if [target.name for target in data.targets] != ["emotion"]:
             raise EmotoneError(f"{where} learns categories alone; set targets=[emotion]")
         scale = data.recipe.normalise
@@ -127,10 +126,11 @@ class SpectrogramImage(System):
             return ()
         return kinds_in(self.noise, self.speech, self.noise_snr_db, seed)
 
-    def prepare(self, fold: Fold, folder: Path, train: Examples, validation: Examples | None) -> None:
+    def prepare(
+        self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
+    ) -> dict[str, Any]:
         """Say where the network starts."""
-        if not fold.data.recipe.init:
-            fold.done["start"] = self.files_read().get("weights", "at random")
+        return {} if fold.data.recipe.init else {"start": self.files_read().get("weights", "at random")}
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Weighted accuracy of utterances, as published."""
@@ -153,15 +153,10 @@ class SpectrogramImage(System):
 
     def learner(self, fabric: Fabric, network: nn.Module, lesson: Lesson) -> Learner:
         """Epochs of single segments."""
-        from emotone.training.examples import StoreExamples
         from emotone.training.learners.segments import SegmentLearner
 
-        assert isinstance(lesson.train, StoreExamples)
         optimiser, _ = self.optimiser(network, lesson.settings)
-        return SegmentLearner(
-            fabric, network, optimiser, lesson.train, lesson.settings, lesson.seed, self.oversample, self.mixup,
-            self.stability,
-        )  # fmt: skip
+        return SegmentLearner(fabric, network, optimiser, lesson, self.oversample, self.mixup, self.stability)
 
     def _image_network(self, num_classes: int, num_channels: int) -> Any:
         """A network for images at its start; raises EmotoneError for weights that are not its own."""

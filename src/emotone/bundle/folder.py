@@ -1,0 +1,111 @@
+"""The folder of a bundle: where it lies, what is in it, how it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.base.files import cache_folder, sha256_of
+from emotone.bundle.view.normalise import CLIP
+from emotone.errors import EmotoneError, unknown
+
+FORMAT = 1
+FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
+LARGEST_JSON_BYTES = 4_000_000
+BUNDLED = Path(__file__).parent / "bundles"
+PULLABLE = (
+    "chunk-attention-rnn",
+    "chunk-attention-self",
+    "deep-emo-clusters",
+    "emotion-ranker",
+    "emotion-seq2seq",
+)
+"""The published systems that `emotone pull` turns into bundles; a contract test holds them equal to those there are."""
+
+
+def bundles_folder() -> Path:
+    """Where pulled bundles are kept."""
+    return cache_folder() / "bundles"
+
+
+def available() -> dict[str, Path]:
+    """All bundles that can be used by name: the bundled ones and the pulled ones."""
+    folders = sorted(BUNDLED.glob("*/bundle.json")) + sorted(bundles_folder().glob("*/bundle.json"))
+    return {path.parent.name: path.parent for path in folders}
+
+
+def locate(name: str) -> Path:
+    """The folder of a bundle: a name from `available`, a bundle's folder, or a run's folder that holds `bundle/`."""
+    given = Path(name)
+    for folder in (given, given / "bundle"):
+        if (folder / "bundle.json").is_file():
+            return folder
+    known = available()
+    if name not in known:
+        if given.is_dir():
+            raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
+        if name in PULLABLE:
+            raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")
+        raise unknown("bundle", name, {*known, *PULLABLE})
+    return known[name]
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """`bundle.json` as a dict; raises EmotoneError when it is damaged or of a newer format."""
+    path = folder / "bundle.json"
+    try:
+        if path.stat().st_size > LARGEST_JSON_BYTES:
+            raise EmotoneError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes")
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise EmotoneError(f"{path}: not a readable bundle description ({error})") from None
+    version = about.get("format") if isinstance(about, dict) else None
+    if not isinstance(version, int):
+        raise EmotoneError(f"{path}: not a bundle description (no 'format')")
+    if version > FORMAT:
+        raise EmotoneError(
+            f"{path}: bundle format {version} is newer than this Emotone reads ({FORMAT}); update Emotone"
+        )
+    return about
+
+
+def check_files(folder: Path, about: dict[str, Any], names: Sequence[str]) -> None:
+    """Raise EmotoneError when a file of the bundle is missing or not the one its description was written for."""
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise EmotoneError(f"{path}: missing from the bundle")
+        if sha256_of(path) != about.get("sha256", {}).get(name):
+            raise EmotoneError(f"{path}: damaged (its SHA-256 is not the one in bundle.json)")
+
+
+def write(
+    folder: Path,
+    about: dict[str, Any],
+    onnx_model: bytes,
+    arrays: dict[str, NDArray[np.float32]],
+    weights: dict[str, NDArray[Any]],
+    card: str,
+) -> Path:
+    """Write a bundle; `bundle.json` goes last, so that a folder without it is no bundle. Returns the folder."""
+    from safetensors.numpy import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bundle.json").unlink(missing_ok=True)
+    (folder / "model.onnx").write_bytes(onnx_model)
+    (folder / "arrays.safetensors").write_bytes(save(arrays))
+    (folder / "weights.safetensors").write_bytes(save(weights))
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    about = {
+        "format": FORMAT, "normalise": {"clip": CLIP}, **about,
+        "sha256": {name: sha256_of(folder / name) for name in FILES},
+    }  # fmt: skip
+    temporary = folder / ".bundle.json.tmp"
+    temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(folder / "bundle.json")
+    return folder

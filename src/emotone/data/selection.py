@@ -1,0 +1,191 @@
+"""What a recipe is about, before any feature: its corpora, its utterances as one table, its targets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emotone.bundle.target import Target
+from emotone.corpora.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.scan import scan
+from emotone.data import split as splits
+from emotone.data import unlabelled
+from emotone.data.recipe import Recipe
+from emotone.data.table import table_rows
+from emotone.errors import EmotoneError, unknown
+from emotone.features.extractors.scores import Scores
+
+
+@dataclass
+class Selection:
+    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets.
+
+    `lost` {reason: number} are unlabelled utterances that cannot be used; a labelled one would be an error.
+    """
+
+    recipe: Recipe
+    corpora: dict[str, Corpus]
+    table: pd.DataFrame
+    targets: list[Target]
+    lost: dict[str, int]
+
+    @classmethod
+    def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
+        """Load the corpora, look through their audio, map and check labels and settings; raises EmotoneError."""
+        _check_maps(recipe)
+        _split_name(recipe)
+        corpora = {name: Corpus.load(name) for name in dict.fromkeys((*recipe.corpora, *recipe.unlabelled.corpora))}
+        scans = {name: scan(corpus, jobs, quiet) for name, corpus in corpora.items()}
+        table = pd.concat([_select(corpora[name], recipe, scans[name]) for name in recipe.corpora], ignore_index=True)
+        table, lost = unlabelled.add(table, recipe, corpora, scans)
+        teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
+        own = {name: corpora[name] for name in recipe.corpora}
+        targets = [_target(name, table, own, recipe, teacher) for name in recipe.targets]
+        return cls(recipe, corpora, table, targets, lost)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Of every corpus, by name."""
+        return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
+
+    def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
+        """The splits to run in one repeat, by fold number; raises EmotoneError for settings that do not fit."""
+        settings = self.recipe.split
+        folds = splits.SPLITS[_split_name(self.recipe)](self.table, **_split_settings(self.recipe, repeat))
+        if settings.fold != "all" and not 0 <= settings.fold < len(folds):
+            raise EmotoneError(f"split.fold must be from 0 to {len(folds) - 1}, or all, not {settings.fold}")
+        wanted = range(len(folds)) if settings.fold == "all" else [settings.fold]
+        chosen: dict[int, splits.Split] = {number: folds[number] for number in wanted}
+        if not settings.validate:
+            chosen = {number: splits.without_validation(split) for number, split in chosen.items()}
+        return chosen
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Utterances without a label for any target, counted by what they have instead; a teacher leaves none out."""
+        if self.recipe.teacher:
+            return dict(self.lost)
+        known = labelled(self.table, self.targets)["id"]
+        lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
+        reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
+        return {str(reason): int(count) for reason, count in reasons.value_counts().items()} | self.lost
+
+
+def labelled(table: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:
+    """The rows that have a label for at least one target."""
+    known = np.zeros(len(table), dtype=bool)
+    for target in targets:
+        known |= table[target.name].isin(target.labels) if target.kind == "category" else table[target.name].notna()
+    return table[known].reset_index(drop=True)
+
+
+def _split_name(recipe: Recipe) -> str:
+    name = recipe.split.name.replace("_", "-")
+    if name not in splits.SPLITS:
+        raise unknown("split", recipe.split.name, splits.SPLITS, f"recipe {recipe.name}")
+    return name
+
+
+def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
+    """The settings that the recipe's split function takes; raises EmotoneError for others, and for one it lacks."""
+    name = _split_name(recipe)
+    takes = inspect.signature(splits.SPLITS[name]).parameters
+    settings: dict[str, Any] = {}
+    for key in ("num_folds", "group", "file", "folds", "stratify", "test", "seed"):
+        value = getattr(recipe.split, key)
+        is_set = value not in (None, [], 0) and not (key == "group" and value == "speaker")
+        if key not in takes and is_set:
+            allowed = ", ".join(other for other in takes if other != "utterances") or "no settings"
+            raise EmotoneError(f"recipe {recipe.name}: split {name} has no {key} (it takes {allowed})")
+        if key in takes and not is_set and takes[key].default is inspect.Parameter.empty:
+            raise EmotoneError(f"recipe {recipe.name}: split {name} needs split.{key}")
+        if key in takes and is_set:
+            settings[key] = value
+    return settings | ({"seed": recipe.split.seed + repeat} if "seed" in takes else {})
+
+
+def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
+    """The recipe's rows of one corpus, with its name, licence and citation, and what is known of the audio."""
+    table = _map_labels(corpus.utterances.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
+    for column, values in recipe.where.items():
+        if column not in table:
+            raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")
+        table = table[table[column].isin(values)]
+    if not len(table):
+        raise EmotoneError(
+            f"recipe {recipe.name}: no utterance of {corpus.name} fits where {recipe.where}; where={{}} takes all"
+        )
+    if recipe.teacher:
+        table = table.assign(split=None)  # a teacher labels all speech, so none of it is unlabelled
+    return table_rows(corpus, table, several=len(recipe.corpora) > 1)
+
+
+def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataFrame:
+    """The recipe's categories and ranges instead of the corpus's own; a label that is not mapped is an error."""
+    for attribute, (low, high) in recipe.ranges.items():
+        own = corpus.meta.get("ranges", {}).get(attribute)
+        if own is not None:
+            table[attribute] = low + (table[attribute] - own[0]) / (own[1] - own[0]) * (high - low)
+    mapping = recipe.label_map.get(corpus.name)
+    if mapping is None:
+        return table
+    where = f"recipe {recipe.name}: label_map of {corpus.name}"
+    counts = table["emotion"].value_counts()
+    for label in mapping:
+        if label not in counts:
+            raise unknown("category", label, map(str, counts.index), where=where)
+    missing = [f"{label} ({count})" for label, count in counts.items() if label not in mapping]
+    if missing:
+        raise EmotoneError(
+            f"{where} leaves out {', '.join(missing)}; map each to a category, or to null to leave it out"
+        )
+    table["emotion"] = table["emotion"].map(mapping, na_action="ignore").astype("object")
+    return table.assign(emotion=table["emotion"].where(table["emotion"].notna(), None))
+
+
+def _check_maps(recipe: Recipe) -> None:
+    """Maps must be of the recipe's corpora and of attributes with a range."""
+    for name in recipe.label_map:
+        if name not in recipe.corpora:
+            raise unknown("corpus", name, recipe.corpora, where=f"recipe {recipe.name}: label_map")
+    for attribute, limits in recipe.ranges.items():
+        if attribute not in ATTRIBUTES:
+            raise unknown("attribute", attribute, ATTRIBUTES, where=f"recipe {recipe.name}: ranges")
+        if len(limits) != 2 or not limits[0] < limits[1]:
+            raise EmotoneError(f"recipe {recipe.name}: ranges.{attribute} must be [lowest, highest], not {limits}")
+
+
+def _target(
+    name: str, table: pd.DataFrame, corpora: dict[str, Corpus], recipe: Recipe, teacher: Scores | None
+) -> Target:
+    """A target with its labels or range, the same in all corpora."""
+    where = f"recipe {recipe.name}"
+    if name == "emotion":
+        present = sorted(table["emotion"].dropna().unique())
+        for label in recipe.classes:
+            if label not in present:
+                raise unknown("class", label, present, where=where)
+        labels = tuple(recipe.classes or present)
+        if len(labels) < 2:
+            raise EmotoneError(f"{where}: emotion needs two classes or more in {', '.join(corpora)}")
+        return Target("emotion", "category", labels=labels)
+    known = teacher.names if teacher else ATTRIBUTES
+    if name not in known:
+        raise unknown("target", name, [*known, "emotion"], where=where)
+    if teacher:
+        return Target(name, "attribute", teacher.ranges[name])
+    own = {corpus: tuple(about.meta.get("ranges", {}).get(name, ())) for corpus, about in corpora.items()}
+    if () in own.values() or (len(set(own.values())) > 1 and name not in recipe.ranges):
+        found = ", ".join(f"{corpus} {list(limits) or 'none'}" for corpus, limits in own.items())
+        raise EmotoneError(
+            f"{where}: {name} needs a range in all corpora, found {found}; where they differ, set ranges.{name} to the "
+            "one to map them to"
+        )
+    low, high = recipe.ranges.get(name) or next(iter(own.values()))
+    return Target(name, "attribute", (float(low), float(high)))

@@ -1,0 +1,117 @@
+"""Predictions as numbers with intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emotone.bundle.target import Target
+from emotone.errors import EmotoneError
+from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.relative import published_test, shares_of_wins
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.run_folder import speakers_of
+
+ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
+RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
+CATEGORY_METRICS = {"uar": metrics.uar, "accuracy": metrics.accuracy, "macro_f1": metrics.macro_f1}
+
+
+def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
+    """Metrics of a prediction table with 95% intervals over speakers, and how much was measured.
+
+    Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
+    sides have: probabilities are renormalised over them, utterances of other classes left out and counted. Relative
+    scores are compared within folds (`emotone.evaluate.numbers.relative`), and "published_test" has the published test
+    of them.
+    """
+    num_utterances = int(predictions["id"].nunique())
+    result: dict[str, Any] = {
+        "num_speakers": int(predictions["speaker"].nunique()), "num_utterances": num_utterances,
+        "num_unknown_speaker": int(predictions.loc[predictions["speaker"].isna(), "id"].nunique()),
+    }  # fmt: skip
+    scores: dict[str, Any] = {}
+    for target in targets:
+        known, pair, classes = pairs_of(predictions, target)
+        if target.kind == "category":
+            result |= {"classes": classes, "num_left_out": num_utterances - int(known["id"].nunique())}
+        if not len(known):
+            alone = f" but {classes[0]}, so there is nothing to tell apart" if classes else ""
+            raise EmotoneError(f"no utterance has a label for {target.name}{alone}")
+        repeats = known["repeat"] if "repeat" in known and known["repeat"].nunique() > 1 else None
+        scores[target.name] = {
+            name: bootstrap_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
+            for name, metric in metrics_of(target).items()
+        }
+        if target.is_relative:
+            result.setdefault("published_test", {})[target.name] = published_test(known, target.name)
+    result |= {"metrics": scores}
+    if predictions.get("corpus", pd.Series(dtype=str)).nunique() > 1:
+        result["per_corpus"] = {
+            str(name): score_predictions(part, [target for target in targets if _has_labels(part, target)])
+            for name, part in predictions.groupby("corpus")
+        }
+    return result
+
+
+def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
+    """Metrics of every fold by itself, and their mean, deviation (n - 1) and extremes, as published tables have them.
+
+    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives. A fold that has no two
+    classes to tell apart is not in it.
+    """
+    summary: dict[str, Any] = {}
+    for target in targets:
+        for name, metric in metrics_of(target).items():
+            each = []
+            for (repeat, fold), part in predictions.groupby(["repeat", "fold"]):
+                known, pair, _ = pairs_of(part, target)
+                if len(known):
+                    each.append({"repeat": int(repeat), "fold": int(fold), "value": float(metric(*pair))})
+            values = np.array([one["value"] for one in each] or [np.nan])
+            spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            summary.setdefault(target.name, {})[name] = {
+                "mean": float(values.mean()), "std": spread, "min": float(values.min()), "max": float(values.max()),
+                "each": each,
+            }  # fmt: skip
+    return summary
+
+
+def metrics_of(target: Target) -> dict[str, Any]:
+    """The metrics of a target by name, the main one first; of relative scores only the order is compared."""
+    if target.kind == "category":
+        return CATEGORY_METRICS
+    return RELATIVE_METRICS if target.is_relative else ATTRIBUTE_METRICS
+
+
+def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
+    """The rows with a label for a target, (prediction, truth) as the metrics take them, and the classes compared.
+
+    The prediction of a relative target is the share of the other rows of its fold that a row is preferred to.
+    """
+    if target.kind == "category":
+        return _shared_classes(predictions, target.labels)
+    known = predictions[predictions[f"true_{target.name}"].notna()]
+    if target.is_relative:
+        predicted = shares_of_wins(known, target.name)
+    else:
+        predicted = known[f"predicted_{target.name}"].to_numpy()
+    return known, (predicted, known[f"true_{target.name}"].to_numpy(float)), []
+
+
+def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
+    return bool(predictions[f"true_{target.name}"].notna().any())
+
+
+def _shared_classes(
+    predictions: pd.DataFrame, labels: tuple[str, ...]
+) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
+    present = set(predictions["true_emotion"].dropna())
+    classes = [label for label in labels if label in present]
+    known = predictions[predictions["true_emotion"].isin(classes)]
+    if len(classes) < 2:
+        return known.iloc[:0], (np.zeros(0), np.zeros(0)), classes
+    predicted = np.array(classes)[known[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
+    return known, (predicted, known["true_emotion"].to_numpy(str)), classes

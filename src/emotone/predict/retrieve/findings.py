@@ -1,0 +1,136 @@
+"""What is searched for, and what is found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.bundle.bundle import Bundle
+from emotone.errors import EmotoneError, unknown
+from emotone.predict.predictor import Predictor
+
+LENGTH_S = 3.0
+WINDOWS_PER_LENGTH = 3
+"""Windows start every third of their length, unless told: a moment is at most a sixth of it from a window's middle."""
+MIN_SPEECH = 0.4
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: the `num` highest (or `lowest`) windows of `length_s` seconds of an attribute.
+
+    `hop_s`: from one window's start to the next (default: a third of the length). `min_gap_s`: least time between the
+    end of a moment and the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`:
+    least share of a window, 0..1, in which somebody speaks; 0 takes music and silence, too.
+    """
+
+    attribute: str
+    num: int = 10
+    lowest: bool = False
+    min_gap_s: float = 0.0
+    length_s: float = LENGTH_S
+    hop_s: float | None = None
+    min_speech: float = MIN_SPEECH
+    model: str = "default"
+    device: str = "cpu"
+
+    @property
+    def step_s(self) -> float:
+        """From one window's start to the next."""
+        return self.length_s / WINDOWS_PER_LENGTH if self.hop_s is None else self.hop_s
+
+    @property
+    def direction(self) -> str:
+        """`highest` or `lowest`."""
+        return "lowest" if self.lowest else "highest"
+
+    def check(self, predictor: Predictor) -> None:
+        """Raise EmotoneError for what cannot be looked for, or not with this bundle."""
+        bundle = predictor.bundle
+        if self.attribute not in predictor.attributes:
+            if not predictor.attributes:
+                raise EmotoneError(f"bundle {bundle.name} has categories only; retrieval needs an attribute")
+            raise unknown("attribute", self.attribute, predictor.attributes, where=f"bundle {bundle.name}")
+        if self.num < 1:
+            raise EmotoneError(f"the number of moments must be at least 1, not {self.num}")
+        least_s = math.ceil(100 * shortest_s(bundle)) / 100
+        for name, value, least, most in (
+            ("length", self.length_s, least_s, bundle.max_utterance_s),
+            ("hop", self.step_s, 0.05, self.length_s),
+            ("min-gap", self.min_gap_s, 0.0, 1e6),
+            ("speech", self.min_speech, 0.0, 1.0),
+        ):
+            if not least <= value <= most:
+                raise EmotoneError(f"{name} must be from {least:g} to {most:g} with {bundle.name}, not {value:g}")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A piece of a recording and its score of the attribute, on the bundle's range; `rank` 1 is the first.
+
+    `confidence` says how far it stands out of its own recording (see `stand_out`): no probability. NaN: not known.
+    `speech` is the share of it in which somebody speaks.
+    """
+
+    file: str
+    start_s: float
+    end_s: float
+    score: float
+    confidence: float
+    speech: float
+    rank: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What was found in one file: its best moments, and the `outline` of its curve.
+
+    `outline` [P] has the most extreme score of each of P equal parts of the duration, NaN where nobody speaks. `error`:
+    why the file could not be used. `note`: why nothing was found in it, or not scored everywhere.
+    """
+
+    file: str
+    duration_s: float = 0.0
+    speech_s: float = 0.0
+    num_windows: int = 0
+    moments: list[Moment] = field(default_factory=list)
+    outline: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    median: float = math.nan
+    error: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The ranked moments, the recordings they are of, and what could not be used (`failed`) or has a `note`."""
+
+    search: Search
+    bundle: str
+    moments: list[Moment]
+    recordings: dict[str, Recording]
+    failed: list[Recording]
+    noted: list[Recording]
+    num_recordings: int
+    duration_s: float
+    speech_s: float
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know, a line each."""
+        lines = []
+        if self.noted:
+            count = f"{len(self.noted)} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
+            first = self.noted[0]
+            lines.append(f"{count}{'e.g. ' if len(self.noted) > 1 else ''}{first.file} {first.note}")
+        if 0 < len(self.moments) < self.search.num:
+            lines.append(f"{len(self.moments)} of the {self.search.num} moments asked for: there are no more")
+        return lines
+
+
+def shortest_s(bundle: Bundle) -> float:
+    """Seconds that a bundle needs to see something that is not repeated: its chunk, or its fewest frames."""
+    num_frames = getattr(bundle.view, "chunk_frames", getattr(bundle.view, "min_frames", 0))
+    return max(bundle.feature.min_duration_s, num_frames * (bundle.feature.hop_s or 0.0))
