@@ -20,12 +20,24 @@ def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
     from emotone.audio.folder import find_inputs
     from emotone.predict.files import predict_to_file, predict_to_stdout
+    from emotone.predict.settings import PredictSettings
 
     files = find_inputs(options.inputs)
+    settings = PredictSettings(
+        model=options.model,
+        window_s=options.window,
+        hop_s=options.hop,
+        curve=options.curve,
+        transcript=options.transcript,
+        language=options.language,
+        jobs=options.jobs,
+        device=options.device,
+        quiet=options.quiet,
+    )
     if options.output is None:
-        failed = predict_to_stdout(files, options)
+        failed = predict_to_stdout(files, settings, options.json)
     else:
-        failed = predict_to_file(files, options)
+        failed = predict_to_file(files, options.output, settings)
         say(options, f"{len(files)} files, {failed} failed: {options.output}")
     return 1 if failed else 0
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emotone.audio.read import AudioError
 from emotone.audio.words.transcripts import FORMATS, Said, hear, is_text_file, match_files, read_text, read_transcripts
@@ -17,43 +16,81 @@ from emotone.audio.words.whisper import Transcriber
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
-from emotone.base.result_table import ResultFile
-from emotone.bundle.folder import available, read_about
+from emotone.base.result_table import ResultFile, Row
 from emotone.errors import EmotoneError, unknown
-from emotone.predict.prediction import Over, Prediction, failed
+from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
-from emotone.predict.windows import check_window
-
-AUTO, NONE = "auto", "none"
-"""Where transcripts come from, if not from a file."""
-Item = tuple[str, Said | None]
-"""A file, and what is known to be said in it."""
+from emotone.predict.settings import AUTO, NONE, PredictSettings
+from emotone.predict.table import Table, name_width
 
 
-def _predict_file(options: argparse.Namespace, item: Item) -> Prediction:
-    file, said = item
-    if options.transcript == AUTO and not is_text_file(file):
+class Input(NamedTuple):
+    """A file, and the transcript that is given for it; None: none, or Whisper's."""
+
+    file: str
+    transcript: Said | None = None
+
+
+def predict_to_file(files: Sequence[str], output: Path, settings: PredictSettings) -> int:
+    """Predict into a table; goes on where an interrupted run stopped. Returns the number of files that failed."""
+    predictor, table, inputs = _prepare(files, settings)
+    with ResultFile(output, table.columns, _identify(predictor, settings)) as results:
+        remaining = [given for given in inputs if given.file not in results.finished]
+        predictions = predict_files(remaining, settings)
+        notes = _Notes(len(files))
+        done = len(files) - len(remaining)
+        for prediction in track(predictions, len(files), "predict", quiet=settings.quiet, done=done):
+            notes.add(prediction)
+            results.add(prediction.file, table.rows(prediction))
+        num_failed = sum(not any(map(_has_scores, results.rows_of(file))) for file in files)
+        results.finish(files)
+    notes.say(settings)
+    return num_failed
+
+
+def predict_to_stdout(files: Sequence[str], settings: PredictSettings, as_json: bool = False) -> int:
+    """Predict onto stdout, as a table or as JSON lines. Returns the number of files that failed."""
+    _, table, inputs = _prepare(files, settings)
+    width = name_width(files)
+    if not as_json:
+        print(table.header(width))
+    num_failed, notes = 0, _Notes(len(files))
+    # A bar would mix with the table on a terminal, so it shows only where the table goes elsewhere.
+    quiet = settings.quiet or sys.stdout.isatty()
+    for prediction in track(predict_files(inputs, settings), len(files), "predict", quiet=quiet):
+        num_failed += bool(prediction.error)
+        notes.add(prediction)
+        for row in table.rows(prediction):
+            print(json.dumps(row) if as_json else table.line(row, width), flush=True)
+    notes.say(settings)
+    return num_failed
+
+
+def predict_files(inputs: Iterable[Input], settings: PredictSettings) -> Iterator[Prediction]:
+    """Predictions of all inputs, in their order, over `settings.jobs` processes."""
+    return map_ordered(functools.partial(predict_file, settings), inputs, settings.jobs, died=_died)
+
+
+def predict_file(settings: PredictSettings, given: Input) -> Prediction:
+    """The prediction of one file, with its `error` where the file cannot be used; the bundle is loaded once a process.
+
+    Raises EmotoneError for what is wrong with the settings, not with the file.
+    """
+    file, transcript = given
+    if settings.transcript == AUTO and not is_text_file(file):
         try:
-            said = hear(file, _transcriber(options))
+            transcript = hear(file, _transcriber(settings))
         except AudioError as error:
             return failed(file, error.reason)
-    return _load(options).try_predict(file, options.window, options.hop, said)
+    return _predictor(settings).try_predict(file, settings.window_s, settings.hop_s, transcript)
 
 
-def _died(item: Item) -> Prediction:
-    return failed(item[0], DIED)
+def _predictor(settings: PredictSettings) -> Predictor:
+    return load_once(settings.model, settings.threads, settings.device)
 
 
-def _threads(options: argparse.Namespace) -> int:
-    return 1 if options.jobs > 1 else 0
-
-
-def _load(options: argparse.Namespace) -> Predictor:
-    return load_once(options.model, _threads(options), options.device)
-
-
-def _transcriber(options: argparse.Namespace) -> Transcriber:
-    return _load_transcriber(options.language, options.device, _threads(options))
+def _transcriber(settings: PredictSettings) -> Transcriber:
+    return _load_transcriber(settings.language, settings.device, settings.threads)
 
 
 @functools.lru_cache(maxsize=1)
@@ -62,59 +99,41 @@ def _load_transcriber(language: str | None, device: Any, threads: int) -> Transc
     return Transcriber(language=language, device=device, threads=threads)
 
 
-def predict_files(items: Sequence[Item], options: argparse.Namespace) -> Iterator[Prediction]:
-    """Predictions of all files, in order."""
-    return map_ordered(functools.partial(_predict_file, options), items, options.jobs, died=_died)
+def _died(given: Input) -> Prediction:
+    return failed(given.file, DIED)
 
 
-def _check(options: argparse.Namespace) -> Predictor:
-    """Everything that can be wrong with the options, before any work starts."""
-    check_window(options.window, options.hop)
-    if options.language is not None and options.transcript != AUTO:
-        raise EmotoneError("--language is what Whisper is to hear; it needs --transcript auto")
-    predictor = _load(options)
-    if options.transcript not in (None, NONE) and not predictor.bundle.takes_text:
-        raise EmotoneError(
-            f"bundle {predictor.bundle.name} takes no transcripts; it scores audio, without --transcript"
-        )
-    if options.curve and not predictor.has_curves:
-        others = [name for name, folder in available().items() if read_about(folder).get("curves")]
-        with_curves = f"--model {' or '.join(others)}" if others else "emotone pull emotion-seq2seq"
-        raise EmotoneError(
-            f"bundle {predictor.bundle.name} has no curves; take one that has ({with_curves}), or a row per window "
-            "(--window S)"
-        )
+# ---- before any work starts -------------------------------------------------------------------------------------
+
+
+def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor, Table, list[Input]]:
+    """Predictor, table and inputs; raises EmotoneError for all that can be wrong with the settings."""
+    predictor = _predictor(settings)
+    settings.check(predictor)
     if predictor.relative:
-        _say(
-            options,
-            f"scores of {predictor.bundle.name} are relative: of two of the same attribute the higher has more of it, "
-            "their size says nothing",
-        )
-    return predictor
+        note = "are relative: of two of the same attribute the higher has more of it, their size says nothing"
+        _say(settings, f"scores of {predictor.bundle.name} {note}")
+    return predictor, Table.of(predictor, settings.over), _find_transcripts(files, predictor, settings)
 
 
-def _say(options: argparse.Namespace, note: str) -> None:
-    if not options.quiet:
-        print(f"note: {note}", file=sys.stderr)
-
-
-def _find_transcripts(files: Sequence[str], predictor: Predictor, options: argparse.Namespace) -> list[Item]:
-    """The files, each with what `--transcript FILE` says is said in it."""
+def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: PredictSettings) -> list[Input]:
+    """The files, each with its transcript of `settings.transcript_file`."""
     audio_files = [file for file in files if not is_text_file(file)]
-    said = {} if options.transcript in (None, AUTO, NONE) else _read_said(audio_files, options)
+    source = settings.transcript_file
+    found = {} if source is None else _read_transcripts(source, audio_files, settings)
     if predictor.bundle.takes_text:
-        if said or options.transcript == AUTO or len(audio_files) < len(files):
+        if found or settings.transcript == AUTO or len(audio_files) < len(files):
             predictor.load_encoder()
-        if options.transcript is None and audio_files and predictor.takes_speech:
-            _say(options, f"{predictor.bundle.name} also takes transcripts: --transcript auto")
-    return [(file, said.get(file)) for file in files]
+        if settings.transcript is None and audio_files and predictor.takes_speech:
+            _say(settings, f"{predictor.bundle.name} also takes transcripts: --transcript auto")
+    return [Input(file, found.get(file)) for file in files]
 
 
-def _read_said(files: Sequence[str], options: argparse.Namespace) -> dict[str, Said]:
-    """What the file of `--transcript` says of each of these; notes files and transcripts without the other."""
-    path = Path(options.transcript)
+def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettings) -> dict[str, Said]:
+    """The transcripts of these files that a table holds, or a .txt the one; notes either that lacks the other."""
+    path = Path(source)
     if not path.suffix:
-        raise unknown("transcript", options.transcript, (AUTO, NONE, *(f"FILE{suffix}" for suffix in FORMATS)))
+        raise unknown("transcript", source, (AUTO, NONE, *(f"FILE{suffix}" for suffix in FORMATS)))
     if is_text_file(path):
         if len(files) != 1:
             raise EmotoneError(f"{path}: is the transcript of one recording, and {len(files)} are given")
@@ -123,17 +142,33 @@ def _read_said(files: Sequence[str], options: argparse.Namespace) -> dict[str, S
     names = match_files(transcripts, files)
     lost, unused = [file for file in files if file not in names], sorted(transcripts.keys() - names.values())
     if lost:
-        _say(options, f"{len(lost)} of {len(files)} files have no transcript, e.g. {lost[0]} ({path})")
+        _say(settings, f"{len(lost)} of {len(files)} files have no transcript, e.g. {lost[0]} ({path})")
     if unused:
-        _say(options, f"{len(unused)} of {len(transcripts)} transcripts are of no input, e.g. {unused[0]} ({path})")
+        _say(settings, f"{len(unused)} of {len(transcripts)} transcripts are of no input, e.g. {unused[0]} ({path})")
     return {file: transcripts[name] for file, name in names.items()}
 
 
-def _identify_transcripts(options: argparse.Namespace) -> str | None:
-    """What decides the transcripts, so that an interrupted run goes on with the same ones only."""
-    if options.transcript == AUTO:
-        return f"{AUTO} {_transcriber(options).identity}"
-    return None if options.transcript in (None, NONE) else sha256_of(Path(options.transcript))
+def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]:
+    """All that decides a table: an interrupted run goes on only where this is the same."""
+    transcript = None
+    if settings.transcript == AUTO:
+        transcript = f"{AUTO} {_transcriber(settings).identity}"
+    elif settings.transcript_file is not None:
+        transcript = sha256_of(Path(settings.transcript_file))
+    return {
+        "bundle": predictor.bundle.fingerprint,
+        "window_s": settings.window_s,
+        "hop_s": settings.hop_s,
+        "over": settings.over,
+        "transcript": transcript,
+    }
+
+
+# ---- after it ---------------------------------------------------------------------------------------------------
+
+
+def _has_scores(row: Row) -> bool:
+    return any(isinstance(value, float) for name, value in row.items() if name not in ("start_s", "end_s"))
 
 
 @dataclass
@@ -149,79 +184,11 @@ class _Notes:
             self.counts[prediction.inputs] = self.counts.get(prediction.inputs, 0) + 1
             self.first.setdefault(prediction.inputs, f"{prediction.file}: {prediction.note}")
 
-    def say(self, options: argparse.Namespace) -> None:
+    def say(self, settings: PredictSettings) -> None:
         for inputs, count in self.counts.items():
-            _say(options, f"{count} of {self.num_files} files, scored by {inputs}, e.g. {self.first[inputs]}")
+            _say(settings, f"{count} of {self.num_files} files, scored by {inputs}, e.g. {self.first[inputs]}")
 
 
-def _table(predictor: Predictor, options: argparse.Namespace) -> tuple[Over, list[str]]:
-    """What the table has rows for, and its columns of scores; categories have no curve."""
-    if options.curve:
-        return "curve", list(predictor.attributes)
-    return "recording" if options.window is None else "windows", predictor.columns
-
-
-def predict_to_file(files: Sequence[str], options: argparse.Namespace) -> int:
-    """Predict into a table; goes on where an interrupted run stopped. Returns the number of files that failed."""
-    predictor = _check(options)
-    over, names = _table(predictor, options)
-    takes_text = predictor.bundle.takes_text
-    items = _find_transcripts(files, predictor, options)
-    columns = ["file", "start_s", "end_s", *(["inputs"] if takes_text else []), *names, "error"]
-    settings = {
-        "bundle": predictor.bundle.fingerprint, "window_s": options.window, "hop_s": options.hop, "over": over,
-        "transcript": _identify_transcripts(options),
-    }  # fmt: skip
-    with ResultFile(options.output, columns, settings) as results:
-        remaining = [item for item in items if item[0] not in results.finished]
-        done, notes = len(files) - len(remaining), _Notes(len(files))
-        predictions = predict_files(remaining, options)
-        for prediction in track(predictions, len(files), "predict", quiet=options.quiet, done=done):
-            notes.add(prediction)
-            results.add(prediction.file, prediction.rows(names, over, takes_text))
-        num_failed = sum(not any(_has_scores(row) for row in results.rows_of(file)) for file in files)
-        results.finish(files)
-    notes.say(options)
-    return num_failed
-
-
-def _has_scores(row: dict[str, Any]) -> bool:
-    return any(isinstance(value, float) for name, value in row.items() if name not in ("start_s", "end_s"))
-
-
-def predict_to_stdout(files: Sequence[str], options: argparse.Namespace) -> int:
-    """Predict onto stdout, as a table or as JSON lines. Returns the number of files that failed."""
-    predictor = _check(options)
-    over, names = _table(predictor, options)
-    takes_text = predictor.bundle.takes_text
-    items = _find_transcripts(files, predictor, options)
-    num_failed, notes = 0, _Notes(len(files))
-    width = max(4, min(48, max(map(len, files))))
-    if not options.json:
-        print(_header(names, width, takes_text))
-    # A bar would mix with the table on a terminal, so it shows only where the table goes elsewhere.
-    quiet = options.quiet or sys.stdout.isatty()
-    for prediction in track(predict_files(items, options), len(files), "predict", quiet=quiet):
-        num_failed += bool(prediction.error)
-        notes.add(prediction)
-        for row in prediction.rows(names, over, takes_text):
-            print(json.dumps(row) if options.json else _line(row, names, width), flush=True)
-    notes.say(options)
-    return num_failed
-
-
-def _header(columns: list[str], width: int, with_inputs: bool) -> str:
-    names = " ".join(f"{name:>{max(9, len(name))}}" for name in columns)
-    return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {'inputs      ' if with_inputs else ''}{names}"
-
-
-def _line(row: dict[str, Any], columns: list[str], width: int) -> str:
-    name = row["file"].replace("\n", "\\n")
-    name = name if len(name) <= width else "..." + name[3 - width :]
-    start_s, end_s = ("" if row[key] is None else f"{row[key]:.2f}" for key in ("start_s", "end_s"))
-    inputs = f"{row['inputs']:<11} " if "inputs" in row else ""
-    if row["error"] and row.get(columns[0]) is None:
-        values = f"error: {row['error']}"
-    else:
-        values = " ".join(f"{row[column]:{max(9, len(column))}.3f}" for column in columns)
-    return f"{name:<{width}} {start_s:>8} {end_s:>8} {inputs}{values}"
+def _say(settings: PredictSettings, note: str) -> None:
+    if not settings.quiet:
+        print(f"note: {note}", file=sys.stderr)

@@ -1,0 +1,62 @@
+"""The table of predictions: columns, rows, and lines for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotone.predict.curve import Curve
+from emotone.predict.prediction import Over, Prediction, failed
+from emotone.predict.predictor import Predictor
+from emotone.predict.table import Table, name_width
+
+LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+ATTRIBUTES = ["arousal", "dominance", "valence"]
+
+
+@pytest.mark.parametrize(
+    ("over", "scores"),
+    [("recording", ATTRIBUTES + LABELS), ("windows", ATTRIBUTES + LABELS), ("curve", ATTRIBUTES)],
+)
+def test_columns_are_those_of_the_bundle(tiny_bundle: Path, over: Over, scores: list[str]) -> None:
+    table = Table.of(Predictor.load(str(tiny_bundle), threads=1), over)
+    assert table.columns == ["file", "start_s", "end_s", *scores, "error"]
+
+
+def test_inputs_are_a_column_where_bundles_take_text() -> None:
+    table = Table("recording", ["arousal"], has_inputs=True)
+    [row] = table.rows(Prediction("a.wav", 0.0, 2.0, {"arousal": 4.0}, window_inputs=["speech", "speech+text"]))
+    assert list(row) == table.columns and row["inputs"] == "speech+text"
+    assert table.line(row, 5) == "a.wav     0.00     2.00 speech+text     4.000"
+    assert len(table.header(5)) == len(table.line(row, 5))
+
+
+def test_windows_are_rows_and_one_that_failed_says_why() -> None:
+    windows = Curve(np.array([0.0, 4.0]), np.array([4.0, 6.5]), {"fear": np.array([0.25, np.nan])}, ["", "is silent"])
+    table = Table("windows", ["fear"], has_inputs=False)
+    rows = table.rows(Prediction("a.wav", windows=windows))
+    assert [row["fear"] for row in rows] == [0.25, None]
+    assert [table.line(row, 5) for row in rows] == [
+        "a.wav     0.00     4.00     0.250",
+        "a.wav     4.00     6.50 error: is silent",
+    ]
+
+
+def test_text_that_failed_has_no_times() -> None:
+    table = Table("recording", ["arousal"], has_inputs=False)
+    [row] = table.rows(failed("said.txt", "does not exist"))
+    assert row == {"file": "said.txt", "start_s": None, "end_s": None, "arousal": None, "error": "does not exist"}
+    assert table.line(row, 8) == "said.txt                   error: does not exist"
+
+
+def test_long_names_are_cut_in_front_and_stay_on_their_line() -> None:
+    table = Table("recording", ["arousal"], has_inputs=False)
+    [row] = table.rows(Prediction("calls/new\nline.wav", 0.0, 1.0, {"arousal": 1.0}))
+    assert table.line(row, 13).startswith("...\\nline.wav     0.00")
+    assert table.line(row, 19).startswith("calls/new\\nline.wav     0.00")
+
+
+def test_the_column_of_files_is_as_wide_as_it_must_be() -> None:
+    assert [name_width(files) for files in (["a"], ["talk.wav", "a.wav"], ["n" * 100])] == [4, 8, 48]
