@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.data.recipe import available, from_json, load_recipe
+from emotone.data.recipe_yaml import available, from_json, load_recipe
 
 HASHES = Path(__file__).with_name("hashes.json")
 RESULTS = Path(__file__).resolve().parents[1] / "results"

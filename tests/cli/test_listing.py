@@ -13,7 +13,7 @@ import pytest
 from emotone.base import plugins
 from emotone.bundle.folder import bundles_folder
 from emotone.cli import listing
-from emotone.data import recipe
+from emotone.data import recipe_yaml
 from emotone.models.pull import published_systems
 
 
@@ -23,7 +23,7 @@ def test_every_plugin_and_recipe_is_listed_with_a_line() -> None:
         assert [entry["name"] for entry in entries] == plugins.names(kind)
         assert all(entry["about"] and set(entry["needs"]) <= set(listing.PACKAGES) for entry in entries)
     recipes = listing.collect("recipes")
-    assert [entry["name"] for entry in recipes] == recipe.available()
+    assert [entry["name"] for entry in recipes] == recipe_yaml.available()
     assert all(entry["about"] for entry in recipes)
 
 
@@ -39,7 +39,7 @@ def test_needs_are_those_of_the_plugins_themselves() -> None:
 
 def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
     for entry in listing.collect("recipes"):
-        loaded = recipe.load_recipe(entry["name"])
+        loaded = recipe_yaml.load_recipe(entry["name"])
         corpora = [*loaded.corpora, *loaded.unlabelled.corpora]
         assert (entry["corpora"], entry["bundles"]) == (corpora, loaded.teacher)
         choices = [

@@ -15,7 +15,8 @@ import soundfile
 
 from emotone.audio.read import Samples
 from emotone.corpora.corpus import Corpus
-from emotone.data.recipe import Recipe, from_json
+from emotone.data.recipe import Recipe
+from emotone.data.recipe_yaml import from_json
 from emotone.data.selection import Selection
 from emotone.data.unlabelled import add, draw_evenly
 from emotone.errors import EmotoneError

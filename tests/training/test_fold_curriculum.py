@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from emotone.audio.read import load_audio
 from emotone.bundle.bundle import Bundle
 from emotone.corpora.corpus import Corpus
-from emotone.data.recipe import Recipe, from_json
+from emotone.data.recipe import Recipe
+from emotone.data.recipe_yaml import from_json
 from emotone.errors import EmotoneError
 from emotone.training import fold
 from emotone.training.examples import StoreExamples

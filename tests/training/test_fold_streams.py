@@ -17,7 +17,8 @@ from emotone.bundle.bundle import Bundle
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data.dataset import Dataset
-from emotone.data.recipe import Recipe, load_recipe, pin_encoders
+from emotone.data.recipe import Recipe
+from emotone.data.recipe_yaml import load_recipe
 from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
 from emotone.training.experiment import Experiment
@@ -114,7 +115,9 @@ def test_the_run_is_named_by_its_encoders_weights(trained: Path, encoders: tuple
     asked = published(*encoders)
     saved = yaml.safe_load((trained / "recipe.yaml").read_text())
     assert len(saved["feature"]["sha256"]) == len(saved["text_feature"]["sha256"]) == 64
-    assert json.loads((trained / "test.json").read_text())["hash"] == pin_encoders(asked).hash != asked.hash
+    assert (
+        json.loads((trained / "test.json").read_text())["hash"] == Experiment.resolve(asked).recipe.hash != asked.hash
+    )
 
 
 def test_what_cannot_be_used_is_counted_in_warnings(trained: Path) -> None:
@@ -160,8 +163,8 @@ def test_words_alone_and_what_is_cut_of_them(folder: Path, tmp_path: Path) -> No
 
 
 def test_statistics_are_of_utterances_means(folder: Path, encoders: tuple[str, str]) -> None:
-    recipe = pin_encoders(published(*encoders))
-    feature = Experiment.resolve(recipe).feature
+    experiment = Experiment.resolve(published(*encoders))
+    recipe, feature = experiment.recipe, experiment.feature
     data = Dataset.extract(Selection.read(recipe, quiet=True), feature, quiet=True)
     features = data.rows(data.table).utterances
     mean, std = data.moments(features)

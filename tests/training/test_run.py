@@ -16,7 +16,8 @@ from emotone.audio.read import load_audio
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.normalise import normalise
 from emotone.corpora.corpus import Corpus
-from emotone.data.recipe import Recipe, load_recipe
+from emotone.data.recipe import Recipe
+from emotone.data.recipe_yaml import load_recipe
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.protocol import evaluate_model

@@ -170,7 +170,7 @@ def check(options: Namespace) -> int:
     """What is wrong with a corpus, or with the splits of a recipe: 1 where something leaks or cannot be read."""
     _need(*TABLES)
     from emotone.corpora.corpus import prepared
-    from emotone.data import recipe as recipes
+    from emotone.data import recipe_yaml as recipes
     from emotone.data.check import check_prepared, check_recipe, print_check
 
     is_corpus = options.what in prepared() or (Path(options.what) / "corpus.json").is_file()
@@ -216,7 +216,7 @@ def extract(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """A recipe, from features to test result."""
     _need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
-    from emotone.data.recipe import load_recipe
+    from emotone.data.recipe_yaml import load_recipe
     from emotone.training.run import train_recipe
 
     recipe = load_recipe(options.recipe, options.overrides)

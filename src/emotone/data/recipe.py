@@ -1,31 +1,20 @@
-"""Recipes: a whole experiment as typed dataclasses, checked before any work starts.
+"""Recipes: a whole experiment as typed dataclasses.
 
-A recipe is one YAML file, found by name (`emotone/recipes/<name>.yaml`) or path. `base: other` starts from another
-recipe (one level). Overrides are `key=value`, nested with dots. Unknown keys and wrong types are errors that name the
-nearest match; the resolved recipe is saved with the run and its hash names the run.
+`emotone.data.recipe_yaml` makes them of files. The resolved recipe is saved with the run, and its hash names the run.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import inspect
 import json
 import math
-import typing
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from emotone.base import plugins
-from emotone.base.settings import check_settings, describe, fits
-from emotone.data.recipe_yaml import merge, parse_overrides, read_yaml
-from emotone.errors import EmotoneError, unknown
-from emotone.features.feature import takes_text
+from emotone.errors import EmotoneError
 
 Alignment = Literal["transcript", "corpus", "whisper", "none"]
-RECIPES = Path(__file__).parent / "recipes"
 
 
 def _later(default: Any) -> Any:
@@ -44,7 +33,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitSettings:
     """How utterances are divided: a function of `emotone.data.split` and its settings; `fold` "all" runs every fold.
 
     `validate` false lets the validation part train as well; `repeats` runs all folds as often, each time with the next
@@ -153,7 +142,7 @@ class Unlabelled:
 
 
 @dataclass(frozen=True)
-class Curriculum:
+class CurriculumSettings:
     """Training on a growing part of the utterances (`emotone.training.curriculum`): needs `training.epochs`.
 
     order: "none" is no curriculum. score: what makes an utterance easy, a plugin of `emotone.training.difficulties`
@@ -191,7 +180,7 @@ class Recipe:
     targets: list[str]
     feature: Choice
     system: Choice
-    split: Split = Split()
+    split: SplitSettings = SplitSettings()
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     teacher: list[str] = field(default_factory=list)
@@ -207,7 +196,7 @@ class Recipe:
     ranges: dict[str, list[float]] = _later({})
     init: str = _later("")
     unlabelled: Unlabelled = _later(Unlabelled())
-    curriculum: Curriculum = _later(Curriculum())
+    curriculum: CurriculumSettings = _later(CurriculumSettings())
     text_feature: Choice | None = _later(None)
     alignment: Alignment = _later("transcript")
 
@@ -239,138 +228,3 @@ def _without_later_defaults(part: Any, about: dict[str, Any]) -> dict[str, Any]:
         elif dataclasses.is_dataclass(value) and not isinstance(value, Choice):
             kept[item.name] = _without_later_defaults(value, about[item.name])
     return kept
-
-
-def available() -> list[str]:
-    """Names of the recipes that come with Emotone.
-
-    >>> "emodb-chunk-attention" in available()
-    True
-    """
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe by name or YAML file, with `key=value` overrides; raises EmotoneError with one clear line.
-
-    >>> load_recipe("emodb-chunk-attention", ["training.batch_size=64"]).training.batch_size
-    64
-    """
-    path = locate(name)
-    about = read_yaml(path)
-    if "base" in about:
-        base = read_yaml(locate(str(about.pop("base"))))
-        if "base" in base:
-            raise EmotoneError(f"{path}: its base has a base itself; a recipe inherits from one other at most")
-        about = merge(base, about)
-    about = merge(about, parse_overrides(overrides))
-    about.setdefault("name", path.stem)
-    return from_json(about, where=str(path))
-
-
-def locate(name: str) -> Path:
-    """The YAML file of a recipe's name or path."""
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise EmotoneError(f"{name}: no such recipe file")
-        return path
-    if name not in available():
-        raise unknown("recipe", name, available())
-    return RECIPES / f"{name}.yaml"
-
-
-def from_json(about: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe of plain data: all names and types are checked, the plugins' own settings too."""
-    recipe = _build(Recipe, _with_init(about, where), where)
-    score = recipe.curriculum.score
-    chosen = [("features", recipe.feature), ("systems", recipe.system), ("difficulties", score)]
-    chosen += [("features", recipe.text_feature)] if recipe.text_feature else []
-    for kind, choice in chosen:
-        plugin = plugins.find(kind, choice.name)
-        check_settings(plugin, choice.settings, where=f"{where}: {plugins.KINDS[kind].singular} {choice.name}")
-    if recipe.text_feature and not takes_text(plugins.find("features", recipe.text_feature.name)):
-        raise EmotoneError(f"{where}: text_feature must be one of transcripts, which {recipe.text_feature.name} is not")
-    if recipe.curriculum.order != "none" and recipe.training.epochs is None:
-        raise EmotoneError(f"{where}: a curriculum goes by epochs; set training.epochs")
-    return recipe
-
-
-def pin_encoders(recipe: Recipe) -> Recipe:
-    """The recipe with the identity of its encoders' weights, which its hash must hold.
-
-    Raises EmotoneError where they are not here, or others than it asks for.
-    """
-
-    def pin(choice: Choice | None) -> Choice | None:
-        takes = () if choice is None else inspect.signature(plugins.find("features", choice.name)).parameters
-        if choice is None or not {"sha256", "settings"} & set(takes):  # of an encoder, or of a feature of another one
-            return choice
-        settings = plugins.settings_of(plugins.create("features", choice.name, choice.settings))
-        found = {key: settings[key] for key in ("sha256", "settings") if key in takes}
-        return Choice(choice.name, choice.settings | found)
-
-    pinned = typing.cast(Choice, pin(recipe.feature))
-    return dataclasses.replace(recipe, feature=pinned, text_feature=pin(recipe.text_feature))
-
-
-def check_training(about: Any, where: str) -> Training:
-    """The settings of a loop within another part of a recipe; raises EmotoneError as for the recipe's own."""
-    return typing.cast(Training, _build(Training, about, where))
-
-
-def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """The data with feature and system of the bundle `init`, where it does not say them itself."""
-    if not about.get("init"):
-        return about
-    from emotone.bundle.folder import locate as locate_bundle
-    from emotone.bundle.folder import read_about
-
-    bundle = read_about(locate_bundle(str(about["init"])))
-    feature = bundle.get("feature", {})
-    given = {"feature": {"name": feature.get("name"), **feature.get("settings", {})}}
-    training = bundle.get("training", {})
-    system = training.get("system") or training.get("recipe", {}).get("system")
-    if "system" not in about and not system:
-        raise EmotoneError(f"{where}: the bundle {about['init']} does not say which system trained it; set system")
-    return merge(given | {"system": system}, about)
-
-
-def _build(cls: type, about: Mapping[str, Any], where: str) -> Any:
-    """A recipe dataclass from plain data, checked key by key."""
-    hints = typing.get_type_hints(cls)
-    fields = {item.name: item for item in dataclasses.fields(cls)}
-    values: dict[str, Any] = {}
-    for key, value in about.items():
-        if key not in fields:
-            raise unknown("recipe key", str(key), fields, where=where)
-        values[key] = _build_value(hints[key], key, value, where)
-    missing = [
-        name
-        for name, item in fields.items()
-        if name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise EmotoneError(f"{where}: recipe key '{missing[0]}' is missing")
-    return cls(**values)
-
-
-def _build_value(hint: Any, key: str, value: Any, where: str) -> Any:
-    if hint in (Choice, Choice | None):
-        if value is None and hint is not Choice:
-            return None
-        if isinstance(value, str):
-            return Choice(value)
-        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise EmotoneError(f"{where}: {key} must be a name, or a mapping with a name, not {value!r}")
-        return Choice(value["name"], {name: item for name, item in value.items() if name != "name"})
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise EmotoneError(f"{where}: {key} must be a mapping, not {value!r}")
-        return _build(typing.cast(type, hint), value, f"{where}: {key}")
-    if not fits(value, hint):
-        raise EmotoneError(f"{where}: {key} must be {describe(hint)}, not {value!r}")
-    if typing.get_origin(hint) is tuple:
-        return tuple(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_number and (hint is float or float in typing.get_args(hint)) else value

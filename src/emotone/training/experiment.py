@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from emotone.base import plugins
-from emotone.data.recipe import Recipe
+from emotone.data.recipe import Choice, Recipe
 from emotone.features.feature import BatchedFeature, Feature
 from emotone.training.difficulty import Difficulty
 from emotone.training.system import System
 
+IDENTITY = ("sha256", "settings")
+"""Settings by which a feature says which encoder's weights it uses: its own, or those of a feature of another one."""
+
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a recipe names, made once; `difficulty` scores its curriculum, where it has one that goes by scores."""
+    """What a recipe names, made once; `difficulty` scores its curriculum, where it has one that goes by scores.
+
+    The recipe holds the identity of its encoders' weights, which its hash must cover.
+    """
 
     recipe: Recipe
     feature: Feature
@@ -23,15 +31,17 @@ class Experiment:
 
     @classmethod
     def resolve(cls, recipe: Recipe) -> Experiment:
-        """The plugins of a recipe; raises EmotoneError for settings that one of them refuses."""
-        feature, text, system, score = recipe.feature, recipe.text_feature, recipe.system, recipe.curriculum.score
-        return cls(
-            recipe,
-            plugins.create("features", feature.name, feature.settings),
-            None if text is None else plugins.create("features", text.name, text.settings),
-            plugins.create("systems", system.name, system.settings),
-            plugins.create("difficulties", score.name, score.settings),
-        )
+        """The plugins of a recipe; raises EmotoneError for settings that one of them refuses.
+
+        So are the weights of an encoder that are not here, or others than the recipe asks for.
+        """
+        feature = _create("features", recipe.feature)
+        text_feature = None if recipe.text_feature is None else _create("features", recipe.text_feature)
+        pinned = dataclasses.replace(recipe, feature=_pin(recipe.feature, feature))
+        if recipe.text_feature is not None:
+            pinned = dataclasses.replace(pinned, text_feature=_pin(recipe.text_feature, text_feature))
+        system, difficulty = _create("systems", recipe.system), _create("difficulties", recipe.curriculum.score)
+        return cls(pinned, feature, text_feature, system, difficulty)
 
     @property
     def has_curriculum(self) -> bool:
@@ -43,3 +53,13 @@ class Experiment:
         """Whether anything in a run of the recipe does."""
         measures = self.recipe.curriculum.order in ("easy-first", "hard-first")
         return self.system.takes_unlabelled or (measures and self.difficulty.takes_unlabelled)
+
+
+def _create(kind: str, choice: Choice) -> Any:
+    return plugins.create(kind, choice.name, choice.settings)
+
+
+def _pin(choice: Choice, feature: Any) -> Choice:
+    """The choice of a feature with the identity of its encoder's weights, where it has any."""
+    settings = plugins.settings_of(feature)
+    return Choice(choice.name, choice.settings | {key: settings[key] for key in IDENTITY if key in settings})

@@ -30,7 +30,8 @@ from emotone.bundle.folder import locate, read_about
 from emotone.bundle.target import Target
 from emotone.data import leakage
 from emotone.data.dataset import Dataset
-from emotone.data.recipe import Recipe, from_json, pin_encoders
+from emotone.data.recipe import Recipe
+from emotone.data.recipe_yaml import from_json
 from emotone.data.selection import Selection
 from emotone.data.split import Split
 from emotone.errors import EmotoneError
@@ -53,12 +54,11 @@ def train_recipe(
     Its numbers also go to the ledger `results.parquet`, in `runs` or beside the folder `to`.
     """
     check_device(device)
-    recipe = pin_encoders(recipe)
-    folder = to or RUNS / recipe.name / recipe.hash
     if recipe.split.repeats < 1:
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
     experiment = Experiment.resolve(recipe)
-    system = experiment.system
+    recipe, system = experiment.recipe, experiment.system
+    folder = to or RUNS / recipe.name / recipe.hash
     check_system(experiment)
     selection = Selection.read(recipe, jobs, quiet)
     system.check_data(selection, experiment.feature)

@@ -12,7 +12,7 @@ from scipy.stats import pearsonr
 import emotone
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import BUNDLED, check_files, read_about
-from emotone.data.recipe import load_recipe
+from emotone.data.recipe_yaml import load_recipe
 
 DEFAULT = BUNDLED / "default"
 

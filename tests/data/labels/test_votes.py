@@ -13,7 +13,7 @@ import pytest
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.data.labels.votes import Comparison, check_votes, vote_statistics
-from emotone.data.recipe import from_json
+from emotone.data.recipe_yaml import from_json
 from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
 

@@ -13,7 +13,7 @@ import soundfile
 from torch import nn
 
 from emotone.base import plugins
-from emotone.data.recipe import load_recipe
+from emotone.data.recipe_yaml import load_recipe
 from emotone.errors import EmotoneError
 from emotone.evaluate.report.folds import published_folds, report_folds
 from emotone.evaluate.run_folder import load_run

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from emotone.audio.read import load_audio
-from emotone.data.recipe import Choice, load_recipe, pin_encoders
 from emotone.errors import EmotoneError
 from emotone.features.extractors.mel import Mel
 from emotone.features.extractors.moments import Moments
@@ -53,9 +52,3 @@ def test_all_layers_of_whisper_lie_side_by_side(shared: Path) -> None:
     np.testing.assert_allclose(states[:, 1024:1536], Whisper(layer=2, full_window=False)(samples), atol=1e-5)
     np.testing.assert_allclose(Moments("whisper", {"layer": "all", "full_window": False})(samples)[0, :3584],
                                states.mean(axis=0), atol=1e-5)  # fmt: skip
-
-
-def test_the_encoder_is_part_of_the_recipe() -> None:
-    recipe = pin_encoders(load_recipe("ravdess-whisper-svm"))
-    assert recipe.feature == Choice("moments", recipe.feature.settings)
-    assert len(recipe.feature.settings["settings"]["sha256"]) == 64

@@ -12,7 +12,7 @@ from emotone.base import plugins
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.dataset import Dataset
-from emotone.data.recipe import from_json
+from emotone.data.recipe_yaml import from_json
 from emotone.data.selection import Selection
 from emotone.training.fold_data import FoldData
 

@@ -14,7 +14,8 @@ from torch import nn
 from emotone.base import plugins
 from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks, View, Whole
-from emotone.data.recipe import Training, load_recipe
+from emotone.data.recipe import Training
+from emotone.data.recipe_yaml import load_recipe
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered

@@ -22,7 +22,8 @@ from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.labels.preferences import prefer_by_margin
-from emotone.data.recipe import Recipe, Training, from_json
+from emotone.data.recipe import Recipe, Training
+from emotone.data.recipe_yaml import from_json
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics

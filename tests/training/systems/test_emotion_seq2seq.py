@@ -22,7 +22,8 @@ from emotone.bundle.target import Target
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
-from emotone.data.recipe import Recipe, Training, from_json, load_recipe
+from emotone.data.recipe import Recipe, Training
+from emotone.data.recipe_yaml import from_json, load_recipe
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics

@@ -18,7 +18,8 @@ from emotone.base import plugins
 from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Scale, Utterance
 from emotone.bundle.view.view import WordChunks
-from emotone.data.recipe import Augmentation, Recipe, Training, from_json
+from emotone.data.recipe import Augmentation, Recipe, Training
+from emotone.data.recipe_yaml import from_json
 from emotone.errors import EmotoneError
 from emotone.training.examples import StreamExamples, StreamTensors, outputs_of, predict_outputs
 from emotone.training.learners.learner import Lesson, PlainLearner

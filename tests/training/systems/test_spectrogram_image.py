@@ -22,7 +22,8 @@ from emotone.bundle.view import view as views
 from emotone.bundle.view.view import Segments
 from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import kinds_in
-from emotone.data.recipe import Recipe, Training, from_json
+from emotone.data.recipe import Recipe, Training
+from emotone.data.recipe_yaml import from_json
 from emotone.errors import EmotoneError
 from emotone.evaluate.scores import score_predictions
 from emotone.models.export import load_weights

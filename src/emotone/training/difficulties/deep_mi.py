@@ -10,7 +10,8 @@ import numpy as np
 from emotone.base import plugins
 from emotone.base.files import replace_file
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels, write_values
-from emotone.data.recipe import Choice, Training, check_training
+from emotone.data.recipe import Choice, Training
+from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.difficulty import Difficulty
 
@@ -59,7 +60,7 @@ class DeepMi(Difficulty):
 
     @property
     def _training(self) -> Training:
-        return check_training(self.training, "difficulty deep-mi: training")
+        return training_from_json(self.training, "difficulty deep-mi: training")
 
     def check_targets(self, targets: list[str]) -> None:
         """Exactly one attribute."""

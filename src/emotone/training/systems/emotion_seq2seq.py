@@ -13,7 +13,8 @@ from emotone.base import plugins
 from emotone.data.labels.emotion_curve import emotion_curve
 from emotone.data.labels.rank_sequence import rank_chunks
 from emotone.data.labels.votes import check_votes, vote_statistics
-from emotone.data.recipe import Choice, Training, check_training
+from emotone.data.recipe import Choice, Training
+from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.chunk_system import ChunkSystem
 
@@ -86,7 +87,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     @property
     def _training(self) -> Training:
-        return check_training(self.ranker_training, f"{self.name}: ranker_training")
+        return training_from_json(self.ranker_training, f"{self.name}: ranker_training")
 
     def check_data(self, data: Selection, feature: Feature) -> None:
         """What the ranker can learn from, and deviations for the curves of utterances without votes."""
