@@ -17,13 +17,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import soundfile
 import soxr
-from emotone.audio.inputs import find_inputs
 
 import emotone
-from emotone.audio.read import RATE_HZ, load_audio, probe
+from emotone.audio.folder import find_inputs
+from emotone.audio.read import RATE_HZ, load_audio
 
 
 def report(title: str, duration_s: float, run: Callable[[], object], target: str) -> None:
@@ -62,7 +61,7 @@ def main() -> None:
         for rate_hz, target in ((RATE_HZ, ">= 300"), (44_100, "(information)")):
             write_hour(hour, speech, rate_hz)
             report(f"1 hour, FLAC {rate_hz / 1000:g} kHz", 3600, lambda: predictor.predict(hour), target)
-    duration_s = float(np.sum([probe(file) for file in short]))
+    duration_s = sum(soundfile.info(file).duration for file in short)
     report("EmoDB, 535 files one by one", duration_s, lambda: [predictor.predict(file) for file in short], ">= 150")
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio.change.augment import add_noise
+from emotone.audio.change.effects import add_noise
 from emotone.audio.read import RATE_HZ, Samples, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
 from emotone.corpora.corpus import Corpus

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from emotone.audio.read import RATE_HZ, Samples, load_audio
-from emotone.audio.speech import CONTEXT_SAMPLES, FRAME_SAMPLES, NETWORK, SPEECH, SpeechTrack
+from emotone.audio.speech import CONTEXT_SAMPLES, FRAME_SAMPLES, NETWORK, SPEECH_PROBABILITY, SpeechTrack
 from emotone.base.files import sha256_of
 
 FRAME_S = FRAME_SAMPLES / RATE_HZ
@@ -41,7 +41,7 @@ def test_frames_are_those_of_the_network_one_by_one(speech: Samples) -> None:
         piece = padded[frame * FRAME_SAMPLES :][: CONTEXT_SAMPLES + FRAME_SAMPLES]
         probability, state["h"], state["c"] = session.run(["speech_probs", "hn", "cn"], {"input": piece[None], **state})
         first = frame * FRAME_SAMPLES
-        assert heard.share(first, first + FRAME_SAMPLES) == float(probability[0] >= SPEECH)
+        assert heard.share(first, first + FRAME_SAMPLES) == float(probability[0] >= SPEECH_PROBABILITY)
 
 
 @pytest.mark.parametrize("sizes", [[1, 511, 513, 7], [16_000], [100], [480_000]])

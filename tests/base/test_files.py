@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from emotone.base.files import cache_folder, replace_file, sha256_of
+from emotone.base.files import cache_folder, is_unicode, read_plain_text, replace_file, sha256_of, write_json
+from emotone.errors import EmotoneError
 
 
 def test_a_file_is_replaced_only_when_all_went_well(tmp_path: Path) -> None:
@@ -60,3 +62,30 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, platform: str, variables:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == Path(expected)
+
+
+def test_json_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"name": "ä", "values": [1, 2.5, None]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"name": "ä", "values": [1, 2.5, None]}
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"name": object()})
+    assert json.loads((tmp_path / "a.json").read_text())["name"] == "ä" and os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_plain_text_of_every_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes("I don’t know, café\r\n".encode(encoding))
+    assert read_plain_text(tmp_path / "a.txt") == "I don’t know, café\r\n"
+
+
+def test_what_is_no_plain_text_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EmotoneError, match=r"a.txt is missing"):
+        read_plain_text(tmp_path / "a.txt")
+    (tmp_path / "a.txt").write_bytes(b"\x81\x8d")
+    with pytest.raises(EmotoneError, match=r"a.txt: is no text in UTF-8, UTF-16 or Windows-1252"):
+        read_plain_text(tmp_path / "a.txt")
+
+
+def test_bytes_that_are_no_utf8_are_no_unicode() -> None:
+    assert is_unicode("") and is_unicode("ähm 😀")
+    assert not is_unicode(os.fsdecode(b"caf\xe9.wav")) and not is_unicode("\ud800")

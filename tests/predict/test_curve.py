@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from emotone.audio.read import RATE_HZ, AudioError, Samples, active_duration_s, load_audio
+from emotone.audio.level import active_duration_s
+from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
 from emotone.bundle.view.view import Chunks
 from emotone.cli.main import main
 from emotone.models.export import write_bundle

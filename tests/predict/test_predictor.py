@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import emotone
-from emotone.audio.read import RATE_HZ, AudioError, active_duration_s, read_blocks
+from emotone.audio.level import active_duration_s
+from emotone.audio.read import RATE_HZ, AudioError, read_blocks
 from emotone.bundle.bundle import Scores
 from emotone.errors import EmotoneError
 from emotone.predict.prediction import Over

@@ -1,4 +1,4 @@
-"""Audio files by what a user names: everything below a folder, or paths, folders and globs as they are typed."""
+"""Lists of audio files: those that paths, folders and globs name, and all below a folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from emotone.audio.read import SUFFIXES
+from emotone.base.files import is_unicode
 from emotone.errors import EmotoneError
 
 
 def find_inputs(inputs: Sequence[str]) -> list[str]:
-    """Files named by paths, folders and globs, in a stable order, each once.
+    """Files that paths, folders and globs name, in a stable order, each once; links to folders are not followed.
 
-    A file that does not exist stays in the list: it becomes a row with its error. Raises EmotoneError for a folder or
-    glob without audio.
+    A path that does not exist stays in the list, so that it gets a row with its error. Raises EmotoneError for a folder
+    or a glob without audio.
     """
     files: dict[str, None] = {}
     for given in inputs:
@@ -53,13 +54,13 @@ def list_audio(folder: Path) -> list[str]:
     if not files:
         raise EmotoneError(f"{folder}: holds no audio ({', '.join(sorted(SUFFIXES))})")
     for file in files:
-        if not _is_text(file):
+        if not is_unicode(file):
             raise EmotoneError(f"{folder}: the file name {file!r} is not UTF-8; rename the file")
     return files
 
 
 def _walk(folder: str | Path, follow_links: bool = False) -> Iterator[str]:
-    """Visible audio files in a folder and those below it, in order; links to folders are followed once, if at all."""
+    """Audio below a folder, sorted in each of its folders, nothing hidden; a linked folder is walked once at most."""
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=follow_links):
         real = os.path.realpath(place)
@@ -71,11 +72,3 @@ def _walk(folder: str | Path, follow_links: bool = False) -> Iterator[str]:
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
                 yield os.path.join(place, name)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:  # undecodable bytes, which Python carries as lone surrogates
-        return False
-    return True

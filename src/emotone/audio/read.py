@@ -21,11 +21,10 @@ from emotone.audio.length import count_mp3_samples, promised_bytes
 from emotone.errors import EmotoneError
 
 Samples = NDArray[np.float32]
+"""One channel of sound, [N]: in [-1, 1], at `RATE_HZ` unless another rate comes with it."""
 
 RATE_HZ = 16_000
 BLOCK_S = 30.0
-SILENCE_PEAK = 1e-4
-"""A peak below -80 dB of full scale is silence: less than two steps of a 16-bit sample and its dither."""
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
 LONGEST_SAMPLES = 2**40
@@ -73,10 +72,13 @@ def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
 def read_blocks(
     path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
 ) -> Iterator[Samples]:
-    """The samples of `load` as a stream of blocks of about `block_s` seconds; never yields nothing at all."""
+    """The samples of `load_audio` as blocks of about `block_s` seconds, none of them empty and at least one.
+
+    Raises AudioError as `load_audio` does, some of it only when the block that is damaged is asked for.
+    """
     num_decoded = num_samples = 0
     resampler = None
-    for samples, rate_hz, is_last in read_native(path, start_s, end_s, block_s):
+    for samples, rate_hz, is_last in read_native_blocks(path, start_s, end_s, block_s):
         num_decoded += len(samples)
         if rate_hz != RATE_HZ:
             if resampler is None:
@@ -86,16 +88,19 @@ def read_blocks(
             samples = resampler.resample_chunk(samples, last=is_last)
         if len(samples):
             num_samples += len(samples)
-            yield limit(samples, path)
+            yield clip(samples, path)
     if not num_samples:
         nothing = f"ends before {start_s:g} s" if start_s else "holds no samples"
         raise AudioError(path, "is shorter than a sample at 16 kHz" if num_decoded else nothing)
 
 
-def read_native(
+def read_native_blocks(
     path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
 ) -> Iterator[tuple[Samples, int, bool]]:
-    """Mono blocks at the file's own rate: samples, rate in Hz, whether it is the last; raises AudioError as `load`."""
+    """Blocks at the file's own rate, not clipped: samples [N], the rate in Hz, and whether it is the last.
+
+    Raises AudioError as `load_audio` does. The last block may be empty; PyAV's, at 16 kHz already, are never marked.
+    """
     if not 0 <= start_s < (float("inf") if end_s is None else end_s):
         raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
     _check_file(path)
@@ -134,44 +139,11 @@ def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
         mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
         if not mono.size:
             raise AudioError(name, "is shorter than a sample at 16 kHz")
-    return limit(mono, name)
+    return clip(mono, name)
 
 
-def probe(path: str | os.PathLike[str]) -> float:
-    """Duration in seconds from the file's header, without decoding; raises AudioError."""
-    _check_file(path)
-    if Path(path).suffix.lower() in AV_SUFFIXES:
-        return sum(len(block) for block in read_blocks(path)) / RATE_HZ
-    with _open(path) as file:
-        if file.frames > LONGEST_SAMPLES:
-            raise AudioError(path, "does not say how long it is")
-        return file.frames / file.samplerate
-
-
-def is_silent(samples: Samples) -> bool:
-    """Whether nothing is louder than -80 dB of full scale."""
-    return bool(max(samples.max(initial=0.0), -samples.min(initial=0.0)) < SILENCE_PEAK)
-
-
-def active_duration_s(samples: Samples, frame_s: float = 0.032, range_db: float = 35.0) -> float:
-    """Seconds of sound: frames within `range_db` of the loudest frame and above -60 dB of full scale.
-
-    An energy measure, not a speech detector: it costs nothing and only weighs windows of one recording against each
-    other, where a detector's time (ten times the network's) would buy little.
-
-    >>> tone = np.sin(np.arange(16_000) / 5).astype(np.float32)
-    >>> round(active_duration_s(np.concatenate([tone, np.zeros(16_000, np.float32)])), 1)
-    1.0
-    """
-    size = int(frame_s * RATE_HZ)
-    frames = samples[: len(samples) // size * size].reshape(-1, size) if len(samples) >= size else samples[None]
-    power = np.einsum("tn,tn->t", frames, frames) / frames.shape[1]
-    threshold = max(power.max() * 10 ** (-range_db / 10), min(1e-6, power.max()))
-    return float((power >= threshold).mean() * len(samples) / RATE_HZ)
-
-
-def limit(samples: Samples, path: str | os.PathLike[str]) -> Samples:
-    """Samples clipped to [-1, 1]; an error where the scale is plainly another one."""
+def clip(samples: Samples, path: str | os.PathLike[str]) -> Samples:
+    """Samples clipped to [-1, 1]; raises AudioError beyond 18 dB over full scale, where the unit is another one."""
     peak = max(samples.max(), -samples.min())
     if peak > LOUDEST_FLOAT:
         raise AudioError(path, f"has float samples of up to {peak:g}; they must lie in [-1, 1]")

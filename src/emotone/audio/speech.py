@@ -1,7 +1,7 @@
 """Where somebody speaks: the Silero voice activity detector over a stream of samples, on onnxruntime.
 
-Speech gets high probabilities, music, noise and silence low ones. The network and its licence stand in `silero_vad/`.
-It carries its state from block to block, so a stream gives what the whole recording would.
+The network and its licence lie in `silero_vad/`. Its state is carried from block to block, so a stream gives what the
+whole recording would.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from emotone.audio.read import RATE_HZ, Samples
 FRAME_SAMPLES = 512
 """One probability per 32 ms."""
 CONTEXT_SAMPLES = 64
-"""What a frame sees of the one before it."""
+"""The end of the frame before, which the network is given with each frame."""
 STATE_SIZE = 128
-SPEECH = 0.5
-"""A frame of at least this probability is speech, as its authors have it."""
+SPEECH_PROBABILITY = 0.5
+"""A frame of at least this probability is speech, as the network's authors have it."""
 NETWORK = Path(__file__).parent / "silero_vad" / "silero_vad_16k_sequence.onnx"
 
 
 class SpeechTrack:
-    """Which frames of a stream are speech, as far as it has been listened to.
+    """Which frames (32 ms) of a stream are speech, from its start to the last block that came.
 
     >>> track = SpeechTrack()
     >>> second = np.zeros(16_000, np.float32)
@@ -44,27 +44,28 @@ class SpeechTrack:
         self._is_speech = bytearray()  # a byte per frame: 110 kB per hour
 
     def listen(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """The blocks (float32, 16 kHz) as they come; `share` knows of each before it is handed on."""
+        """The same blocks, [N] each at 16 kHz; the frames of a block are known before it is handed on."""
         for block in blocks:
-            self._hear(block)
+            self._classify(block)
             yield block
 
     def share(self, first: int, stop: int) -> float:
-        """Share of speech, 0..1, among the frames that lie wholly within the samples from `first` to `stop`."""
+        """Share of speech, 0..1, among the frames wholly within the samples first..stop; 0 where there are none."""
         frames = self._is_speech[-(-first // FRAME_SAMPLES) : stop // FRAME_SAMPLES]
         return frames.count(1) / len(frames) if frames else 0.0
 
     @property
     def speech_s(self) -> float:
-        """Seconds of speech so far."""
+        """Seconds of speech until now."""
         return self._is_speech.count(1) * FRAME_SAMPLES / RATE_HZ
 
-    def _hear(self, block: Samples) -> None:
+    def _classify(self, block: Samples) -> None:
+        """Append the frames that the block completes; its rest waits for the next."""
         samples = np.concatenate([self._rest, block])
         whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
         self._rest = samples[whole:].copy()
         if whole:
-            self._is_speech += (self._probabilities(samples[:whole]) >= SPEECH).tobytes()
+            self._is_speech += (self._probabilities(samples[:whole]) >= SPEECH_PROBABILITY).tobytes()
 
     def _probabilities(self, samples: Samples) -> NDArray[np.float32]:
         """Probability of speech of T frames: samples [T * 512] -> [T]."""

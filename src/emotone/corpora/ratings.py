@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.audio.words.alignment import read_plain_text
+from emotone.base.files import read_plain_text
 from emotone.corpora.files import name_some
 from emotone.corpora.tables import map_words
 from emotone.errors import EmotoneError

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.audio.read import SILENCE_PEAK, Samples, limit, read_native
+from emotone.audio.level import SILENCE_PEAK
+from emotone.audio.read import Samples, clip, read_native_blocks
 from emotone.base.files import replace_file
 from emotone.base.processes import map_ordered
 from emotone.base.progress import track
@@ -157,9 +158,9 @@ def _scan_file(task: Task) -> list[Row]:
     error = ""
     try:
         # At the file's own rate, where clipping still shows and no resampler has touched the content.
-        for samples, rate_hz, _ in read_native(path):
+        for samples, rate_hz, _ in read_native_blocks(path):
             for measure in measures if len(samples) else []:
-                measure.update(limit(samples, path), rate_hz)
+                measure.update(clip(samples, path), rate_hz)
             if all(measure.is_whole for measure in measures):
                 break
     except EmotoneError as reason:

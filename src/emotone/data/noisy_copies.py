@@ -17,11 +17,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.change.augment import babble
-from emotone.audio.change.degrade import degrade, draw_by_energy
-from emotone.audio.change.noise import GAUSSIAN_STD, PUBLISHED_SNR_DB, add_gaussian, mix
+from emotone.audio.change.degrade import degrade
+from emotone.audio.change.effects import babble
+from emotone.audio.change.noise import GAUSSIAN_STD, PUBLISHED_SNR_DB, add_gaussian, draw_by_energy, mix
 from emotone.audio.folder import list_audio
-from emotone.audio.read import RATE_HZ, AudioError, Samples, is_silent, load_audio, read_blocks
+from emotone.audio.level import is_silent
+from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio, read_blocks
 from emotone.base.draws import Random, generator
 from emotone.base.files import sha256_of
 from emotone.errors import EmotoneError, unknown

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, Samples, is_silent
+from emotone.audio.level import is_silent
+from emotone.audio.read import RATE_HZ, Samples
 from emotone.bundle.view.chunk import chunk_starts
 from emotone.bundle.view.view import Chunks
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotone.audio.read import AudioError
-from emotone.audio.words.transcripts import FORMATS, Said, hear, is_text_file, match_files, read_text, read_transcripts
-from emotone.audio.words.whisper import Transcriber
+from emotone.audio.words.transcript_table import FORMATS, match_files, read_transcripts
+from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_text
+from emotone.audio.words.whisper import Transcriber, transcribe_words
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
@@ -28,7 +29,7 @@ class Input(NamedTuple):
     """A file, and the transcript that is given for it; None: none, or Whisper's."""
 
     file: str
-    transcript: Said | None = None
+    transcript: TranscriptLike | None = None
 
 
 def predict_to_file(files: Sequence[str], output: Path, settings: PredictSettings) -> int:
@@ -79,7 +80,7 @@ def predict_file(settings: PredictSettings, given: Input) -> Prediction:
     file, transcript = given
     if settings.transcript == AUTO and not is_text_file(file):
         try:
-            transcript = hear(file, _transcriber(settings))
+            transcript = transcribe_words(file, _transcriber(settings))
         except AudioError as error:
             return failed(file, error.reason)
     return _predictor(settings).try_predict(file, settings.window_s, settings.hop_s, transcript)
@@ -129,7 +130,7 @@ def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: Pred
     return [Input(file, found.get(file)) for file in files]
 
 
-def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettings) -> dict[str, Said]:
+def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettings) -> dict[str, TranscriptLike]:
     """The transcripts of these files that a table holds, or a .txt the one; notes either that lacks the other."""
     path = Path(source)
     if not path.suffix:

@@ -18,8 +18,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, AudioError, Samples, active_duration_s, from_array, is_silent, read_blocks
-from emotone.audio.words.transcripts import Said, check_said, is_text_file, read_text, text_of, words_between
+from emotone.audio.level import active_duration_s, is_silent
+from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
+from emotone.audio.words.transcripts import (
+    TranscriptLike,
+    check_transcript,
+    is_text_file,
+    read_text,
+    text_of,
+    words_between,
+)
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Utterance, count_cut
 from emotone.bundle.view.view import Chunks, WordChunks
@@ -107,7 +115,7 @@ class Predictor:
         rate_hz: int | None = None,
         window_s: float | None = None,
         hop_s: float | None = None,
-        transcript: Said | None = None,
+        transcript: TranscriptLike | None = None,
     ) -> Prediction:
         """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
@@ -152,7 +160,7 @@ class Predictor:
         Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
         """
         self.load_encoder()
-        check_said(text)
+        check_transcript(text)
         window = _Window(0.0, 0.0, weight=1.0)
         self._add_text(window, text)
         if window.utterance.text is None:
@@ -178,7 +186,7 @@ class Predictor:
         file: str | os.PathLike[str],
         window_s: float | None = None,
         hop_s: float | None = None,
-        transcript: Said | None = None,
+        transcript: TranscriptLike | None = None,
     ) -> Prediction:
         """`predict` of a file for batches: what is wrong with the file becomes the prediction's `error`."""
         try:
@@ -199,7 +207,7 @@ class Predictor:
             )
         return first
 
-    def _score(self, windows: Iterable[Cut], said: Said | None = None) -> Iterator[_Window]:
+    def _score(self, windows: Iterable[Cut], said: TranscriptLike | None = None) -> Iterator[_Window]:
         """Score windows in batches; a window that cannot be scored carries its error on."""
         batch: list[_Window] = []
         for (start, samples), is_last in mark_last(windows):
@@ -231,7 +239,7 @@ class Predictor:
             return
         window.utterance = Utterance(features)
 
-    def _add_text(self, window: _Window, said: Said, is_last: bool = True) -> None:
+    def _add_text(self, window: _Window, said: TranscriptLike, is_last: bool = True) -> None:
         """What of a transcript is said in a window, encoded; a note where it cannot be, or not as a whole."""
         words = said if isinstance(said, str) else words_between(said, window.start_s, window.end_s, is_last)
         text = text_of(words)
@@ -328,8 +336,8 @@ class _Window:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def _check_transcript(file: str, said: Said, duration_s: float | None = None) -> None:
+def _check_transcript(file: str, said: TranscriptLike, duration_s: float | None = None) -> None:
     try:
-        check_said(said, duration_s)
+        check_transcript(said, duration_s)
     except EmotoneError as error:
         raise AudioError(file, str(error)) from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone.audio.change import augment
-from emotone.audio.change.degrade import CURVES, Severity, degrade, narrow, segment
+from emotone.audio.change import effects
+from emotone.audio.change.degrade import CURVES, Severity, degrade, narrow
+from emotone.audio.change.noise import excerpt
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.base.draws import generator
 from emotone.errors import EmotoneError
@@ -18,7 +19,7 @@ CONDITIONS = [(name, severity) for name, curve in CURVES.items() for severity in
 @pytest.fixture(scope="module")
 def speech() -> Samples:
     """Three seconds of modulated pink noise, which has speech's slope and pauses."""
-    samples = augment.coloured_noise(3 * RATE, 1.0, generator("speech"))
+    samples = effects.coloured_noise(3 * RATE, 1.0, generator("speech"))
     samples *= np.abs(np.sin(np.arange(len(samples)) * 8 / RATE)).astype(np.float32)
     return (samples * 0.8 / np.abs(samples).max()).astype(np.float32)
 
@@ -36,7 +37,7 @@ def ratio_db(noisy: Samples, speech: Samples, noise: Samples) -> float:
 
 @pytest.mark.parametrize(("curve", "severity"), CONDITIONS)
 def test_copies_are_samples_in_range_and_repeat(curve: str, severity: Severity, speech: Samples) -> None:
-    noise = augment.coloured_noise(len(speech), 1.0, generator(1))
+    noise = effects.coloured_noise(len(speech), 1.0, generator(1))
     first, second = (degrade(speech, curve, severity, generator(2), noise) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert first.dtype == np.float32 and np.abs(first).max() <= 1 and np.isfinite(first).all()
@@ -50,14 +51,14 @@ def test_copies_are_samples_in_range_and_repeat(curve: str, severity: Severity, 
 @pytest.mark.parametrize("snr_db", [20.0, 10.0, 5.0, 0.0, -5.0])
 @pytest.mark.parametrize("loudness", [1.0, 0.01])
 def test_ratios_are_exact(curve: str, snr_db: float, loudness: float, speech: Samples) -> None:
-    noise = segment(augment.coloured_noise(RATE, 0.0, generator(3)), len(speech), generator(4))
+    noise = excerpt(effects.coloured_noise(RATE, 0.0, generator(3)), len(speech), generator(4))
     noisy = degrade(speech * np.float32(loudness), curve, snr_db, generator(5), noise)
     assert ratio_db(noisy, speech, noise) == pytest.approx(snr_db, abs=0.05)
 
 
 @pytest.mark.parametrize("high_hz", [4000, 2000, 1000])
 def test_nothing_is_left_above_the_highest_frequency(high_hz: int) -> None:
-    white = augment.coloured_noise(4 * RATE, 0.0, generator(6)) * np.float32(0.1)
+    white = effects.coloured_noise(4 * RATE, 0.0, generator(6)) * np.float32(0.1)
     power = np.abs(np.fft.rfft(narrow(white, high_hz))) ** 2
     frequency = np.fft.rfftfreq(4 * RATE, 1 / RATE)
     kept, lost = power[frequency < 0.85 * high_hz].mean(), power[frequency > 1.05 * high_hz].mean()
@@ -100,15 +101,6 @@ def test_reverberation_lasts_as_long_as_it_says() -> None:
 def test_shortening_keeps_the_beginning(seconds: float, speech: Samples) -> None:
     short = degrade(speech, "shortening", seconds, generator(0))
     np.testing.assert_array_equal(short, speech[: int(seconds * RATE)])
-
-
-def test_a_segment_is_not_the_silence_between_sounds() -> None:
-    recording = np.zeros(5 * RATE, np.float32)
-    recording[RATE : RATE + 800] = 0.5
-    for number in range(20):
-        part = segment(recording, 1000, generator(number))
-        assert len(part) == 1000 and part.any()
-    assert len(segment(recording, 12 * RATE, generator(0))) == 12 * RATE
 
 
 def test_silence_stays_finite() -> None:

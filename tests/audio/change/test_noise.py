@@ -76,6 +76,15 @@ def test_a_part_is_not_the_silence_between_two_sounds() -> None:
         assert noise.cut(recording, 1000, generator(number)).any()
 
 
+def test_an_excerpt_is_not_the_silence_between_sounds() -> None:
+    recording = np.zeros(5 * RATE, np.float32)
+    recording[RATE : RATE + 800] = 0.5
+    for number in range(20):
+        part = noise.excerpt(recording, 1000, generator(number))
+        assert len(part) == 1000 and part.any()
+    assert len(noise.excerpt(recording, 12 * RATE, generator(0))) == 12 * RATE
+
+
 def test_a_looped_tone_does_not_click() -> None:
     step = 2 * np.pi * 441.3 / RATE
     tone = np.sin(step * np.arange(int(0.777 * RATE))).astype(np.float32)  # whose end does not fit its beginning

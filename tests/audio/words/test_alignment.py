@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from emotone.audio.words.alignment import read_plain_text, read_words
+from emotone.audio.words.alignment import Word, check_words, put_in_order, read_words
 from emotone.errors import EmotoneError
 
 LONG = """File type = "ooTextFile"
@@ -127,9 +129,40 @@ def test_damage_is_one_clear_line(tmp_path: Path, name: str, text: str, message:
     assert message in str(error.value) and name in str(error.value)
 
 
-def test_missing_and_undecodable_files(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmotoneError, match=r"a.wdseg is missing"):
         read_words(tmp_path / "a.wdseg")
-    (tmp_path / "a.txt").write_bytes(b"\x81\x8d")
-    with pytest.raises(EmotoneError, match="is no text in"):
-        read_plain_text(tmp_path / "a.txt")
+
+
+# ---- order ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([("a", 0.5, 0.2)], "word 1, 'a' at 0.50-0.20 s, ends before it starts"),
+        ([("a", float("nan"), 0.2)], "ends before it starts"),
+        ([("a", 0.0, 0.5), ("b", 0.5, 2.2)], "word 2, 'b' at 0.50-2.20 s, lies outside the audio (0.00-2.00 s)"),
+        ([("a", -0.3, 0.5)], "outside the audio"),
+        ([("a", 0.0, 0.5), ("b", 0.3, 0.9)], "overlaps the word before it, which ends at 0.50 s"),
+        ([("a", 0.0, 1.5), ("b", 1.5, 1.6), ("c", 0.2, 0.4)], "word 3, 'c' at 0.20-0.40 s, overlaps"),
+    ],
+)
+def test_alignments_of_other_audio_are_refused(words: list[Word], message: str) -> None:
+    with pytest.raises(EmotoneError) as error:
+        check_words(words, 2.0, "a.TextGrid")
+    assert message in str(error.value) and str(error.value).startswith("a.TextGrid: word ")
+
+
+def test_times_that_were_rounded_pass() -> None:
+    check_words([], 2.0)
+    check_words([("a", -0.01, 0.5), ("b", 0.45, 2.05)], 2.0)
+    check_words([("a", -0.1, 0.5), ("b", 0.4, 2.1)], 2.0)
+
+
+@given(times=st.lists(st.tuples(st.floats(-2, 12), st.floats(-2, 12)), max_size=8), end_s=st.floats(0.01, 10))
+def test_words_in_order_stay_in_the_audio(times: list[tuple[float, float]], end_s: float) -> None:
+    words = put_in_order([("x", start_s, stop_s) for start_s, stop_s in times], end_s)
+    flat = [time_s for _, start_s, stop_s in words for time_s in (start_s, stop_s)]
+    assert len(words) == len(times) and flat == sorted(flat)
+    assert all(0 <= time_s <= end_s + 0.005 for time_s in flat)

@@ -10,15 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from emotone.audio.read import Samples, load_audio
-from emotone.audio.words.whisper import Transcriber, Transcript, in_order, transcribe, write_transcripts
-from emotone.base.files import cache_folder
-from emotone.cli import main as cli
-from emotone.corpora.corpus import Corpus
-from emotone.data.heard import transcribe_corpus
+from emotone.audio.read import AudioError, Samples, load_audio
+from emotone.audio.words.transcript_table import read_transcripts
+from emotone.audio.words.whisper import Transcriber, Transcript, transcribe, transcribe_words, write_transcripts
 from emotone.errors import EmotoneError
 
 JFK = Path(__file__).parents[3] / "examples" / "jfk.wav"
@@ -49,9 +44,8 @@ def test_words_and_their_times(spoken: Transcript) -> None:
 
 def test_rows(spoken: Transcript) -> None:
     (row,) = spoken.rows()
-    assert row == {
-        "file": str(JFK), "start_s": 0.0, "end_s": 11.0, "language": "en", "text": spoken.text, "error": "",
-    }  # fmt: skip
+    about = {"file": str(JFK), "start_s": 0.0, "end_s": 11.0, "language": "en"}
+    assert row == about | {"text": spoken.text, "error": ""}
     rows = spoken.rows("words")
     assert [(row["text"], row["start_s"], row["end_s"]) for row in rows] == spoken.words
 
@@ -67,18 +61,8 @@ def test_silence_and_files_that_cannot_be_read(transcriber: Transcriber, tmp_pat
     assert missing.rows("words")[0]["error"] == missing.error and silent.rows("words") == []
 
 
-@given(
-    times=st.lists(st.tuples(st.floats(-2, 12), st.floats(-2, 12)), max_size=8), end_s=st.floats(0.01, 10),
-)  # fmt: skip
-def test_words_in_order_stay_in_the_audio(times: list[tuple[float, float]], end_s: float) -> None:
-    words = in_order([("x", start_s, stop_s) for start_s, stop_s in times], end_s)
-    flat = [time_s for _, start_s, stop_s in words for time_s in (start_s, stop_s)]
-    assert len(words) == len(times) and flat == sorted(flat)
-    assert all(0 <= time_s <= end_s + 0.005 for time_s in flat)
-
-
 class Counting(Transcriber):
-    """Hears how long it is; counts."""
+    """Hears the duration of what it is given, as one word; keeps which files it was given."""
 
     heard: list[str] = []
     identity = "counting"
@@ -104,29 +88,6 @@ def test_tables_are_resumed(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "x.parquet")["text"].tolist() == ["1", "2", "3"]
 
 
-def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.ones(48_000) / 2, 16_000)
-    table = pd.DataFrame(
-        {"id": ["a", "b", "c"], "file": ["a.wav", "a.wav", "none.wav"], "start_s": [None, 1.0, None],
-         "end_s": [None, 1.5, None], "language": ["da", None, "da"]}
-    )  # fmt: skip
-    corpus = Corpus("small", tmp_path, table)
-    Counting.heard.clear()
-    found = transcribe_corpus(corpus, Counting(), quiet=True)
-    assert found["id"].tolist() == ["a", "b", "c"] and found["transcript"].tolist()[:2] == ["3", "0.5"]
-    assert found["words"].tolist() == [[("3", 0.0, 3.0)], [("0.5", 0.0, 0.5)], []]
-    assert pd.isna(found["transcript"][2]) and "none.wav" in found["error"][2]
-    assert found["language"].tolist() == ["da", "en", ""]
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    part = transcribe_corpus(Corpus("small", tmp_path, table[1:]), Counting(), quiet=True)
-    assert part["transcript"].tolist()[0] == "0.5" and len(Counting.heard) == 2
-    (kept,) = (cache_folder() / "transcripts").glob("small-*.jsonl")
-    kept.write_bytes(kept.read_bytes()[:-9])  # a kill while the second was written
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    assert len(Counting.heard) == 3
-
-
 def test_settings_that_cannot_be(tiny_wav2vec2: Path, tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper")
     speech = load_audio(JFK)
@@ -148,24 +109,25 @@ def test_an_unknown_language(transcriber: Transcriber) -> None:
         Transcriber(language="dansk")(load_audio(JFK))
 
 
-def test_the_verb_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("emotone.audio.words.whisper.Transcriber", Counting)
-    assert cli.main(["transcribe", str(JFK), "nothere.wav"]) == 1
-    written = capsys.readouterr()
-    assert written.out == f"{JFK}      0.00    11.00  11\n"
-    assert written.err == "emotone: nothere.wav: does not exist\n"
-    assert cli.main(["transcribe", str(JFK), "--language", "da", "--json"]) == 0
-    row = json.loads(capsys.readouterr().out)
-    assert (row["language"], row["text"]) == ("da", "11")
-
-
-def test_the_verb_writes_what_whisper_hears(transcriber: Transcriber, tmp_path: Path) -> None:
-    """Without being told the language."""
-    assert cli.main(["transcribe", str(JFK), "--words", "--output", str(tmp_path / "words.csv"), "--quiet"]) == 0
-    rows = pd.read_csv(tmp_path / "words.csv")
-    assert len(rows) > 15 and rows["text"].iloc[-1].startswith("country") and (rows["end_s"] >= rows["start_s"]).all()
-
-
 def test_noise_holds_no_words(transcriber: Transcriber) -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, 32_000).astype(np.float32)
     assert transcriber(noise) == Transcript("array", 2.0, "en")
+
+
+def test_long_recordings_are_heard_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotone.audio.words.whisper.PART_S", 2.0)
+    soundfile.write(tmp_path / "x.wav", np.full(80_000, 0.1), 16_000, subtype="FLOAT")
+    words = transcribe_words(str(tmp_path / "x.wav"), Counting())
+    assert words == [("2", 0.0, 2.0), ("2", 2.0, 4.0), ("1", 4.0, 5.0)]
+    with pytest.raises(AudioError, match="does not exist"):
+        transcribe_words("none.wav", Counting())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_what_is_written_is_read_as_transcripts(tmp_path: Path, suffix: str) -> None:
+    good, bad = str(tmp_path / "good, or not.wav"), str(tmp_path / "no.wav")
+    soundfile.write(good, np.full(32_000, 0.5), 16_000)
+    assert write_transcripts([good, bad], Counting(), tmp_path / f"words{suffix}", "words", quiet=True) == 1
+    assert read_transcripts(tmp_path / f"words{suffix}") == {good: [("2", 0.0, 2.0)], bad: []}
+    write_transcripts([good, bad], Counting(), tmp_path / f"whole{suffix}", "recording", quiet=True)
+    assert read_transcripts(tmp_path / f"whole{suffix}") == {good: "2", bad: ""}

@@ -1,8 +1,7 @@
 """Degradations of an utterance at named severities: what a robustness curve is made of.
 
-Pure functions on float32 samples [N] at 16 kHz; those of `emotone.audio.change.augment`, one at a time and exact.
-Nothing is clipped but where clipping is the point: what would leave [-1, 1] is made quieter as a whole, which keeps
-ratios.
+Pure functions of float32 samples [N] at 16 kHz: those of `emotone.audio.change.effects`, one at a time. Nothing is
+clipped but where clipping is the point: what would leave [-1, 1] is made quieter as a whole, which keeps ratios.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from emotone.audio.change import augment
+from emotone.audio.change import effects
+from emotone.audio.level import fit_full_scale, rms
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.base.draws import Random
 from emotone.errors import unknown
@@ -21,18 +20,25 @@ from emotone.errors import unknown
 DIRECT_DB = 0.0
 """Of `reverberate`: the direct sound is as strong as all that follows it."""
 CODECS: dict[str, tuple[str, str, float]] = {
-    "Opus 60": ("OGG", "OPUS", 0.8), "Opus 22": ("OGG", "OPUS", 0.95), "Opus 12": ("OGG", "OPUS", 0.99),
-    "MP3 42": ("MP3", "MPEG_LAYER_III", 0.5), "MP3 26": ("MP3", "MPEG_LAYER_III", 0.99),
-}  # fmt: skip
-"""Container, subtype and compression of libsndfile by codec and about its kbit/s for speech at 16 kHz."""
+    "Opus 60": ("OGG", "OPUS", 0.8),
+    "Opus 22": ("OGG", "OPUS", 0.95),
+    "Opus 12": ("OGG", "OPUS", 0.99),
+    "MP3 42": ("MP3", "MPEG_LAYER_III", 0.5),
+    "MP3 26": ("MP3", "MPEG_LAYER_III", 0.99),
+}
+"""Container, subtype and compression as `effects.recode` takes them, by codec and its kbit/s for speech at 16 kHz."""
 TELEPHONE = "telephone"
 
 Severity = float | str
+"""A number in the unit of the curve's axis, or a name (a codec, "clean", ..)."""
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One kind of degradation: `severities` in the order of the picture, `clean` the one that changes nothing."""
+class DegradationCurve:
+    """One kind of degradation: its severities in the order of the picture, `clean` the one that changes nothing.
+
+    `axis` says in words, with the unit, what a severity is.
+    """
 
     title: str
     axis: str
@@ -40,15 +46,17 @@ class Curve:
     clean: Severity = "clean"
 
 
-CURVES: dict[str, Curve] = {
-    "noise": Curve("Noise", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
-    "babble": Curve("Babble of other speakers", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
-    "reverberation": Curve("Reverberation", "decay by 60 dB (s)", ("clean", 0.2, 0.5, 1.0, 2.0)),
-    "gain": Curve("Gain", "gain (dB), clipped at full scale", (-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0), 0.0),
-    "bandwidth": Curve("Bandwidth", "highest frequency (kHz)", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0),
-    "codec": Curve("Codec", "codec, about kbit/s", ("clean", *CODECS, TELEPHONE)),
-    "clipping": Curve("Clipping", "samples clipped (%)", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0),
-    "shortening": Curve("Shortening", "only the first (s)", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
+CURVES: dict[str, DegradationCurve] = {
+    "noise": DegradationCurve("Noise", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
+    "babble": DegradationCurve("Babble of other speakers", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
+    "reverberation": DegradationCurve("Reverberation", "decay by 60 dB (s)", ("clean", 0.2, 0.5, 1.0, 2.0)),
+    "gain": DegradationCurve(
+        "Gain", "gain (dB), clipped at full scale", (-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0), 0.0
+    ),
+    "bandwidth": DegradationCurve("Bandwidth", "highest frequency (kHz)", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0),
+    "codec": DegradationCurve("Codec", "codec, about kbit/s", ("clean", *CODECS, TELEPHONE)),
+    "clipping": DegradationCurve("Clipping", "samples clipped (%)", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0),
+    "shortening": DegradationCurve("Shortening", "only the first (s)", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
 }
 
 
@@ -66,21 +74,21 @@ def degrade(samples: Samples, curve: str, severity: Severity, random: Random, no
     if severity == CURVES[curve].clean:
         return samples
     if curve == "codec":
-        return fit(_recode(samples, str(severity)))
+        return fit_full_scale(_recode(samples, str(severity)))
     amount = float(severity)
     if curve == "shortening":
         return samples[: round(amount * RATE_HZ)]
     if curve == "bandwidth":
-        return fit(narrow(samples, amount * 1000))
+        return fit_full_scale(narrow(samples, amount * 1000))
     if curve == "clipping":
         limit = np.float32(np.quantile(np.abs(samples), 1 - amount / 100))
         return np.clip(samples, -limit, limit)
     if curve == "gain":
         return np.clip(samples * np.float32(10 ** (amount / 20)), -1, 1)
     if curve == "reverberation":
-        return fit(augment.reverberate(samples, amount, DIRECT_DB, random))
+        return fit_full_scale(effects.reverberate(samples, amount, DIRECT_DB, random))
     assert noise is not None, "noise and babble need samples to add"
-    return fit(augment.add_noise(samples, noise, amount))
+    return fit_full_scale(effects.add_noise(samples, noise, amount))
 
 
 def narrow(samples: Samples, high_hz: float) -> Samples:
@@ -89,39 +97,7 @@ def narrow(samples: Samples, high_hz: float) -> Samples:
     return np.pad(back, (0, max(0, len(samples) - len(back))))[: len(samples)]
 
 
-def segment(recording: Samples, num_samples: int, random: Random) -> Samples:
-    """A part of a recording, repeated where it is short: [num_samples].
-
-    It lies around a sample drawn by its energy, so that it is not the silence between two sounds.
-    """
-    centre = draw_by_energy(np.square(recording, dtype=np.float64), random)
-    return np.take(recording, np.arange(num_samples) + centre - num_samples // 2, mode="wrap")
-
-
-def draw_by_energy(energy: NDArray[np.float64], random: Random) -> int:
-    """A place in energies [N], as probable as its energy: never one of silence, unless all are.
-
-    >>> draw_by_energy(np.array([0.0, 2.0, 0.0]), np.random.default_rng(0))
-    1
-    """
-    total = np.cumsum(energy)
-    return int(np.searchsorted(total, random.random() * total[-1]))
-
-
-def fit(samples: Samples) -> Samples:
-    """Made quieter as a whole where a sample leaves [-1, 1].
-
-    >>> fit(np.array([0.5, -2.0]))
-    array([ 0.25, -1.  ])
-    """
-    return samples / max(1.0, float(np.abs(samples).max()))
-
-
 def _recode(samples: Samples, codec: str) -> Samples:
-    """Through a codec, which scales to full level, and back to the level there was."""
-    coded = augment.telephone(samples) if codec == TELEPHONE else augment.recode(samples, *CODECS[codec])
-    return coded * np.float32(_level(samples) / max(_level(coded), 1e-9))
-
-
-def _level(samples: Samples) -> float:
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    """Samples [N] through a codec and back to the level they had, as `effects` codes them at full scale: [N']."""
+    coded = effects.telephone(samples) if codec == TELEPHONE else effects.recode(samples, *CODECS[codec])
+    return coded * np.float32(rms(samples) / max(rms(coded), 1e-9))

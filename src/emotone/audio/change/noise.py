@@ -1,29 +1,45 @@
-"""Noise added to speech at an exact signal-to-noise ratio: pure functions on float32 samples [N] at 16 kHz.
+"""Recordings of noise, and mixing them with speech at an exact ratio: functions of float32 samples [N] at 16 kHz.
 
 A mixture never wraps or clips: what would leave [-1, 1] is made quieter as a whole, so the ratio holds and the level of
-the utterance may fall. Features in dB below the utterance's maximum do not see it.
+the utterance may fall. Features in dB below the utterance's maximum do not change with it.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emotone.audio.change.augment import add_noise
-from emotone.audio.change.degrade import draw_by_energy, fit
-from emotone.audio.read import RATE_HZ, Samples, is_silent
+from emotone.audio.change.effects import add_noise
+from emotone.audio.level import fit_full_scale, is_silent
+from emotone.audio.read import RATE_HZ, Samples
 from emotone.base.draws import Random
 from emotone.errors import EmotoneError
 
 PUBLISHED_SNR_DB: dict[str, float] = {
-    "cafeteria": 0, "kitchen": 0, "river": 0, "square": 0, "airport": 0, "hallway": 0, "office": 0, "field": 0,
-    "restaurant": 5, "park": 6, "traffic": 6, "babble": 6, "presto": 10, "living room": 10, "vacuum": 10,
-    "cafe": 13, "neighbour": 15, "washing": -5,
-}  # fmt: skip
-"""The recordings of the published stability training, and how loud each was mixed in."""
+    "cafeteria": 0,
+    "kitchen": 0,
+    "river": 0,
+    "square": 0,
+    "airport": 0,
+    "hallway": 0,
+    "office": 0,
+    "field": 0,
+    "restaurant": 5,
+    "park": 6,
+    "traffic": 6,
+    "babble": 6,
+    "presto": 10,
+    "living room": 10,
+    "vacuum": 10,
+    "cafe": 13,
+    "neighbour": 15,
+    "washing": -5,
+}
+"""The recordings of the published stability training, and the ratio at which each was mixed in."""
 GAUSSIAN_STD = 0.1
 """Of the Gaussian noise of the published stability training, on samples in [-1, 1]."""
 FADE_S = 0.05
-"""Over how long the end of a looped recording fades into its beginning."""
+"""The end of a looped recording fades into its beginning over this long."""
 
 
 def mix(samples: Samples, noise: Samples, snr_db: float, random: Random) -> Samples:
@@ -43,11 +59,11 @@ def mix(samples: Samples, noise: Samples, snr_db: float, random: Random) -> Samp
         return samples
     part = cut(noise, len(samples), random)
     part = part / np.abs(part).max()  # `add_noise` never takes a level for 0, which faint noise would notice
-    return fit(add_noise(samples, part, snr_db))
+    return fit_full_scale(add_noise(samples, part, snr_db))
 
 
 def cut(noise: Samples, num_samples: int, random: Random) -> Samples:
-    """A random part of a recording [M] in which a sample drawn by its energy lies; a shorter recording is looped.
+    """A random part of a recording [M] that holds a sample drawn by energy, faded where it is looped: [num_samples].
 
     >>> len(cut(np.ones(1000, np.float32), 2500, np.random.default_rng(0)))
     2500
@@ -79,4 +95,23 @@ def add_gaussian(samples: Samples, std: float, random: Random) -> Samples:
     >>> round(float(noisy.std()), 2)
     0.1
     """
-    return fit(samples + np.float32(std) * random.standard_normal(len(samples), dtype=np.float32))
+    return fit_full_scale(samples + np.float32(std) * random.standard_normal(len(samples), dtype=np.float32))
+
+
+def excerpt(recording: Samples, num_samples: int, random: Random) -> Samples:
+    """A part of a recording [M] around a sample drawn by its energy: [num_samples].
+
+    So it is not the silence between two sounds. A recording that is short goes on at its beginning, as it is.
+    """
+    centre = draw_by_energy(np.square(recording, dtype=np.float64), random)
+    return np.take(recording, np.arange(num_samples) + centre - num_samples // 2, mode="wrap")
+
+
+def draw_by_energy(energy: NDArray[np.float64], random: Random) -> int:
+    """A place in energies [N], as probable as its energy: never one of silence, unless all are.
+
+    >>> draw_by_energy(np.array([0.0, 2.0, 0.0]), np.random.default_rng(0))
+    1
+    """
+    total = np.cumsum(energy)
+    return int(np.searchsorted(total, random.random() * total[-1]))

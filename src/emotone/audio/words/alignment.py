@@ -1,19 +1,21 @@
-"""Where each word lies in an utterance, as a corpus's owners aligned it: Praat TextGrids and Sphinx word segments."""
+"""Words with their times: the alignments of corpora (Praat TextGrids, Sphinx word segments), and the order of words."""
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from emotone.base.files import read_plain_text
 from emotone.errors import EmotoneError, unknown
 
 Word = tuple[str, float, float]
+"""A word, its start and its end in seconds of the recording."""
 
 FRAME_S = 0.01
 """Frame shift of Sphinx's aligner, which numbers frames from 0 and includes the last one."""
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+TOLERANCE_S = 0.1
+"""A word may lie so far outside the audio, or reach so far into the next: aligners round to their frames."""
 # Praat reads quoted text, <flags> and numbers that stand alone; all else (`xmin =`, `item [1]:`) is for people.
 TEXTGRID_TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(<\w+>|[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)')
 WDSEG_LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+-?\d+\s+(\S+)\s*")
@@ -40,29 +42,40 @@ def read_words(path: Path) -> list[Word]:
     return readers[path.suffix.lower()](path)
 
 
-def read_plain_text(path: Path) -> str:
-    """The text of an owner's file: UTF-16 where it has that mark, else UTF-8, else Windows-1252 (older tools' output).
+def check_words(words: Sequence[Word], duration_s: float, where: str = "word alignment") -> None:
+    """Raise EmotoneError naming the first word that ends before it starts, lies outside the audio or overlaps another.
 
-    Raises EmotoneError when the file is missing or none of these.
+    Up to `TOLERANCE_S` of either passes; so do no words at all.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "a.txt"
-    ...     _ = path.write_bytes("I don’t know".encode("cp1252"))
-    ...     read_plain_text(path)
-    'I don’t know'
+    >>> check_words([("so", 0.0, 0.1), ("what", 0.1, 2.3)], 2.0)
+    Traceback (most recent call last):
+    emotone.errors.EmotoneError: word alignment: word 2, 'what' at 0.10-2.30 s, lies outside the audio (0.00-2.00 s)
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise EmotoneError(f"{path} is missing") from None
-    encodings = ("utf-16",) if content.startswith(UTF16_MARKS) else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise EmotoneError(f"{path}: is no text in UTF-8, UTF-16 or Windows-1252")
+    before_s = 0.0
+    for number, (word, start_s, end_s) in enumerate(words, start=1):
+        said = f"{where}: word {number}, {word!r} at {start_s:.2f}-{end_s:.2f} s,"
+        if not start_s <= end_s:  # NaN too
+            raise EmotoneError(f"{said} ends before it starts")
+        if start_s < -TOLERANCE_S or end_s > duration_s + TOLERANCE_S:
+            raise EmotoneError(f"{said} lies outside the audio (0.00-{duration_s:.2f} s)")
+        if start_s < before_s - TOLERANCE_S:
+            raise EmotoneError(f"{said} overlaps the word before it, which ends at {before_s:.2f} s")
+        before_s = max(before_s, end_s)
+
+
+def put_in_order(words: Iterable[Word], end_s: float) -> list[Word]:
+    """Words within 0..`end_s` that begin no earlier than the one before ends; rounded to 10 ms.
+
+    >>> put_in_order([("so", -0.1, 0.5), ("good", 0.4, 0.9), ("day", 0.9, 1.7)], 1.5)
+    [('so', 0.0, 0.5), ('good', 0.5, 0.9), ('day', 0.9, 1.5)]
+    """
+    ordered: list[Word] = []
+    past_s = 0.0
+    for word, start_s, end in words:
+        start_s = round(float(min(max(start_s, past_s), end_s)), 2)
+        past_s = round(float(max(min(end, end_s), start_s)), 2)
+        ordered.append((word, start_s, past_s))
+    return ordered
 
 
 def _read_textgrid(path: Path) -> list[Word]:
@@ -93,28 +106,3 @@ def _read_wdseg(path: Path) -> list[Word]:
         if not word.startswith(("<", "++")):
             words.append((word, round(first * FRAME_S, 2), round((last + 1) * FRAME_S, 2)))
     return words
-
-
-TOLERANCE_S = 0.1
-"""Up to this, times outside the audio or into the next word are those of aligners and frames, which round."""
-
-
-def check_words(words: Sequence[Word], duration_s: float, where: str = "word alignment") -> None:
-    """Refuse an alignment that is not of this audio: times backwards, outside of it, or overlapping.
-
-    Raises EmotoneError naming the first such word; what is less than `TOLERANCE_S` passes. No words at all pass.
-
-    >>> check_words([("so", 0.0, 0.1), ("what", 0.1, 2.3)], 2.0)
-    Traceback (most recent call last):
-    emotone.errors.EmotoneError: word alignment: word 2, 'what' at 0.10-2.30 s, lies outside the audio (0.00-2.00 s)
-    """
-    before_s = 0.0
-    for number, (word, start_s, end_s) in enumerate(words, start=1):
-        said = f"{where}: word {number}, {word!r} at {start_s:.2f}-{end_s:.2f} s,"
-        if not start_s <= end_s:  # NaN too
-            raise EmotoneError(f"{said} ends before it starts")
-        if start_s < -TOLERANCE_S or end_s > duration_s + TOLERANCE_S:
-            raise EmotoneError(f"{said} lies outside the audio (0.00-{duration_s:.2f} s)")
-        if start_s < before_s - TOLERANCE_S:
-            raise EmotoneError(f"{said} overlaps the word before it, which ends at {before_s:.2f} s")
-        before_s = max(before_s, end_s)

@@ -1,4 +1,4 @@
-"""What was said, and when: Whisper's transcripts of recordings and of corpora, with the times of words.
+"""Whisper's transcripts of recordings, with the times of words.
 
 The network is CTranslate2's whisper-base, which `emotone[ssl]` installs, or any other Whisper in that format. Decoding
 is by beam search without sampling, so the same audio gives the same words.
@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from emotone.audio.read import RATE_HZ, AudioError, Samples, is_silent, load_audio
+from emotone.audio.level import is_silent
+from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
-from emotone.audio.words.alignment import Word
+from emotone.audio.words.alignment import Word, put_in_order
 from emotone.base.progress import track
 from emotone.base.result_table import ResultFile
 from emotone.base.weights import find_weights
@@ -26,19 +27,21 @@ WHISPER = "openai/whisper-base"
 MOST_COMPRESSION = 2.4
 """Text that gzip makes smaller than by this factor repeats itself."""
 Over = Literal["recording", "words"]
-"""What a table has rows for."""
+"""What a row of a table is: one recording, or one of its words."""
 COLUMNS: dict[Over, tuple[str, ...]] = {
     "recording": ("file", "start_s", "end_s", "language", "text", "error"),
     "words": ("file", "start_s", "end_s", "text", "error"),
 }
 FILES = ("config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json", "preprocessor_config.json")
+PART_S = 300.0
+"""Seconds that Whisper is given at once, so that memory does not grow with duration: ten of its own windows."""
 
 
 @dataclass
 class Transcript:
-    """The words of a recording in order, (word, start_s, end_s) without overlap, and their `text`; "" for no words.
+    """What Whisper hears in a file: `words` in order and without overlap, joined as `text`, in a `language` (a code).
 
-    `error` says why there is nothing.
+    `end_s` is the duration. `error` says in one line why the file could not be read; the rest is empty then.
     """
 
     file: str
@@ -64,8 +67,8 @@ class Transcriber:
     """Whisper as a function of samples.
 
     weights: as of `emotone.base.weights.find_weights`, in CTranslate2's format. language: a code such as "da"; None:
-    what Whisper hears. threads: 0 for all cores. Raises EmotoneError where the package faster-whisper or the weights
-    are not here, and for a language that Whisper does not know.
+    the one that Whisper detects. threads: 0 for all cores. Raises EmotoneError where the package faster-whisper or the
+    weights are missing, and for a language that Whisper does not know.
 
     >>> import numpy as np
     >>> Transcriber(language="en")(np.zeros(16_000, np.float32)).words
@@ -78,10 +81,10 @@ class Transcriber:
     threads: int = 0
 
     def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
-        """What is said in samples [N] at 16 kHz, in the transcriber's language or, where Whisper knows it, this one.
+        """The transcript of samples [N] at 16 kHz, in the transcriber's language or else in `language`, if known.
 
-        Whisper hears words where nobody speaks, and repeats itself: it only listens where voice activity finds speech,
-        and what compresses better than speech does (Whisper's own limit) does not count.
+        Whisper hears words where nobody speaks, and repeats itself: it is only asked where voice activity finds speech,
+        and segments whose text compresses better than speech does (Whisper's own limit) are left out.
         """
         end_s = len(samples) / RATE_HZ
         speech = SpeechTrack()
@@ -90,21 +93,25 @@ class Transcriber:
         if is_silent(samples) or not speech.speech_s:
             return Transcript(file, end_s, self.language or "")
         segments, about = self._network.transcribe(
-            samples, language=self.language or self._known(language), word_timestamps=True, temperature=0.0,
+            samples,
+            language=self.language or self._known(language),
+            word_timestamps=True,
+            temperature=0.0,
             condition_on_previous_text=False,
-        )  # fmt: skip
+        )
         segments = [segment for segment in segments if segment.compression_ratio <= MOST_COMPRESSION]
         heard = [(word.word.strip(), word.start, word.end) for segment in segments for word in segment.words or ()]
-        words = in_order([word for word in heard if word[0]], end_s)
+        words = put_in_order([word for word in heard if word[0]], end_s)
         return Transcript(file, end_s, about.language, " ".join(word for word, _, _ in words), words)
 
     @property
     def identity(self) -> str:
-        """Hash of what decides the words."""
+        """Hash of what decides the words: the weights and the language."""
         sha256 = find_weights(self.weights, where="transcription").sha256
         return hashlib.sha256(f"{sha256} {self.language}".encode()).hexdigest()
 
     def _known(self, language: str | None) -> str | None:
+        """The language, or None (detect it) for one that Whisper does not know."""
         return language if language in self._network.supported_languages else None
 
     @cached_property
@@ -125,9 +132,12 @@ class Transcriber:
         files["model.bin"] = b"".join(path.read_bytes() for path in weights.files)
         try:
             network = WhisperModel(
-                str(weights.folder), self.device, compute_type="float32" if self.device == "cpu" else "float16",
-                cpu_threads=self.threads, files=files,
-            )  # fmt: skip
+                str(weights.folder),
+                self.device,
+                compute_type="float32" if self.device == "cpu" else "float16",
+                cpu_threads=self.threads,
+                files=files,
+            )
         except (RuntimeError, ValueError) as error:
             raise EmotoneError(f"transcription: {weights.folder}: not a model that can be loaded ({error})") from None
         if self.language is not None and self.language not in network.supported_languages:
@@ -135,23 +145,8 @@ class Transcriber:
         return network
 
 
-def in_order(words: Iterable[Word], end_s: float) -> list[Word]:
-    """Words within 0..`end_s` that begin no earlier than the one before ends; rounded to 10 ms.
-
-    >>> in_order([("so", -0.1, 0.5), ("good", 0.4, 0.9), ("day", 0.9, 1.7)], 1.5)
-    [('so', 0.0, 0.5), ('good', 0.5, 0.9), ('day', 0.9, 1.5)]
-    """
-    ordered: list[Word] = []
-    past_s = 0.0
-    for word, start_s, end in words:
-        start_s = round(float(min(max(start_s, past_s), end_s)), 2)
-        past_s = round(float(max(min(end, end_s), start_s)), 2)
-        ordered.append((word, start_s, past_s))
-    return ordered
-
-
 def transcribe(files: Iterable[str | os.PathLike[str]], transcriber: Transcriber | None = None) -> Iterator[Transcript]:
-    """Transcripts of files, in their order; a file that cannot be read has its error."""
+    """Transcripts of files, in their order, each read as a whole; a file that cannot be read has its `error`."""
     transcriber = transcriber or Transcriber()
     for path in files:
         file = os.fspath(path)
@@ -159,6 +154,17 @@ def transcribe(files: Iterable[str | os.PathLike[str]], transcriber: Transcriber
             yield transcriber(load_audio(file), file)
         except AudioError as error:
             yield Transcript(file, error=error.reason)
+
+
+def transcribe_words(file: str, transcriber: Transcriber) -> list[Word]:
+    """Words of a file of any length, heard in parts of `PART_S`; raises AudioError where it cannot be read."""
+    words: list[Word] = []
+    num_samples = 0
+    for samples in read_blocks(file, block_s=PART_S):
+        begin_s = num_samples / RATE_HZ
+        words += [(word, begin_s + start_s, begin_s + end_s) for word, start_s, end_s in transcriber(samples).words]
+        num_samples += len(samples)
+    return words
 
 
 def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, over: Over, quiet: bool) -> int:

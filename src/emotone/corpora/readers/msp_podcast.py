@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from emotone.audio.words.alignment import read_plain_text
+from emotone.base.files import read_plain_text
 from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
 from emotone.corpora.files import find_audio, name_some
 from emotone.corpora.ratings import map_known, match_audio, read_json, read_ratings

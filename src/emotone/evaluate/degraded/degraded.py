@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.audio.change.degrade import Curve, Severity
+from emotone.audio.change.degrade import DegradationCurve, Severity
 from emotone.base.draws import generator
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
@@ -32,7 +32,7 @@ class DegradedScores:
     `notes` say what is not measured. `repeated` are conditions that another curve holds too: they are tested there.
     """
 
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, DegradationCurve]
     tables: Tables
     notes: list[str] = field(default_factory=list)
     repeated: Collection[Condition] = ()
@@ -52,7 +52,7 @@ def check_measured(scores: Sequence[DegradedScores], what: str) -> None:
         raise EmotoneError(f"{what}: nothing of it can be measured ({'; '.join(notes)})")
 
 
-def choose_curves(known: Mapping[str, Curve], only: Collection[str] | None) -> list[str]:
+def choose_curves(known: Mapping[str, DegradationCurve], only: Collection[str] | None) -> list[str]:
     """The curves of that kind among those asked for, in their order; all where None.
 
     Raises EmotoneError for a curve that is not known.

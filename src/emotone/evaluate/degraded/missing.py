@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.change.degrade import Curve, Severity
+from emotone.audio.change.degrade import DegradationCurve, Severity
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.base.draws import Random
 from emotone.errors import EmotoneError, unknown
@@ -27,7 +27,7 @@ Part = Literal["transcript", "frames", "samples"]
 
 
 @dataclass(frozen=True)
-class MissingCurve(Curve):
+class MissingCurve(DegradationCurve):
     """A degradation curve that takes `part` of what is known of an utterance away, little by little or all at once."""
 
     part: Part = "transcript"

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.audio.change.augment import babble, coloured_noise
-from emotone.audio.change.degrade import CURVES, Severity, degrade, segment
+from emotone.audio.change.degrade import CURVES, Severity, degrade
+from emotone.audio.change.effects import babble, coloured_noise
+from emotone.audio.change.noise import excerpt
 from emotone.audio.folder import list_audio
 from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
 from emotone.base.draws import generator
@@ -102,7 +103,7 @@ class Noise:
         recording = _load_recording(file)
         if not recording.any():
             raise EmotoneError(f"{file}: holds only silence, so it is no noise; take it out of the folder")
-        return segment(recording, num_samples, random)
+        return excerpt(recording, num_samples, random)
 
 
 def robustness(run: Run, *given: Any, **settings: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import soundfile
 
-from emotone.audio.read import read_native
+from emotone.audio.read import read_native_blocks
 from emotone.base.files import replace_file
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
@@ -168,7 +168,7 @@ def _write_clips(findings: Findings, folder: Path) -> None:
 
 
 def _write_clip(path: Path, moment: Moment) -> None:
-    blocks = read_native(moment.file, moment.start_s, moment.end_s)
+    blocks = read_native_blocks(moment.file, moment.start_s, moment.end_s)
     with contextlib.ExitStack() as stack:
         clip = None
         for samples, rate_hz, _ in blocks:
