@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from emotone.audio.read import read_native
+from emotone.audio.read import read_native_blocks
 from emotone.base.files import replace_file
 from emotone.corpora import scan as audio_scan
 from emotone.corpora.corpus import Corpus
@@ -72,7 +72,7 @@ def test_blocks_do_not_change_what_is_measured(
     assert expected.loc["part", "content"] == _content_of(tmp_path / "alone", speech)
     assert expected.loc["part", "duration_s"] == len(speech) / RATE_HZ
     next((Path(os.environ["EMOTONE_CACHE"]) / "corpora" / "small").glob("audio-*.parquet")).unlink()
-    monkeypatch.setattr("emotone.audio.read.BLOCK_S", 0.37)
+    monkeypatch.setattr("emotone.corpora.scan.read_native_blocks", partial(read_native_blocks, block_s=0.37))
     pd.testing.assert_frame_equal(scan(corpus), expected)
 
 
@@ -141,8 +141,10 @@ def test_faults_are_told_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reads: list[str] = []
-    read: Callable[..., Any] = read_native
-    monkeypatch.setattr("emotone.corpora.scan.read_native", lambda path: (reads.append(Path(path).name), read(path))[1])
+    read: Callable[..., Any] = read_native_blocks
+    monkeypatch.setattr(
+        "emotone.corpora.scan.read_native_blocks", lambda path: (reads.append(Path(path).name), read(path))[1]
+    )
     return reads
 
 

@@ -18,7 +18,7 @@ def is_silent(samples: Samples) -> bool:
 def rms(samples: Samples) -> float:
     """Root of the mean square of samples [N], in float64.
 
-    >>> rms(np.array([0.6, -0.8], np.float32)) ** 2
+    >>> rms(np.array([0.5, -0.5], np.float32))
     0.5
     """
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
