@@ -141,10 +141,12 @@ def test_faults_are_told_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reads: list[str] = []
-    read: Callable[..., Any] = read_native_blocks
-    monkeypatch.setattr(
-        "emotone.corpora.scan.read_native_blocks", lambda path: (reads.append(Path(path).name), read(path))[1]
-    )
+
+    def read(path: str) -> Iterator[Any]:
+        reads.append(Path(path).name)
+        return read_native_blocks(path)
+
+    monkeypatch.setattr("emotone.corpora.scan.read_native_blocks", read)
     return reads
 
 
