@@ -17,6 +17,7 @@ import numpy as np
 from scipy.io import loadmat, savemat
 
 from emotone.base import plugins
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.data.store import extract
@@ -36,14 +37,14 @@ def main() -> None:
         store = extract(corpus, "lld", plugins.create("features", "lld"), quiet=True)
         ids = [id_ for id_ in store.index.index if store.index.loc[id_, "frames"] > CHUNK_FRAMES][:NUM_UTTERANCES]
         moments = store.moments(ids)
-        mean, std = moments.mean.astype(np.float32), moments.std.astype(np.float32)
+        normaliser = Normaliser.of(moments)
         files = [Path(folder) / f"{number}.mat" for number in range(NUM_UTTERANCES)]
         for file, id_ in zip(files, ids, strict=True):
             savemat(file, {"Audio_data": store.read(id_).astype(np.float64)})
         rows, view = store.rows(ids), Chunks(CHUNK_FRAMES, NUM_CHUNKS)
 
         def ours() -> np.ndarray:
-            return rows.batch(range(NUM_UTTERANCES), view, mean, std)
+            return rows.batch(range(NUM_UTTERANCES), view, normaliser)
 
         def theirs() -> np.ndarray:
             chunks = []

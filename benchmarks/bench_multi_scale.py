@@ -24,7 +24,8 @@ import torch
 from lightning_fabric import Fabric
 
 from emotone.bundle.target import Target
-from emotone.bundle.view.streams import Scale, Utterance
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance
 from emotone.bundle.view.view import WordChunks
 from emotone.data.recipe import Training
 from emotone.training.examples import Labels, StreamExamples, StreamTensors, outputs_of
@@ -62,10 +63,11 @@ def draw_examples(setting: Setting, view: WordChunks) -> StreamExamples:
         speech = random.standard_normal((int(duration_s / HOP_S), setting.num_speech), np.float32)
         text = random.standard_normal((2 + int(num_words * TOKENS_PER_WORD), setting.num_text), np.float32)
         utterances.append(Utterance(speech, text, num_words))
-    sizes = (setting.num_speech, setting.num_text)
-    mean, text_mean, std, text_std = (np.full(size, value, np.float32) for value in (0.1, 0.9) for size in sizes)
+    normalisers = StreamNormalisers(
+        *(Normaliser(*np.full((2, n), [[0.1], [0.9]], np.float32)) for n in (setting.num_speech, setting.num_text))
+    )
     labels = torch.randn(len(utterances), generator=torch.Generator().manual_seed(0))
-    return StreamExamples(utterances, view, Scale(mean, std, text_mean, text_std, 3.0), {"arousal": labels})
+    return StreamExamples(utterances, view, normalisers, {"arousal": labels})
 
 
 def bench(setting: Setting) -> None:

@@ -26,6 +26,7 @@ from lightning_fabric import Fabric
 from process_memory import watch
 from torch import Tensor, nn
 
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Segments
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
@@ -70,8 +71,8 @@ def make_examples(folder: Path, num_utterances: int) -> StoreExamples:
         frames = np.asarray(np.load(path, mmap_mode="r"))
         every.append(Rows([frames[end - length : end] for length, end in zip(lengths, ends, strict=True)], NUM_BINS))
     labels = {"emotion": torch.eye(K)[torch.from_numpy(random.integers(K, size=num_utterances))]}
-    least, spread = np.full(NUM_BINS, -80, np.float32), np.full(NUM_BINS, 80, np.float32)
-    return StoreExamples(every[0], Segments(), least, spread, 3.0, labels, noisy=every[1:])
+    unit = Normaliser(np.full(NUM_BINS, -80, np.float32), np.full(NUM_BINS, 80, np.float32))
+    return StoreExamples(every[0], Segments(), unit, labels, noisy=every[1:])
 
 
 def make_learner(network: SpectrogramClassifier, train: StoreExamples, size: int, stability: Stability) -> Any:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from emotone.audio.read import RATE_HZ, load_audio
-from emotone.bundle.view.normalise import Moments
+from emotone.bundle.view.normalise import Moments, Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.data.store import FeatureStore, extract
@@ -45,9 +45,8 @@ def make_store(folder: Path, num_utterances: int) -> FeatureStore:
 
 def examples(store: FeatureStore, ids: Sequence[str], moments: Moments, labelled: bool) -> StoreExamples:
     """Utterances of the store as training sees them, 11 chunks of 62 frames each; labels are random."""
-    mean, std = moments.mean.astype(np.float32), moments.std.astype(np.float32)
     labels = torch.randn(len(ids), generator=torch.Generator().manual_seed(0))
-    return StoreExamples(store.rows(ids), VIEW, mean, std, 3.0, {"arousal": labels} if labelled else {})
+    return StoreExamples(store.rows(ids), VIEW, Normaliser.of(moments), {"arousal": labels} if labelled else {})
 
 
 class Mean(nn.Module):

@@ -80,6 +80,7 @@ def write_tiny_bundle(folder: Path) -> Path:
     import torch
     from torch import nn
 
+    from emotone.bundle.view.normalise import Normaliser
     from emotone.models.export import write_bundle
 
     labels = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
@@ -108,8 +109,8 @@ def write_tiny_bundle(folder: Path) -> Path:
         ],
         "training": {}, "results": [], "licence": "CC0", "citation": "",
     }  # fmt: skip
-    mean, std = np.full(16, -5.0, np.float32), np.full(16, 3.0, np.float32)
-    return write_bundle(folder, Network().eval(), about, (50, 16), mean, std, "# tiny\n")
+    normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
+    return write_bundle(folder, Network().eval(), about, (50, 16), normaliser, "# tiny\n")
 
 
 @pytest.fixture(scope="session")

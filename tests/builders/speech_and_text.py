@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotone.bundle.view.normalise import Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.nemo import Nemo
 from emotone.data.heard import CORPUS_COLUMNS
@@ -98,8 +99,8 @@ def _write(folder: Path, text_encoder: Path) -> Path:
         "speech": np.zeros((2, 3, 7 * 16), np.float32), "text": np.zeros((2, 3, 32), np.float32),
         "speech_length": np.array([3, 2]), "text_length": np.array([2, 3]),
     }  # fmt: skip
-    arrays = {
-        "feature_mean": np.full(16, -5.0), "feature_std": np.full(16, 2.0),
-        "text_mean": np.zeros(32), "text_std": np.full(32, 0.5),
-    }  # fmt: skip
-    return write_network(folder / "bundle", network, about, example, arrays, "# both\n")
+    normalisers = {
+        "feature": Normaliser(np.full(16, -5.0), np.full(16, 2.0)),
+        "text": Normaliser(np.zeros(32), np.full(32, 0.5)),
+    }
+    return write_network(folder / "bundle", network, about, example, normalisers, "# both\n")

@@ -22,6 +22,7 @@ from emotone.base.files import sha256_of
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES, available, bundles_folder, locate, write
 from emotone.bundle.target import UNBOUNDED, Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 from emotone.models.export import write_bundle
 from emotone.models.networks.chunk_attention import ChunkAttention
@@ -29,6 +30,7 @@ from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 from emotone.models.side_by_side import SeparateNetworks
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
+AS_IS = Normaliser(np.zeros(16), np.ones(16))
 
 
 def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
@@ -132,7 +134,7 @@ def test_onnx_equals_torch(tmp_path: Path, aggregation: Any, across_chunks: bool
             {"name": "emotion", "kind": "category", "labels": list("abcde")},
         ],
     }  # fmt: skip
-    write_bundle(tmp_path / "b", network.eval(), about, (4, 9, 16), np.zeros(16), np.ones(16), "")
+    write_bundle(tmp_path / "b", network.eval(), about, (4, 9, 16), AS_IS, "")
     bundle = Bundle.load(str(tmp_path / "b"))
     for batch_size in (1, 3, 7):
         features = [np.random.default_rng(n).normal(size=(36 + n, 16)).astype(np.float32) for n in range(batch_size)]
@@ -164,7 +166,7 @@ def write_curves(folder: Path, network: torch.nn.Module) -> Path:
             {"name": "emotion", "kind": "category", "labels": ["a", "b"]},
         ],
     }  # fmt: skip
-    return write_bundle(folder, network.eval(), about, (4, 9, 16), np.zeros(16), np.ones(16), "")
+    return write_bundle(folder, network.eval(), about, (4, 9, 16), AS_IS, "")
 
 
 @pytest.mark.parametrize("separate", [True, False])

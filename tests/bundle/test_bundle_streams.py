@@ -17,7 +17,8 @@ from emotone.base import plugins
 from emotone.base.files import sha256_of
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
-from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import StreamsTaken, WordChunks, view_to_json
 from emotone.errors import EmotoneError
 from emotone.models.export import write_network
@@ -49,16 +50,14 @@ def write(folder: Path, roberta: Path, streams: StreamsTaken = "both") -> Path:
         "view": view_to_json(view), "targets": TARGETS,
         "training": {}, "results": [], "licence": "CC0", "citation": "",
     }  # fmt: skip
-    arrays = {
-        "feature_mean": np.full(NUM_MELS, -5.0, np.float32), "feature_std": np.full(NUM_MELS, 3.0, np.float32),
-        "text_mean": np.full(32, 0.1, np.float32), "text_std": np.full(32, 0.9, np.float32),
-    }  # fmt: skip
+    normalisers = {"feature": Normaliser(np.full(NUM_MELS, -5.0), np.full(NUM_MELS, 3.0))}
     if streams == "speech":
-        del about["text_feature"], arrays["text_mean"], arrays["text_std"]
+        del about["text_feature"]
+    else:
+        normalisers["text"] = Normaliser(np.full(32, 0.1), np.full(32, 0.9))
     silence = Utterance(np.zeros((40, NUM_MELS), np.float32))
-    text_mean, text_std = (arrays.get(name, np.ones(1, np.float32)) for name in ("text_mean", "text_std"))
-    example = stack([silence] * 2, view, Scale(arrays["feature_mean"], arrays["feature_std"], text_mean, text_std))
-    return write_network(folder, network(), about, example._asdict(), arrays, "# both\n")
+    example = stack([silence] * 2, view, StreamNormalisers(*normalisers.values()))
+    return write_network(folder, network(), about, example._asdict(), normalisers, "# both\n")
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +111,7 @@ def test_the_bundle_is_the_network(both: Path) -> None:
     assert bundle.takes_words and bundle.takes_text and isinstance(bundle.view, WordChunks)
     batch = ragged(bundle)
     scores = bundle.score_features(batch)
-    inputs = StreamTensors(*map(torch.from_numpy, stack(batch, bundle.view, bundle.scale)))
+    inputs = StreamTensors(*map(torch.from_numpy, stack(batch, bundle.view, bundle.stream_normalisers)))
     with torch.inference_mode():
         expected = network()(*inputs)
     for name, output in expected.items():

@@ -19,7 +19,8 @@ from emotone.base import plugins
 from emotone.base.settings import describe, fits
 from emotone.bundle.folder import PULLABLE
 from emotone.bundle.target import Target
-from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import View, WordChunks, apply
 from emotone.cli.listing import PACKAGES
 from emotone.errors import EmotoneError
@@ -214,12 +215,12 @@ def draw_inputs(view: View, num_frames: int) -> Any:
 
     random = np.random.default_rng(0)
     utterances = [random.normal(size=(num_frames, 16)).astype(np.float32) for _ in range(8)]
-    zeros, ones = np.zeros(16, np.float32), np.ones(16, np.float32)
+    as_is = Normaliser(np.zeros(16), np.ones(16))
     if isinstance(view, WordChunks):
-        scale = Scale(zeros, ones, zeros[:1], ones[:1])
-        batch = stack([Utterance(features, features[:5, :1]) for features in utterances], view, scale)
+        spoken = [Utterance(features, features[:5, :1]) for features in utterances]
+        batch = stack(spoken, view, StreamNormalisers(as_is))
         return StreamTensors(*map(torch.from_numpy, batch))
-    return torch.from_numpy(np.stack([apply(view, features, zeros, ones) for features in utterances]))
+    return torch.from_numpy(np.stack([apply(view, features, as_is) for features in utterances]))
 
 
 # Which learn from pairs, and categories of pictures alone.

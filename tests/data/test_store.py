@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emotone.audio.read import Samples, load_audio
-from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks, Crop, Whole
 from emotone.corpora.corpus import Corpus
 from emotone.data import store
@@ -233,22 +233,22 @@ def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
 def test_batches_are_normalised_views(corpus: Corpus) -> None:
     found = extract(corpus, "mel", MEL, quiet=True)
     ids = ["u3", "u0", "u7"]
-    moments = found.moments(ids)
+    normaliser = Normaliser.of(found.moments(ids))
     rows = found.rows(ids)
     assert len(rows) == 3
     view = Chunks(5, 3)
-    batch = rows.batch([2, 0], view, moments.mean, moments.std)
+    batch = rows.batch([2, 0], view, normaliser)
     assert batch.shape == (2, 3, 5, 8) and batch.dtype == np.float32
     for position, utterance in enumerate(["u7", "u3"]):
         features = found.read(utterance)
-        expected = normalise(features, moments.mean, moments.std)[view.index(len(features))]
+        expected = normaliser(features)[view.index(len(features))]
         np.testing.assert_array_equal(batch[position], expected)
-    crops = rows.batch([1, 2], [Crop(9, 0.0), Crop(9, 0.99)], moments.mean, moments.std)
-    last = normalise(found.read("u7"), moments.mean, moments.std)
+    crops = rows.batch([1, 2], [Crop(9, 0.0), Crop(9, 0.99)], normaliser)
+    last = normaliser(found.read("u7"))
     np.testing.assert_array_equal(crops[1], last[len(last) - 9 :])
-    assert rows.batch([0], Whole(), moments.mean, moments.std).shape == (1, len(found.read("u3")), 8)
+    assert rows.batch([0], Whole(), normaliser).shape == (1, len(found.read("u3")), 8)
     with pytest.raises(ValueError, match="at least one row"):
-        rows.batch([], view, moments.mean, moments.std)
+        rows.batch([], view, normaliser)
 
 
 # ---- features in batches, and of text ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from torch import nn
 
 from emotone.audio.level import active_duration_s
 from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.cli.main import main
 from emotone.models.export import write_bundle
@@ -187,7 +188,8 @@ def write_loudness(folder: Path, limits: list[float] | None) -> Path:
         ],
         "training": {}, "results": [], "licence": "CC0", "citation": "",
     }  # fmt: skip
-    return write_bundle(folder, Loudness(), about, (22, 62, 16), np.full(16, -5.0), np.full(16, 3.0), "# loudness\n")
+    normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
+    return write_bundle(folder, Loudness(), about, (22, 62, 16), normaliser, "# loudness\n")
 
 
 @pytest.fixture(scope="module")

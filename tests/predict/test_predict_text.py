@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples
 from emotone.audio.words.whisper import Transcriber, Transcript
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import Utterance
 from emotone.cli import main as cli
 from emotone.errors import EmotoneError
@@ -53,8 +54,11 @@ def write_two_streams(folder: Path, streams: str) -> Path:
         "speech": np.zeros((2, 5, 7 * 8), np.float32), "text": np.zeros((2, 5, 384), np.float32),
         "speech_length": np.array([5, 3]), "text_length": np.array([4, 5]),
     }  # fmt: skip
-    arrays = {"feature_mean": np.full(8, -5), "feature_std": np.full(8, 3), "text_mean": np.zeros(384)}
-    return write_network(folder, network, about, example, arrays | {"text_std": np.full(384, 0.3)}, "# both\n")
+    normalisers = {
+        "feature": Normaliser(np.full(8, -5.0), np.full(8, 3.0)),
+        "text": Normaliser(np.zeros(384), np.full(384, 0.3)),
+    }
+    return write_network(folder, network, about, example, normalisers, "# both\n")
 
 
 @pytest.fixture(scope="module")

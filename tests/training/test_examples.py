@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.bundle.view.normalise import normalise
-from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import Chunks, Crop, FrameView, Whole, WordChunks
 from emotone.data.rows import Rows
 from emotone.training.examples import StoreExamples, StreamExamples
@@ -24,18 +24,15 @@ def examples(view: FrameView, by_speaker: bool = False) -> StoreExamples:
     frames = [random.normal(2, 3, (length, D)).astype(np.float32) for length in LENGTHS]
     num = len(LENGTHS)
     labels = {"arousal": torch.arange(num, dtype=torch.float32), "emotion": torch.eye(num)[:, :2]}
-    shape: Any = (2, D) if by_speaker else D
-    mean, std = random.normal(2, 1, shape).astype(np.float32), random.uniform(0.5, 3, shape).astype(np.float32)
-    speakers = np.arange(num) % 2 if by_speaker else None
-    return StoreExamples(Rows(frames, D), view, mean, std, 1.5, labels, speakers)
+    two = [Normaliser(random.normal(2, 1, D), random.uniform(0.5, 3, D), clip=1.5) for _ in range(2)]
+    normaliser = [two[number % 2] for number in range(num)] if by_speaker else two[0]
+    return StoreExamples(Rows(frames, D), view, normaliser, labels)
 
 
 def by_hand(found: StoreExamples, row: int, view: FrameView | Crop) -> Any:
-    moments = (found.mean, found.std)
-    if found.speakers is not None:
-        moments = (found.mean[found.speakers[row]], found.std[found.speakers[row]])
+    own = found.normaliser if isinstance(found.normaliser, Normaliser) else found.normaliser[row]
     frames = found.rows.utterances[row]
-    return normalise(frames, *moments, found.clip)[view.index(len(frames))]
+    return own(frames)[view.index(len(frames))]
 
 
 @pytest.mark.parametrize("by_speaker", [False, True])
@@ -106,11 +103,9 @@ def streams(taken: Any = "both") -> StreamExamples:
         utterances.append(Utterance(speech, text, [None, 3, 0, 9, 1, 4, 12][place]))
     utterances[2] = utterances[2]._replace(text=None)
     utterances[5] = utterances[5]._replace(speech=None)
-    mean, std, text_mean, text_std = (random.uniform(0.5, 2, size).astype(np.float32) for size in (D, D, 2, 2))
+    normalisers = (Normaliser(random.uniform(0.5, 2, n), random.uniform(0.5, 2, n), clip=None) for n in (D, 2))
     labels = {"arousal": torch.arange(len(LENGTHS), dtype=torch.float32)}
-    return StreamExamples(
-        utterances, WordChunks(10, 0.02, 2, streams=taken), Scale(mean, std, text_mean, text_std), labels
-    )
+    return StreamExamples(utterances, WordChunks(10, 0.02, 2, streams=taken), StreamNormalisers(*normalisers), labels)
 
 
 @pytest.mark.parametrize("seed", [None, 5])
@@ -118,7 +113,7 @@ def test_batches_of_streams_are_those_of_their_rows(seed: int | None) -> None:
     found, rows = streams(), np.array([4, 2, 5, 4])
     draws = [None if seed is None else np.random.default_rng(seed) for _ in range(2)]
     inputs, labels = found.batch(rows, random=draws[0])
-    expected = stack([found.utterances[row] for row in rows], found.view, found.scale, draws[1])
+    expected = stack([found.utterances[row] for row in rows], found.view, found.normalisers, draws[1])
     for name, part in inputs._asdict().items():
         assert part.numpy().dtype == getattr(expected, name).dtype
         np.testing.assert_array_equal(part.numpy(), getattr(expected, name))

@@ -14,7 +14,7 @@ import soundfile
 
 from emotone.audio.read import load_audio
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.normalise import Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.data.recipe import Recipe
 from emotone.data.recipe_yaml import load_recipe
@@ -279,8 +279,8 @@ def test_normalising_per_speaker_is_flagged_and_its_bundle_refuses_single_files(
     # By hand: the test speaker's own frames standardised, then the network.
     features = [bundle.extract(load_audio(tones.path_of(f"{id_}.wav"))) for id_ in run.test["id"]]
     frames = np.concatenate(features).astype(np.float64)
-    moments = [np.tile(value.astype(np.float32), (len(features), 1)) for value in (frames.mean(0), frames.std(0))]
-    scores = bundle.score_features(features, (moments[0], moments[1])).attributes["arousal"]
+    speaker = Normaliser(frames.mean(axis=0), frames.std(axis=0), clip=None)
+    scores = bundle.score_features(features, [speaker] * len(features)).attributes["arousal"]
     np.testing.assert_allclose(scores, run.test["predicted_arousal"], atol=1e-4)
 
 
@@ -289,12 +289,13 @@ def test_features_that_are_constant_in_training_count_for_nothing_where_nothing_
 ) -> None:
     settings = (*QUICK, "normalise.clip=null", "targets=[arousal]")
     folder = train_recipe(load(recipe, *settings), tmp_path / "run", quiet=True)
-    mean, std = (array.copy() for array in Bundle.load(str(folder)).feature_moments)
+    found = Bundle.load(str(folder)).normaliser
+    mean, std = found.mean.copy(), found.std.copy()
     assert np.isfinite(std).all()
     mean[3], std[3] = 5.0, 1e-9  # as if training had known one value only
-    blind = _blind_to_constants(mean, std)
-    assert np.isinf(blind[3]) and (np.delete(blind, 3) == np.delete(std, 3)).all()
-    scores = normalise(np.full((1, 16), 7.0, np.float32), mean, blind, np.inf)
+    blind = _blind_to_constants(Normaliser(mean, std, found.clip))
+    assert np.isinf(blind.std[3]) and (np.delete(blind.std, 3) == np.delete(std, 3)).all()
+    scores = blind(np.full((1, 16), 7.0, np.float32))
     assert scores[0, 3] == 0 and np.isfinite(scores).all()
 
 

@@ -15,7 +15,6 @@ fixed names within the folder, and `bundle.json` holds the SHA-256 of the other 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,13 +31,12 @@ from emotone.bundle.folder import check_files, locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
-from emotone.bundle.view.streams import Scale, Streams, Utterance, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Streams, Utterance, stack
 from emotone.bundle.view.temporal_pyramid import NUM_MEANS
 from emotone.errors import EmotoneError
 
 Clip = float | None
-SpeakerMoments = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Mean and standard deviation of features, [N, D] each."""
 
 
 @dataclass
@@ -142,60 +140,48 @@ class Bundle:
         return self.score_features([self.extract(samples) for samples in batch])
 
     def score_features(
-        self, batch: Sequence[NDArray[np.float32] | Utterance], speaker: SpeakerMoments | None = None
+        self, batch: Sequence[NDArray[np.float32] | Utterance], speakers: Sequence[Normaliser] | None = None
     ) -> Scores:
         """Scores of several utterances' features [T, D], as extracted (not normalised).
 
-        A bundle that normalises by speaker needs `speaker`: mean and deviation [N, D] of each utterance's speaker. One
-        of speech and text (view "word-chunks") takes each as an `Utterance`, or features of speech alone.
+        A bundle that normalises by speaker needs `speakers`, the normaliser of each utterance's speaker. A bundle of
+        speech and text (view "word-chunks") takes each as an `Utterance`, or features of speech alone.
         """
         if isinstance(self.view, views.WordChunks):
             both = [one if isinstance(one, Utterance) else Utterance(one) for one in batch]
-            return self._decode(self._network.run_padded(stack(both, self.view, self.scale)))
-        mean, std = self._moments(len(batch), speaker)
+            return self._decode(self._network.run_padded(stack(both, self.view, self.stream_normalisers)))
+        if not self.normalises_by_speaker:
+            speakers = [self.normaliser] * len(batch)
+        elif speakers is None:
+            raise EmotoneError(
+                f"bundle {self.name} normalises by speaker, with statistics of all of a speaker's utterances, so "
+                "it cannot score single files; use it with: emotone evaluate"
+            )
         inputs = []
-        for one, own_mean, own_std in zip(batch, mean, std, strict=True):
+        for one, normaliser in zip(batch, speakers, strict=True):
             features = one.speech if isinstance(one, Utterance) else one
             if features is None:
                 raise EmotoneError(f"bundle {self.name} scores audio; it cannot score a transcript alone")
-            inputs.append(views.apply(self.view, features, own_mean, own_std, self._clip))
+            inputs.append(views.apply(self.view, features, normaliser))
         return self._decode(self._network.run(inputs))
 
     @property
-    def feature_moments(self) -> SpeakerMoments:
-        """Mean and deviation of the training speech: [D] each."""
-        return self._arrays["feature_mean"], self._arrays["feature_std"]
+    def normaliser(self) -> Normaliser:
+        """The normaliser of audio features [D], by the training speech."""
+        return self._normaliser_of("feature")
 
     @property
-    def scale(self) -> Scale:
-        """What the streams of speech and text are normalised by."""
-        speech_mean, speech_std = self.feature_moments
-        nothing = np.zeros(1, np.float32), np.ones(1, np.float32)  # where the network takes no text
-        text = (self._arrays["text_mean"], self._arrays["text_std"]) if self.takes_text else nothing
-        return Scale(speech_mean, speech_std, *text, self._clip)
+    def stream_normalisers(self) -> StreamNormalisers:
+        """The normalisers of speech and text."""
+        return StreamNormalisers(self.normaliser, *([self._normaliser_of("text")] if self.takes_text else []))
 
-    @property
-    def _clip(self) -> float:
-        clip = self.about["normalise"]["clip"]
-        return math.inf if clip is None else float(clip)
+    def _normaliser_of(self, name: str) -> Normaliser:
+        return Normaliser(self._arrays[f"{name}_mean"], self._arrays[f"{name}_std"], self.about["normalise"]["clip"])
 
     @property
     def normalises_by_speaker(self) -> bool:
         """Whether scores need statistics of a speaker's other utterances, which single files do not have."""
         return self.about["normalise"].get("by") == "speaker"
-
-    def _moments(self, size: int, speaker: SpeakerMoments | None) -> SpeakerMoments:
-        """Mean and deviation of each of `size` utterances: [size, D]."""
-        if self.normalises_by_speaker:
-            if speaker is None:
-                raise EmotoneError(
-                    f"bundle {self.name} normalises by speaker, with statistics of all of a speaker's utterances, so "
-                    "it cannot score single files; use it with: emotone evaluate"
-                )
-            return speaker
-        shape = (size, len(self._arrays["feature_mean"]))
-        mean, std = (np.broadcast_to(self._arrays[name], shape) for name in ("feature_mean", "feature_std"))
-        return mean, std
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
         scores = Scores({}, {}, outputs)

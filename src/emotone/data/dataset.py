@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.audio.change.augment import Augment, Copy
-from emotone.bundle.view.normalise import Extremes, Moments
+from emotone.bundle.view.normalise import Extremes, Moments, Normaliser
 from emotone.bundle.view.streams import Utterance
 from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import NoisyCopy
@@ -116,17 +116,14 @@ class Dataset(Selection):
                 found[place] = utterance
         return found
 
-    def moments(self, features: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What normalises features [D]: mean and deviation over utterances' frames (or means), or least and range.
-
-        In one streaming pass.
-        """
+    def normaliser(self, features: Iterable[NDArray[np.float32]]) -> Normaliser:
+        """The normaliser of these utterances' features [T, D], as the recipe's `normalise` says; one streaming pass."""
         settings = self.recipe.normalise
         moments: Moments | Extremes = Moments() if settings.scale == "z-score" else Extremes()
         by_mean = settings.over == "utterance-means"
         for frames in features:
             moments.update(frames.mean(axis=0, keepdims=True, dtype=np.float64) if by_mean else frames)
-        return moments.mean.astype(np.float32), moments.std.astype(np.float32)
+        return Normaliser.of(moments, settings.clip)
 
 
 @dataclass

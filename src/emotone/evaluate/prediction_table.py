@@ -25,15 +25,11 @@ def predict_table(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.Data
     rows: Sequence[Any] = inputs.utterances if isinstance(inputs, Rows) else inputs
     speakers = None
     if isinstance(inputs, Rows) and bundle.normalises_by_speaker:
-        speakers = inputs.moments_of(table["speaker"])
+        speakers = inputs.normalisers_of(table["speaker"], bundle.normaliser.clip)
     parts = []
     for start in range(0, len(rows), BATCH):
-        batch = list(rows[start : start + BATCH])
-        own = None
-        if speakers is not None:
-            mean, std, codes = speakers
-            own = mean[codes[start : start + BATCH]], std[codes[start : start + BATCH]]
-        parts.append(bundle.score_features(batch, own))
+        batch = slice(start, start + BATCH)
+        parts.append(bundle.score_features(rows[batch], None if speakers is None else speakers[batch]))
     for target in bundle.targets:
         if target.kind == "attribute":
             columns[f"true_{target.name}"] = table[target.name].to_numpy(float)

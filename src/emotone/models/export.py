@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotone.bundle.folder import check_files, read_about, write
+from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 
 DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
@@ -82,8 +83,7 @@ def write_bundle(
     network: nn.Module,
     about: dict[str, Any],
     view_shape: tuple[int, ...],
-    mean: NDArray[np.floating],
-    std: NDArray[np.floating],
+    normaliser: Normaliser,
     card: str,
 ) -> Path:
     """Write a network of one feature as a bundle; `view_shape` is one input's shape without the batch.
@@ -92,7 +92,7 @@ def write_bundle(
     [B, C, K]}) of attributes, and the means of all of them as scores.
     """
     example = {"features": np.zeros((2, *view_shape), np.float32)}
-    return write_network(folder, network, about, example, {"feature_mean": mean, "feature_std": std}, card)
+    return write_network(folder, network, about, example, {"feature": normaliser}, card)
 
 
 def write_network(
@@ -100,10 +100,13 @@ def write_network(
     network: nn.Module,
     about: dict[str, Any],
     example: Mapping[str, NDArray[Any]],
-    arrays: Mapping[str, NDArray[np.floating]],
+    normalisers: Mapping[str, Normaliser],
     card: str,
 ) -> Path:
-    """Write a network as a bundle (`bundle.write`); `example` {input: [2, ...]} is a batch of its inputs."""
+    """Write a network as a bundle; `example` {input: [2, ...]} is a batch of its inputs.
+
+    `normalisers` are those of "feature" and, where the network takes it, of "text".
+    """
     names = [target["name"] for target in about["targets"]]
     exported = network
     if about.get("curves"):
@@ -111,8 +114,12 @@ def write_network(
         exported = ScoresAndCurves(network)
     axes = {name: DYNAMIC[about["view"]["name"]][array.ndim] for name, array in example.items()}
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
-    floats = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return write(folder, about, to_onnx(exported, example, names, axes), floats, weights, card)
+    arrays = {
+        f"{name}_{part}": getattr(normaliser, part).astype(np.float32)
+        for name, normaliser in normalisers.items()
+        for part in ("mean", "std")
+    }
+    return write(folder, about, to_onnx(exported, example, names, axes), arrays, weights, card)
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:

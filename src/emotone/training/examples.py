@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import Chunks, Crop, FrameView, Segments, View, WordChunks
 from emotone.bundle.view.word_chunks import count_word_chunks
 from emotone.data.labels.preferences import Preferences
@@ -72,17 +73,13 @@ class Examples(Protocol):
 class StoreExamples:
     """Rows of the store as batches of torch tensors (`Examples`).
 
-    `mean` and `std` are [D], or [S, D] with `speakers` [N] saying which of them is a row's. `noisy` are the same rows
-    with noise, a reader for each kind.
+    `normaliser` is one for all rows, or one per row. `noisy` are the same rows with noise, a reader for each kind.
     """
 
     rows: Rows
     view: FrameView
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-    clip: float
+    normaliser: Normaliser | list[Normaliser]
     labels: Labels
-    speakers: NDArray[np.intp] | None = None
     pairs: dict[str, Preferences] = field(default_factory=dict)
     noisy: list[Rows] = field(default_factory=list)
 
@@ -109,13 +106,13 @@ class StoreExamples:
         self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
     ) -> tuple[Tensor, Labels]:
         """Inputs [B, ...view, D] and the labels of these rows; utterances of unequal length only one at a time."""
-        inputs = torch.from_numpy(self.rows.batch(list(rows), crop or self.view, *self._moments(rows), self.clip))
+        inputs = torch.from_numpy(self.rows.batch(list(rows), crop or self.view, self._normaliser(rows)))
         return inputs, labels_of(self.labels, rows)
 
     def chunks(self, rows: NDArray[np.intp], chunks: NDArray[np.intp]) -> Tensor:
         """Single chunks [N, m, D] of these rows; only for a view of chunks."""
         assert isinstance(self.view, Chunks)
-        return torch.from_numpy(self.rows.chunks(rows, chunks, self.view, *self._moments(rows), self.clip))
+        return torch.from_numpy(self.rows.chunks(rows, chunks, self.view, self._normaliser(rows)))
 
     @property
     def num_segments(self) -> NDArray[np.intp]:
@@ -125,15 +122,15 @@ class StoreExamples:
 
     def segments(self, rows: NDArray[np.intp], places: NDArray[np.intp]) -> Tensor:
         """Single segments [N, m, D] of these rows; only for a view of segments."""
-        assert isinstance(self.view, Segments)
-        return torch.from_numpy(self.rows.segments(rows, places, self.view, self.mean, self.std, self.clip))
+        assert isinstance(self.view, Segments) and isinstance(self.normaliser, Normaliser)
+        return torch.from_numpy(self.rows.segments(rows, places, self.view, self.normaliser))
 
     def noisy_segments(self, rows: NDArray[np.intp], places: NDArray[np.intp], kinds: NDArray[np.intp]) -> Tensor:
         """The same segments [N, m, D] with noise of the kind `kinds[n]`."""
-        assert isinstance(self.view, Segments)
+        assert isinstance(self.view, Segments) and isinstance(self.normaliser, Normaliser)
         chosen = [self.noisy[kind].utterances[row] for row, kind in zip(rows, kinds, strict=True)]
         noisy = Rows(chosen, self.rows.num_features)
-        return torch.from_numpy(noisy.segments(range(len(rows)), places, self.view, self.mean, self.std, self.clip))
+        return torch.from_numpy(noisy.segments(range(len(rows)), places, self.view, self.normaliser))
 
     def _size(self, num_frames: int) -> int:
         """What utterances must share to be read together."""
@@ -146,10 +143,10 @@ class StoreExamples:
         inputs, labels = self.batch(np.arange(len(self)))
         return inputs.numpy(), {name: label.numpy() for name, label in labels.items()}
 
-    def _moments(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if self.speakers is None:
-            return self.mean, self.std
-        return self.mean[self.speakers[rows]], self.std[self.speakers[rows]]
+    def _normaliser(self, rows: NDArray[np.intp]) -> Normaliser | list[Normaliser]:
+        if isinstance(self.normaliser, Normaliser):
+            return self.normaliser
+        return [self.normaliser[row] for row in rows]
 
 
 @dataclass
@@ -158,7 +155,7 @@ class StreamExamples:
 
     utterances: list[Utterance]
     view: WordChunks
-    scale: Scale
+    normalisers: StreamNormalisers
     labels: Labels
     pairs: dict[str, Preferences] = field(default_factory=dict)
     _room: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
@@ -180,7 +177,7 @@ class StreamExamples:
         fill them.
         """
         room = None if random is None else self._room
-        streams = stack([self.utterances[row] for row in rows], self.view, self.scale, random, room)
+        streams = stack([self.utterances[row] for row in rows], self.view, self.normalisers, random, room)
         if random is not None and (self._room is None or self._room.size < streams.speech.size):
             self._room = streams.speech
         return StreamTensors(*map(torch.from_numpy, streams)), labels_of(self.labels, rows)

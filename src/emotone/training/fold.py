@@ -18,7 +18,7 @@ from emotone.base.files import replace_file, write_json
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import trained_card
 from emotone.bundle.view import view as views
-from emotone.bundle.view.streams import Scale, Utterance, stack
+from emotone.bundle.view.streams import Utterance, stack
 from emotone.bundle.view.view import View, WordChunks, view_to_json
 from emotone.data import split as splits
 from emotone.data.recipe import Choice, Training
@@ -174,21 +174,18 @@ class Fold:
 
     def _write_bundle(self, trained: Trained, folder: Path) -> None:
         data, view = self.data, trained.view
-        frames, _ = data.longest
-        mean, std = data.moments
+        (frames, _), num_features = data.longest, len(data.data.feature.names)
         about = self._about(trained, folder)
         if not isinstance(view, WordChunks):
-            shape = views.shape_of(view, frames, len(mean))
-            write_bundle(folder / "bundle", trained.network, about, shape, mean, std, trained_card(about))
+            shape = views.shape_of(view, frames, num_features)
+            write_bundle(folder / "bundle", trained.network, about, shape, data.normaliser, trained_card(about))
             return
-        text_mean, text_std = data.text_moments
-        example = stack(
-            [Utterance(np.zeros((frames, len(mean)), np.float32))] * 2, view, Scale(mean, std, text_mean, text_std)
-        )
-        arrays = {"feature_mean": mean, "feature_std": std}
+        normalisers = data.stream_normalisers
+        example = stack([Utterance(np.zeros((frames, num_features), np.float32))] * 2, view, normalisers)
+        named = {"feature": normalisers.speech}
         if self.experiment.text_feature is not None:
-            arrays |= {"text_mean": text_mean, "text_std": text_std}
-        write_network(folder / "bundle", trained.network, about, example._asdict(), arrays, trained_card(about))
+            named["text"] = normalisers.text
+        write_network(folder / "bundle", trained.network, about, example._asdict(), named, trained_card(about))
 
     def _about(self, trained: Trained, folder: Path) -> dict[str, Any]:
         """What `bundle.json` says."""

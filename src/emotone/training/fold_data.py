@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +22,8 @@ from torch import Tensor, nn
 from emotone.base.files import replace_file
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import SMALLEST_STD
-from emotone.bundle.view.streams import Scale
+from emotone.bundle.view.normalise import SMALLEST_STD, Normaliser
+from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers
 from emotone.bundle.view.view import Segments, View, WordChunks
 from emotone.data.dataset import Dataset
 from emotone.data.rows import Rows
@@ -120,15 +119,12 @@ class FoldData:
         """Utterances of this fold as its networks see them."""
         normalise = self.data.recipe.normalise
         labels = _labels(table, self.targets)
-        clip = math.inf if normalise.clip is None else normalise.clip
         if isinstance(view, WordChunks):
-            scale = Scale(*self.moments, *self.text_moments, clip)
-            return StreamExamples(self.data.utterances(table), view, scale, labels)
+            return StreamExamples(self.data.utterances(table), view, self.stream_normalisers, labels)
         rows = self.data.rows(table)
-        if normalise.by == "training":
-            return StoreExamples(rows, view, *self.moments, clip, labels)
-        mean, std, speakers = rows.moments_of(table["speaker"])
-        return StoreExamples(rows, view, mean, std, clip, labels, speakers)
+        is_shared = normalise.by == "training"
+        normaliser = self.normaliser if is_shared else rows.normalisers_of(table["speaker"], normalise.clip)
+        return StoreExamples(rows, view, normaliser, labels)
 
     def train_examples(self, view: View) -> StoreExamples | StreamExamples:
         """The training part, with its noisy copies."""
@@ -147,25 +143,36 @@ class FoldData:
         return self.data.noisy_rows(self.train)
 
     @cached_property
-    def moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation [D] of the features: those of the bundle it starts from, or of the training part."""
-        own = itertools.chain.from_iterable(rows.utterances for rows in (self.data.rows(self.train), *self._noisy))
-        mean, std = self.start.feature_moments if self.start else self.data.moments(own)
-        return mean, _blind_to_constants(mean, std) if self.data.recipe.normalise.clip is None else std
+    def normaliser(self) -> Normaliser:
+        """The normaliser of audio features [D]: the start bundle's, or by the training part with its noisy copies."""
+        if self.start:
+            found = self._clipped(self.start.normaliser)
+        else:
+            readers = (self.data.rows(self.train), *self._noisy)
+            found = self.data.normaliser(itertools.chain.from_iterable(rows.utterances for rows in readers))
+        return found if found.clip is not None else _blind_to_constants(found)
 
     @cached_property
-    def text_moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation [D'] of the features of text, likewise; of one feature where there is no text."""
+    def stream_normalisers(self) -> StreamNormalisers:
+        """The normalisers of speech and text."""
+        return StreamNormalisers(self.normaliser, self._text_normaliser)
+
+    @property
+    def _text_normaliser(self) -> Normaliser:
         if self.data.text_feature is None:
-            return np.zeros(1, np.float32), np.ones(1, np.float32)
+            return NO_TEXT
         if self.start:
-            return self.start.scale.text_mean, self.start.scale.text_std
+            return self._clipped(self.start.stream_normalisers.text)
         found = [one.text for one in self.data.utterances(self.train) if one.text is not None]
         if not found:
             raise EmotoneError(
                 f"recipe {self.data.recipe.name}: no training utterance has a transcript that can be read"
             )
-        return self.data.moments(found)
+        return self.data.normaliser(found)
+
+    def _clipped(self, normaliser: Normaliser) -> Normaliser:
+        """The start bundle's normaliser with the recipe's clip."""
+        return dataclasses.replace(normaliser, clip=self.data.recipe.normalise.clip)
 
 
 def keep_table(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -186,12 +193,14 @@ def _with_moments(target: Target, train: pd.DataFrame) -> Target:
     return Target(target.name, "attribute", target.range, float(labels.mean()), float(labels.std(ddof=0)) or 1.0)
 
 
-def _blind_to_constants(mean: NDArray[np.float32], std: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Deviations that make 0 of features that are constant in training, to the precision of float32.
+def _blind_to_constants(normaliser: Normaliser) -> Normaliser:
+    """The normaliser with 0 for features that are constant in training, to the precision of float32.
 
     Nothing can be learned of them, and where they are not constant later, unclipped z-scores would be in the millions.
     """
-    return np.where(std > 1e-6 * np.abs(mean) + SMALLEST_STD, std, np.float32(np.inf))
+    mean, std = normaliser.mean, normaliser.std
+    is_varied = std > 1e-6 * np.abs(mean) + SMALLEST_STD
+    return dataclasses.replace(normaliser, std=np.where(is_varied, std, np.float32(np.inf)))
 
 
 def _labels(table: pd.DataFrame, targets: list[Target]) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.bundle.view.streams import Scale, Streams, Utterance, Words, count_cut, spans_of, stack
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Streams, Utterance, Words, count_cut, spans_of, stack
 from emotone.bundle.view.view import WordChunks
 from emotone.bundle.view.word_chunks import SCALES
 from emotone.errors import EmotoneError
@@ -25,10 +26,9 @@ def view(**settings: Any) -> WordChunks:
     return WordChunks(CHUNK_FRAMES, HOP_S, D_TEXT, **settings)
 
 
-def scale(clip: float = 3.0) -> Scale:
+def normalisers() -> StreamNormalisers:
     random = np.random.default_rng(9)
-    moments = (random.uniform(0.5, 2, size).astype(np.float32) for size in (D, D, D_TEXT, D_TEXT))
-    return Scale(*moments)._replace(clip=clip)  # type: ignore[arg-type]
+    return StreamNormalisers(*(Normaliser(random.uniform(0.5, 2, n), random.uniform(0.5, 2, n)) for n in (D, D_TEXT)))
 
 
 def aligned(num_frames: int, num_words: int) -> Words:
@@ -53,9 +53,9 @@ def utterances(kind: str = "mixed") -> list[Utterance]:
 # ---- the description of the method, in loops ---------------------------------------------------------------------
 
 
-def z_scores(features: Array, mean: Array, std: Array, clip: float) -> NDArray[np.float64]:
-    scores = (features.astype(np.float64) - mean) / std
-    return np.clip(np.where(np.isnan(scores), 0, scores), -clip, clip)
+def z_scores(features: Array, by: Normaliser) -> NDArray[np.float64]:
+    scores = (features.astype(np.float64) - by.mean) / by.std
+    return np.clip(np.where(np.isnan(scores), 0, scores), -3.0, 3.0)
 
 
 def pyramid(chunk: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,11 +88,11 @@ def chunks_of(num_frames: int, words: Words, strategy: str) -> list[tuple[int, i
 
 def by_loop(batch: list[Utterance], strategy: str, chunks: list[list[tuple[int, int]]] | None = None) -> list[Any]:
     """(pooled chunks [C, 7 D], tokens [L, D']) of each utterance, None where absent; `chunks` where they were drawn."""
-    moments, found = scale(), []
+    by, found = normalisers(), []
     for place, one in enumerate(batch):
         pooled, tokens = None, None
         if one.speech is not None:
-            frames = z_scores(one.speech, moments.speech_mean, moments.speech_std, moments.clip)
+            frames = z_scores(one.speech, by.speech)
             where = chunks[place] if chunks else chunks_of(len(frames), one.words, strategy)
             while strategy == "multi-scale" and len(frames) < CHUNK_FRAMES:
                 frames = np.concatenate([frames, frames])
@@ -100,7 +100,7 @@ def by_loop(batch: list[Utterance], strategy: str, chunks: list[list[tuple[int, 
                 frames = frames[:CHUNK_FRAMES]
             pooled = np.stack([pyramid(frames[start:end]) for start, end in where])
         if one.text is not None:
-            tokens = z_scores(one.text, moments.text_mean, moments.text_std, moments.clip)
+            tokens = z_scores(one.text, by.text)
         found.append((pooled, tokens))
     return found
 
@@ -125,7 +125,7 @@ def is_same(one: Streams, other: Streams) -> bool:
 @pytest.mark.parametrize("strategy", ["multi-scale", "lexical"])
 def test_what_is_predicted_from_is_the_description(strategy: str) -> None:
     batch = utterances("mixed" if strategy == "multi-scale" else "aligned")
-    assert_equal(stack(batch, view(strategy=strategy), scale()), by_loop(batch, strategy))
+    assert_equal(stack(batch, view(strategy=strategy), normalisers()), by_loop(batch, strategy))
 
 
 # ---- training ---------------------------------------------------------------------------------------------------
@@ -134,14 +134,14 @@ def test_what_is_predicted_from_is_the_description(strategy: str) -> None:
 def test_training_sees_a_part_of_each_chunk_and_nothing_else() -> None:
     """Where a part lies is read off a first feature that is the number of its frame."""
     batch = [one for one in utterances() if one.speech is not None and len(one.speech) >= CHUNK_FRAMES]
-    found = stack(batch, view(), scale(), np.random.default_rng(5))
+    found = stack(batch, view(), normalisers(), np.random.default_rng(5))
     numbered = []
     for one in batch:
         assert one.speech is not None
         frames = one.speech.copy()
         frames[:, 0] = np.arange(len(frames))
         numbered.append(one._replace(speech=frames))
-    plain = Scale(*(np.full(size, value, np.float32) for size in (D, D_TEXT) for value in (0, 1)))  # type: ignore[arg-type]
+    plain = StreamNormalisers(*(Normaliser(np.zeros(n), np.ones(n), clip=None) for n in (D, D_TEXT)))
     means = stack(numbered, view(), plain, np.random.default_rng(5)).speech[:, :, ::D].astype(float)
     parts: list[list[tuple[int, int]]] = []
     for place, one in enumerate(batch):
@@ -164,8 +164,8 @@ def test_training_sees_a_part_of_each_chunk_and_nothing_else() -> None:
 
 def test_draws_follow_from_the_generator_alone() -> None:
     batch = utterances()
-    one, same = (stack(batch, view(), scale(), np.random.default_rng([3, 1, 7])) for _ in range(2))
-    other = stack(batch, view(), scale(), np.random.default_rng([3, 1, 8]))
+    one, same = (stack(batch, view(), normalisers(), np.random.default_rng([3, 1, 7])) for _ in range(2))
+    other = stack(batch, view(), normalisers(), np.random.default_rng([3, 1, 8]))
     assert is_same(one, same)
     assert not np.array_equal(one.speech, other.speech) and np.array_equal(one.text, other.text)
     np.testing.assert_array_equal(one.speech_length, other.speech_length)
@@ -173,12 +173,12 @@ def test_draws_follow_from_the_generator_alone() -> None:
 
 def test_words_are_trained_on_as_they_are() -> None:
     batch = utterances("aligned")
-    trained = stack(batch, view(strategy="lexical"), scale(), np.random.default_rng(0))
-    assert is_same(trained, stack(batch, view(strategy="lexical"), scale()))
+    trained = stack(batch, view(strategy="lexical"), normalisers(), np.random.default_rng(0))
+    assert is_same(trained, stack(batch, view(strategy="lexical"), normalisers()))
 
 
 def test_a_batch_without_speech_can_be_trained_on() -> None:
-    found = stack(utterances()[-2:], view(), scale(), np.random.default_rng(0))
+    found = stack(utterances()[-2:], view(), normalisers(), np.random.default_rng(0))
     assert not found.speech.any() and found.speech_length.tolist() == [0, 0] and found.text_length.tolist() == [3, 0]
 
 
@@ -188,32 +188,32 @@ def test_a_batch_without_speech_can_be_trained_on() -> None:
 @pytest.mark.parametrize("strategy", ["multi-scale", "lexical"])
 def test_an_utterance_does_not_depend_on_what_is_beside_it(strategy: str) -> None:
     batch = utterances("aligned")
-    together = stack(batch, view(strategy=strategy), scale())
+    together = stack(batch, view(strategy=strategy), normalisers())
     for place, one in enumerate(batch):
-        alone = stack([one], view(strategy=strategy), scale())
+        alone = stack([one], view(strategy=strategy), normalisers())
         num_steps = alone.speech.shape[1]
         np.testing.assert_array_equal(together.speech[place, :num_steps], alone.speech[0])
         np.testing.assert_array_equal(together.text[place, :num_steps], alone.text[0])
 
 
 def test_missing_frames_and_tokens_are_the_mean() -> None:
-    one, moments = utterances()[0], scale()
+    one, by = utterances()[0], normalisers()
     assert one.speech is not None and one.text is not None
     lost, filled = one.speech.copy(), one.speech.copy()
-    lost[30:90], filled[30:90] = np.nan, moments.speech_mean
+    lost[30:90], filled[30:90] = np.nan, by.speech.mean
     text, told = one.text.copy(), one.text.copy()
-    text[1], told[1] = np.nan, moments.text_mean
-    found = stack([Utterance(lost, text, 5)], view(), moments)
-    assert is_same(found, stack([Utterance(filled, told, 5)], view(), moments))
+    text[1], told[1] = np.nan, by.text.mean
+    found = stack([Utterance(lost, text, 5)], view(), by)
+    assert is_same(found, stack([Utterance(filled, told, 5)], view(), by))
     assert np.isfinite(found.speech).all() and not found.text[0, 1].any()
 
 
 @pytest.mark.parametrize("num_spare", [-1, 0, 99])
 def test_room_that_was_used_before_changes_nothing(num_spare: int) -> None:
     batch = utterances()
-    fresh = stack(batch, view(), scale(), np.random.default_rng(1))
+    fresh = stack(batch, view(), normalisers(), np.random.default_rng(1))
     room = np.full(fresh.speech.size + num_spare, np.nan, np.float32)
-    again = stack(batch, view(), scale(), np.random.default_rng(1), room)
+    again = stack(batch, view(), normalisers(), np.random.default_rng(1), room)
     assert is_same(fresh, again) and np.shares_memory(again.speech, room) == (num_spare >= 0)
 
 
@@ -221,13 +221,15 @@ def test_half_precision_features_are_read_like_any() -> None:
     speech = utterances()[0].speech
     assert speech is not None
     half = speech.astype(np.float16)
-    found = stack([Utterance(half, None, 5)], view(), scale())  # type: ignore[arg-type]  # as a store may hold them
-    assert np.array_equal(found.speech, stack([Utterance(half.astype(np.float32), None, 5)], view(), scale()).speech)
+    found = stack([Utterance(half, None, 5)], view(), normalisers())  # type: ignore[arg-type]  # as a store may hold them
+    assert np.array_equal(
+        found.speech, stack([Utterance(half.astype(np.float32), None, 5)], view(), normalisers()).speech
+    )
 
 
 @pytest.mark.parametrize(("streams", "lengths"), [("speech", (8, 0)), ("text", (0, 3)), ("both", (8, 3))])
 def test_a_network_of_one_stream_sees_that_one(streams: str, lengths: tuple[int, int]) -> None:
-    found = stack(utterances()[:1], view(streams=streams), scale())
+    found = stack(utterances()[:1], view(streams=streams), normalisers())
     assert (found.speech_length[0], found.text_length[0]) == lengths
     assert found.speech.any() == bool(lengths[0]) and found.text.any() == bool(lengths[1])
     assert found.speech.shape[1] == max(lengths)
@@ -253,9 +255,9 @@ def test_words_and_tokens_beyond_the_limit() -> None:
     random = np.random.default_rng(0)
     speech = random.normal(size=(4000, D)).astype(np.float32)
     text = random.normal(size=(300, D_TEXT)).astype(np.float32)
-    found = stack([Utterance(speech, text, 200)], view(), scale())
+    found = stack([Utterance(speech, text, 200)], view(), normalisers())
     assert found.speech.shape == (1, 127, 7 * D) and found.text.shape == (1, 127, D_TEXT)
-    np.testing.assert_array_equal(found.text, stack([Utterance(None, text[:127])], view(), scale()).text)
+    np.testing.assert_array_equal(found.text, stack([Utterance(None, text[:127])], view(), normalisers()).text)
     whole = spans_of(view(), 4000, 200)  # fewer chunks, which lie over all of it
     assert len(whole.starts) == 127 and whole.starts[-1] + 50 > 4000 - 127
     words = aligned(4000, 200)
@@ -291,9 +293,9 @@ def test_chunks_lie_within_the_frames(num_frames: int, words: Words, max_steps: 
     assert (np.diff(spans.starts) >= 0).all() and spans.starts[0] == 0
     assert (spans.starts + spans.lengths).max() <= max(num_frames, CHUNK_FRAMES)
     frames = np.ones((num_frames, 1), np.float32)
-    moments = Scale(np.zeros(1, np.float32), np.ones(1, np.float32), np.zeros(1, np.float32), np.ones(1, np.float32))
+    as_is = StreamNormalisers(Normaliser(np.zeros(1), np.ones(1)))
     for random in (None, np.random.default_rng(seed)):
-        found = stack([Utterance(frames, None, words)], seen, moments, random)
+        found = stack([Utterance(frames, None, words)], seen, as_is, random)
         assert found.speech_length[0] == len(spans.starts) and found.speech.shape == (1, len(spans.starts), 7)
         np.testing.assert_allclose(found.speech, 1, atol=1e-6)
 
@@ -309,5 +311,5 @@ def test_words_lie_within_the_frames(num_frames: int, num_words: int, max_steps:
 def test_words_of_other_audio_are_refused() -> None:
     speech = np.zeros((100, D), np.float32)
     with pytest.raises(EmotoneError, match="lies outside the audio"):
-        stack([Utterance(speech, None, [("a", 0.0, 3.0)])], view(strategy="lexical"), scale())
-    stack([Utterance(speech, None, [("a", 0.0, 3.0)])], view(), scale())  # which counts them only
+        stack([Utterance(speech, None, [("a", 0.0, 3.0)])], view(strategy="lexical"), normalisers())
+    stack([Utterance(speech, None, [("a", 0.0, 3.0)])], view(), normalisers())  # which counts them only

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import (
     Chunks,
     Crop,
@@ -33,7 +34,7 @@ word_views = st.builds(
 )  # fmt: skip
 
 segment_views = st.builds(Segments, st.integers(1, 80), st.integers(1, 3), st.sampled_from(("white", "floor")))
-AS_IS = np.zeros(2), np.ones(2), np.inf
+AS_IS = Normaliser(np.zeros(2), np.ones(2), clip=None)
 
 
 @given(frame_views | word_views | segment_views)
@@ -44,7 +45,7 @@ def test_json_and_back(view: View) -> None:
 @given(frame_views, st.integers(1, 300))
 def test_the_view_of_rows_is_rows(view: FrameView, num_frames: int) -> None:
     features = np.random.default_rng(0).normal(size=(num_frames, 2)).astype(np.float32)
-    seen = apply(view, features, *AS_IS)
+    seen = apply(view, features, AS_IS)
     assert seen.shape == (*view.index(num_frames).shape, 2) and seen.dtype == np.float32
     np.testing.assert_array_equal(seen, features[view.index(num_frames)])
 
@@ -85,14 +86,14 @@ def test_segments_are_those_of_a_plain_loop(num_frames: int, segment_frames: int
         fill = np.zeros((missing, 2)) if padding == "white" else np.tile(least, (missing, 1))
         expected.append((np.concatenate([part, fill]).astype(np.float32) - least) / spread)
     view = Segments(segment_frames, padding=padding)
-    np.testing.assert_array_equal(apply(view, features, least, spread), np.array(expected))
+    np.testing.assert_array_equal(apply(view, features, Normaliser(least, spread)), np.array(expected))
     assert view.count(num_frames) == len(expected)
     assert shape_of(view, num_frames, 2) == (len(expected), segment_frames, 2)
 
 
 @pytest.mark.parametrize(("num_frames", "num_segments"), [(1, 1), (299, 1), (300, 1), (301, 2), (600, 2)])
 def test_an_utterance_that_fills_its_segments_gets_no_other(num_frames: int, num_segments: int) -> None:
-    seen = apply(Segments(300), np.full((num_frames, 2), -5, np.float32), *AS_IS)
+    seen = apply(Segments(300), np.full((num_frames, 2), -5, np.float32), AS_IS)
     assert seen.shape == (num_segments, 300, 2) and (seen == -5).all(axis=2).sum() == num_frames
 
 

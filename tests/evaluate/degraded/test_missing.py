@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emotone.audio.read import RATE_HZ
 from emotone.base.draws import generator
-from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.missing import (
     CURVES,
@@ -46,7 +46,7 @@ def test_dropped_frames_become_the_mean(share: float) -> None:
     is_lost = np.isnan(dropped).all(axis=1)
     assert is_lost.sum() == 40 * share and dropped.dtype == np.float32
     np.testing.assert_array_equal(dropped[~is_lost], features[~is_lost])
-    assert not normalise(dropped, np.full(3, 5.0), np.full(3, 2.0))[is_lost].any()
+    assert not Normaliser(np.full(3, 5.0), np.full(3, 2.0))(dropped)[is_lost].any()
 
 
 @pytest.mark.parametrize("share", SHARES)

@@ -181,9 +181,9 @@ def test_a_ranker_on_a_corpus_is_one_group(
     passes: list[int] = []
     score_features = Bundle.score_features
 
-    def count(bundle: Bundle, batch: list[Any], speaker: Any = None) -> Any:
+    def count(bundle: Bundle, batch: list[Any], speakers: Any = None) -> Any:
         passes.append(len(batch))
-        return score_features(bundle, batch, speaker)
+        return score_features(bundle, batch, speakers)
 
     monkeypatch.setattr(protocol.Bundle, "score_features", count)
     tested = evaluate_model(str(folders[RANKER]), corpus.name, quiet=True)

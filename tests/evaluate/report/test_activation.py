@@ -19,6 +19,7 @@ from emotone.base.page import Player
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Segments, view_to_json
 from emotone.corpora.corpus import Corpus
 from emotone.evaluate.report.activation import activation_of, choose, report_activations
@@ -57,8 +58,8 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
         "targets": [EMOTION.to_json()], "training": {"recipe": {"system": SYSTEM}}, "results": [], "licence": "CC0",
         "citation": "",
     }  # fmt: skip
-    least, spread = np.full(20, -80, np.float32), np.full(20, 80, np.float32)
-    write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), least, spread, "# tiny\n")
+    unit = Normaliser(np.full(20, -80), np.full(20, 80))
+    write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), unit, "# tiny\n")
     (tmp_path / "done.json").write_text("{}")
     bundle = Bundle.load(str(tmp_path / "bundle"))
     scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in corpus.utterances["file"]])
@@ -73,7 +74,7 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
 def test_the_mean_of_a_map_is_what_decided(run: Run, network: Any) -> None:
     bundle = Bundle.load(str(run.folder / "bundle"))
     features = np.random.default_rng(0).uniform(-80, 0, (130, 20)).astype(np.float32)
-    segments = views.apply(VIEW, features, *bundle.feature_moments)
+    segments = views.apply(VIEW, features, bundle.normaliser)
     with torch.inference_mode():
         logits = network.segment_logits(torch.from_numpy(segments)).mean(dim=0)
     for place in range(2):

@@ -48,7 +48,7 @@ def networks(folder: Path) -> dict[str, Clustered]:
 
 def chunks_of(bundle: Bundle, features: NDArray[np.float32]) -> torch.Tensor:
     """What the networks see of one utterance: [1, C, m, D]."""
-    return torch.from_numpy(view.apply(bundle.view, features, *bundle.feature_moments))[None]
+    return torch.from_numpy(view.apply(bundle.view, features, bundle.normaliser))[None]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -89,7 +89,7 @@ def test_danish_files_are_scored_as_published(shared: Path, bundle: Bundle) -> N
 
 
 def test_onnx_equals_torch(bundle: Bundle, networks: dict[str, Clustered]) -> None:
-    mean, std = bundle.feature_moments
+    mean, std = bundle.normaliser.mean, bundle.normaliser.std
     for batch_size in (1, 3):
         random = np.random.default_rng(batch_size).normal(size=(batch_size, 300, 128))
         features = (random * std + mean).astype(np.float32)

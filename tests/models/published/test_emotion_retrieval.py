@@ -88,12 +88,12 @@ def test_danish_files_are_scored_as_published(shared: Path, bundles: dict[str, B
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_onnx_equals_torch(shared: Path, bundles: dict[str, Bundle], name: str, batch_size: int) -> None:
     bundle = bundles[name]
-    mean, std = bundle.feature_moments
+    mean, std = bundle.normaliser.mean, bundle.normaliser.std
     random = np.random.default_rng(batch_size)
     utterances = [random.normal(size=(300 + 9 * n, 130)) for n in range(batch_size)]
     features: list[NDArray[np.float32]] = [(part * std + mean).astype(np.float32) for part in utterances]
     outputs = bundle.score_features(features).outputs
-    inputs = np.stack([view.apply(bundle.view, part, mean, std) for part in features])
+    inputs = np.stack([view.apply(bundle.view, part, bundle.normaliser) for part in features])
     for attribute in ATTRIBUTES:
         network: Any = load_network(shared / "published" / REPOSITORY / weight_path(name, attribute), name, attribute)
         with torch.inference_mode():

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
@@ -69,7 +70,7 @@ def examples(num: int = 14, seed: int = 0, view: View = CHUNKS, labels: dict[str
             name: torch.from_numpy(random.normal(0, 1, num).astype(np.float32)) for name in ("arousal", "valence")
         }
         labels["valence"][::5] = NAN
-    return StoreExamples(Rows(frames, D), view, np.zeros(D, np.float32), np.ones(D, np.float32), 3.0, labels)
+    return StoreExamples(Rows(frames, D), view, Normaliser(np.zeros(D), np.ones(D)), labels)
 
 
 def without_labels(num: int = 11, seed: int = 1, view: View = CHUNKS) -> Any:

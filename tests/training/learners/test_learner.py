@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
@@ -38,7 +39,7 @@ def examples(num: int = NUM) -> Any:
     random = np.random.default_rng(0)
     frames = [random.normal(0, 1, (1, D)).astype(np.float32) for _ in range(num)]
     labels = {"arousal": torch.tensor([frame[0, 0] for frame in frames])}
-    return Watched(Rows(frames, D), Whole(), np.zeros(D, np.float32), np.ones(D, np.float32), 3.0, labels)
+    return Watched(Rows(frames, D), Whole(), Normaliser(np.zeros(D), np.ones(D)), labels)
 
 
 def system(**settings: Any) -> Any:

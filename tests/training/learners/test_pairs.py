@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.data.labels.preferences import Preferences
 from emotone.data.recipe import Training
@@ -52,7 +53,7 @@ def examples(num_pairs: dict[str, int]) -> Any:
     frames = [random.normal(0, 1, (random.integers(3, 20), D)).astype(np.float32) for _ in range(NUM)]
     pairs = {name: random_pairs(num, place) for place, (name, num) in enumerate(num_pairs.items())}
     rows = Rows(frames, D)
-    return Watched(rows, Chunks(M, C), np.zeros(D, np.float32), np.ones(D, np.float32), 9.0, {}, pairs=pairs)
+    return Watched(rows, Chunks(M, C), Normaliser(np.zeros(D), np.ones(D), clip=9.0), {}, pairs=pairs)
 
 
 def build(targets: list[Target], networks: str) -> nn.Module:

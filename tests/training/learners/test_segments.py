@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.base import plugins
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Segments
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
@@ -25,7 +26,7 @@ from emotone.training.loop import Validation, fit
 D, FRAMES, K = 8, 10, 3
 LENGTHS = (10, 25, 7, 31, 20, 12, 40, 9)  # 1, 3, 1, 4, 2, 2, 4 and 1 segments
 CLASSES = np.array([0, 0, 0, 1, 1, 2, 0, 0])
-LEAST, SPREAD = np.full(D, -80, np.float32), np.full(D, 80, np.float32)
+UNIT = Normaliser(np.full(D, -80), np.full(D, 80))
 
 
 class Tiny(nn.Module):
@@ -69,7 +70,7 @@ def examples(num_kinds: int = 0) -> Any:
         for _ in range(1 + num_kinds)
     )
     labels = {"emotion": torch.eye(K)[torch.from_numpy(CLASSES)]}
-    return Watched(clean, Segments(FRAMES), LEAST, SPREAD, 3.0, labels, noisy=noisy)
+    return Watched(clean, Segments(FRAMES), UNIT, labels, noisy=noisy)
 
 
 def learn(
@@ -197,7 +198,7 @@ def test_noisy_segments_are_of_the_same_place() -> None:
     train = examples(2)
     found = train.noisy_segments(np.array([3, 6, 3]), np.array([3, 0, 1]), np.array([1, 0, 0]))
     for segment, (row, place, kind) in zip(found, [(3, 3, 1), (6, 0, 0), (3, 1, 0)], strict=True):
-        expected = train.noisy[kind].batch([row], train.view, LEAST, SPREAD)[0, place]
+        expected = train.noisy[kind].batch([row], train.view, UNIT)[0, place]
         np.testing.assert_array_equal(segment.numpy(), expected)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import load_recipe
@@ -67,7 +68,7 @@ def examples(view: View, num: int = 12, seed: int = 0) -> StoreExamples:
         "emotion": torch.eye(3)[kinds],
     }  # fmt: skip
     labels["valence"][::3] = torch.nan
-    return StoreExamples(Rows(frames, D), view, np.zeros(D, np.float32), np.ones(D, np.float32), 3.0, labels)
+    return StoreExamples(Rows(frames, D), view, Normaliser(np.zeros(D), np.ones(D)), labels)
 
 
 # ---- networks ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import UNBOUNDED, Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
@@ -63,7 +64,7 @@ def test_scores_are_the_macro_f1_of_chunk_pairs(num_pairs: int) -> None:
     outputs = {name: random.normal(0, 1, (20, 5)).round(1).astype(np.float32) for name in ("arousal", "valence")}
     pairs = {name: prefer_by_margin(random.normal(0, 1, 20), 0.2, 1000) for name in outputs}
     assert all(len(own.label) > 200 for own in pairs.values())
-    validation = StoreExamples(Rows([], 1), Chunks(1, 5), np.zeros(1), np.ones(1), 3.0, {}, pairs=pairs)
+    validation = StoreExamples(Rows([], 1), Chunks(1, 5), Normaliser(np.zeros(1), np.ones(1)), {}, pairs=pairs)
     found = system(num_pairs=num_pairs).scorer([AROUSAL, VALENCE], validation)(outputs)
     random = np.random.default_rng(0)
     for name, own in pairs.items():
@@ -81,8 +82,8 @@ def planted(num: int, seed: int) -> tuple[Any, Any]:
     for own, value in zip(frames, amount, strict=True):
         own[:, 0] += np.float32(0.5 * value - 2)
     pairs = {"arousal": prefer_by_margin(amount, 1.0, 1000)}
-    moments = np.zeros(3, np.float32), np.ones(3, np.float32)
-    return StoreExamples(Rows(frames, 3), Chunks(6, 4), *moments, 9.0, {}, pairs=pairs), amount
+    as_is = Normaliser(np.zeros(3), np.ones(3), clip=9.0)
+    return StoreExamples(Rows(frames, 3), Chunks(6, 4), as_is, {}, pairs=pairs), amount
 
 
 @pytest.mark.parametrize("pairing", ["drawn", "within"])
@@ -183,9 +184,8 @@ def test_the_bundle_gives_the_network_s_margins(tmp_path: Path, networks: str) -
     scores = bundle.score_samples(samples)
     network = system(**{key: value for key, value in about.system.settings.items()}).build(6, bundle.targets)
     load_weights(network, run / "bundle")
-    mean, std = bundle.feature_moments
     frames = [bundle.feature(own) for own in samples]
-    examples = StoreExamples(Rows(frames, 6), bundle.view, mean, std, 3.0, {})
+    examples = StoreExamples(Rows(frames, 6), bundle.view, bundle.normaliser, {})
     margins = predict_outputs(network, examples, 4, "cpu")
     for name in ("arousal", "valence"):
         np.testing.assert_allclose(scores.curves[name], margins[name], atol=1e-4)

@@ -19,6 +19,7 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
@@ -103,8 +104,8 @@ def planted(num: int, seed: int) -> tuple[Any, Any]:
         frames.append(features)
     curves = label[:, None] + moves
     labels = {"arousal": torch.from_numpy(label).float(), "arousal_curve": torch.from_numpy(curves).float()}
-    moments = np.zeros(3, np.float32), np.ones(3, np.float32)
-    return StoreExamples(Rows(frames, 3), Chunks(6, 4), *moments, 9.0, labels), moves
+    as_is = Normaliser(np.zeros(3), np.ones(3), clip=9.0)
+    return StoreExamples(Rows(frames, 3), Chunks(6, 4), as_is, labels), moves
 
 
 def test_curves_are_tracked_where_they_are_learned(tmp_path: Path) -> None:
@@ -223,8 +224,7 @@ def test_the_bundle_gives_the_network_s_curves(finished: tuple[Path, Any]) -> No
     scores = bundle.score_samples(samples)
     network = system(hidden_size=6).build(6, bundle.targets)
     load_weights(network, run / "bundle")
-    mean, std = bundle.feature_moments
-    examples = StoreExamples(Rows([bundle.feature(own) for own in samples], 6), bundle.view, mean, std, 3.0, {})
+    examples = StoreExamples(Rows([bundle.feature(own) for own in samples], 6), bundle.view, bundle.normaliser, {})
     outputs = predict_outputs(network, examples, 4, "cpu")
     with torch.inference_mode():
         curves = network.curves(examples.batch(np.arange(len(samples)))[0])

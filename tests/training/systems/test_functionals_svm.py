@@ -18,7 +18,7 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Moments, normalise
+from emotone.bundle.view.normalise import Moments, Normaliser
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
@@ -192,14 +192,14 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     places = [target.labels.index(emotion) for emotion in chosen[0]["emotion"]]
     moments = Moments()
     moments.update(train)
-    mean, std = moments.mean.astype(np.float32), moments.std.astype(np.float32)
-    vectors = normalise(train, mean, std, np.inf)[:, None]
+    normaliser = Normaliser.of(moments, clip=None)
+    vectors = normaliser(train)[:, None]
     network, _ = solve(system(c=0.01), [target], (vectors, {"emotion": np.eye(3, dtype=np.float32)[places]}))
     about = {
         "name": "svm", "max_utterance_s": 60.0, "feature": about_feature, "view": {"name": "whole", "min_frames": 1},
         "normalise": {"clip": None}, "targets": [target.to_json()],
     }  # fmt: skip
-    bundle = Bundle.load(str(write_bundle(tmp_path / "bundle", network, about, (1, 88), mean, std, "# svm\n")))
+    bundle = Bundle.load(str(write_bundle(tmp_path / "bundle", network, about, (1, 88), normaliser, "# svm\n")))
     pipeline = make_pipeline(StandardScaler(), oracle(0.01)).fit(train.astype(float), places)
     found = bundle.score_samples(samples[1]).outputs["emotion"]
     np.testing.assert_allclose(found, pipeline.decision_function(test.astype(float)), atol=1e-4)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.streams import Scale, Utterance
+from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance
 from emotone.bundle.view.view import WordChunks
 from emotone.data.recipe import Augmentation, Recipe, Training
 from emotone.data.recipe_yaml import from_json
@@ -56,10 +57,9 @@ def examples(owner: module.MultiScale, num: int = NUM) -> StreamExamples:
         step = len(speech) * HOP_S / 4
         words: Any = [("w", k * step, (k + 1) * step) for k in range(4)] if owner.strategy == "lexical" else place % 7
         utterances.append(Utterance(None if place == 5 else speech, None if place == 3 else text, words))
-    moments = (np.full(size, value, np.float32) for size in (D, D_TEXT) for value in (0, 1))
-    scale = Scale(*moments)._replace(clip=3.0)  # type: ignore[arg-type]
+    as_is = StreamNormalisers(*(Normaliser(np.zeros(size), np.ones(size)) for size in (D, D_TEXT)))
     named = {"arousal": torch.from_numpy(labels[:, 0]), "valence": torch.from_numpy(labels[:, 1])}
-    return StreamExamples(utterances, view_of(owner), scale, named)
+    return StreamExamples(utterances, view_of(owner), as_is, named)
 
 
 def build(owner: module.MultiScale, targets: list[Target]) -> torch.nn.Module:

@@ -130,7 +130,7 @@ def test_the_bundle_equals_torch_for_any_number_of_segments(trained: Path, netwo
     batch = [random.uniform(-90, 3, (length, 200)).astype(np.float32) for length in lengths]
     scores = bundle.score_features(batch)
     for place, features in enumerate(batch):
-        segments = views.apply(bundle.view, features, *bundle.feature_moments)  # type: ignore[arg-type]
+        segments = views.apply(bundle.view, features, bundle.normaliser)  # type: ignore[arg-type]
         assert len(segments) == -(-lengths[place] // 300)
         with torch.inference_mode():
             expected = network(torch.from_numpy(segments)[None])["emotion"][0].numpy()

@@ -6,6 +6,8 @@ split, then NaN -> 0 and clip to [-3, 3]; labels z-norm likewise, predictions de
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,21 +88,31 @@ class Extremes:
         return np.where(spread > 0, spread, SMALLEST_STD)
 
 
-def normalise(
-    features: NDArray[np.float32],
-    mean: NDArray[np.floating],
-    std: NDArray[np.floating],
-    clip: float = CLIP,
-) -> NDArray[np.float32]:
-    """Features [..., D] as z-scores, NaN as 0, clipped to [-clip, clip]; float32.
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """Features [..., D] -> z-scores (x - mean) / std, clipped to [-clip, clip] (None: not clipped), NaN as 0; float32.
 
-    >>> normalise(np.array([[1.0, np.nan, 99.0]], np.float32), np.zeros(3), np.ones(3)).tolist()
+    `mean` and `std` are [D]. Training, evaluation and prediction share this code.
+
+    >>> Normaliser(np.zeros(3), np.ones(3))(np.array([[1.0, np.nan, 99.0]], np.float32)).tolist()
     [[1.0, 0.0, 3.0]]
     """
-    scores = features - mean.astype(np.float32, copy=False)
-    scores /= std.astype(np.float32, copy=False)
-    np.clip(scores, -clip, clip, out=scores)
-    flat = scores.ravel(order="K")
-    if np.isnan(np.dot(flat, flat)):  # one quick pass: no square but NaN's is NaN, and no sum of squares
-        scores[np.isnan(scores)] = 0.0
-    return scores
+
+    mean: NDArray[np.floating]
+    std: NDArray[np.floating]
+    clip: float | None = CLIP
+
+    @classmethod
+    def of(cls, moments: Moments | Extremes, clip: float | None = CLIP) -> Normaliser:
+        """A normaliser by accumulated moments, in float32."""
+        return cls(moments.mean.astype(np.float32), moments.std.astype(np.float32), clip)
+
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        scores = features - self.mean.astype(np.float32, copy=False)
+        scores /= self.std.astype(np.float32, copy=False)
+        if self.clip is not None:
+            np.clip(scores, -self.clip, self.clip, out=scores)
+        flat = scores.ravel(order="K")
+        if np.isnan(np.dot(flat, flat)):  # one quick pass: no square but NaN's is NaN, and no sum of squares
+            scores[np.isnan(scores)] = 0.0
+        return scores

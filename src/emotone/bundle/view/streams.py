@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone.audio.words.alignment import Word
 from emotone.bundle.view import temporal_pyramid
 from emotone.bundle.view.chunk import repeat_to
-from emotone.bundle.view.normalise import normalise
+from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import WordChunks
 from emotone.bundle.view.word_chunks import Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
 
@@ -27,6 +27,7 @@ Words = Sequence[Word] | int | None
 """Aligned words of an utterance, or only how many there are, or nothing known of them."""
 
 
+NO_TEXT = Normaliser(np.zeros(1, np.float32), np.ones(1, np.float32))
 NO_SPANS = Spans(np.zeros(0, np.intp), np.zeros(0, np.intp))
 
 
@@ -62,14 +63,11 @@ class Streams(NamedTuple):
     text_length: NDArray[np.int64]
 
 
-class Scale(NamedTuple):
-    """Mean and deviation [D] of each stream's features, by which they are normalised, and where they are clipped."""
+class StreamNormalisers(NamedTuple):
+    """The normalisers of speech features [D] and of text features [D']; `NO_TEXT` where there are none."""
 
-    speech_mean: NDArray[np.float32]
-    speech_std: NDArray[np.float32]
-    text_mean: NDArray[np.float32]
-    text_std: NDArray[np.float32]
-    clip: float = math.inf
+    speech: Normaliser
+    text: Normaliser = NO_TEXT
 
 
 def spans_of(view: WordChunks, num_frames: int, words: Words) -> Spans:
@@ -92,7 +90,7 @@ def spans_of(view: WordChunks, num_frames: int, words: Words) -> Spans:
 def stack(
     utterances: Sequence[Utterance],
     view: WordChunks,
-    scale: Scale,
+    normalisers: StreamNormalisers,
     random: Random | None = None,
     room: Array | None = None,
 ) -> Streams:
@@ -102,8 +100,8 @@ def stack(
     Lexical chunks are trained on as they are. `room` is memory for the pooled chunks, used where it is large enough.
 
     >>> speech, text = np.ones((150, 2), np.float32), np.ones((4, 3), np.float32)
-    >>> scale = Scale(np.zeros(2), np.ones(2), np.zeros(3), np.ones(3))
-    >>> batch = stack([Utterance(speech, text, 5), Utterance(None, text)], WordChunks(50, 0.02, 3), scale)
+    >>> normalisers = StreamNormalisers(*(Normaliser(np.zeros(size), np.ones(size)) for size in (2, 3)))
+    >>> batch = stack([Utterance(speech, text, 5), Utterance(None, text)], WordChunks(50, 0.02, 3), normalisers)
     >>> batch.speech.shape, batch.text.shape, batch.speech_length.tolist(), batch.text_length.tolist()
     ((2, 5, 14), (2, 5, 3), [5, 0], [4, 4])
     """
@@ -115,18 +113,18 @@ def stack(
     speech_length = np.array([len(span.starts) for span in spans], np.int64)
     text_length = np.array([0 if one.text is None else min(len(one.text), view.max_steps) for one in seen], np.int64)
     num_steps = max(1, int(speech_length.max()), int(text_length.max()))
-    speech = _array((len(seen), num_steps, temporal_pyramid.NUM_MEANS * len(scale.speech_mean)), room)
+    speech = _array((len(seen), num_steps, temporal_pyramid.NUM_MEANS * len(normalisers.speech.mean)), room)
     text = np.zeros((len(seen), num_steps, view.num_text_features), np.float32)
     for one, span, steps in zip(seen, spans, speech, strict=True):
         if one.speech is not None:
-            frames = normalise(np.asarray(one.speech, np.float32), scale.speech_mean, scale.speech_std, scale.clip)
+            frames = normalisers.speech(np.asarray(one.speech, np.float32))
             if view.strategy == "multi-scale":
                 frames = repeat_to(frames, view.chunk_frames)
             temporal_pyramid.pool(frames, *span, out=steps[: len(span.starts)])
         steps[len(span.starts) :] = 0
     if tokens:  # all at once: they are few, and what a call costs would count
-        told = normalise(np.concatenate(tokens, dtype=np.float32), scale.text_mean, scale.text_std, scale.clip)
-        text[np.arange(num_steps) < text_length[:, None]] = told
+        is_token = np.arange(num_steps) < text_length[:, None]
+        text[is_token] = normalisers.text(np.concatenate(tokens, dtype=np.float32))
     return Streams(speech, text, speech_length, text_length)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_frames_index
-from emotone.bundle.view.normalise import CLIP, normalise
+from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError, unknown
 
 Strategy = Literal["multi-scale", "lexical"]
@@ -146,19 +146,13 @@ def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, 
     return (*view.index(num_frames).shape, num_features)
 
 
-def apply(
-    view: FrameView,
-    features: NDArray[np.float32],
-    mean: NDArray[np.floating],
-    std: NDArray[np.floating],
-    clip: float = CLIP,
-) -> NDArray[np.float32]:
+def apply(view: FrameView, features: NDArray[np.float32], normaliser: Normaliser) -> NDArray[np.float32]:
     """Features [T, D] as the network sees them, normalised: [T', D], [C, m, D] or [S, m, D].
 
-    >>> apply(Chunks(62, 11), np.zeros((100, 130), np.float32), np.zeros(130), np.ones(130)).shape
+    >>> apply(Chunks(62, 11), np.zeros((100, 130), np.float32), Normaliser(np.zeros(130), np.ones(130))).shape
     (11, 62, 130)
     """
-    return normalise(fill_up(view, features), mean, std, clip)[view.index(len(features))]
+    return normaliser(fill_up(view, features))[view.index(len(features))]
 
 
 def fill_up(view: FrameView | Crop, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -87,7 +87,7 @@ def activation_of(network: Any, bundle: Bundle, features: NDArray[np.float32], p
     import torch
 
     assert isinstance(bundle.view, views.Segments)
-    segments = views.apply(bundle.view, features, *bundle.feature_moments)
+    segments = views.apply(bundle.view, features, bundle.normaliser)
     with torch.inference_mode():
         maps = network.activation(torch.from_numpy(segments))  # [S, K, h, w]
         own = maps[:, place] - maps.mean(dim=1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.bundle.card import published_card
+from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 from emotone.models.pull import OWNER, Published
 from emotone.models.torch_file import read_weights
@@ -80,6 +81,12 @@ def read_norm(path: Path) -> NDArray[np.float64]:
     return loadmat(path)["normal_para"].reshape(-1)
 
 
+def read_normaliser(files: dict[str, Path]) -> Normaliser:
+    """What normalises the features of a repository."""
+    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
+    return Normaliser(mean, std)
+
+
 def attribute_targets(files: dict[str, Path]) -> list[dict[str, Any]]:
     """Targets with the mean and deviation of the labels that the published networks were trained on."""
     return [
@@ -141,8 +148,8 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
         "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
         "citation": CITATION,
     }  # fmt: skip
-    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
-    return write_bundle(to, networks.eval(), about, (11, 62, 130), mean, std, published_card(about))
+    normaliser = read_normaliser(files)
+    return write_bundle(to, networks.eval(), about, (11, 62, 130), normaliser, published_card(about))
 
 
 def _published(aggregation: str, name: str) -> Published:

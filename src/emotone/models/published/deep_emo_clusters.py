@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.bundle.card import published_card
 from emotone.errors import EmotoneError
-from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
+from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_normaliser
 from emotone.models.pull import OWNER, Published
 from emotone.models.torch_file import READ_ERRORS
 
@@ -128,8 +128,8 @@ def build(files: dict[str, Path], to: Path) -> Path:
         "licence": "MIT",
         "citation": CITATION,
     }  # fmt: skip
-    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
-    return write_bundle(to, networks.eval(), about, (11, 62, 128), mean, std, published_card(about))
+    normaliser = read_normaliser(files)
+    return write_bundle(to, networks.eval(), about, (11, 62, 128), normaliser, published_card(about))
 
 
 SYSTEMS = {

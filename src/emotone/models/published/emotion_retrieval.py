@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.bundle.card import RELATIVE, USE, published_card
 from emotone.errors import EmotoneError
-from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_norm
+from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_normaliser
 from emotone.models.pull import OWNER, Published
 from emotone.models.torch_file import read_weights
 
@@ -103,9 +103,9 @@ def build(name: str, files: dict[str, Path], to: Path) -> Path:
         "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
         "citation": CITATION,
     }  # fmt: skip
-    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
+    normaliser = read_normaliser(files)
     card = _ranker_card(about) if name == RANKER else published_card(about)
-    return write_bundle(to, networks.eval(), about, (22, 62, 130), mean, std, card)
+    return write_bundle(to, networks.eval(), about, (22, 62, 130), normaliser, card)
 
 
 def _say_of_seq2seq(files: dict[str, Path]) -> dict[str, Any]:
