@@ -106,3 +106,36 @@ def test_listing_imports_nothing_heavy() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "pandas", "opensmile", "onnxruntime", "yaml", "scipy", "soundfile"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", recipe_yaml.available())
+def test_recipes_are_read_as_yaml_is(name: str) -> None:
+    path = recipe_yaml.locate(name)
+    about = recipe_yaml.read_yaml(path)
+    if "base" in about:
+        about = recipe_yaml.merge(recipe_yaml.read_yaml(recipe_yaml.locate(about["base"])), about)
+    found = listing.read_recipe(path)
+    assert found.keys() == about.keys() & set(listing.RECIPE_KEYS)
+    for key, value in found.items():
+        expected = {"name": about[key]} if "feature" in key and isinstance(about[key], str) else about[key]
+        if isinstance(value, dict):  # numbers are text there
+            assert value.keys() == expected.keys()
+            value, expected = ({k: one.get(k) for k in ("name", "of", "corpora")} for one in (value, expected))
+        assert value == expected
+
+
+def test_a_recipe_on_top_of_another(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "corpora: [a]\nfeature: {name: moments, of: mel}\nunlabelled: {corpora: [b, c], num: 5}  # as published\n"
+        "system:\n  name: none\n  corpora: [d]\n"
+    )
+    (tmp_path / "plain.yaml").write_text("base: base\ncorpora: [e]\nunlabelled: {num: 6}\n")
+    (tmp_path / "other.yaml").write_text("base: base\nfeature: lld\ntext_feature: minilm\n")
+    assert listing.read_recipe(tmp_path / "plain.yaml") == {
+        "base": "base",
+        "corpora": ["e"],
+        "feature": {"name": "moments", "of": "mel"},
+        "unlabelled": {"corpora": ["b", "c"], "num": "6"},
+    }
+    other = listing.read_recipe(tmp_path / "other.yaml")
+    assert (other["feature"], other["text_feature"]) == ({"name": "lld"}, {"name": "minilm"})

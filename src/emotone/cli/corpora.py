@@ -1,0 +1,144 @@
+"""Verbs of corpora: prepare, info, check, export, extract."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from emotone.cli.options import TABLES, AddVerb, add_jobs, add_json, add_quiet, add_settings, need, say, write_text
+from emotone.errors import EmotoneError, unknown
+
+
+def add_prepare(add_verb: AddVerb) -> None:
+    parser = add_verb("prepare", prepare, "Read a corpus from its owner's folder layout.")
+    parser.add_argument("corpus", metavar="CORPUS", help="a reader's name (emotone list corpora)")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the corpus lies")
+    add_settings(parser, "settings of the reader")
+    parser.add_argument("--name", help="name to prepare it under (default: the reader's)")
+    add_quiet(parser)
+
+
+def prepare(options: Namespace) -> int:
+    """An owner's folder as a corpus."""
+    need(*TABLES)
+    from emotone.base import plugins
+    from emotone.corpora.corpus import check_name
+    from emotone.data.recipe_yaml import parse_overrides
+
+    reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
+    name = check_name(options.name or options.corpus)
+    if not options.folder.is_dir():
+        raise EmotoneError(f"{options.folder}: not a folder")
+    corpus = reader.read(options.folder)
+    corpus.name = name
+    folder = corpus.save()
+    for note in corpus.meta.get("notes", []):
+        say(options, f"note: {note}")
+    speakers = corpus.utterances["speaker"].nunique()
+    say(options, f"{corpus.name}: {len(corpus)} utterances, {speakers} speakers: {folder}")
+    return 0
+
+
+def add_info(add_verb: AddVerb) -> None:
+    parser = add_verb("info", info, "What a prepared corpus holds: counts, hours, labels, agreement of its raters.")
+    parser.add_argument("corpus", metavar="CORPUS", help="a prepared corpus")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="write the label distributions as .svg")
+    add_json(parser)
+    add_jobs(parser)
+    add_quiet(parser)
+
+
+def info(options: Namespace) -> int:
+    """What a corpus holds, as text or JSON, and as a picture."""
+    need(*TABLES, *(["matplotlib"] if options.picture else []))
+    from emotone.corpora.corpus import Corpus
+    from emotone.corpora.info import corpus_info, picture, print_info
+    from emotone.corpora.scan import scan
+
+    corpus = Corpus.load(options.corpus)
+    scanned = scan(corpus, options.jobs, options.quiet)
+    if options.picture:
+        if options.picture.suffix != ".svg":
+            raise EmotoneError(f"{options.picture}: the picture is SVG; name it .svg")
+        write_text(options.picture, picture(corpus, scanned))
+        say(options, f"picture: {options.picture}")
+    about = corpus_info(corpus, scanned)
+    if options.json:
+        print(json.dumps(about, indent=1))
+    else:
+        print_info(about)
+    return 0
+
+
+def add_check(add_verb: AddVerb) -> None:
+    parser = add_verb("check", check, "What crosses the borders of a recipe's split, or is wrong with a corpus.")
+    parser.add_argument("what", metavar="RECIPE|CORPUS")
+    add_settings(parser, "of the recipe, e.g. split.name=official")
+    add_json(parser)
+    add_jobs(parser)
+    add_quiet(parser)
+
+
+def check(options: Namespace) -> int:
+    """What is wrong with a corpus, or with the splits of a recipe: 1 where something leaks or cannot be read."""
+    need(*TABLES)
+    from emotone.corpora.corpus import prepared
+    from emotone.data import recipe_yaml as recipes
+    from emotone.data.check import check_prepared, check_recipe, print_check
+
+    is_corpus = options.what in prepared() or (Path(options.what) / "corpus.json").is_file()
+    if is_corpus and not options.settings:
+        found = check_prepared(options.what, options.jobs, options.quiet)
+    elif options.what in recipes.available() or options.what.endswith((".yaml", ".yml")):
+        found = check_recipe(recipes.load_recipe(options.what, options.settings), options.jobs, options.quiet)
+    else:
+        raise unknown("recipe or prepared corpus", options.what, [*recipes.available(), *prepared()])
+    print_check(found, options.json)
+    return 1 if found["problems"] else 0
+
+
+def add_export(add_verb: AddVerb) -> None:
+    parser = add_verb("export", export, "Write a prepared corpus as an audformat database.")
+    parser.add_argument("corpus", metavar="CORPUS", help="a prepared corpus")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder for header and tables")
+    add_quiet(parser)
+
+
+def export(options: Namespace) -> int:
+    """A prepared corpus in the field's exchange format."""
+    need(*TABLES, "audformat")
+    from emotone.corpora.audformat_export import write_audformat
+    from emotone.corpora.corpus import Corpus
+
+    write_audformat(Corpus.load(options.corpus), options.folder)
+    say(options, f"{options.corpus}: {options.folder}")
+    return 0
+
+
+def add_extract(add_verb: AddVerb) -> None:
+    parser = add_verb("extract", extract, "Extract a feature for every utterance of a prepared corpus; resumes.")
+    parser.add_argument("feature", metavar="FEATURE", help="see: emotone list features")
+    parser.add_argument("corpus", metavar="CORPUS", help="a prepared corpus")
+    add_settings(parser, "settings of the feature")
+    add_jobs(parser)
+    add_quiet(parser)
+
+
+def extract(options: Namespace) -> int:
+    """A feature of every utterance of a corpus."""
+    need(*TABLES)
+    from emotone.base import plugins
+    from emotone.corpora.corpus import Corpus
+    from emotone.data import store
+    from emotone.data.recipe_yaml import parse_overrides
+
+    feature = plugins.create("features", options.feature, parse_overrides(options.settings))
+    done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
+    for utterance, error in sorted(done.failed.items()):
+        print(f"emotone: {utterance}: {error}", file=sys.stderr)
+    for note, count in done.notes.items():
+        say(options, f"{count} of {len(done)} utterances are {note}")
+    say(options, f"{len(done)} utterances, {len(done.failed)} failed: {done.folder}")
+    return 1 if done.failed else 0

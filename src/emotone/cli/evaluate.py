@@ -1,0 +1,211 @@
+"""Verbs of results: evaluate, compare; and the curves of degraded and missing data that both of them take."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from emotone.base.files import LEDGER, RUNS
+from emotone.cli.options import (
+    TABLES,
+    AddVerb,
+    add_device,
+    add_jobs,
+    add_json,
+    add_quiet,
+    need,
+    positive,
+    say,
+    write_text,
+)
+from emotone.errors import EmotoneError
+
+REPORTS = ("matplotlib", "jinja2")
+"""Packages of the [train] extra that a report needs."""
+
+
+def add_evaluate(add_verb: AddVerb) -> None:
+    parser = add_verb("evaluate", evaluate, "Test a run or a bundle: metrics with intervals over speakers.")
+    add = parser.add_argument
+    add("model", metavar="RUN|BUNDLE")
+    add("--corpus", help="a prepared corpus (default: the test split of the run)")
+    add("--classes", metavar="A,B,...", help="only utterances of these categories")
+    add_json(parser)
+    _add_report(parser)
+    add("--robustness", action="store_true", help="score degraded copies of the test utterances too")
+    add("--missing", action="store_true", help="score them with words or audio missing, too")
+    _add_curves(parser)
+    add_jobs(parser)
+    add_device(parser)
+    add_quiet(parser)
+
+
+def evaluate(options: Namespace) -> int:
+    """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
+    need(*TABLES, *(REPORTS if options.report else ()))
+    from emotone.evaluate.plain import to_json
+    from emotone.evaluate.protocol import evaluate_model, print_result
+
+    asked = Degraded.asked(options)
+    _check_report(options)
+    run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
+    curves = missing = None
+    if asked.robustness:
+        from emotone.evaluate.degraded.robustness import robustness
+
+        curves = run.result["robustness"] = robustness(run, asked.noise, **asked.settings)
+    if asked.missing:
+        from emotone.evaluate.degraded.missing_data import missing_data
+
+        missing = run.result["missing"] = missing_data(run, **asked.settings)
+    if options.report:
+        from emotone.evaluate.report.report import build_report
+
+        _write_report(options, *build_report(run, curves, missing))
+    print_result(to_json(run.result) if options.json else run.result, as_json=options.json)
+    if not options.json:
+        _print_curves(curves, missing)
+    return 0
+
+
+def _print_curves(*curves: dict[str, Any] | None) -> None:
+    """A line per point of robustness and missing data, where there are any; notes on stderr."""
+    from emotone.base.text_table import align
+    from emotone.evaluate.report.report import degradation_rows
+
+    for about in filter(None, curves):
+        print(align(degradation_rows(about), "  "))
+        for note in about["notes"]:
+            print(f"  {note}", file=sys.stderr)
+
+
+def add_compare(add_verb: AddVerb) -> None:
+    parser = add_verb("compare", compare, "Runs on the same utterances: paired tests over speakers; or all runs.")
+    add = parser.add_argument
+    add("runs", nargs="*", type=Path, metavar="RUN", help="run folders; seeds of one recipe are averaged")
+    add("--ledger", nargs="?", type=Path, const=RUNS / LEDGER, metavar="FILE", help="table of all runs")
+    add("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
+    _add_report(parser)
+    add("--robustness", action="store_true", help="what each loses as audio gets worse")
+    add("--missing", action="store_true", help="what each loses as words or audio go missing")
+    _add_curves(parser)
+    add_json(parser)
+    add_jobs(parser)
+    add_quiet(parser)
+
+
+def compare(options: Namespace) -> int:
+    """Runs against each other on the same utterances, or the table of all runs."""
+    need(*TABLES, *(REPORTS if options.report else ()))
+    if options.ledger is not None:
+        from emotone.evaluate.ledger import tabulate
+
+        print(tabulate(options.ledger))
+        return 0
+    from emotone.evaluate.compare.page import comparison_page
+    from emotone.evaluate.compare.runs import compare_runs, print_comparison
+
+    if len(options.runs) < 2:
+        raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
+    asked = Degraded.asked(options)
+    _check_report(options)
+    if asked.robustness or asked.missing:
+        return _compare_degraded(options, asked)
+    compared = compare_runs(options.runs, [options.metric] if options.metric else [])
+    if options.report:
+        _write_report(options, compared.to_json(), comparison_page(compared))
+    print_comparison(compared, options.json)
+    return 0
+
+
+def _compare_degraded(options: Namespace, asked: Degraded) -> int:
+    """Runs against each other in what they lose as audio gets worse, or as words or audio go missing."""
+    from emotone.evaluate.compare.degraded import compare_degraded
+    from emotone.evaluate.compare.degraded_page import degradation_page
+    from emotone.evaluate.compare.degraded_text import print_degraded
+    from emotone.evaluate.degraded.missing_data import score_missing
+    from emotone.evaluate.degraded.robustness import score_robustness
+    from emotone.evaluate.report.report import DEGRADED, MISSING
+
+    if options.metric:
+        raise EmotoneError("--robustness and --missing compare by the main metric of each target; leave out --metric")
+    if asked.robustness and asked.missing:
+        raise EmotoneError("compare takes one of --robustness and --missing at a time")
+    heading, note = "Comparison under missing data", MISSING
+    score: Any = partial(score_missing, **asked.settings)
+    if asked.robustness:
+        heading, note = "Comparison of robustness", DEGRADED
+        score = partial(score_robustness, noise=asked.noise, **asked.settings)
+    found = compare_degraded(options.runs, score)
+    if options.report:
+        _write_report(options, found.to_json(), degradation_page(found, heading, note))
+    print_degraded(found, options.json)
+    return 0
+
+
+# ---- curves of degraded and missing data ------------------------------------------------------------------------
+
+
+def _add_curves(parser: ArgumentParser) -> None:
+    """What --robustness and --missing take; each verb says itself what they are to it."""
+    add = parser.add_argument
+    add("--curves", metavar="A,B,...", help="only these curves, e.g. noise,babble (default: all)")
+    add("--noise", type=Path, metavar="FOLDER", help="recordings of noise for --robustness")
+    text = "utterances whose audio is changed at most (default: 200 by --robustness, 100 by --missing)"
+    add("--num", type=positive, metavar="N", help=text)
+
+
+class Degraded(NamedTuple):
+    """Which curves are asked for, and the arguments that `score_robustness` and `score_missing` share (`settings`)."""
+
+    robustness: bool
+    missing: bool
+    noise: Path | None
+    settings: dict[str, Any]
+
+    @classmethod
+    def asked(cls, options: Namespace) -> Degraded:
+        """What the options ask for; --noise asks for --robustness. Raises EmotoneError for options without a curve."""
+        is_robustness = options.robustness or options.noise is not None
+        settings: dict[str, Any] = {"jobs": options.jobs, "quiet": options.quiet}
+        if options.num is not None:
+            if not (is_robustness or options.missing):
+                raise EmotoneError(
+                    "--num is how many utterances --robustness or --missing takes; give one of them, too"
+                )
+            settings["num_utterances"] = options.num
+        if options.curves is not None:
+            if is_robustness == options.missing:
+                raise EmotoneError(
+                    "--curves chooses among those of --robustness or of --missing; give one of them, too"
+                )
+            settings["only"] = options.curves.split(",")
+        return cls(is_robustness, options.missing, options.noise, settings)
+
+
+# ---- reports ----------------------------------------------------------------------------------------------------
+
+
+def _add_report(parser: ArgumentParser) -> None:
+    text = "write .html with pictures, or the same as .json"
+    parser.add_argument("--report", type=Path, metavar="FILE", help=text)
+
+
+def _check_report(options: Namespace) -> None:
+    """Refuse a report that could not be written before anything is computed for it."""
+    if options.report is None:
+        return
+    if options.report.suffix not in (".html", ".json"):
+        raise EmotoneError(f"{options.report}: a report ends in .html or .json")
+    if options.report.is_dir() or not options.report.absolute().parent.is_dir():
+        raise EmotoneError(f"{options.report}: is a folder, or lies in none that exists")
+
+
+def _write_report(options: Namespace, about: Any, page: str) -> None:
+    """The report as a page, or the same as JSON, by the suffix of the file."""
+    write_text(options.report, page if options.report.suffix == ".html" else json.dumps(about, indent=1))
+    say(options, f"report: {options.report}")

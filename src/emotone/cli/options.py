@@ -1,0 +1,92 @@
+"""What verbs of the command line share: options, the types of their numbers, messages and written files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from emotone.errors import missing_extra
+
+Run = Callable[[Namespace], int]
+"""What a verb does with its options; returns the exit code."""
+AddVerb = Callable[[str, Run, str], ArgumentParser]
+"""Adds a verb by its name, what it runs and a line of help; returns the parser that its options are added to."""
+TABLES = ("pandas", "pyarrow", "yaml")
+"""Packages of the [train] extra that every verb for researchers needs."""
+
+
+def add_inputs(parser: ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
+
+
+def add_model(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run")
+
+
+def add_settings(parser: ArgumentParser, text: str) -> None:
+    """Settings, which may also stand behind options (`emotone.cli.main`)."""
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=text)
+
+
+def add_jobs(parser: ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1; 0: one per core)")
+
+
+def add_device(parser: ArgumentParser) -> None:
+    text = "where the network runs (default cpu)"
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), metavar="cpu|cuda", help=text)
+
+
+def add_quiet(parser: ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress and no messages")
+
+
+def add_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def number(text: str) -> float:
+    """A number of seconds."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a number of seconds, not {text!r}") from None
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A number of processes, where 0 is one per core."""
+    if not text.isdigit():
+        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
+    return int(text) or os.cpu_count() or 1
+
+
+def need(*packages: str) -> None:
+    """Raise EmotoneError where a package of the [train] extra is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, "train", "this verb")
+
+
+def say(options: Namespace, message: str) -> None:
+    """A message for people, on stderr."""
+    if not options.quiet:
+        print(message, file=sys.stderr)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, by atomic rename."""
+    from emotone.base.files import replace_file
+
+    with replace_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,170 @@
+"""Verbs that listen to files: predict, retrieve, transcribe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from emotone.cli.options import (
+    AddVerb,
+    add_device,
+    add_inputs,
+    add_jobs,
+    add_model,
+    add_quiet,
+    number,
+    positive,
+    say,
+    write_text,
+)
+
+
+def add_predict(add_verb: AddVerb) -> None:
+    parser = add_verb(
+        "predict", predict, "Emotion in files, folders or globs: one row per file, per window, or over time."
+    )
+    add_inputs(parser)
+    add_model(parser)
+    add = parser.add_argument
+    add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet instead of a table")
+    add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
+    add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
+    add("--hop", type=number, metavar="S", help="from one window's start to the next (default: half)")
+    text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt"
+    add("--transcript", metavar="auto|FILE|none", help=text)
+    add("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
+    add_jobs(parser)
+    add_device(parser)
+    add_quiet(parser)
+    add("--json", action="store_true", help="JSON lines on stdout instead of a table")
+
+
+def predict(options: Namespace) -> int:
+    """Emotion in files: rows on stdout or in a file."""
+    from emotone.audio.folder import find_inputs
+    from emotone.predict.files import predict_to_file, predict_to_stdout
+    from emotone.predict.settings import PredictSettings
+
+    files = find_inputs(options.inputs)
+    settings = PredictSettings(
+        model=options.model,
+        window_s=options.window,
+        hop_s=options.hop,
+        curve=options.curve,
+        transcript=options.transcript,
+        language=options.language,
+        jobs=options.jobs,
+        device=options.device,
+        quiet=options.quiet,
+    )
+    if options.output is None:
+        num_failed = predict_to_stdout(files, settings, options.json)
+    else:
+        num_failed = predict_to_file(files, options.output, settings)
+        say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
+    return 1 if num_failed else 0
+
+
+def add_retrieve(add_verb: AddVerb) -> None:
+    parser = add_verb("retrieve", retrieve, "The most or least aroused, dominant or pleasant moments of recordings.")
+    add_inputs(parser)
+    add = parser.add_argument
+    add("--attribute", required=True, metavar="NAME", help="arousal, dominance or valence")
+    ends = parser.add_mutually_exclusive_group(required=True)
+    ends.add_argument("--highest", type=positive, metavar="N", help="the N moments that score highest")
+    ends.add_argument("--lowest", type=positive, metavar="N", help="the N moments that score lowest")
+    add("--length", dest="length_s", type=number, metavar="S", help="seconds of a moment (default 3)")
+    text = "from one window's start to the next (default: a third of the length)"
+    add("--hop", dest="hop_s", type=number, metavar="S", help=text)
+    text = "least time between moments of one recording (default 0)"
+    add("--min-gap", dest="min_gap_s", type=number, metavar="S", help=text)
+    text = "least share of speech, 0..1 (default 0.4)"
+    add("--speech", dest="min_speech", type=float, metavar="SHARE", help=text)
+    add_model(parser)
+    text = "what to write (default table)"
+    add("--output", default="table", metavar="table|clips|textgrid|audacity|json", help=text)
+    add("--to", type=Path, metavar="FILE|FOLDER", help="where (default: stdout for table and json)")
+    add("--page", type=Path, metavar="FILE", help="write .html with players and curves, too")
+    add_jobs(parser)
+    add_device(parser)
+    add_quiet(parser)
+
+
+def retrieve(options: Namespace) -> int:
+    """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
+    from emotone.audio.folder import find_inputs
+    from emotone.predict.retrieve.findings import Search
+    from emotone.predict.retrieve.moments import find_moments
+    from emotone.predict.retrieve.output import check_file, check_output, write_findings
+
+    settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
+    given = {name: getattr(options, name) for name in settings if getattr(options, name) is not None}
+    is_lowest = options.lowest is not None
+    search = Search(options.attribute, options.lowest if is_lowest else options.highest, is_lowest, **given)
+    check_output(options.output, options.to)
+    if options.page:
+        check_file(options.page, ".html")
+    findings = find_moments(find_inputs(options.inputs), search, options.jobs, options.quiet)
+    write_findings(findings, options.output, options.to)
+    if options.page:
+        from emotone.predict.retrieve.page import render_page
+
+        write_text(options.page, render_page(findings))
+    for line in findings.notes:
+        say(options, line)
+    if options.to:
+        for recording in findings.failed:
+            print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
+        counts = f"{findings.num_recordings} files, {len(findings.failed)} failed, {len(findings.moments)} moments"
+        say(options, f"{counts}: {options.to if options.to.exists() else 'nothing written'}")
+    return 1 if findings.failed or not findings.moments else 0
+
+
+def add_transcribe(add_verb: AddVerb) -> None:
+    parser = add_verb("transcribe", transcribe, "What is said in files, folders or globs, with words and times.")
+    add_inputs(parser)
+    add = parser.add_argument
+    text = "a Whisper in CTranslate2's format"
+    add("--model", default="openai/whisper-base", metavar="NAME|FOLDER", help=text)
+    add("--language", metavar="CODE", help="e.g. da (default: what Whisper hears)")
+    add("--words", action="store_true", help="one row per word, with its times")
+    add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet")
+    add("--json", action="store_true", help="JSON lines on stdout")
+    add_device(parser)
+    add_quiet(parser)
+
+
+def transcribe(options: Namespace) -> int:
+    """What is said in files: a row per file, or per word with its times."""
+    from emotone.audio.folder import find_inputs
+    from emotone.audio.words.whisper import Over, Transcriber, write_transcripts
+    from emotone.audio.words.whisper import transcribe as transcripts_of
+
+    files = find_inputs(options.inputs)
+    over: Over = "words" if options.words else "recording"
+    transcriber = Transcriber(options.model, options.language, options.device)
+    if options.output is not None:
+        num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet)
+        say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
+        return 1 if num_failed else 0
+    num_failed = 0
+    for transcript in transcripts_of(files, transcriber):
+        num_failed += bool(transcript.error)
+        if transcript.error and not options.json:
+            print(f"emotone: {transcript.file}: {transcript.error}", file=sys.stderr)
+            continue
+        for row in transcript.rows(over):
+            print(json.dumps(row) if options.json else transcript_line(row), flush=True)
+    return 1 if num_failed else 0
+
+
+def transcript_line(row: dict[str, Any]) -> str:
+    """A row of a transcript for people.
+
+    >>> transcript_line({"file": "talk.wav", "start_s": 0.0, "end_s": 1.25, "text": "So good.", "error": ""})
+    'talk.wav      0.00     1.25  So good.'
+    """
+    return f"{row['file']}  {row['start_s']:8.2f} {row['end_s']:8.2f}  {row['text']}"

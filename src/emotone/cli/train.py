@@ -1,0 +1,52 @@
+"""Verbs that make bundles: pull published weights, train a recipe."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from emotone.cli.options import TABLES, AddVerb, add_device, add_jobs, add_quiet, add_settings, need, say
+
+
+def add_pull(add_verb: AddVerb) -> None:
+    parser = add_verb("pull", pull, "Published weights as a bundle: downloaded, or from a folder, and checked.")
+    add = parser.add_argument
+    add("name", metavar="NAME", help="see: emotone list bundles")
+    add("--from", dest="source", type=Path, metavar="FOLDER", help="folder with the repositories' files")
+    add("--to", type=Path, metavar="FOLDER", help="where to write the bundle (default: the cache)")
+    add_quiet(parser)
+
+
+def pull(options: Namespace) -> int:
+    """Published weights as a bundle."""
+    need("torch", "onnx", "scipy")
+    from emotone.models.pull import pull as pull_bundle
+
+    folder = pull_bundle(options.name, options.source, options.to)
+    say(options, f"{options.name}: {folder}; try: emotone predict FILE --model {options.to or options.name}")
+    return 0
+
+
+def add_train(add_verb: AddVerb) -> None:
+    parser = add_verb("train", train, "Train a recipe: a run folder with bundle and test result; resumes.")
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe's name or YAML file")
+    add_settings(parser, "e.g. seed=1 training.learning_rate=1e-3")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="run folder (default: runs/RECIPE/HASH)")
+    add_jobs(parser)
+    add_device(parser)
+    add_quiet(parser)
+
+
+def train(options: Namespace) -> int:
+    """A recipe, from features to test result."""
+    need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
+    from emotone.data.recipe_yaml import load_recipe
+    from emotone.training.run import train_recipe
+
+    recipe = load_recipe(options.recipe, options.settings)
+    folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
+    for reason, count in json.loads((folder / "test.json").read_text())["left_out"].items():
+        say(options, f"left out: {count} utterances ({reason})")
+    say(options, f"run: {folder}; try: emotone evaluate {folder} --report report.html")
+    return 0
