@@ -1,10 +1,11 @@
 # make demo: predict the speech in examples/ with the bundled default. make test: install everything, run all tests.
-# Both set everything up by themselves in .venv; PYTHON chooses the interpreter (3.11 or newer).
+# make quick: what a change is most likely to break, in a minute; ROOMS="predict cli" chooses (see tools/quick.py).
+# All set everything up by themselves in .venv; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint benchmarks clean
+.PHONY: demo test quick lint benchmarks clean
 
 demo: $(VENV)/.runtime
 	$(VENV)/bin/emotone predict examples
@@ -14,6 +15,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev lint
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+quick: $(VENV)/.dev lint
+	$(VENV)/bin/python tools/quick.py
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check
