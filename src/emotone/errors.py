@@ -1,9 +1,9 @@
-"""The one exception type a user ever sees, and the nearest match that goes into its line."""
+"""The one exception type a user ever sees, and what goes into its line: nearest matches, the first of many names."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EmotoneError(Exception):
@@ -47,3 +47,12 @@ def missing_extra(package: str, extra: str, what: str, note: str = "") -> Emoton
     training needs the package torch: pip install "emotone[train]"
     """
     return EmotoneError(f'{what} needs the package {package}: pip install "emotone[{extra}]"{note}')
+
+
+def name_some(names: Sequence[str], number: int = 3) -> str:
+    """The first few names, and dots where there are more.
+
+    >>> name_some(["a", "b", "c", "d"])
+    'a, b, c, ..'
+    """
+    return ", ".join([*names[:number], *([".."] if len(names) > number else [])])

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from emotone.audio.folder import list_audio
-from emotone.corpora.files import compare_with_rows, find_audio, find_files, leaves_folder, parse_stems
+from emotone.corpora.files import (
+    compare_with_rows,
+    find_audio,
+    find_named,
+    leaves_folder,
+    locate_rows,
+    match_audio,
+    parse_stems,
+)
 from emotone.errors import EmotoneError
+
+LABELS = Path("corpus/labels.csv")
 
 
 def plant(folder: Path, *names: str) -> Path:
@@ -39,22 +50,23 @@ def test_strange_names_are_counted() -> None:
     )
 
 
+@pytest.mark.parametrize("file", ["a.wav", "sub/a..wav", "..a/b.wav", "a/..b"])
+def test_paths_in_the_folder(file: str) -> None:
+    assert not leaves_folder(file)
+
+
 @pytest.mark.parametrize(
-    ("file", "leaves"),
-    [
-        ("a.wav", False), ("sub/a..wav", False), ("..a/b.wav", False), ("a/..b", False), ("../a.wav", True),
-        ("a/../../b.wav", True), ("/a.wav", True), ("\\a.wav", True), ("\\\\host\\a.wav", True), ("C:\\a.wav", True),
-        ("c:a.wav", True), ("a\\..\\b.wav", True), ("..", True),
-    ],
-)  # fmt: skip
-def test_paths_out_of_the_folder_are_known(file: str, leaves: bool) -> None:
-    assert leaves_folder(file) is leaves
+    "file",
+    ["../a.wav", "a/../../b.wav", "/a.wav", "\\a.wav", "\\\\host\\a.wav", "C:\\a.wav", "c:a.wav", "a\\..\\b.wav", ".."],
+)
+def test_paths_out_of_the_folder(file: str) -> None:
+    assert leaves_folder(file)
 
 
 def test_files_are_found_with_another_suffix() -> None:
     audio = ["a.flac", "sub/b.wav", "c.d.wav"]
     names = ["a.wav", "./sub/b.wav", "sub/b", "c.d", "c.wav", "b.wav", "a.flac"]
-    assert find_files(names, audio) == ["a.flac", "sub/b.wav", "sub/b.wav", "c.d.wav", None, None, "a.flac"]
+    assert find_named(names, audio) == ["a.flac", "sub/b.wav", "sub/b.wav", "c.d.wav", None, None, "a.flac"]
 
 
 def test_what_only_one_side_has_is_counted_and_named() -> None:
@@ -67,3 +79,41 @@ def test_what_only_one_side_has_is_counted_and_named() -> None:
     assert compare_with_rows({"a": "a.wav", "f": "f.wav"}, ["a"], table) == [
         "labels.csv: 1 of 2 audio files have no row, e.g. f"
     ]
+
+
+def test_rows_and_audio_are_compared() -> None:
+    table = pd.DataFrame({"file": ["a.wav", "sub/b.wav", "c.wav", "d"]})
+    audio = ["a.flac", "e.wav", "sub/b.wav"]
+    with pytest.raises(EmotoneError, match="labels.csv: 2 of 4 rows have no audio, e.g. c.wav, d; set incomplete=true"):
+        locate_rows(table, audio, LABELS, incomplete=False)
+    located, notes = locate_rows(table, audio, LABELS, incomplete=True)
+    assert located["file"].tolist() == ["a.flac", "sub/b.wav"] and located.index.tolist() == [0, 1]
+    assert [note.partition(": ")[2] for note in notes] == [
+        "2 of 4 rows have no audio and are left out, e.g. c.wav, d",
+        "1 of 3 audio files have no row, e.g. e.wav",
+    ]
+
+
+def test_rows_are_matched_by_stem_in_the_order_of_the_files() -> None:
+    rows = pd.DataFrame({"stem": ["b", "a", "c"], "emotion": ["x", "y", "z"]})
+    audio = {"a": "wav/2.wav", "b": "wav/1.wav", "c": "wav/3.wav"}
+    notes: list[str] = []
+    matched = match_audio(rows, audio, "labels.csv", False, notes)
+    assert matched["file"].tolist() == ["wav/1.wav", "wav/2.wav", "wav/3.wav"] and notes == []
+    assert matched["emotion"].tolist() == ["x", "y", "z"] and matched.index.tolist() == [0, 1, 2]
+
+
+def test_what_does_not_match_is_refused_or_left_out_with_a_note() -> None:
+    rows, audio = pd.DataFrame({"stem": ["a", "b"]}), {"b": "b.wav", "c": "c.wav"}
+    lost = "1 of 2 rows have no audio, e.g. a (labels.csv)"
+    strange = "1 of 2 audio files have no row in labels.csv, e.g. c.wav"
+    with pytest.raises(EmotoneError) as error:
+        match_audio(rows, audio, "labels.csv", False, [])
+    assert str(error.value) == f"{lost}; {strange}; set incomplete=true to leave them out"
+    notes: list[str] = []
+    assert match_audio(rows, audio, "labels.csv", True, notes)["stem"].tolist() == ["b"]
+    assert notes == [f"left out: {lost}", f"left out: {strange}"]
+    with pytest.raises(EmotoneError, match=r"none of the 1 rows has audio \(labels.csv\)"):
+        match_audio(rows[:1], audio, "labels.csv", True, [])
+    with pytest.raises(EmotoneError, match=r"1 rows list a file again, e.g. a \(labels.csv\)"):
+        match_audio(pd.DataFrame({"stem": ["a", "a"]}), audio, "labels.csv", True, [])

@@ -1,4 +1,4 @@
-"""Label tables: encodings, maps of words, numbers, rows and their audio; every mistake counted and named."""
+"""Label files: formats, encodings, rows and numbers; every mistake counted and named."""
 
 from __future__ import annotations
 
@@ -8,19 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.tables import (
-    check_columns,
-    check_ranges,
-    check_splits,
-    locate_rows,
-    map_emotions,
-    map_splits,
-    map_words,
-    read_table,
-    read_text,
-    rows_by_stem,
-    to_numbers,
-)
+from emotone.corpora.tables import read_json, read_table, read_text, rows_by_stem, to_numbers, to_ratings
 from emotone.errors import EmotoneError
 
 PATH = Path("corpus/labels.csv")
@@ -48,28 +36,6 @@ def test_text_of_another_encoding_names_its_first_line(
     with pytest.raises(EmotoneError) as error:
         read_text(tmp_path / "a.csv", encoding)
     assert message in str(error.value)
-
-
-def test_words_that_are_not_mapped_are_all_named() -> None:
-    words = pd.Series(["a", "b", "c", "b", None])
-    with pytest.raises(EmotoneError, match=r"labels.csv: 2 words are not mapped: b \(2\), c \(1\); do so"):
-        map_words(words, {"a": "A"}, "words", "labels.csv", "do so")
-    mapped = map_words(words, {"a": "A", "b": None, "c": "C", "d": "D"}, "words", "labels.csv", "")
-    assert mapped.tolist() == ["A", None, "C", None, None]
-
-
-def test_emotions_that_the_map_leaves_out_are_counted() -> None:
-    words = pd.Series(["joy", "x", "x", "y", None])
-    assert map_emotions(words, {}, "here")[0] is words
-    mapped, notes = map_emotions(words, {"joy": "happiness", "x": None, "y": None}, "here")
-    assert mapped.tolist() == ["happiness", None, None, None, None]
-    assert notes == ["here: 3 of 4 labels are left out, as emotions says: 'x' (2), 'y' (1)"]
-
-
-def test_own_split_names_need_no_map() -> None:
-    assert map_splits(pd.Series(["train", "unlabelled", None]), {}, "here").tolist() == ["train", "unlabelled", None]
-    with pytest.raises(EmotoneError, match=r"2 split names are not mapped: Train \(1\), dev \(1\); set splits"):
-        map_splits(pd.Series(["Train", "dev"]), {}, "here")
 
 
 @pytest.mark.parametrize(
@@ -100,28 +66,56 @@ def test_rows_are_found_by_the_stem_of_their_file(files: list[str | None], messa
     assert message in str(error.value)
 
 
-def test_rows_and_audio_are_compared() -> None:
-    table = pd.DataFrame({"file": ["a.wav", "sub/b.wav", "c.wav", "d"]})
-    audio = ["a.flac", "e.wav", "sub/b.wav"]
-    with pytest.raises(EmotoneError, match="labels.csv: 2 of 4 rows have no audio, e.g. c.wav, d; set incomplete=true"):
-        locate_rows(table, audio, PATH, incomplete=False)
-    located, notes = locate_rows(table, audio, PATH, incomplete=True)
-    assert located["file"].tolist() == ["a.flac", "sub/b.wav"] and located.index.tolist() == [0, 1]
-    assert [note.partition(": ")[2] for note in notes] == [
-        "2 of 4 rows have no audio and are left out, e.g. c.wav, d",
-        "1 of 3 audio files have no row, e.g. e.wav",
-    ]
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".jsonl", ".xlsx"])
+def test_a_table_of_every_format(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    table = pd.DataFrame({"file": ["a.wav", "b.wav"], "speaker": ["03", None]})
+    if suffix == ".parquet":
+        table.to_parquet(path)
+    elif suffix in (".json", ".jsonl"):
+        table.to_json(path, orient="records", lines=suffix == ".jsonl")
+    elif suffix == ".xlsx":
+        table.to_excel(path, index=False)
+    else:
+        table.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    found = read_table(path, ["file", "speaker"])
+    assert found["file"].tolist() == ["a.wav", "b.wav"] and found["speaker"][0] == "03" and pd.isna(found["speaker"][1])
+    with pytest.raises(EmotoneError, match="unknown column 'speakers'; did you mean 'speaker'"):
+        read_table(path, ["speakers"])
 
 
-def test_settings_of_generic_readers_are_checked() -> None:
-    check_columns({"emotion": "label"})
-    check_ranges({"arousal": [1, 5]})
-    check_splits({"dev": "validation"})
-    for check, wrong, message in (
-        (check_columns, {"emotions": "label"}, "columns: unknown column 'emotions'; did you mean 'emotion'"),
-        (check_columns, {"emotion": "a", "valence": "a"}, "serves only one of Emotone's columns"),
-        (check_ranges, {"arousal": [5, 1]}, r"ranges: arousal must be \[lowest, highest\], not \[5, 1\]"),
-        (check_splits, {"dev": "development"}, "splits: unknown split 'development'"),
-    ):
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", None, "a.csv is missing"),
+        ("a.doc", b"x", "unknown table format '.doc'"),
+        ("a.parquet", b"PAR1", "cannot be read as a table"),
+        ("a.json", b'{"a": 1}', "not a list of objects, one per row"),
+        ("a.csv", b"", "cannot be read as a table"),
+    ],
+)
+def test_what_is_no_table_is_one_line(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(EmotoneError) as error:
+        read_table(tmp_path / name)
+    assert message in str(error.value) and name in str(error.value)
+
+
+def test_label_files_are_json_objects(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(b"\xef\xbb\xbf" + '{"a.wav": {"emotion": "fröhlich"}}'.encode())
+    assert read_json(path) == {"a.wav": {"emotion": "fröhlich"}}
+    for content, message in (("[1]", r"must be a JSON object \{name: labels\}"), ("{", "not readable as JSON")):
+        path.write_text(content)
         with pytest.raises(EmotoneError, match=message):
-            check(wrong)  # type: ignore[operator]
+            read_json(path)
+
+
+def test_ratings_are_numbers_within_their_limits_or_not_given() -> None:
+    rows = pd.DataFrame({"stem": ["a", "b", "c", "d"], "EmoAct": ["4.2", "", "NaN", None]})
+    np.testing.assert_array_equal(to_ratings(rows, "EmoAct", (1, 7), "x.csv"), [4.2, np.nan, np.nan, np.nan])
+    for cells in (["4.2", "7.5", "0", "1"], ["7", "high", "0.5", None]):
+        with pytest.raises(EmotoneError) as error:
+            to_ratings(rows.assign(EmoAct=cells), "EmoAct", (1, 7), "x.csv")
+        assert str(error.value) == f"2 of 4 rows have EmoAct outside [1, 7], e.g. {cells[1]!r} of b (x.csv)"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
-from emotone.corpora.files import name_some
 from emotone.corpora.scan import with_equal_audio
+from emotone.errors import name_some
 
 
 @dataclass(frozen=True)

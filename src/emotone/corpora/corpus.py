@@ -1,7 +1,15 @@
 """A corpus: utterance table, rater table and metadata; pandas in memory, Parquet on disk.
 
-A reader (`emotone.corpora`) turns an owner's folder into a Corpus; everything after that sees only the tables. Unknown
-is null, never a magic value; attributes keep the corpus's native range, which `meta["ranges"]` states.
+A reader (`Reader`) turns an owner's folder into a `Corpus`; everything after that sees only the tables.
+
+**To add a corpus**, add one file to `emotone.corpora.readers`: a frozen dataclass that keeps to `Reader`. The file's
+name is the corpus's name for `emotone prepare`, its fields are the settings of `--set`. `readers/urdu.py` is the
+shortest one to copy, `readers/emotale.py` one with a label table and raters. What readers share: `utterance_id`,
+`mean_ratings` and `meta_of` here; `emotone.corpora.files` finds the audio and the rows about it, `tables` reads label
+files, `vocabulary` maps words. Whatever is wrong with a folder is an `EmotoneError`: one line with the file, what it
+holds and what is allowed; many wrong rows are counted, and the first is named. `tests/contract/test_plugins.py` finds
+the file and says what it lacks; what it reads is tested in `tests/corpora/readers`, on a small tree in the owner's
+layout.
 """
 
 from __future__ import annotations
@@ -10,9 +18,10 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,27 +29,58 @@ import pandas as pd
 from emotone.base.files import cache_folder, replace_file
 from emotone.errors import EmotoneError, unknown
 
-TEXT_COLUMNS = ("id", "file", "speaker", "gender", "session", "script", "language", "split", "transcript", "emotion")
-NUMBER_COLUMNS = ("start_s", "end_s", "arousal", "dominance", "valence")
 ATTRIBUTES = ("arousal", "dominance", "valence")
-UTTERANCE_COLUMNS = (
-    "id", "file", "start_s", "end_s", "speaker", "gender", "session", "script", "language", "split", "transcript",
-    "emotion", "arousal", "dominance", "valence",
-)  # fmt: skip
-RATER_COLUMNS = ("id", "rater", "emotion", "arousal", "dominance", "valence")
+NUMBER_COLUMNS = ("start_s", "end_s", *ATTRIBUTES)
+WORD_COLUMNS = ("speaker", "gender", "session", "script", "language", "split", "transcript", "emotion")
+UTTERANCE_COLUMNS = ("id", "file", "start_s", "end_s", *WORD_COLUMNS, *ATTRIBUTES)
+RATER_COLUMNS = ("id", "rater", "emotion", *ATTRIBUTES)
 SPLITS = ("train", "validation", "test", "unlabelled")
 ROUNDING = 1e-6
 """How far outside its range an attribute may lie, as a share of the range."""
 
 
+class Reader(Protocol):
+    """What a file in `emotone.corpora.readers` defines: where a corpus comes from, its labels, how its folder is read.
+
+    All but `read` are class variables. The docstring gives size and source in its first line, then `Layout:` (the
+    owner's folders and file names, with an example), the extra columns, the licence, and every setting.
+    """
+
+    @property
+    def citation(self) -> str:
+        """Authors, title, place and year, with the DOI where there is one."""
+
+    @property
+    def licence(self) -> str:
+        """The owner's licence in a few words; "not stated" where there is none."""
+
+    @property
+    def language(self) -> str | None:
+        """ISO 639-1 code of all utterances; None where it differs."""
+
+    @property
+    def attributes(self) -> Mapping[str, tuple[float, float]]:
+        """The native range, (lowest, highest), of every rated attribute (`ATTRIBUTES`); empty where none is rated."""
+
+    @property
+    def emotions(self) -> Collection[str]:
+        """The categories in Emotone's words, sorted; empty where there are none."""
+
+    def read(self, folder: Path) -> Corpus:
+        """The corpus in the owner's folder, named like the reader's file; raises EmotoneError for what is wrong."""
+
+
 @dataclass
 class Corpus:
-    """Utterances of one corpus (pandas, one row each), its raters' votes and where its audio lies.
+    """Utterances of one corpus (one row each), the votes of its raters (one row each) and where its audio lies.
 
-    `utterances.file` is relative to `root` (POSIX separators), `start_s`/`end_s` are null for whole files. `meta` holds
-    `ranges` {attribute: [low, high]}, `emotions`, `licence`, `citation`, `language`, and `notes`: lines on what the
-    reader left out or did not find. Raises EmotoneError, with how many rows are wrong and the first of them: an id
-    missing or twice, no file, an end that is not after the start, an attribute that is infinite or outside its range.
+    `utterances` has `UTTERANCE_COLUMNS`; those not given are null, others are kept. Unknown is null, never a magic
+    value. `id` is unique; `file` is relative to `root`, with POSIX separators; `start_s` and `end_s` are null for whole
+    files; `script` is the same for the same words; `language` is an ISO 639-1 code; `split` is one of `SPLITS`;
+    attributes keep the native range. `raters` has `RATER_COLUMNS`. `meta` is as of `meta_of`.
+
+    Raises EmotoneError, with how many rows are wrong and the first of them: an id missing or twice, no file, an end
+    that is not after the start, an attribute that is infinite or outside its range.
 
     >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> Corpus("mine", Path("audio"), table).utterances["emotion"].isna().all()
@@ -152,6 +192,18 @@ class Corpus:
             return cls(about["name"], Path(about["root"]), utterances, raters, about["meta"])
         except (KeyError, TypeError, ValueError, OSError) as error:  # what is missing, torn or not Parquet
             raise EmotoneError(f"{folder}: is damaged, prepare the corpus again ({error!r})") from None
+
+
+def meta_of(reader: Reader, notes: Iterable[str] = ()) -> dict[str, Any]:
+    """What a reader says of its corpus, as JSON types, and `notes`: lines on what it left out or did not find."""
+    return {
+        "ranges": {name: list(limits) for name, limits in reader.attributes.items()},
+        "emotions": list(reader.emotions),
+        "licence": reader.licence,
+        "citation": reader.citation,
+        "language": reader.language,
+        "notes": list(notes),
+    }
 
 
 def corpora_folder() -> Path:

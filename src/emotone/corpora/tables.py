@@ -1,9 +1,9 @@
-"""Label tables beside the audio, and what a reader says about its corpus."""
+"""Label files of corpora: tables, JSON and text, their rows, and columns of numbers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ from zipfile import BadZipFile
 
 import pandas as pd
 
-from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS
-from emotone.corpora.files import compare_with_rows, find_files, leaves_folder
+from emotone.base.files import read_plain_text
 from emotone.errors import EmotoneError, unknown
 
 SEPARATORS = (",", ";", "\t")
@@ -91,6 +90,17 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
         ) from None
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A label file that is one JSON object {name: labels}; raises EmotoneError for another one or a missing file."""
+    try:
+        content = json.loads(read_plain_text(path))
+    except json.JSONDecodeError as error:
+        raise EmotoneError(f"{path}: not readable as JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise EmotoneError(f"{path}: must be a JSON object {{name: labels}}")
+    return content
+
+
 def rows_by_stem(table: pd.DataFrame, column: str, path: Path) -> dict[str, dict[str, Any]]:
     """Rows of a label table by the stem of the file they are about; raises EmotoneError for none and for repeated ones.
 
@@ -131,113 +141,26 @@ def to_numbers(cells: pd.Series, column: str, path: Path, limits: Sequence[float
     return values
 
 
-def locate_rows(
-    table: pd.DataFrame, audio: Sequence[str], path: Path, incomplete: bool
-) -> tuple[pd.DataFrame, list[str]]:
-    """The rows with the audio file of each, which may have another suffix than the `file` they name, and notes.
+def to_ratings(rows: pd.DataFrame, column: str, limits: tuple[float, float], source: str) -> pd.Series:
+    """A column of ratings as numbers, NaN where none was given; raises EmotoneError counting what is out of limits.
 
-    `audio` are paths relative to the folder of the table at `path`. Raises EmotoneError for rows without a file, with
-    one outside the folder, and, unless `incomplete`, without audio.
-
-    >>> locate_rows(pd.DataFrame({"file": ["a.wav"]}), ["a.flac"], Path("labels.csv"), False)[0]["file"].tolist()
-    ['a.flac']
+    >>> rows = pd.DataFrame({"stem": ["a", "b"], "EmoAct": ["4.2", "7.5"]})
+    >>> to_ratings(rows, "EmoAct", (1, 7), "labels.csv")
+    Traceback (most recent call last):
+    ...
+    emotone.errors.EmotoneError: 1 of 2 rows have EmoAct outside [1, 7], e.g. '7.5' of b (labels.csv)
     """
-    files = table["file"]
-    refuse_rows(files, files.isna(), "have no file", path)
-    refuse_rows(files, files.map(leaves_folder), f"name a file outside {path.parent}", path)
-    found = pd.Series(find_files(files, audio), files.index, dtype="object")
-    notes = compare_with_rows(audio, found.fillna(files).tolist(), path, incomplete)
-    if not found.notna().any():
-        raise EmotoneError(f"{path}: none of its {len(found)} rows has audio in {path.parent}")
-    return table.assign(file=found)[found.notna()], notes
-
-
-def check_columns(columns: Mapping[str, str]) -> None:
-    """Raise EmotoneError where a column map names no column of Emotone, or one of the table's twice."""
-    for column in columns:
-        if column not in UTTERANCE_COLUMNS:
-            raise unknown("column", column, UTTERANCE_COLUMNS, where="columns")
-    if len(set(columns.values())) < len(columns):
-        raise EmotoneError("columns: one column of the table serves only one of Emotone's columns")
-
-
-def check_ranges(ranges: Mapping[str, Sequence[float]]) -> None:
-    """Raise EmotoneError where ranges are of no attribute, or not [lowest, highest]."""
-    for attribute, limits in ranges.items():
-        if attribute not in ATTRIBUTES:
-            raise unknown("attribute", attribute, ATTRIBUTES, where="ranges")
-        if len(limits) != 2 or not limits[0] < limits[1]:
-            raise EmotoneError(f"ranges: {attribute} must be [lowest, highest], not {list(limits)}")
-
-
-def check_splits(splits: Mapping[str, str]) -> None:
-    """Raise EmotoneError where a map of split names leads to no split of Emotone."""
-    for split in splits.values():
-        if split not in SPLITS:
-            raise unknown("split", split, SPLITS, where="splits")
-
-
-def map_splits(words: pd.Series, splits: Mapping[str, str], where: str) -> pd.Series:
-    """A column of split names in Emotone's, which need not be mapped; raises EmotoneError with all unknown ones.
-
-    >>> map_splits(pd.Series(["train", "dev"]), {"dev": "validation"}, "labels.csv").tolist()
-    ['train', 'validation']
-    """
-    hint = f"set splits to map them, e.g. splits={{dev: validation}} (known: {', '.join(SPLITS)})"
-    return map_words(words, {split: split for split in SPLITS} | dict(splits), "split names", where, hint)
-
-
-def map_emotions(words: pd.Series, emotions: Mapping[str, str | None], where: str) -> tuple[pd.Series, list[str]]:
-    """A column of emotions by the map, with notes on what it leaves out; without a map it stays as it is.
-
-    >>> map_emotions(pd.Series(["joy", "?"]), {"joy": "happiness", "?": None}, "labels.csv")[1]
-    ["labels.csv: 1 of 2 labels are left out, as emotions says: '?' (1)"]
-    """
-    if not emotions:
-        return words, []
-    names = {str(word): name for word, name in emotions.items()}  # YAML reads 1 as a number
-    mapped = map_words(words, names, "emotions", where, "map each of them in emotions, or to null to leave it out")
-    counts = words[words.notna() & mapped.isna()].value_counts()
-    if counts.empty:
-        return mapped, []
-    out = ", ".join(f"{word!r} ({count})" for word, count in counts.items())
-    return mapped, [f"{where}: {counts.sum()} of {words.notna().sum()} labels are left out, as emotions says: {out}"]
-
-
-def map_words(words: pd.Series, names: Mapping[str, str | None], kind: str, where: str, hint: str) -> pd.Series:
-    """A column in other words, null where `names` says null; raises EmotoneError with every word that is not mapped.
-
-    >>> map_words(pd.Series(["joy", "?"]), {"joy": "happiness", "?": None}, "emotions", "labels.csv", "").tolist()
-    ['happiness', None]
-    """
-    counts = words.dropna().map(str).value_counts()
-    missing = [f"{word} ({count})" for word, count in counts.items() if word not in names]
-    if missing:
-        raise EmotoneError(f"{where}: {len(missing)} {kind} are not mapped: {', '.join(missing)}; {hint}")
-    return pd.Series([None if pd.isna(word) else names[str(word)] for word in words], words.index, dtype="object")
-
-
-def meta_of(reader: Any, notes: Iterable[str] = ()) -> dict[str, Any]:
-    """A reader's `Corpus.meta`, as JSON types: native ranges, categories, licence, citation, language, notes."""
-    return {
-        "ranges": {name: list(limits) for name, limits in reader.attributes.items()},
-        "emotions": list(reader.emotions),
-        "licence": reader.licence,
-        "citation": reader.citation,
-        "language": reader.language,
-        "notes": list(notes),
-    }
-
-
-def translate(value: str, names: Mapping[str, str], kind: str, where: str) -> str:
-    """The corpus's word for something in Emotone's words; raises EmotoneError for a word it does not have.
-
-    >>> translate("surprised", {"surprised": "surprise"}, "emotion", "data.tsv")
-    'surprise'
-    """
-    if value not in names:
-        raise unknown(kind, str(value), names, where=where)
-    return names[value]
+    low, high = limits
+    values = pd.to_numeric(rows[column], errors="coerce")
+    is_empty = rows[column].isna() | rows[column].isin(("", "NaN", "nan"))
+    wrong = ~is_empty & ~values.between(low, high)
+    if wrong.any():
+        first = rows[wrong].iloc[0]
+        raise EmotoneError(
+            f"{wrong.sum()} of {len(rows)} rows have {column} outside [{low:g}, {high:g}], e.g. {first[column]!r} of "
+            f"{first['stem']} ({source})"
+        )
+    return values.astype("float64")
 
 
 def _read(path: Path, suffix: str, encoding: str) -> pd.DataFrame:

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from emotone.corpora.check import Finding
-from emotone.corpora.files import name_some
 from emotone.corpora.scan import AUDIO_COLUMNS, with_equal_audio
 from emotone.data.split import PARTS, Split
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, name_some
 
 KINDS = {
     "speaker": "speaker", "recording": "recording", "duplicate": "content", "near-duplicate": "copy_of",

@@ -11,16 +11,9 @@ import pandas as pd
 
 from emotone.audio.folder import list_audio
 from emotone.corpora.audformat_database import Database, Table, two_letters
-from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, segment_ids
-from emotone.corpora.tables import (
-    check_columns,
-    check_ranges,
-    check_splits,
-    locate_rows,
-    map_emotions,
-    map_splits,
-    meta_of,
-)
+from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, meta_of, segment_ids
+from emotone.corpora.files import locate_rows
+from emotone.corpora.vocabulary import check_columns, check_ranges, check_splits, map_emotions, map_splits
 from emotone.errors import EmotoneError
 
 LABELS = ("emotion", *ATTRIBUTES)

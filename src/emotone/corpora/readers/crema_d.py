@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
-from emotone.corpora.tables import meta_of, read_table, rows_by_stem, to_numbers, translate
+from emotone.corpora.tables import read_table, rows_by_stem, to_numbers
+from emotone.corpora.vocabulary import translate
 
 NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX|X)"

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from emotone.corpora.corpus import ATTRIBUTES, Corpus, mean_ratings, utterance_id
+from emotone.corpora.corpus import ATTRIBUTES, Corpus, mean_ratings, meta_of, utterance_id
 from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
-from emotone.corpora.tables import meta_of, read_table, require_file, rows_by_stem, translate
+from emotone.corpora.tables import read_table, require_file, rows_by_stem
+from emotone.corpora.vocabulary import translate
 from emotone.errors import EmotoneError
 
 NAME = re.compile(r"(?P<part>DK|EN)_(?P<speaker>\d{3})_(?P<emotion>[ABHNS])_(?P<sentence>\d+)")

@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import find_audio, parse_stems
-from emotone.corpora.tables import meta_of
 
 NAME = re.compile(r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm][123])-(?P<sentence>[bdln]\d)")
 EMOTIONS = {

@@ -9,9 +9,8 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
-from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
 
 SPEAKER = re.compile(r"00(?:0[1-9]|1\d|20)")

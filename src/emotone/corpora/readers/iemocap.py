@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 
 from emotone.base.files import read_plain_text
-from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
-from emotone.corpora.files import find_audio, name_some
-from emotone.corpora.ratings import map_known, match_audio, read_ratings
-from emotone.corpora.tables import meta_of
-from emotone.errors import EmotoneError
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, meta_of, utterance_id
+from emotone.corpora.files import find_audio, match_audio
+from emotone.corpora.tables import to_ratings
+from emotone.corpora.vocabulary import map_words
+from emotone.errors import EmotoneError, name_some
 
 EMOTIONS: dict[str, str | None] = {
     "neu": "neutral", "hap": "happiness", "sad": "sadness", "ang": "anger", "sur": "surprise", "fea": "fear",
@@ -100,7 +100,7 @@ class Iemocap:
                 notes.append(f"{wrong.sum()} of {len(rows)} {kind} have {name} outside [{low:g}, {high:g}]: dropped")
             rows = rows.assign(**{name: rows[name].mask(wrong)})
         try:
-            return read_ratings(rows, name, (low, high), "EmoEvaluation")
+            return to_ratings(rows, name, (low, high), "EmoEvaluation")
         except EmotoneError as error:
             hint = "; set out_of_range=drop to go on without such ratings" if self.out_of_range == "refuse" else ""
             raise EmotoneError(f"{error}{hint}") from None
@@ -146,8 +146,8 @@ def _read_labels(folder: Path, sessions: list[str]) -> tuple[pd.DataFrame, pd.Da
     if not turns:
         raise EmotoneError(f"{folder}: the files in EmoEvaluation list no turns")
     rows, raters = pd.DataFrame(turns), pd.DataFrame(votes, columns=["stem", *RATER_COLUMNS[1:]])
-    rows["emotion"] = map_known(rows["emotion"], EMOTIONS, "emotions", "EmoEvaluation")
-    raters["emotion"] = map_known(raters["emotion"], VOTES, "emotions", "EmoEvaluation")
+    rows["emotion"] = map_words(rows["emotion"], EMOTIONS, "emotions", "EmoEvaluation")
+    raters["emotion"] = map_words(raters["emotion"], VOTES, "emotions", "EmoEvaluation")
     return rows, raters
 
 

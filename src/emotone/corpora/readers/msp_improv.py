@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from emotone.base.files import read_plain_text
-from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
-from emotone.corpora.files import find_audio, name_some
-from emotone.corpora.ratings import map_known, match_audio, read_ratings
-from emotone.corpora.tables import meta_of, require_file
-from emotone.errors import EmotoneError
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, meta_of, utterance_id
+from emotone.corpora.files import find_audio, match_audio
+from emotone.corpora.tables import require_file, to_ratings
+from emotone.corpora.vocabulary import map_words
+from emotone.errors import EmotoneError, name_some
 
 EMOTIONS: dict[str, str | None] = {
     "A": "anger", "H": "happiness", "S": "sadness", "N": "neutral", "O": "other", "X": None,
@@ -67,9 +67,9 @@ class MspImprov:
         turns, votes = _read_evaluation(require_file(path))
         notes: list[str] = []
         for table, names in ((turns, EMOTIONS), (votes, VOTES)):
-            table["emotion"] = map_known(table["emotion"], names, "emotions", path.name)
+            table["emotion"] = map_words(table["emotion"], names, "emotions", path.name)
             for name in LETTERS:
-                table[name] = read_ratings(table, name, (1.0, 5.0), path.name)
+                table[name] = to_ratings(table, name, (1.0, 5.0), path.name)
         turns = match_audio(turns, audio, path.name, self.incomplete, notes)
         parts = turns["stem"].str.extract(f"^{NAME.pattern}$")
         strange = turns.loc[parts["scenario"].isna(), "stem"]

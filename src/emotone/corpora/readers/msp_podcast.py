@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 import pandas as pd
 
 from emotone.base.files import read_plain_text
-from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, utterance_id
-from emotone.corpora.files import find_audio, name_some
-from emotone.corpora.ratings import map_known, match_audio, read_json, read_ratings
-from emotone.corpora.tables import meta_of, read_table, require_file
-from emotone.errors import EmotoneError, unknown
+from emotone.corpora.corpus import ATTRIBUTES, RATER_COLUMNS, Corpus, meta_of, utterance_id
+from emotone.corpora.files import find_audio, match_audio
+from emotone.corpora.tables import read_json, read_table, require_file, to_ratings
+from emotone.corpora.vocabulary import map_words
+from emotone.errors import EmotoneError, name_some, unknown
 
 EMOTIONS: dict[str, str | None] = {
     "A": "anger", "S": "sadness", "H": "happiness", "U": "surprise", "F": "fear", "D": "disgust", "C": "contempt",
@@ -102,7 +102,7 @@ class MspPodcast:
 
     def _choose_test(self, rows: pd.DataFrame, audio: dict[str, str], notes: list[str]) -> pd.DataFrame:
         """The rows without those of other test sets, whose audio is taken from `audio` too."""
-        rows["split"] = map_known(rows["partition"], PARTS, "values of Split_Set", "labels_consensus")
+        rows["split"] = map_words(rows["partition"], PARTS, "values of Split_Set", "labels_consensus")
         is_test = rows["split"] == "test"
         names = rows["partition"].replace("Test", "Test1")
         if self.test == "all":
@@ -148,11 +148,11 @@ def _read_consensus(path: Path) -> pd.DataFrame:
         table = read_table(path, ("FileName", *NEEDED))
     rows = pd.DataFrame({"stem": _stems(table["FileName"])})
     table["stem"] = rows["stem"]
-    rows["emotion"] = map_known(table["EmoClass"], EMOTIONS, "emotions", path.name)
+    rows["emotion"] = map_words(table["EmoClass"], EMOTIONS, "emotions", path.name)
     for attribute, column in COLUMNS.items():
-        rows[attribute] = read_ratings(table, column, MspPodcast.attributes[attribute], path.name)
+        rows[attribute] = to_ratings(table, column, MspPodcast.attributes[attribute], path.name)
     rows["speaker"] = table["SpkrID"].map(str, na_action="ignore").replace("Unknown", None)
-    rows["gender"] = map_known(table["Gender"], GENDERS, "genders", path.name)
+    rows["gender"] = map_words(table["Gender"], GENDERS, "genders", path.name)
     rows["partition"] = table["Split_Set"]
     if rows["partition"].isna().any():
         raise EmotoneError(f"{path}: {rows['partition'].isna().sum()} of {len(rows)} rows have no Split_Set")
@@ -180,9 +180,9 @@ def _read_raters(labels: Path, listed: set[str]) -> pd.DataFrame | None:
     # Raters may put a word of their own after Other: `Other-calm`.
     words = table["emotion"].str.strip().str.lower()
     table["emotion"] = words.where(~words.str.startswith("other", na=False), "other")
-    table["emotion"] = map_known(table["emotion"], VOTES, "emotions", path.name)
+    table["emotion"] = map_words(table["emotion"], VOTES, "emotions", path.name)
     for attribute, limits in MspPodcast.attributes.items():
-        table[attribute] = read_ratings(table, attribute, limits, path.name)
+        table[attribute] = to_ratings(table, attribute, limits, path.name)
     return table
 
 

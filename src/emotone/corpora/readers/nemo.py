@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import compare_with_rows, find_audio, parse_stems
-from emotone.corpora.tables import meta_of, read_table, require_file, rows_by_stem, translate
+from emotone.corpora.tables import read_table, require_file, rows_by_stem
+from emotone.corpora.vocabulary import translate
 from emotone.errors import EmotoneError
 
 NAME = re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)")

@@ -10,9 +10,8 @@ from typing import ClassVar
 import pandas as pd
 
 from emotone.audio.folder import list_audio
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import parse_stems
-from emotone.corpora.tables import meta_of
 from emotone.errors import EmotoneError
 
 # Of the path without suffix, as the folder names the speaker where the file does not.

@@ -9,21 +9,10 @@ from typing import ClassVar
 import pandas as pd
 
 from emotone.audio.folder import list_audio
-from emotone.corpora.corpus import NUMBER_COLUMNS, UTTERANCE_COLUMNS, Corpus, segment_ids, utterance_id
-from emotone.corpora.files import leaves_folder
-from emotone.corpora.tables import (
-    TABLE_SUFFIXES,
-    check_columns,
-    check_ranges,
-    check_splits,
-    locate_rows,
-    map_emotions,
-    map_splits,
-    meta_of,
-    read_table,
-    require_file,
-    to_numbers,
-)
+from emotone.corpora.corpus import NUMBER_COLUMNS, UTTERANCE_COLUMNS, Corpus, meta_of, segment_ids, utterance_id
+from emotone.corpora.files import leaves_folder, locate_rows
+from emotone.corpora.tables import TABLE_SUFFIXES, read_table, require_file, to_numbers
+from emotone.corpora.vocabulary import check_columns, check_ranges, check_splits, map_emotions, map_splits
 from emotone.errors import EmotoneError
 
 ALIASES = {"start_s": "start", "end_s": "end"}

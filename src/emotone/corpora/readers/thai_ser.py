@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
-from emotone.corpora.files import find_audio, parse_stems
-from emotone.corpora.ratings import map_known, match_audio, read_json, read_ratings
-from emotone.corpora.tables import meta_of, require_file, translate
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
+from emotone.corpora.files import find_audio, match_audio, parse_stems
+from emotone.corpora.tables import read_json, require_file, to_ratings
+from emotone.corpora.vocabulary import map_words, translate
 from emotone.errors import EmotoneError
 
 NAME = re.compile(
@@ -128,8 +128,8 @@ def _read_labels(path: Path) -> pd.DataFrame:
         raise EmotoneError(f"{path}: lists no files")
     table = pd.DataFrame(rows)
     for ours, theirs in {"emotion": "majority_emo", "intended": "assigned_emo"}.items():
-        table[ours] = map_known(table[theirs], EMOTIONS, "emotions", SOURCE)
-    table["agreement"] = read_ratings(table, "agreement", (0.0, 1.0), SOURCE)
+        table[ours] = map_words(table[theirs], EMOTIONS, "emotions", SOURCE)
+    table["agreement"] = to_ratings(table, "agreement", (0.0, 1.0), SOURCE)
     return table.drop(columns=["majority_emo", "assigned_emo"]).rename(columns={"stem": "label"})
 
 
@@ -151,7 +151,7 @@ def _collect_votes(table: pd.DataFrame) -> pd.DataFrame:
         for word in ([words] if isinstance(words, str) else words)
     ]
     raters = pd.DataFrame(votes, columns=["stem", "id", "rater", "emotion"])
-    raters["emotion"] = map_known(raters["emotion"], EMOTIONS, "emotions", SOURCE)
+    raters["emotion"] = map_words(raters["emotion"], EMOTIONS, "emotions", SOURCE)
     return raters.drop(columns="stem")
 
 

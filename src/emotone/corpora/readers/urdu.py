@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from emotone.corpora.corpus import Corpus, utterance_id
+from emotone.corpora.corpus import Corpus, meta_of, utterance_id
 from emotone.corpora.files import find_audio, parse_stems
-from emotone.corpora.tables import meta_of
 
 NAME = re.compile(r"S(?P<gender>[MF])(?P<speaker>\d+)_F(?P<take>\d+)_(?P<emotion>[AHNS])\d+")
 EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "S": "sadness"}
