@@ -1,9 +1,8 @@
-"""What a corpus holds: numbers by hand on real data, text for people, a picture that can be parsed."""
+"""What a corpus holds: numbers by hand on real data, and as text for people."""
 
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,7 @@ import soundfile
 
 from emotone.corpora.agreement import krippendorff_alpha
 from emotone.corpora.corpus import Corpus
-from emotone.corpora.info import corpus_info, draw, picture, print_info
-from emotone.corpora.readers.emodb import EmoDB
+from emotone.corpora.info import corpus_info, print_info
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.corpora.scan import scan
 
@@ -73,21 +71,3 @@ def test_a_corpus_of_which_little_is_known(tmp_path: Path, capsys: pytest.Captur
     assert about["unreadable"] == 1 and about["missing"]["emotion"] == 2
     print_info(about)
     assert "1 utterances; see: emotone check bare" in capsys.readouterr().out
-    xml.etree.ElementTree.fromstring(picture(corpus, scan(corpus)))
-    (tmp_path / "a.wav").unlink()
-    assert "nothing could be read" in picture(corpus, scan(corpus))
-
-
-@pytest.mark.parametrize("with_attributes", [True, False])
-def test_the_picture(shared: Path, emotale: Corpus, with_attributes: bool) -> None:
-    corpus = emotale if with_attributes else EmoDB().read(shared / "data" / "emodb")
-    seconds = np.random.default_rng(0).gamma(4, 1, len(corpus))
-    scanned = pd.DataFrame({"duration_s": seconds}, index=corpus.utterances["id"])
-    titles = [axes.get_title(loc="left") for part in draw(corpus, scanned).subfigs for axes in part.axes]
-    expected = ["categories", "duration: median", *(["arousal", "dominance", "valence"] if with_attributes else [])]
-    assert [title.startswith(word) for title, word in zip(titles, expected, strict=True)] == [True] * len(expected)
-    text = picture(corpus, scanned)
-    assert text == picture(corpus, scanned)
-    xml.etree.ElementTree.fromstring(text)
-    for emotion in corpus.utterances["emotion"].unique():
-        assert f">{emotion}<" in text

@@ -92,29 +92,7 @@ def test_the_one_recording_that_ravdess_holds_twice(shared: Path) -> None:
     assert not found["clipped_share"].any() and not found["is_silent"].any()
 
 
-@pytest.mark.parametrize("gain", [1.0, 0.25])
-@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-def test_clipping_is_found_whatever_the_gain_and_rate(
-    tmp_path: Path, speech: np.ndarray, gain: float, rate_hz: int
-) -> None:
-    loud = speech / np.abs(speech).max() * 1.6
-    expected = np.mean(np.abs(loud) >= 1)
-    soundfile.write(tmp_path / "clipped.wav", np.clip(loud, -1, 1) * gain, rate_hz)
-    soundfile.write(tmp_path / "clean.wav", loud / 1.6 * gain, rate_hz)
-    found = scan(corpus_of(tmp_path))
-    assert found.loc["clean.wav", "clipped_share"] == 0
-    assert 0.5 * expected < found.loc["clipped.wav", "clipped_share"] <= expected  # short runs do not count
-
-
-def test_a_low_pitch_and_one_flat_peak_are_not_clipped(tmp_path: Path) -> None:
-    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
-    soundfile.write(tmp_path / "a.wav", 0.009 * np.sin(2 * np.pi * 60 * time_s), RATE_HZ)
-    soundfile.write(tmp_path / "b.wav", np.exp(-time_s) * np.cos(2 * np.pi * 20 * time_s), RATE_HZ)
-    found = scan(corpus_of(tmp_path))
-    assert (found["clipped_share"] == 0).all() and found["peak"].round(3).tolist() == [0.009, 1.0]
-
-
-def test_faults_are_told_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray) -> None:
+def test_faults_are_in_their_row_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray) -> None:
     soundfile.write(tmp_path / "good.wav", speech, RATE_HZ)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
     soundfile.write(tmp_path / "hiss.wav", np.random.default_rng(0).normal(0, 1e-5, RATE_HZ), RATE_HZ, "FLOAT")
@@ -130,9 +108,13 @@ def test_faults_are_told_and_the_rest_goes_on(tmp_path: Path, speech: np.ndarray
     found = scan(corpus_of(tmp_path, rows))
     assert found.index.tolist() == [row["id"] for row in rows]
     reasons = {
-        "empty": "is empty", "text": "not audio", "cut": "is truncated", "nan": "holds NaN",
-        "missing": "does not exist", "late": "ends before 99 s",
-    }  # fmt: skip
+        "empty": "is empty",
+        "text": "not audio",
+        "cut": "is truncated",
+        "nan": "holds NaN",
+        "missing": "does not exist",
+        "late": "ends before 99 s",
+    }
     for name, error in found["error"].items():
         assert reasons.get(str(name), "") in error and bool(error) == (name in reasons)
     assert found["is_silent"].fillna(False).tolist() == [name in ("silent", "hiss") for name in found.index]

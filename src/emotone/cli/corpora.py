@@ -54,7 +54,8 @@ def info(options: Namespace) -> int:
     """What a corpus holds, as text or JSON, and as a picture."""
     need(*TABLES, *(["matplotlib"] if options.picture else []))
     from emotone.corpora.corpus import Corpus
-    from emotone.corpora.info import corpus_info, picture, print_info
+    from emotone.corpora.info import corpus_info, print_info
+    from emotone.corpora.picture import picture
     from emotone.corpora.scan import scan
 
     corpus = Corpus.load(options.corpus)
