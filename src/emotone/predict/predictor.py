@@ -1,11 +1,12 @@
 """From audio to scores: one Predictor behind the command line, Python and whatever serves it.
 
 A recording no longer than the bundle's `max_utterance_s` is one utterance. A longer one, or any with `window_s` given,
-is cut into windows, each treated exactly like a file, and summarised by the mean weighted with the windows' seconds of
-sound. Audio is read as a stream and windows are scored in batches, so memory does not grow with duration. A bundle with
-curves gives the scores of a window's chunks in the same pass, which become one curve (`emotone.predict.curve`).
+is cut into windows, each scored exactly like a file (`emotone.predict.windows`), and summarised by the mean weighted
+with the windows' seconds of sound. Audio is read as a stream and windows are scored in batches, so memory does not grow
+with duration. A bundle with curves gives the scores of a window's chunks in the same pass, which become one curve
+(`emotone.predict.curve`).
 
-A bundle of speech and text is given what is said beside the audio, or that alone; every window has the words in it.
+A bundle of speech and text is given a transcript beside the audio, or that alone; every window has its own words.
 """
 
 from __future__ import annotations
@@ -18,25 +19,26 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.level import active_duration_s, is_silent
 from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
-from emotone.audio.words.transcripts import (
-    TranscriptLike,
-    check_transcript,
-    is_text_file,
-    read_text,
-    text_of,
-    words_between,
-)
+from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text, text_of
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.view.streams import Utterance, count_cut
-from emotone.bundle.view.view import Chunks, WordChunks
+from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.predict.curve import SILENT, ChunkPlaces, Curve, chunk_curve, failed_curve, locate_chunks, stitch
+from emotone.predict.curve import Curve, failed_curve, stitch
 from emotone.predict.prediction import Prediction, failed
-from emotone.predict.windows import BATCH_S, HOP_S, WINDOW_S, Cut, check_window, cut_windows, mark_last
-
-NO_WORDS = "its transcript has no words"
+from emotone.predict.windows import (
+    HOP_S,
+    NO_WORDS,
+    WINDOW_S,
+    Cut,
+    Window,
+    check_window,
+    chunks_of,
+    cut_windows,
+    score_text,
+    score_windows,
+    takes_speech,
+)
 
 
 @dataclass
@@ -76,27 +78,17 @@ class Predictor:
     @property
     def has_curves(self) -> bool:
         """Whether predictions come with a curve over chunks rather than windows."""
-        return self._chunks is not None
+        return chunks_of(self.bundle) is not None
 
     @property
     def takes_speech(self) -> bool:
-        """Whether scores are of how something is said, not of what is said alone."""
-        return not (isinstance(self.bundle.view, WordChunks) and self.bundle.view.streams == "text")
+        """Whether scores are of how something is said, not only of what is said."""
+        return takes_speech(self.bundle)
 
     @property
     def relative(self) -> list[str]:
         """Attributes of which only the order of scores says something."""
         return [target.name for target in self.bundle.targets if target.is_relative]
-
-    @property
-    def _chunks(self) -> tuple[Chunks, float] | None:
-        """For a bundle with curves of attributes: its view, and the seconds from one frame to the next."""
-        view, hop_s = self.bundle.view, self.bundle.feature.hop_s
-        if not self.bundle.has_curves or not isinstance(view, Chunks) or not self.attributes:
-            return None
-        if hop_s is None:
-            raise EmotoneError(f"bundle {self.bundle.name} has curves, but a feature without frames")
-        return view, hop_s
 
     def load_encoder(self) -> None:
         """Load the encoder of transcripts; raises EmotoneError where that cannot be done, or the bundle takes none.
@@ -119,9 +111,9 @@ class Predictor:
     ) -> Prediction:
         """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
-        transcript: what is said in it, for a bundle that takes text: text, or words with their times, which a recording
-        needs that is longer than one window. Where nothing of it can be used, scores are of the audio alone, as
-        `Prediction.inputs` and its note say.
+        window_s, hop_s: seconds of a window, and from one window's start to the next. transcript: what is said in it,
+        for a bundle that takes text: text, or words with their times, which a recording needs that is longer than one
+        window. Where nothing of it can be used, scores are of the audio alone, as `Prediction.inputs` and its note say.
 
         Raises AudioError for audio that cannot be used (see `try_predict` for batches), with this transcript or at all,
         and EmotoneError for bad window settings and for transcripts where the bundle takes none.
@@ -130,56 +122,13 @@ class Predictor:
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
-            file, blocks = "array", iter([from_array(source, rate_hz)])
-        elif is_text_file(source):
+            return self._predict_audio("array", iter([from_array(source, rate_hz)]), window_s, hop_s, transcript)
+        file = os.fspath(source)
+        if is_text_file(file):
             if transcript is not None:
-                raise EmotoneError(f"{os.fspath(source)} is a transcript itself; it takes no other")
-            return self._predict_text_file(os.fspath(source))
-        else:
-            file, blocks = os.fspath(source), read_blocks(source)
-        limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
-        window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
-        windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
-        if transcript is not None:
-            self.load_encoder()
-            _check_transcript(file, transcript)
-        if isinstance(transcript, str) and transcript.strip():
-            windows = iter([self._only_window(file, windows, max(limit_s, window_s))])
-        prediction = self._summarise(file, list(self._score(windows, transcript)))
-        if transcript is not None:
-            _check_transcript(file, transcript, prediction.end_s)
-            if not text_of(transcript).strip():
-                prediction.note = NO_WORDS
-        if not prediction.scores and not prediction.probabilities:
-            raise AudioError(file, prediction.error)
-        return prediction
-
-    def predict_text(self, text: str) -> Prediction:
-        """The emotion in what is said, from its text alone.
-
-        Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
-        """
-        self.load_encoder()
-        check_transcript(text)
-        window = _Window(0.0, 0.0, weight=1.0)
-        self._add_text(window, text)
-        if window.utterance.text is None:
-            raise EmotoneError(window.note or NO_WORDS)
-        self._add_inputs(window)
-        prediction = self._summarise("text", self._score_batch([window]))
-        if prediction.error:
-            raise EmotoneError(prediction.error)
-        return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
-
-    def _predict_text_file(self, file: str) -> Prediction:
-        text = read_text(file)
-        if not self.bundle.takes_text:
-            raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
-        self.load_encoder()
-        try:
-            return replace(self.predict_text(text), file=file)
-        except EmotoneError as error:
-            raise AudioError(file, str(error)) from None
+                raise EmotoneError(f"{file} is a transcript itself; it takes no other")
+            return self._predict_text_file(file)
+        return self._predict_audio(file, read_blocks(source), window_s, hop_s, transcript)
 
     def try_predict(
         self,
@@ -194,6 +143,54 @@ class Predictor:
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
+    def predict_text(self, text: str) -> Prediction:
+        """The emotion in what is said, from its text alone.
+
+        Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
+        """
+        self.load_encoder()
+        check_transcript(text)
+        prediction = self._summarise("text", [score_text(self.bundle, text)])
+        if prediction.error:
+            raise EmotoneError(prediction.error)
+        return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
+
+    def _predict_text_file(self, file: str) -> Prediction:
+        text = read_text(file)
+        if not self.bundle.takes_text:
+            raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
+        self.load_encoder()
+        try:
+            return replace(self.predict_text(text), file=file)
+        except EmotoneError as error:
+            raise AudioError(file, str(error)) from None
+
+    def _predict_audio(
+        self,
+        file: str,
+        blocks: Iterable[Samples],
+        window_s: float | None,
+        hop_s: float | None,
+        transcript: TranscriptLike | None,
+    ) -> Prediction:
+        """Blocks of samples at 16 kHz: windows, their scores, the summary."""
+        limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
+        window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
+        windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
+        if transcript is not None:
+            self.load_encoder()
+            _check_transcript(file, transcript)
+        if isinstance(transcript, str) and transcript.strip():
+            windows = iter([self._only_window(file, windows, max(limit_s, window_s))])
+        prediction = self._summarise(file, list(score_windows(self.bundle, windows, transcript)))
+        if transcript is not None:
+            _check_transcript(file, transcript, prediction.end_s)
+            if not text_of(transcript).strip():
+                prediction.note = NO_WORDS
+        if not prediction.scores and not prediction.probabilities:
+            raise AudioError(file, prediction.error)
+        return prediction
+
     def _only_window(self, file: str, windows: Iterator[Cut], longest_s: float) -> Cut:
         """The one window of a recording whose transcript has no times; raises AudioError where there are more."""
         first = next(windows)
@@ -207,107 +204,32 @@ class Predictor:
             )
         return first
 
-    def _score(self, windows: Iterable[Cut], said: TranscriptLike | None = None) -> Iterator[_Window]:
-        """Score windows in batches; a window that cannot be scored carries its error on."""
-        batch: list[_Window] = []
-        for (start, samples), is_last in mark_last(windows):
-            window = _Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
-            self._add_speech(window, samples)
-            if said is not None:
-                self._add_text(window, said, is_last)
-            if self.bundle.takes_text:
-                self._add_inputs(window)
-            batch.append(window)
-            if sum(window.end_s - window.start_s for window in batch) >= BATCH_S:
-                yield from self._score_batch(batch)
-                batch = []
-        yield from self._score_batch(batch)
-
-    def _add_speech(self, window: _Window, samples: Samples) -> None:
-        if is_silent(samples):
-            window.error = SILENT
-            return
-        window.weight = active_duration_s(samples)
-        if not self.takes_speech:
-            return
-        try:
-            features = self.bundle.extract(samples)
-            if self._chunks is not None:
-                window.places = locate_chunks(*self._chunks, len(features), samples)
-        except EmotoneError as error:
-            window.error = str(error)
-            return
-        window.utterance = Utterance(features)
-
-    def _add_text(self, window: _Window, said: TranscriptLike, is_last: bool = True) -> None:
-        """What of a transcript is said in a window, encoded; a note where it cannot be, or not as a whole."""
-        words = said if isinstance(said, str) else words_between(said, window.start_s, window.end_s, is_last)
-        text = text_of(words)
-        if not text.strip():
-            return
-        try:
-            window.note = self.bundle.text_feature.check(text)
-        except EmotoneError as error:
-            window.note = str(error)
-            return
-        window.utterance = window.utterance._replace(
-            text=self.bundle.text_feature.encode([text])[0],
-            words=len(text.split()) if isinstance(words, str) else words,
-        )
-
-    def _add_inputs(self, window: _Window) -> None:
-        """What a window is scored by, or its error; one without speech that can be used is scored by its text."""
-        view = self.bundle.view
-        assert isinstance(view, WordChunks)
-        window.inputs = window.utterance.inputs
-        if window.inputs == "text" and window.error:
-            window.note, window.error = window.error, ""
-            window.weight = window.weight or window.end_s - window.start_s
-        elif count_cut([window.utterance], view):
-            window.note = f"longer than the {view.max_steps} words or tokens that {self.bundle.name} takes, and cut"
-        if not window.inputs and not window.error:
-            window.error = window.note or f"bundle {self.bundle.name} scores what is said; it needs a transcript"
-
-    def _score_batch(self, batch: list[_Window]) -> list[_Window]:
-        good = [window for window in batch if not window.error]
-        if good:
-            scores = self.bundle.score_features([window.utterance for window in good])
-            columns = scores.attributes | scores.probabilities
-            for position, window in enumerate(good):
-                values = {name: float(column[position]) for name, column in columns.items()}
-                if not np.isfinite(list(values.values())).all():
-                    window.error, window.inputs = "the network gives no number", ""
-                    continue
-                window.values = values
-                if window.places is not None:
-                    chunks = {name: curve[position] for name, curve in scores.curves.items()}
-                    window.chunks = chunk_curve(window.places, chunks, window.start_s)
-        for window in batch:
-            window.utterance, window.places = Utterance(None), None  # the curve outlives the batch, features must not
-        return batch
-
-    def _summarise(self, file: str, windows: list[_Window]) -> Prediction:
-        names = self.columns
-        columns = {name: np.array([window.values.get(name, np.nan) for window in windows]) for name in names}
+    def _summarise(self, file: str, windows: list[Window]) -> Prediction:
+        """The mean scores of a recording's windows, weighted with their seconds of sound, and its curve."""
         pieces = Curve(
-            np.array([window.start_s for window in windows]), np.array([window.end_s for window in windows]), columns,
+            np.array([window.start_s for window in windows]),
+            np.array([window.end_s for window in windows]),
+            {name: np.array([window.values.get(name, np.nan) for window in windows]) for name in self.columns},
             [window.error for window in windows],
-        )  # fmt: skip
-        curve = pieces if self._chunks is None else self._curve(windows, *self._chunks)
+        )
+        chunks = chunks_of(self.bundle)
+        curve = pieces if chunks is None else self._curve(windows, *chunks)
         prediction = Prediction(file, float(pieces.start_s[0]), float(pieces.end_s[-1]), windows=pieces, curve=curve)
         prediction.note = next((window.note for window in windows if window.note), "")
         if self.bundle.takes_text:
             prediction.window_inputs = [window.inputs for window in windows]
-        weight = np.array([window.weight if window.values else 0.0 for window in windows])
         if not any(window.values for window in windows):
             prediction.error = windows[0].error
             return prediction
-        summary = {name: float(np.average(np.nan_to_num(columns[name]), weights=weight)) for name in names}
-        prediction.scores = {name: summary[name] for name in self.attributes}
-        prediction.probabilities = {name: summary[name] for name in self.categories}
+        weight = np.array([window.weight if window.values else 0.0 for window in windows])
+        mean = {
+            name: float(np.average(np.nan_to_num(column), weights=weight)) for name, column in pieces.columns.items()
+        }
+        prediction.scores = {name: mean[name] for name in self.attributes}
+        prediction.probabilities = {name: mean[name] for name in self.categories}
         return prediction
 
-    def _curve(self, windows: list[_Window], view: Chunks, hop_s: float) -> Curve:
+    def _curve(self, windows: list[Window], view: Chunks, hop_s: float) -> Curve:
         """The chunks of all windows as one curve."""
         names = list(self.attributes)
         curves = [
@@ -322,22 +244,9 @@ def load_once(name: str, threads: int, device: str) -> Predictor:
     return Predictor.load(name, threads, device)
 
 
-@dataclass
-class _Window:
-    start_s: float
-    end_s: float
-    weight: float = 0.0
-    error: str = ""
-    note: str = ""
-    inputs: str = ""
-    utterance: Utterance = Utterance(None)
-    places: ChunkPlaces | None = None
-    chunks: Curve | None = None
-    values: dict[str, float] = field(default_factory=dict)
-
-
-def _check_transcript(file: str, said: TranscriptLike, duration_s: float | None = None) -> None:
+def _check_transcript(file: str, transcript: TranscriptLike, duration_s: float | None = None) -> None:
+    """`check_transcript`, where what is wrong with the transcript is an error of its file."""
     try:
-        check_transcript(said, duration_s)
+        check_transcript(transcript, duration_s)
     except EmotoneError as error:
         raise AudioError(file, str(error)) from None

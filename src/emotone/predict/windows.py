@@ -1,31 +1,33 @@
-"""Recordings cut into windows."""
+"""The windows of a recording: cut, given features of their speech and their text, and scored, many at once.
+
+A window that cannot be scored goes on with its error, so that the rest of the recording is scored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from emotone.audio.level import active_duration_s, is_silent
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.words.transcripts import TranscriptLike, text_of, words_between
+from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.streams import Utterance, count_cut
+from emotone.bundle.view.view import Chunks, WordChunks
 from emotone.errors import EmotoneError
+from emotone.predict.curve import SILENT, ChunkPlaces, Curve, chunk_curve, locate_chunks
 
 WINDOW_S = 8.0
 """Windows of a long recording, unless the user or the bundle's longest utterance says less."""
 HOP_S = 4.0
+"""From one window's start to the next, unless the user or half a window says less."""
 BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
+NO_WORDS = "its transcript has no words"
 Cut = tuple[int, Samples]
-
-
-def mark_last(windows: Iterable[Cut]) -> Iterator[tuple[Cut, bool]]:
-    """Every window, and whether the recording ends with it."""
-    waiting: Cut | None = None
-    for window in windows:
-        if waiting is not None:
-            yield waiting, False
-        waiting = window
-    if waiting is not None:
-        yield waiting, True
+"""A window as it is cut: the number of its first sample in the recording, and its samples [N] at 16 kHz."""
 
 
 def check_window(window_s: float | None, hop_s: float | None) -> None:
@@ -36,10 +38,8 @@ def check_window(window_s: float | None, hop_s: float | None) -> None:
         raise EmotoneError(f"hop must be from 0.05 seconds to the window ({window_s or WINDOW_S:g}), not {hop_s:g}")
 
 
-def cut_windows(
-    blocks: Iterable[Samples], window_s: float, hop_s: float, limit_s: float
-) -> Iterator[tuple[int, Samples]]:
-    """Windows (first sample, samples) of a stream of blocks; a stream no longer than `limit_s` is one window.
+def cut_windows(blocks: Iterable[Samples], window_s: float, hop_s: float, limit_s: float) -> Iterator[Cut]:
+    """The windows of a stream of blocks of samples; a stream no longer than `limit_s` is one window.
 
     The last window ends with the recording and is shorter where the durations do not divide; nothing is left out.
 
@@ -64,3 +64,152 @@ def cut_windows(
         buffer, held, start = [joined[position:].copy()], len(joined) - position, start + position
     if held:
         yield start, np.concatenate(buffer)
+
+
+@dataclass
+class Window:
+    """A part of a recording: what it is scored by, then its scores or an `error`.
+
+    weight: seconds of sound, by which it counts in the recording's scores. utterance, places: its features and where
+    its chunks lie; empty again once it is scored. inputs: "speech", "text" or "speech+text" where the bundle takes
+    text. note: why the scores are not of all that was given. values: {name: score or probability}; empty where `error`
+    says why. chunks: the curve over its chunks, of a bundle that has one.
+    """
+
+    start_s: float
+    end_s: float
+    weight: float = 0.0
+    utterance: Utterance = Utterance(None)
+    places: ChunkPlaces | None = None
+    inputs: str = ""
+    error: str = ""
+    note: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+    chunks: Curve | None = None
+
+
+def score_windows(bundle: Bundle, cuts: Iterable[Cut], transcript: TranscriptLike | None = None) -> Iterator[Window]:
+    """The windows of a recording, scored in batches of `BATCH_S` seconds; each by its own words of the transcript."""
+    batch: list[Window] = []
+    for (start, samples), is_last in _mark_last(cuts):
+        window = Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
+        _add_speech(window, bundle, samples)
+        if transcript is not None:
+            _add_text(window, bundle, transcript, is_last)
+        if bundle.takes_text:
+            _decide_inputs(window, bundle)
+        batch.append(window)
+        if sum(window.end_s - window.start_s for window in batch) >= BATCH_S:
+            _score_batch(batch, bundle)
+            yield from batch
+            batch = []
+    _score_batch(batch, bundle)
+    yield from batch
+
+
+def score_text(bundle: Bundle, text: str) -> Window:
+    """A transcript without audio as one window; raises EmotoneError where there is nothing in it to score."""
+    window = Window(0.0, 0.0, weight=1.0)
+    _add_text(window, bundle, text)
+    if window.utterance.text is None:
+        raise EmotoneError(window.note or NO_WORDS)
+    _decide_inputs(window, bundle)
+    _score_batch([window], bundle)
+    return window
+
+
+def takes_speech(bundle: Bundle) -> bool:
+    """Whether scores are of how something is said, not only of what is said."""
+    return not (isinstance(bundle.view, WordChunks) and bundle.view.streams == "text")
+
+
+def chunks_of(bundle: Bundle) -> tuple[Chunks, float] | None:
+    """For a bundle with curves of attributes: its view, and the seconds from one frame to the next."""
+    view, hop_s = bundle.view, bundle.feature.hop_s
+    has_attributes = any(target.kind == "attribute" for target in bundle.targets)
+    if not bundle.has_curves or not isinstance(view, Chunks) or not has_attributes:
+        return None
+    if hop_s is None:
+        raise EmotoneError(f"bundle {bundle.name} has curves, but a feature without frames")
+    return view, hop_s
+
+
+def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
+    """Features of the samples, or why there are none."""
+    if is_silent(samples):
+        window.error = SILENT
+        return
+    window.weight = active_duration_s(samples)
+    if not takes_speech(bundle):
+        return
+    chunks = chunks_of(bundle)
+    try:
+        features = bundle.extract(samples)
+        window.places = None if chunks is None else locate_chunks(*chunks, len(features), samples)
+    except EmotoneError as error:
+        window.error = str(error)
+        return
+    window.utterance = Utterance(features)
+
+
+def _add_text(window: Window, bundle: Bundle, transcript: TranscriptLike, is_last: bool = True) -> None:
+    """States of the words that are said in the window; a note where they cannot be encoded, or not all of them."""
+    words = (
+        transcript if isinstance(transcript, str) else words_between(transcript, window.start_s, window.end_s, is_last)
+    )
+    text = text_of(words)
+    if not text.strip():
+        return
+    try:
+        window.note = bundle.text_feature.check(text)
+    except EmotoneError as error:
+        window.note = str(error)
+        return
+    [states] = bundle.text_feature.encode([text])
+    window.utterance = window.utterance._replace(
+        text=states, words=len(text.split()) if isinstance(words, str) else words
+    )
+
+
+def _decide_inputs(window: Window, bundle: Bundle) -> None:
+    """What the window is scored by; where its speech cannot be used by its text, with the reason as a note."""
+    view = bundle.view
+    assert isinstance(view, WordChunks)
+    window.inputs = window.utterance.inputs
+    if window.inputs == "text" and window.error:
+        window.note, window.error = window.error, ""
+        window.weight = window.weight or window.end_s - window.start_s
+    elif count_cut([window.utterance], view):
+        window.note = f"longer than the {view.max_steps} words or tokens that {bundle.name} takes, and cut"
+    if not window.inputs and not window.error:
+        window.error = window.note or f"bundle {bundle.name} scores what is said; it needs a transcript"
+
+
+def _score_batch(batch: list[Window], bundle: Bundle) -> None:
+    """Give the windows without an error their scores, and drop all features, which would outlive the batch."""
+    good = [window for window in batch if not window.error]
+    if good:
+        scores = bundle.score_features([window.utterance for window in good])
+        columns = scores.attributes | scores.probabilities
+        for position, window in enumerate(good):
+            values = {name: float(column[position]) for name, column in columns.items()}
+            if not np.isfinite(list(values.values())).all():
+                window.error, window.inputs = "the network gives no number", ""
+                continue
+            window.values = values
+            if window.places is not None:
+                chunks = {name: curve[position] for name, curve in scores.curves.items()}
+                window.chunks = chunk_curve(window.places, chunks, window.start_s)
+    for window in batch:
+        window.utterance, window.places = Utterance(None), None
+
+
+def _mark_last(windows: Iterable[Cut]) -> Iterator[tuple[Cut, bool]]:
+    """Every window, and whether the recording ends with it."""
+    waiting: Cut | None = None
+    for window in windows:
+        if waiting is not None:
+            yield waiting, False
+        waiting = window
+    if waiting is not None:
+        yield waiting, True
