@@ -50,7 +50,7 @@ def missing_extra(package: str, extra: str, what: str, note: str = "") -> Emoton
 
 
 def name_some(names: Sequence[str], number: int = 3) -> str:
-    """The first few names, and dots where there are more.
+    """The first few of many names, for a message.
 
     >>> name_some(["a", "b", "c", "d"])
     'a, b, c, ..'

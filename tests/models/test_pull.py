@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
-from emotone.base.download import download
 from emotone.base.files import cache_folder, sha256_of
 from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
@@ -385,13 +384,3 @@ def test_torch_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(EmotoneError, match=r'pull needs the package torch: pip install "emotone\[train\]"'):
         read_weights(tmp_path / "w")
-
-
-def test_a_slow_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import socket
-
-    monkeypatch.setattr("emotone.base.download.TIMEOUT_S", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
-        with pytest.raises(EmotoneError, match="cannot be downloaded .*timed out"):
-            download(url, tmp_path / "x")

@@ -1,4 +1,4 @@
-"""Downloads with a limit and a hash."""
+"""Downloads with a limit of size and time, checked by their hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ TIMEOUT_S = 30.0
 
 
 def download(url: str, to: Path) -> None:
-    """Fetch a URL into a file: at most 64 MB, 30 s without data; raises EmotoneError when anything is missing."""
+    """Fetch an http(s) URL into a file.
+
+    Raises EmotoneError for more than 64 MB, 30 s without data, fewer bytes than promised, and any failure on the way.
+    """
     if not url.startswith(("https://", "http://")):
         raise EmotoneError(f"{url}: not an http(s) address")
     try:

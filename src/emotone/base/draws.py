@@ -1,4 +1,4 @@
-"""Random numbers that follow from names."""
+"""Random generators that are seeded by names, so that a draw depends on what it is for and not on its order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Random = np.random.Generator
 
 
 def generator(*key: str | int) -> Random:
-    """A random generator that depends on the key alone, the same on every machine.
+    """A random generator that depends on the words and numbers of its key alone, the same on every machine.
 
     >>> bool(generator("a", 1).random() == generator("a", 1).random())
     True

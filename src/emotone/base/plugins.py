@@ -1,8 +1,8 @@
 """Plugins by file name: `find("features", "mel")` is the one public class of `emotone.features.extractors.mel`.
 
 There is no registry: a file in the package of its kind (`KINDS`) is a plugin. What users type has hyphens, modules have
-underscores. A plugin's settings are its dataclass fields (or the annotated parameters of `__init__`); `create` checks
-names and types before anything is built.
+underscores. The annotated parameters of its `__init__` (the fields of a dataclass) are its settings, whose names and
+types `create` checks before anything is built.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One map over many inputs: in this process or over several, in order, with bounded memory."""
+"""A map over many items in several processes: in order, with bounded memory, past workers that die."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 DIED = "the process that read it died (damaged beyond what its decoder can take?)"
-"""What is said of a file that took a worker process with it."""
+"""The error of a file that took a worker process with it."""
 
 
 def map_ordered(
@@ -65,7 +65,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result] | None) -> Result:
-    """One item in a process of its own."""
+    """The result of one item in a process of its own."""
     with _pool(1) as pool:
         try:
             return pool.submit(function, item).result()

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 EVERY_S = 30.0
-"""Between the lines of what is no terminal."""
+"""Seconds between two lines where stderr is no terminal."""
 
 
 def track(items: Iterable[Item], total: int, text: str, quiet: bool = False, done: int = 0) -> Iterator[Item]:
     """The items, with progress on stderr where there is more than one: a bar on a terminal, else a line now and then.
 
-    `done` of the `total` were done before (a resumed run).
+    `total` counts the `done` ones, too, which a run that is resumed had done before.
 
     >>> list(track(iter([1, 2]), 2, "count", quiet=True))
     [1, 2]
@@ -39,7 +39,7 @@ def track(items: Iterable[Item], total: int, text: str, quiet: bool = False, don
 
 
 def _track_by_lines(items: Iterable[Item], total: int, text: str, done: int) -> Iterator[Item]:
-    """For logs: how far it is, and how long the rest will take at the pace so far."""
+    """Lines for logs: how many are done, and how long the rest will take at the pace so far."""
     began_s = said_s = time.monotonic()
     for number, item in enumerate(items, start=1):
         yield item

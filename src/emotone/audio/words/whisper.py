@@ -26,9 +26,9 @@ from emotone.errors import EmotoneError, missing_extra, unknown
 WHISPER = "openai/whisper-base"
 MOST_COMPRESSION = 2.4
 """Text that gzip makes smaller than by this factor repeats itself."""
-Over = Literal["recording", "words"]
+RowUnit = Literal["recording", "words"]
 """What a row of a table is: one recording, or one of its words."""
-COLUMNS: dict[Over, tuple[str, ...]] = {
+COLUMNS: dict[RowUnit, tuple[str, ...]] = {
     "recording": ("file", "start_s", "end_s", "language", "text", "error"),
     "words": ("file", "start_s", "end_s", "text", "error"),
 }
@@ -51,7 +51,7 @@ class Transcript:
     words: list[Word] = field(default_factory=list)
     error: str = ""
 
-    def rows(self, over: Over = "recording") -> list[dict[str, Any]]:
+    def rows(self, over: RowUnit = "recording") -> list[dict[str, Any]]:
         """Table rows with `COLUMNS`: one for the recording, or one for each word."""
         if over == "words" and not self.error:
             return [
@@ -167,7 +167,7 @@ def transcribe_words(file: str, transcriber: Transcriber) -> list[Word]:
     return words
 
 
-def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, over: Over, quiet: bool) -> int:
+def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, over: RowUnit, quiet: bool) -> int:
     """Transcripts as a table (.csv, .json, .parquet), resumed after an interruption; returns how many files failed."""
     settings = {"identity": transcriber.identity}
     with ResultFile(output, COLUMNS[over], settings) as results:

@@ -86,7 +86,7 @@ class DeepEmoClusters(System):
         for key in self.model_settings:
             if key not in own:
                 raise unknown("setting", key, own, where=f"{NAME}: model {self.model}")
-        check_settings(model, self.model_settings, f"{NAME}: model {self.model}", is_whole=False)
+        check_settings(model, self.model_settings, f"{NAME}: model {self.model}", is_partial=True)
         for key, given in self.model_settings.items():
             values = given if isinstance(given, list | tuple) else [given]
             if key == "dropout" and not 0 <= given < 1:
@@ -128,7 +128,7 @@ class DeepEmoClusters(System):
         from emotone.models.side_by_side import SeparateNetworks
 
         model = plugins.find("models", self.model)
-        settings = check_settings(model, self.model_settings, NAME, is_whole=False)
+        settings = check_settings(model, self.model_settings, NAME, is_partial=True)
         if "chunk_frames" in inspect.signature(model).parameters:
             assert isinstance(view, Chunks)
             settings["chunk_frames"] = view.chunk_frames
