@@ -23,6 +23,7 @@ from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import View, WordChunks, apply
 from emotone.cli.listing import PACKAGES
+from emotone.corpora.corpus import ATTRIBUTES, Reader
 from emotone.errors import EmotoneError
 from emotone.features.feature import BatchedFeature, takes_text
 from emotone.models.pull import published_systems
@@ -168,24 +169,52 @@ def test_a_feature_says_how_short_is_too_short(name: str, settings: dict[tuple[s
 # ---- corpora ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", plugins.names("corpora"))
-def test_a_reader_says_where_its_corpus_comes_from(name: str, tmp_path: Path) -> None:
+READERS = plugins.names("corpora")
+TESTS_OF_READERS = Path(__file__).parents[1] / "corpora" / "readers"
+MEMBERS: dict[str, Any] = {
+    "citation": str,
+    "licence": str,
+    "language": str | None,
+    "attributes": dict,
+    "emotions": tuple | dict,
+}
+"""The class variables of a reader, described in `Reader`."""
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_says_where_its_corpus_comes_from_and_what_its_labels_are(name: str) -> None:
+    reader = plugins.create("corpora", name)
+    for member, kind in MEMBERS.items():
+        what = f"class variable {member} of {type(reader).__module__}: {getattr(Reader, member).__doc__}"
+        assert hasattr(reader, member), f"missing: {what}"
+        value = getattr(reader, member)
+        assert isinstance(value, kind), f"{value!r} is no {what}"
+    for attribute, (low, high) in reader.attributes.items():
+        assert attribute in ATTRIBUTES and low < high, f"attributes: {Reader.attributes.__doc__}"
+    assert list(reader.emotions) == sorted(reader.emotions), f"emotions: {Reader.emotions.__doc__}"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_describes_its_settings(name: str) -> None:
     reader = plugins.find("corpora", name)
-    assert_class_variables(
-        plugins.create("corpora", name), citation=str, licence=str, attributes=dict, emotions=(tuple, dict),
-        language=(str, type(None)),
-    )  # fmt: skip
-    for low, high in reader.attributes.values():
-        assert low < high
+    for field in dataclasses.fields(reader):
+        line = f"\n    {field.name}: "
+        assert line in (reader.__doc__ or ""), f"the docstring of {reader.__name__} has no line {line.strip()!r}"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_refuses_what_is_no_corpus_in_one_line(name: str, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(EmotoneError) as caught:
             plugins.create("corpora", name).read(folder)
-        assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+        assert str(folder) in str(caught.value), "the line names the folder"
+        assert "\n" not in str(caught.value)
 
 
-def assert_class_variables(plugin: Any, **types: Any) -> None:
-    for name, kind in types.items():
-        assert isinstance(getattr(plugin, name), kind), name
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_is_tested_on_its_owners_layout(name: str) -> None:
+    path = TESTS_OF_READERS / f"test_{name.replace('-', '_')}.py"
+    assert path.is_file(), f"add {path}: plant a small tree in the owner's layout (`plant`), and compare the tables"
 
 
 # ---- systems and their models -----------------------------------------------------------------------------------
@@ -272,18 +301,24 @@ def annotations(plugin: type) -> dict[str, Any]:
     return typing.get_type_hints(plugin.__init__)
 
 
+GIVEN_BY_SYSTEMS = [
+    ["num_features", "outputs"],
+    ["num_speech_features", "num_text_features", "outputs"],
+    ["num_classes"],
+    ["network", "num_bins"],
+]
+"""What a network is built from, before its settings."""
+
+
 @pytest.mark.parametrize("name", plugins.names("models"))
 def test_a_model_is_a_network_with_typed_settings(name: str) -> None:
     torch = pytest.importorskip("torch")
     model = plugins.find("models", name)
     assert issubclass(model, torch.nn.Module)
     parameters = list(inspect.signature(model).parameters.values())
-    told = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
-    assert told in (
-        ["num_features", "outputs"], ["num_speech_features", "num_text_features", "outputs"], ["num_classes"],
-        ["network", "num_bins"],
-    )  # fmt: skip
-    assert [parameter.name for parameter in parameters[: len(told)]] == told
+    needed = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    assert needed in GIVEN_BY_SYSTEMS
+    assert [parameter.name for parameter in parameters[: len(needed)]] == needed
     assert {parameter.name for parameter in parameters} <= set(annotations(model))
 
 

@@ -126,8 +126,10 @@ def _read_votes(path: Path) -> pd.DataFrame:
     table = table[table.iloc[:, 0].str.startswith(VOICE_ONLY, na=False)].reset_index(drop=True)
     clips = list(rows_by_stem(table, "fileName", path))
     names = {letter: f"votes_{emotion}" for letter, emotion in VOTES.items()} | {
-        "numResponses": "num_votes", "agreement": "agreement", "meanEmoResp": "mean_level"
-    }  # fmt: skip
+        "numResponses": "num_votes",
+        "agreement": "agreement",
+        "meanEmoResp": "mean_level",
+    }
     return pd.DataFrame(
         {ours: to_numbers(table[theirs], theirs, path).tolist() for theirs, ours in names.items()}, index=clips
     )

@@ -15,8 +15,14 @@ from emotone.errors import EmotoneError
 
 NAME = re.compile(r"(?P<speaker>\d{2})(?P<script>[ab]\d{2})(?P<emotion>[WLEAFTN])(?P<take>[a-z])")
 EMOTIONS = {
-    "W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "N": "neutral", "T": "sadness",
-}  # fmt: skip
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "happiness",
+    "N": "neutral",
+    "T": "sadness",
+}
 GENDERS = {speaker: "male" for speaker in ("03", "10", "11", "12", "15")} | {
     speaker: "female" for speaker in ("08", "09", "13", "14", "16")
 }

@@ -14,9 +14,14 @@ from emotone.corpora.files import find_audio, parse_stems
 
 NAME = re.compile(r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm][123])-(?P<sentence>[bdln]\d)")
 EMOTIONS = {
-    "dis": "disgust", "gio": "happiness", "neu": "neutral", "pau": "fear", "rab": "anger", "sor": "surprise",
+    "dis": "disgust",
+    "gio": "happiness",
+    "neu": "neutral",
+    "pau": "fear",
+    "rab": "anger",
+    "sor": "surprise",
     "tri": "sadness",
-}  # fmt: skip
+}
 GENDERS = {"f": "female", "m": "male"}
 SENTENCES = {
     "b1": "Gli operai si alzano presto.",

@@ -18,14 +18,32 @@ from emotone.corpora.vocabulary import map_words
 from emotone.errors import EmotoneError, name_some
 
 EMOTIONS: dict[str, str | None] = {
-    "neu": "neutral", "hap": "happiness", "sad": "sadness", "ang": "anger", "sur": "surprise", "fea": "fear",
-    "dis": "disgust", "fru": "frustration", "exc": "excitement", "oth": "other", "xxx": None,
-}  # fmt: skip
+    "neu": "neutral",
+    "hap": "happiness",
+    "sad": "sadness",
+    "ang": "anger",
+    "sur": "surprise",
+    "fea": "fear",
+    "dis": "disgust",
+    "fru": "frustration",
+    "exc": "excitement",
+    "oth": "other",
+    "xxx": None,
+}
 VOTES: dict[str, str | None] = {
-    "Neutral": "neutral", "Neutral state": "neutral", "Happiness": "happiness", "Sadness": "sadness", "Anger": "anger",
-    "Surprise": "surprise", "Fear": "fear", "Disgust": "disgust", "Frustration": "frustration",
-    "Excited": "excitement", "Excitement": "excitement", "Other": "other",
-}  # fmt: skip
+    "Neutral": "neutral",
+    "Neutral state": "neutral",
+    "Happiness": "happiness",
+    "Sadness": "sadness",
+    "Anger": "anger",
+    "Surprise": "surprise",
+    "Fear": "fear",
+    "Disgust": "disgust",
+    "Frustration": "frustration",
+    "Excited": "excitement",
+    "Excitement": "excitement",
+    "Other": "other",
+}
 KINDS = {"impro": "improvised", "script": "scripted"}
 GENDERS = {"F": "female", "M": "male"}
 NAME = re.compile(r"(?P<dialogue>Ses0(?P<session>\d)[FM]_(?P<script>(?P<kind>impro|script)\w*))_(?P<actor>[FM])\d+")

@@ -17,11 +17,20 @@ from emotone.corpora.vocabulary import map_words
 from emotone.errors import EmotoneError, name_some
 
 EMOTIONS: dict[str, str | None] = {
-    "A": "anger", "H": "happiness", "S": "sadness", "N": "neutral", "O": "other", "X": None,
-}  # fmt: skip
+    "A": "anger",
+    "H": "happiness",
+    "S": "sadness",
+    "N": "neutral",
+    "O": "other",
+    "X": None,
+}
 VOTES: dict[str, str | None] = {
-    "Angry": "anger", "Happy": "happiness", "Sad": "sadness", "Neutral": "neutral", "Other": "other",
-}  # fmt: skip
+    "Angry": "anger",
+    "Happy": "happiness",
+    "Sad": "sadness",
+    "Neutral": "neutral",
+    "Other": "other",
+}
 KINDS = {"P": "natural", "R": "read", "S": "improvised", "T": "target"}
 GENDERS = {"F": "female", "M": "male"}
 LETTERS = {"arousal": "A", "valence": "V", "dominance": "D", "naturalness": "N"}

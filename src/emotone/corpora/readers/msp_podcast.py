@@ -18,22 +18,42 @@ from emotone.corpora.vocabulary import map_words
 from emotone.errors import EmotoneError, name_some, unknown
 
 EMOTIONS: dict[str, str | None] = {
-    "A": "anger", "S": "sadness", "H": "happiness", "U": "surprise", "F": "fear", "D": "disgust", "C": "contempt",
-    "N": "neutral", "O": "other", "X": None,
-}  # fmt: skip
+    "A": "anger",
+    "S": "sadness",
+    "H": "happiness",
+    "U": "surprise",
+    "F": "fear",
+    "D": "disgust",
+    "C": "contempt",
+    "N": "neutral",
+    "O": "other",
+    "X": None,
+}
 VOTES: dict[str, str | None] = {
-    "angry": "anger", "sad": "sadness", "happy": "happiness", "surprise": "surprise", "fear": "fear",
-    "disgust": "disgust", "contempt": "contempt", "neutral": "neutral", "other": "other",
+    "angry": "anger",
+    "sad": "sadness",
+    "happy": "happiness",
+    "surprise": "surprise",
+    "fear": "fear",
+    "disgust": "disgust",
+    "contempt": "contempt",
+    "neutral": "neutral",
+    "other": "other",
     # Answers to the question for secondary emotions, which have no class of their own.
     **dict.fromkeys(
         ("amused", "annoyed", "concerned", "confused", "depressed", "disappointed", "excited", "frustrated"), "other"
     ),
-}  # fmt: skip
+}
 GENDERS: dict[str, str | None] = {"Female": "female", "Male": "male", "Unknown": None}
 PARTS: dict[str, str | None] = {
-    "Train": "train", "Validation": "validation", "Development": "validation", "Test": "test", "Test1": "test",
-    "Test2": "test", "Test3": "test",
-}  # fmt: skip
+    "Train": "train",
+    "Validation": "validation",
+    "Development": "validation",
+    "Test": "test",
+    "Test1": "test",
+    "Test2": "test",
+    "Test3": "test",
+}
 COLUMNS = {"arousal": "EmoAct", "dominance": "EmoDom", "valence": "EmoVal"}
 NEEDED = ("EmoClass", *COLUMNS.values(), "SpkrID", "Gender", "Split_Set")
 RATER_NAMES = ("Workers", "Worker", "WorkerID", "Worker_ID", "Rater", "RaterID", "Annotator")

@@ -17,9 +17,13 @@ from emotone.errors import EmotoneError
 
 NAME = re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)")
 EMOTIONS = {
-    "anger": "anger", "fear": "fear", "happiness": "happiness", "neutral": "neutral", "sadness": "sadness",
+    "anger": "anger",
+    "fear": "fear",
+    "happiness": "happiness",
+    "neutral": "neutral",
+    "sadness": "sadness",
     "surprised": "surprise",
-}  # fmt: skip
+}
 COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender", "age")
 
 

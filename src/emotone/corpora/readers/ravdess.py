@@ -18,9 +18,15 @@ NAME = re.compile(
     r"-(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>\d{2})"
 )
 EMOTIONS = {
-    "01": "neutral", "02": "calm", "03": "happiness", "04": "sadness", "05": "anger", "06": "fear", "07": "disgust",
+    "01": "neutral",
+    "02": "calm",
+    "03": "happiness",
+    "04": "sadness",
+    "05": "anger",
+    "06": "fear",
+    "07": "disgust",
     "08": "surprise",
-}  # fmt: skip
+}
 MODALITIES = {"01": "audio-video", "03": "audio"}
 CHANNELS = {"01": "speech", "02": "song"}
 INTENSITIES = {"01": "normal", "02": "strong"}

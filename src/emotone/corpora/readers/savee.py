@@ -17,8 +17,14 @@ from emotone.errors import EmotoneError
 # Of the path without suffix, as the folder names the speaker where the file does not.
 NAME = re.compile(r"(?:.*/)?(?P<speaker>DC|JE|JK|KL)[/_](?P<emotion>sa|su|a|d|f|h|n)(?P<sentence>\d{2})")
 EMOTIONS = {
-    "a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "n": "neutral", "sa": "sadness", "su": "surprise",
-}  # fmt: skip
+    "a": "anger",
+    "d": "disgust",
+    "f": "fear",
+    "h": "happiness",
+    "n": "neutral",
+    "sa": "sadness",
+    "su": "surprise",
+}
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,14 @@ NAME = re.compile(
     r"(?P<speaker>OAF?|YAF)_(?P<word>[A-Za-z-]+)_(?P<emotion>angry|disgust|fear|happy|neutral|ps|sad)", re.IGNORECASE
 )
 EMOTIONS = {
-    "angry": "anger", "disgust": "disgust", "fear": "fear", "happy": "happiness", "neutral": "neutral",
-    "ps": "surprise", "sad": "sadness",
-}  # fmt: skip
+    "angry": "anger",
+    "disgust": "disgust",
+    "fear": "fear",
+    "happy": "happiness",
+    "neutral": "neutral",
+    "ps": "surprise",
+    "sad": "sadness",
+}
 SPEAKERS = {"OA": "OAF", "OAF": "OAF", "YAF": "YAF"}
 AGES = {"OAF": 64.0, "YAF": 26.0}
 

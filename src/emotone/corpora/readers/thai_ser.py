@@ -21,9 +21,14 @@ NAME = re.compile(
     r"_(?P<script>(?P<kind>impro|script)\d*)_(?P<turn>\w+)"
 )
 EMOTIONS: dict[str, str | None] = {
-    "Neutral": "neutral", "Angry": "anger", "Happy": "happiness", "Sad": "sadness", "Frustrated": "frustration",
-    "Other": "other", "None": None,
-}  # fmt: skip
+    "Neutral": "neutral",
+    "Angry": "anger",
+    "Happy": "happiness",
+    "Sad": "sadness",
+    "Frustrated": "frustration",
+    "Other": "other",
+    "None": None,
+}
 KINDS = {"impro": "improvised", "script": "scripted"}
 SESSIONS = {"s": "", "z": "zoom"}
 GENDERS = {"Female": "female", "Male": "male"}
