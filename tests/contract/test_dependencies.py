@@ -165,8 +165,21 @@ def test_there_are_no_packages_with_logic() -> None:
 
 RUNTIME = {"numpy", "onnxruntime", "rich", "safetensors", "soundfile", "soxr", "emotone"}
 # What those bring themselves.
-BROUGHT = {"cffi", "coloredlogs", "flatbuffers", "google", "humanfriendly", "markdown_it", "mdurl", "mpmath",
-           "packaging", "pycparser", "pygments", "sympy", "typing_extensions"}  # fmt: skip
+BROUGHT = {
+    "cffi",
+    "coloredlogs",
+    "flatbuffers",
+    "google",
+    "humanfriendly",
+    "markdown_it",
+    "mdurl",
+    "mpmath",
+    "packaging",
+    "pycparser",
+    "pygments",
+    "sympy",
+    "typing_extensions",
+}
 
 
 def test_prediction_loads_the_runtime_tier_only(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -25,12 +25,18 @@ def example(folder: Path, votes: bool = True, **columns: Any) -> Corpus:
         soundfile.write(folder / name, np.zeros(1_600), 16_000)
     table = pd.DataFrame(
         {
-            "file": ["a.wav", "sub/b.wav", "sub/c.wav"], "id": ["a", "sub/b", "sub/c"], "speaker": ["03", None, "NA"],
-            "gender": ["female", None, "male"], "language": ["de", "de", "da"], "transcript": ["null", ' x,"y"', None],
-            "emotion": ["anger", None, "other"], "arousal": [1.0, 3.25, None], "age": [31.0, None, 20.0],
+            "file": ["a.wav", "sub/b.wav", "sub/c.wav"],
+            "id": ["a", "sub/b", "sub/c"],
+            "speaker": ["03", None, "NA"],
+            "gender": ["female", None, "male"],
+            "language": ["de", "de", "da"],
+            "transcript": ["null", ' x,"y"', None],
+            "emotion": ["anger", None, "other"],
+            "arousal": [1.0, 3.25, None],
+            "age": [31.0, None, 20.0],
             "take": ["b", "a", None],
         }
-    ).assign(**columns)  # fmt: skip
+    ).assign(**columns)
     ids = table["id"].iloc[[0, 0, 1]].tolist()
     given = {"id": ids, "rater": ["r1", "r1", "r2"], "emotion": ["fear", None, "anger"]}
     raters = pd.DataFrame({**given, "arousal": [7.0, None, 1.5], "level": [50.0, 20.0, None]})
@@ -60,10 +66,15 @@ def assert_equal(found: Corpus, corpus: Corpus) -> None:
         {"split": ["train", "validation", "test"]},
         {"split": ["unlabelled", None, "train"]},
         {"id": ["x", "y", "z"]},
-        {"id": ["a", "sub/b#0.25-0.75", "sub/b#0.75-1"], "file": ["a.wav", "sub/b.wav", "sub/b.wav"],
-         "start_s": [None, 0.25, 0.75], "end_s": [None, 0.75, 1.0], "split": ["test", "train", "train"]},
+        {
+            "id": ["a", "sub/b#0.25-0.75", "sub/b#0.75-1"],
+            "file": ["a.wav", "sub/b.wav", "sub/b.wav"],
+            "start_s": [None, 0.25, 0.75],
+            "end_s": [None, 0.75, 1.0],
+            "split": ["test", "train", "train"],
+        },
     ],
-)  # fmt: skip
+)
 def test_corpora_come_back_as_they_were(tmp_path: Path, columns: dict[str, Any], votes: bool) -> None:
     corpus = example(tmp_path, **columns, votes=votes)
     assert write_audformat(corpus, tmp_path) == tmp_path / "db.yaml"

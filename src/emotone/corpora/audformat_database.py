@@ -22,9 +22,9 @@ HEADER = "db.yaml"
 
 @dataclass(frozen=True)
 class Table:
-    """One table: `rows` by file, start and end in seconds (no end is infinite), `columns` and `split` of the header.
+    """One table: `rows` by file, start and end in seconds (infinite: to the file's end), `columns` of the header.
 
-    `split` is its name and type (train, dev, test, other).
+    `split` is the name and the type (train, dev, test, other) of the split that all rows belong to, if any.
     """
 
     rows: pd.DataFrame
@@ -35,14 +35,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Database:
-    """A folder with `db.yaml` and its tables; raises EmotoneError for a header that is none."""
+    """A folder with `db.yaml` and the tables that it describes."""
 
     folder: Path
     header: dict[str, Any]
 
     @classmethod
     def open(cls, folder: Path) -> Database:
-        """The database in a folder; nothing of its header can run code."""
+        """The database in a folder; no code in its header runs. Raises EmotoneError for what is no header."""
         import yaml
 
         path = folder / HEADER
@@ -60,7 +60,7 @@ class Database:
         return self.folder / HEADER
 
     def section(self, name: str) -> dict[str, dict[str, Any]]:
-        """A part of the header by name, e.g. the schemes; empty where there is none."""
+        """A section of the header by name, e.g. the schemes; empty where there is none."""
         return self._mapping(self.header.get(name), name)
 
     def table(self, name: str) -> Table:
@@ -92,7 +92,7 @@ class Database:
         return levels.join(self._values(cells, columns, path))
 
     def labels(self, scheme: str | None) -> dict[str, dict[str, Any]] | None:
-        """The labels of a scheme, with what is said about each; None where it takes any value."""
+        """The labels of a scheme, {label: {key: value}}; None where it takes any value."""
         labels = self.section("schemes").get(scheme or "", {}).get("labels")
         if isinstance(labels, str):  # the index of a misc table
             rows = self.misc_table(labels)
@@ -138,7 +138,7 @@ class Database:
 
 @cache
 def two_letters(language: str) -> str:
-    """ISO 639-1 code of a language, where it has one: audformat has codes of three letters.
+    """The ISO 639-1 code of a language, for a code of three letters (audformat's) that has one.
 
     >>> two_letters("deu"), two_letters("de")
     ('de', 'de')

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import audformat
 
 NAMES = {"transcript": "transcription"}
-"""What audformat calls the columns that Emotone calls otherwise."""
+"""audformat's names of columns that have another name here."""
 SPLITS = {"train": "train", "validation": "dev", "test": "test", "unlabelled": "unlabelled"}
 KEY = ["file", "start_s", "end_s"]
 VOTES = "votes"
@@ -64,7 +64,7 @@ def _languages(corpus: Corpus) -> list[str]:
 
 
 def _add_schemes(database: audformat.Database, corpus: Corpus) -> None:
-    """A scheme per column that holds anything, whether in one table or in both."""
+    """A scheme for each column of utterances or raters that is not null throughout."""
     import audformat
 
     tables = [corpus.utterances] if corpus.raters is None else [corpus.utterances, corpus.raters]
@@ -114,7 +114,7 @@ def _segments(rows: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _fill(table: audformat.Table | audformat.MiscTable, rows: pd.DataFrame, corpus: Corpus) -> None:
-    """Set every column that holds anything."""
+    """Fill a table with the columns of the rows that are not null throughout."""
     import audformat
 
     for column in rows.dropna(axis="columns", how="all"):

@@ -14,7 +14,7 @@ from emotone.errors import name_some
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth knowing of a corpus: what, in one line, about which utterances, and whether it must be mended."""
+    """Something wrong or unusual in a corpus: its kind, a line about it, the utterances, whether it must be mended."""
 
     kind: str
     line: str
@@ -26,8 +26,8 @@ def check_corpus(corpus: Corpus, scan: pd.DataFrame) -> list[Finding]:
     """What is wrong or unusual in a corpus, the worst first; `scan` as `emotone.corpora.scan.scan` gives it.
 
     Problems: files that cannot be read, silent utterances, one recording under two speakers or categories. Notes: other
-    duplicates and copies, clipped audio, utterances without speaker, label or split, speakers with one utterance. What
-    leaks in the owner's split is found by `emotone.data.leakage.split_leaks`.
+    duplicates and copies, clipped audio, utterances without speaker, label or split, speakers with one utterance. Leaks
+    of the owner's split are found by `emotone.data.leakage.split_leaks`.
 
     >>> corpus = Corpus("mine", "audio", pd.DataFrame({"id": ["a"], "file": ["a.wav"], "speaker": ["1"]}))
     >>> scan = pd.DataFrame({"content": None, "is_silent": None, "clipped_share": None, "error": "a.wav: is empty"},
@@ -73,7 +73,7 @@ def _duplicate_findings(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _label_findings(corpus: Corpus) -> Iterator[Finding]:
-    """Labels that some utterances have and others lack, and speakers of whom little is there."""
+    """Labels that some utterances have and others lack, and speakers with a single utterance."""
     table = corpus.utterances
     for column in ("speaker", "split", "emotion", *ATTRIBUTES):
         ids = tuple(table.loc[table[column].isna() & (table["split"] != "unlabelled"), "id"])

@@ -1,7 +1,7 @@
-"""Copies of one recording under other samples: another gain, rate, lossy coder, or silence around it.
+"""Copies of a recording that differ in their samples: by gain, rate, a lossy coder, or silence around it.
 
-A sketch of every utterance, which the scan keeps, tells which pairs may be copies; the correlation of their waveforms
-tells which are. Takes of one sentence by one speaker in one emotion are not copies.
+Pairs of utterances whose sketches (kept by the scan) are alike are compared by their waveforms: those that correlate
+are copies. Takes of one sentence by one speaker in one emotion are not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIKE = 0.95
 SAME = 0.75
 """Waveforms whose correlation is above this are copies."""
 SKETCHED_S = 60.0
-"""So much of an utterance is sketched, and compared."""
+"""The beginning of an utterance that is sketched and compared."""
 ROWS_AT_ONCE = 1_000
 
 Part = tuple[str, float, float | None]
@@ -63,10 +63,10 @@ def sketch(samples: Samples, rate_hz: int) -> NDArray[np.float16]:
 
 
 def find_copies(corpus: Corpus, scan: pd.DataFrame, jobs: int = 1, quiet: bool = False) -> pd.Series:
-    """For every utterance of which a copy with other samples is in the corpus, the first id of them; else None.
+    """For every utterance the first id of its copies and itself; None for one without a copy that has other samples.
 
-    `scan` as `emotone.corpora.scan.scan` gives it; the result has its index and fits in as its column `copy_of`. Of
-    utterances with equal content one is compared. The first minute of an utterance counts.
+    `scan` is as of `emotone.corpora.scan.scan`; the result fits in as its column `copy_of`. Of utterances with equal
+    content one is compared. The first minute of an utterance counts.
 
     Measured with 60 copies of each kind in each of EmoDB, RAVDESS, EmoTale and nEMO, together with all 2,690 originals:
     found were all copies as MP3, Vorbis and Opus at usual rates, through 8 and 44.1 kHz, and 6 dB softer; all but one
@@ -94,7 +94,7 @@ def find_copies(corpus: Corpus, scan: pd.DataFrame, jobs: int = 1, quiet: bool =
 
 
 def _alike(sketches: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Pairs of rows, the earlier first, whose sketches are alike."""
+    """Pairs of rows of sketches [N, 64] whose cosine is above `LIKE`, the earlier first."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(sketches), ROWS_AT_ONCE):
         cosines = sketches[start : start + ROWS_AT_ONCE] @ sketches[start:].T

@@ -1,4 +1,4 @@
-"""What a corpus holds, in numbers: for machines as JSON types, for people as text."""
+"""A corpus in numbers: for machines as JSON types, for people as text."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def print_info(info: dict[str, Any]) -> None:
 
 
 def counts_of(column: pd.Series[Any], order: tuple[str, ...] | None = None) -> dict[str, int]:
-    """How often each value is there: in the given order, or the most frequent first."""
+    """How often each value of a column occurs: in the given order, or the most frequent first."""
     counts = {str(name): int(count) for name, count in column.value_counts().items()}
     if order is None:
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
@@ -76,14 +76,14 @@ def _extent(values: pd.Series[Any]) -> dict[str, float | None]:
 
 
 def _durations(scan: pd.DataFrame) -> dict[str, Any]:
-    """Hours in all, seconds of an utterance."""
+    """Hours in all; least, median and greatest duration of an utterance in seconds."""
     seconds = scan["duration_s"].dropna()
     spread = {f"{name}_s": value for name, value in _extent(seconds).items()}
     return {"hours": float(seconds.sum() / 3600), **spread}
 
 
 def _speakers(table: pd.DataFrame) -> dict[str, Any]:
-    """How many, per gender, and the utterances of one."""
+    """Number of speakers, by gender too, and how many utterances they have."""
     genders = table.loc[table["speaker"].notna()].drop_duplicates("speaker")["gender"].fillna("unknown")
     counts = table["speaker"].value_counts()
     return {"count": len(counts), "by_gender": counts_of(genders), "utterances_each": _extent(counts)}
@@ -103,7 +103,7 @@ def _distribution(values: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _raters(raters: pd.DataFrame) -> dict[str, Any]:
-    """How many there are, the votes of an utterance, and their agreement."""
+    """Number of raters and votes, how many votes utterances have, and how far raters agree."""
     votes = raters.groupby("id").size()
     levels: dict[str, Level] = {"emotion": "nominal", **dict.fromkeys(ATTRIBUTES, "interval")}
     alphas = {

@@ -72,9 +72,11 @@ def test_segments_with_what_is_said_of_their_files(folder: Path, storage: str) -
     np.testing.assert_array_equal(table["arousal"], [2.5, np.nan, 2.5])
     assert corpus.meta["ranges"] == {"arousal": [1.0, 7.0]} and corpus.meta["licence"] == "CC0-1.0"
     assert corpus.raters is not None and corpus.raters[["id", "rater", "emotion"]].values.tolist() == [
-        ["wav/a#0-1.5", "r1", "joy"], ["wav/a#1.5-2.25", "r1", "joy"], ["wav/a#1.5-2.25", "r2", "rage"],
+        ["wav/a#0-1.5", "r1", "joy"],
+        ["wav/a#1.5-2.25", "r1", "joy"],
+        ["wav/a#1.5-2.25", "r2", "rage"],
         ["wav/b", "r1", "joy"],
-    ]  # fmt: skip
+    ]
 
 
 def test_development_is_validation_and_emotions_are_mapped(folder: Path) -> None:
@@ -173,7 +175,7 @@ def test_headers_run_no_code(folder: Path, tmp_path: Path) -> None:
         ("db.files.csv", "wav/b.wav", "../b.wav", "rows name a file outside"),
         ("db.files.csv", "wav/b.wav", "wav/a.wav", "1 of 2 rows repeat a file or segment, e.g. row 2 (wav/a.wav)"),
     ],
-)  # fmt: skip
+)
 def test_damaged_databases_are_one_clear_line(folder: Path, file: str, old: str, new: str, message: str) -> None:
     example().save(folder, storage_format="csv")
     if old == "wav/b.wav" and new.startswith(".."):

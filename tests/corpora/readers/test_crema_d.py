@@ -41,11 +41,19 @@ def test_official_layout(official: Path) -> None:
     corpus = CremaD().read(official)
     table = corpus.utterances.set_index("id")
     row = table.loc["AudioWAV/1001_IEO_HAP_LO"]
-    columns = ["file", "speaker", "gender", "age", "race", "script", "transcript", "emotion", "intensity", "language"]
-    assert row[columns].tolist() == [
-        "AudioWAV/1001_IEO_HAP_LO.wav", "1001", "male", 51.0, "Caucasian", "IEO", "It's eleven o'clock.", "happiness",
-        "low", "en",
-    ]  # fmt: skip
+    expected = {
+        "file": "AudioWAV/1001_IEO_HAP_LO.wav",
+        "speaker": "1001",
+        "gender": "male",
+        "age": 51.0,
+        "race": "Caucasian",
+        "script": "IEO",
+        "transcript": "It's eleven o'clock.",
+        "emotion": "happiness",
+        "intensity": "low",
+        "language": "en",
+    }
+    assert row[list(expected)].to_dict() == expected
     # Heard on the voice: three times happiness, six times neutral.
     assert row[["votes_happiness", "votes_neutral", "votes_anger", "num_votes"]].tolist() == [3, 6, 0, 9]
     assert row[["agreement", "mean_level"]].tolist() == pytest.approx([6 / 9, 62])
@@ -60,8 +68,9 @@ def test_only_votes_on_the_voice_make_the_rater_table(official: Path) -> None:
     corpus = CremaD().read(official)
     assert corpus.raters is not None
     assert corpus.raters[["id", "rater", "emotion", "level"]].values.tolist() == [
-        ["AudioWAV/1001_IEO_NEU_XX", "17", "neutral", 73.0], ["AudioWAV/1001_IEO_NEU_XX", "18", "happiness", 20.0]
-    ]  # fmt: skip
+        ["AudioWAV/1001_IEO_NEU_XX", "17", "neutral", 73.0],
+        ["AudioWAV/1001_IEO_NEU_XX", "18", "happiness", 20.0],
+    ]
     notes = [note for note in corpus.meta["notes"] if "finishedResponses.csv" in note]
     assert notes[0].endswith("1 of 2 rows have no audio and are left out, e.g. 1002_IEO_NEU_XX") and len(notes) == 2
 

@@ -25,15 +25,27 @@ def test_real_corpus(shared: Path) -> None:
     table = corpus.utterances.set_index("id")
     assert len(table) == 535 and corpus.raters is None
     assert table["emotion"].value_counts().to_dict() == {
-        "anger": 127, "boredom": 81, "neutral": 79, "happiness": 71, "fear": 69, "sadness": 62, "disgust": 46
-    }  # fmt: skip
+        "anger": 127,
+        "boredom": 81,
+        "neutral": 79,
+        "happiness": 71,
+        "fear": 69,
+        "sadness": 62,
+        "disgust": 46,
+    }
     assert sorted(table["speaker"].unique()) == ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
     assert set(table.loc[table["gender"] == "male", "speaker"]) == {"03", "10", "11", "12", "15"}
     assert table["gender"].notna().all() and table["script"].nunique() == 10 and table["transcript"].nunique() == 10
     row = table.loc["wav/16b10Wb"]
-    assert row[["file", "speaker", "gender", "script", "emotion", "take", "language"]].tolist() == [
-        "wav/16b10Wb.flac", "16", "female", "b10", "anger", "b", "de"
-    ]  # fmt: skip
+    assert row[["file", "speaker", "gender", "script", "emotion", "take", "language"]].to_dict() == {
+        "file": "wav/16b10Wb.flac",
+        "speaker": "16",
+        "gender": "female",
+        "script": "b10",
+        "emotion": "anger",
+        "take": "b",
+        "language": "de",
+    }
     # The published selection: recognised by 80 %, natural to 60 % of the listeners, with few exceptions.
     assert row[["recognition", "naturalness"]].tolist() == [100.0, 75.0]
     assert table["recognition"].notna().all() and (table["recognition"] >= 80).mean() > 0.9

@@ -12,9 +12,14 @@ from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]
 EMOTIONS = {
-    "dis": "disgust", "gio": "happiness", "neu": "neutral", "pau": "fear", "rab": "anger", "sor": "surprise",
+    "dis": "disgust",
+    "gio": "happiness",
+    "neu": "neutral",
+    "pau": "fear",
+    "rab": "anger",
+    "sor": "surprise",
     "tri": "sadness",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("inner", ["", "EMOVO/"])

@@ -45,12 +45,15 @@ def test_split_folders_are_the_official_split(plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("speaker", "text", "encoding", "named"),
     [
-        ("0001", MANDARIN, "utf-8", None), ("0001", MANDARIN, "utf-8-sig", None),
-        ("0001", MANDARIN, "utf-16", "utf-16"), ("0001", MANDARIN, "gbk", "gb18030"),
-        ("0011", ENGLISH, "cp1252", "cp1252"), ("0011", ENGLISH.replace("\t", " "), "utf-8", None),
+        ("0001", MANDARIN, "utf-8", None),
+        ("0001", MANDARIN, "utf-8-sig", None),
+        ("0001", MANDARIN, "utf-16", "utf-16"),
+        ("0001", MANDARIN, "gbk", "gb18030"),
+        ("0011", ENGLISH, "cp1252", "cp1252"),
+        ("0011", ENGLISH.replace("\t", " "), "utf-8", None),
         ("0011", ENGLISH.replace("\n", "\r\n"), "utf-8", None),
     ],
-)  # fmt: skip
+)
 def test_transcripts_of_any_encoding(plant: Plant, speaker: str, text: str, encoding: str, named: str | None) -> None:
     stem = {"0001": "0001_000701", "0011": "0011_000351"}[speaker]
     folder = plant(f"{speaker}/Happy/{stem}.wav")

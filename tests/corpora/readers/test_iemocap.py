@@ -53,9 +53,11 @@ def label(folder: Path, session: int, dialogue: str, text: str) -> None:
 
 def official(plant: Plant, turns: str = TURNS) -> Path:
     folder = plant(
-        wav("Ses01F_impro01_F000"), wav("Ses01F_impro01_M000"), wav("Ses02M_script01_1b_F007"),
+        wav("Ses01F_impro01_F000"),
+        wav("Ses01F_impro01_M000"),
+        wav("Ses02M_script01_1b_F007"),
         "Session1/dialog/wav/Ses01F_impro01.wav",
-    )  # fmt: skip
+    )
     label(folder, 1, "Ses01F_impro01", turns)
     label(folder, 2, "Ses02M_script01_1b", SCRIPTED)
     return folder
@@ -161,8 +163,9 @@ def test_slips_of_raters(plant: Plant) -> None:
     assert corpus.utterances["arousal"].notna().all() and corpus.raters is not None
     assert corpus.raters["valence"].max() == 3
     assert corpus.meta["notes"][1:] == [
-        "1 of 3 turns have valence outside [1, 5]: dropped", "1 of 8 votes have valence outside [1, 5]: dropped"
-    ]  # fmt: skip
+        "1 of 3 turns have valence outside [1, 5]: dropped",
+        "1 of 8 votes have valence outside [1, 5]: dropped",
+    ]
 
 
 @pytest.mark.parametrize(

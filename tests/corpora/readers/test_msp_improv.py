@@ -14,8 +14,11 @@ from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]
 STEMS = (
-    "S01A-F01-P-FM01", "S01A-M01-R-MM01", "S05N-F02-S-MF11", "S20H-M06-T-FM02",
-)  # fmt: skip
+    "S01A-F01-P-FM01",
+    "S01A-M01-R-MM01",
+    "S05N-F02-S-MF11",
+    "S20H-M06-T-FM02",
+)
 FILES = tuple(f"session{int(stem[6:8])}/{stem[:4]}/{stem[9]}/MSP-IMPROV-{stem}.wav" for stem in STEMS)
 EVALUATION = """UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:2.800000; V:3.200000; D:3.000000 ; N:3.200000;
 TFA; Neutral; Neutral,Happy; A:3.000000; V:3.000000; D:NaN; N:4.000000;

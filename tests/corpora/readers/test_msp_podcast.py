@@ -45,14 +45,17 @@ JSON_VOTES = json.dumps(
     {
         f"{STEMS[0]}.wav": {
             "WORKER00000014": {
-                "EmoClass_Major": "Neutral", "EmoClass_Second": "Neutral,Concerned", "EmoAct": 2.0, "EmoVal": 4.0,
+                "EmoClass_Major": "Neutral",
+                "EmoClass_Second": "Neutral,Concerned",
+                "EmoAct": 2.0,
+                "EmoVal": 4.0,
                 "EmoDom": 4.0,
             },
             "WORKER00000025": {"EmoClass_Major": "Other-calm", "EmoAct": 3.0, "EmoVal": 4.0, "EmoDom": None},
         },
         f"{STEMS[2]}.wav": {"WORKER00000014": {"EmoClass_Major": "Surprise", "EmoAct": 7, "EmoVal": 1, "EmoDom": 5}},
     }
-)  # fmt: skip
+)
 TEXTGRID = """File type = "ooTextFile"
 Object class = "TextGrid"
 0

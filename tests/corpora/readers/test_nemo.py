@@ -30,10 +30,17 @@ def test_real_corpus(shared: Path) -> None:
     )
     assert table["transcript"].notna().all() and table["transcript"].nunique() == table["script"].nunique() == 83
     assert table.groupby("speaker")["gender"].first().value_counts().to_dict() == {"male": 5, "female": 4}
-    columns = ["file", "speaker", "gender", "age", "script", "transcript", "emotion", "language"]
-    assert table.loc["samples/EB0_anger_33", columns].tolist() == [
-        "samples/EB0_anger_33.flac", "EB0", "female", 27.0, "33", "Po operacji nie mam żadnych blizn.", "anger", "pl"
-    ]  # fmt: skip
+    expected = {
+        "file": "samples/EB0_anger_33.flac",
+        "speaker": "EB0",
+        "gender": "female",
+        "age": 27.0,
+        "script": "33",
+        "transcript": "Po operacji nie mam żadnych blizn.",
+        "emotion": "anger",
+        "language": "pl",
+    }
+    assert table.loc["samples/EB0_anger_33", list(expected)].to_dict() == expected
 
 
 def test_official_layout(plant: Plant) -> None:

@@ -30,10 +30,16 @@ def test_real_corpus(shared: Path) -> None:
     assert set(table.groupby("speaker").size()) == {60}
     assert table["intensity"].value_counts().to_dict() == {"normal": 768, "strong": 672}
     assert set(table["channel"]) == {"speech"} and set(table["modality"]) == {"audio"} and table["recording"].is_unique
-    columns = ["file", "speaker", "gender", "script", "emotion", "intensity", "repetition"]
-    assert table.loc["Actor_12/03-01-05-02-01-01-12", columns].tolist() == [
-        "Actor_12/03-01-05-02-01-01-12.flac", "12", "female", "01", "anger", "strong", 1
-    ]  # fmt: skip
+    expected = {
+        "file": "Actor_12/03-01-05-02-01-01-12.flac",
+        "speaker": "12",
+        "gender": "female",
+        "script": "01",
+        "emotion": "anger",
+        "intensity": "strong",
+        "repetition": 1,
+    }
+    assert table.loc["Actor_12/03-01-05-02-01-01-12", list(expected)].to_dict() == expected
     assert sorted(table["transcript"].unique()) == ["Dogs are sitting by the door.", "Kids are talking by the door."]
     assert corpus.meta["emotions"] == sorted(table["emotion"].unique())
 

@@ -112,8 +112,11 @@ def test_plain_folders(shared: Path, plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("file,act\na.wav,3\nsub/b.wav,7.5\n", {"columns": {"arousal": "act"}, "ranges": {"arousal": [1, 7]}},
-         "labels.csv: 1 of 2 rows have arousal outside [1, 7], e.g. row 2 (7.5)"),
+        (
+            "file,act\na.wav,3\nsub/b.wav,7.5\n",
+            {"columns": {"arousal": "act"}, "ranges": {"arousal": [1, 7]}},
+            "labels.csv: 1 of 2 rows have arousal outside [1, 7], e.g. row 2 (7.5)",
+        ),
         ("file,arousal\na.wav,high\n", {}, "labels.csv: 1 of 1 rows have no number as arousal, e.g. row 1 (high)"),
         ("file,arousal\na.wav,inf\n", {}, "labels.csv: 1 of 1 rows have an infinite arousal, e.g. row 1 (inf)"),
         ("file\na.wav\nc.wav\n", {}, "1 of 2 rows have no audio, e.g. c.wav; set incomplete=true to leave them out"),
@@ -121,21 +124,27 @@ def test_plain_folders(shared: Path, plant: Plant) -> None:
         ("file\n/etc/a.wav\n", {}, "e.g. row 1 (/etc/a.wav)"),
         ("file\n..\\a.wav\n", {}, "rows name a file outside"),
         ("file,x\n,1\n", {}, "1 of 1 rows have no file, e.g. row 1"),
-        ("file,EmoAct\na.wav,1\n", {"columns": {"arousal": "EmoAkt"}},
-         "labels.csv: unknown column 'EmoAkt'; did you mean 'EmoAct'?"),
+        (
+            "file,EmoAct\na.wav,1\n",
+            {"columns": {"arousal": "EmoAkt"}},
+            "labels.csv: unknown column 'EmoAkt'; did you mean 'EmoAct'?",
+        ),
         ("file,EmoAct\na.wav,1\n", {"ranges": {"valence": [1, 7]}}, "has no column 'valence'; map it"),
         ("name\na.wav\n", {}, "has no column 'file'; map it, e.g. columns: {file: COLUMN} (its columns: name)"),
         ("file\n", {}, "holds no rows"),
         ("", {}, "cannot be read as a table"),
-        ("file,split\na.wav,trian\nsub/b.mp3,Dev\na,trian\n", {},
-         "labels.csv: 2 split names are not mapped: trian (2), Dev (1); set splits to map them"),
+        (
+            "file,split\na.wav,trian\nsub/b.mp3,Dev\na,trian\n",
+            {},
+            "labels.csv: 2 split names are not mapped: trian (2), Dev (1); set splits to map them",
+        ),
         ("file\na.wav\na.wav\n", {}, "1 of 2 utterances repeat the id of another, e.g. 'a'"),
         ("file\na.wav\n", {"table": "label.csv"}, "label.csv is missing"),
         ("file\na.wav\n", {"table": "../x.csv"}, "table: '../x.csv' leaves the corpus folder"),
         ("file\na.wav\n", {"emotion_from_folder": True}, "needs a folder without a table"),
         ("file,a\na.wav,1\n", {"columns": {"arousal": "a", "valence": "a"}}, "serves only one"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_in_tables_are_one_clear_line(plant: Plant, text: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(EmotoneError) as error:
         corpus_of(plant, text, **settings)
@@ -185,11 +194,13 @@ def test_audio_without_rows_is_noted_and_rows_without_audio_on_request(plant: Pl
     ("data", "message"),
     [
         ("file,speaker\na.wav,J\xf6rg\n".encode("latin-1"), "1 of 2 lines are not utf-8 text, the first is line 2;"),
-        ("file,speaker\na.wav,Jörg\n".encode() + "a.wav,Ren\xe9\n".encode("latin-1"),
-         "1 of 3 lines are not utf-8 text, the first is line 3 (1 others with such letters are, so it mixes enc"),
+        (
+            "file,speaker\na.wav,Jörg\n".encode() + "a.wav,Ren\xe9\n".encode("latin-1"),
+            "1 of 3 lines are not utf-8 text, the first is line 3 (1 others with such letters are, so it mixes enc",
+        ),
         ("file\na.wav\n".encode("utf-16"), "lines are not utf-8 text, the first is line 1"),
     ],
-)  # fmt: skip
+)
 def test_other_encodings_are_named(plant: Plant, data: bytes, message: str) -> None:
     folder = plant("a.wav")
     (folder / "labels.csv").write_bytes(data)

@@ -12,10 +12,14 @@ from emotone.errors import EmotoneError
 
 Plant = Callable[..., Path]
 OFFICIAL = (
-    "OAF_angry/OAF_back_angry.wav", "OAF_Pleasant_surprise/OAF_back_ps.wav", "OAF_neutral/OA_bite_neutral.wav",
-    "OAF_Fear/OAF_back_fear.wav", "YAF_disgust/YAF_youth_disgust.wav", "YAF_happy/YAF_youth_happy.wav",
+    "OAF_angry/OAF_back_angry.wav",
+    "OAF_Pleasant_surprise/OAF_back_ps.wav",
+    "OAF_neutral/OA_bite_neutral.wav",
+    "OAF_Fear/OAF_back_fear.wav",
+    "YAF_disgust/YAF_youth_disgust.wav",
+    "YAF_happy/YAF_youth_happy.wav",
     "YAF_sad/YAF_youth_sad.wav",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("inner", ["", "TESS Toronto emotional speech set data/"])
@@ -24,10 +28,8 @@ def test_official_layout(plant: Plant, inner: str) -> None:
     table = corpus.utterances.set_index("id")
     assert table["emotion"].tolist() == ["fear", "surprise", "anger", "neutral", "disgust", "happiness", "sadness"]
     assert table["speaker"].tolist() == ["OAF"] * 4 + ["YAF"] * 3 and set(table["gender"]) == {"female"}
-    columns = ["speaker", "script", "transcript", "age", "language"]
-    assert table.loc[f"{inner}OAF_neutral/OA_bite_neutral", columns].tolist() == [
-        "OAF", "bite", "Say the word bite.", 64.0, "en"
-    ]  # fmt: skip
+    expected = {"speaker": "OAF", "script": "bite", "transcript": "Say the word bite.", "age": 64.0, "language": "en"}
+    assert table.loc[f"{inner}OAF_neutral/OA_bite_neutral", list(expected)].to_dict() == expected
 
 
 def test_strange_and_doubled_files_are_refused(plant: Plant) -> None:

@@ -120,7 +120,7 @@ class Audformat:
         return rows.assign(split=name if name in SPLITS or name in self.splits else kind)
 
     def _about(self, database: Database) -> dict[str, Any]:
-        """What the header says for `Corpus.meta`."""
+        """The part of `Corpus.meta` that the header gives: ranges, licence, citation."""
         names, schemes = self._names(), database.section("schemes")
         ranges = {
             names[name]: [float(scheme["minimum"]), float(scheme["maximum"])]
@@ -135,7 +135,7 @@ class Audformat:
 
 
 def _join(frames: dict[str, pd.DataFrame], segmented: list[str], where: str) -> tuple[pd.DataFrame, list[str]]:
-    """All tables as one: segments with what is said of their files, or files where nothing is segmented; notes."""
+    """All tables as one, and notes: segments with the labels of their files, or files where nothing is segmented."""
     files = _fill([frame for name, frame in frames.items() if name not in segmented], where)
     if not segmented:
         return files.sort_index(), []
@@ -150,7 +150,7 @@ def _join(frames: dict[str, pd.DataFrame], segmented: list[str], where: str) -> 
 
 
 def _fill(frames: list[pd.DataFrame], where: str) -> pd.DataFrame:
-    """The rows of all frames; raises EmotoneError where two of them say different things of one row."""
+    """The rows and columns of all frames; raises EmotoneError where two of them have another value in one cell."""
     filled = frames[0] if frames else pd.DataFrame()
     for frame in frames[1:]:
         for column in filled.columns.intersection(frame.columns):
@@ -169,7 +169,7 @@ def _fill(frames: list[pd.DataFrame], where: str) -> pd.DataFrame:
 
 
 def _with_times(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keys as columns, where whole files have neither start nor end."""
+    """The rows with their keys as columns; whole files have neither start nor end."""
     table = rows.reset_index()
     table["end_s"] = table["end_s"].where(table["end_s"] < math.inf)
     table["start_s"] = table["start_s"].mask(table["end_s"].isna() & (table["start_s"] == 0))
@@ -177,7 +177,7 @@ def _with_times(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _add_speakers(table: pd.DataFrame, database: Database, scheme: str) -> pd.DataFrame:
-    """What the labels of the speakers' scheme say about each, as columns that the table does not have."""
+    """The table with what the labels of the speakers' scheme say of each speaker, in columns that it lacks."""
     speakers = database.labels(scheme) or {}
     names = dict.fromkeys(name for about in speakers.values() for name in about if name not in table)
     if "speaker" not in table or not names:
@@ -187,7 +187,7 @@ def _add_speakers(table: pd.DataFrame, database: Database, scheme: str) -> pd.Da
 
 
 def _add_languages(table: pd.DataFrame, database: Database) -> pd.DataFrame:
-    """Languages as ISO 639-1, and that of the header where it has one and the table has none."""
+    """The table with languages as ISO 639-1 codes, that of the header where it has one and the table none."""
     languages = database.header.get("languages") or []
     if "language" not in table and len(languages) == 1:
         table["language"] = str(languages[0])
@@ -197,7 +197,7 @@ def _add_languages(table: pd.DataFrame, database: Database) -> pd.DataFrame:
 
 
 def _gather_votes(tables: list[tuple[Table, dict[str, str]]], ids: pd.Series) -> pd.DataFrame | None:
-    """The rater table from the columns that are raters' votes; None where there are none."""
+    """The rater table of the columns that hold votes; None where no column does."""
     cells = []
     for table, votes in tables:
         for column, label in votes.items():

@@ -124,7 +124,7 @@ class Iemocap:
             raise EmotoneError(f"{error}{hint}") from None
 
     def _describe(self, rows: pd.DataFrame, folder: Path, sessions: list[str]) -> pd.DataFrame:
-        """The rows with all that their names, the transcripts and the alignments tell."""
+        """The rows with the columns that come from names of turns, transcripts and alignments."""
         parts = rows["stem"].str.extract(f"^{NAME.pattern}$")
         strange = rows.loc[parts["dialogue"].isna(), "stem"]
         if len(strange):
@@ -144,7 +144,7 @@ class Iemocap:
         )
 
     def _choose_raters(self, raters: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-        """The votes on utterances at hand, those of actors under their names as speakers, or without them."""
+        """The votes on the utterances of `table`; those of actors on themselves under their speaker, or not at all."""
         raters = raters[raters["stem"].isin(table.index)]
         is_self = raters["rater"].str[0].isin(list(GENDERS))
         actors = raters["stem"].map(table["session"]) + raters["rater"].str[0]
@@ -177,7 +177,7 @@ def _list_texts(folder: Path) -> list[Path]:
 
 
 def _read_turns(path: Path) -> Iterator[tuple[dict[str, Any], Lines]]:
-    """The turns of a dialogue, in the owner's words, each with the lines of the votes on it."""
+    """The turns of a dialogue in the owner's words, each with the numbered lines of the votes on it."""
     turn: dict[str, Any] | None = None
     lines: Lines = []
     for number, line in enumerate(read_plain_text(path).splitlines(), start=1):

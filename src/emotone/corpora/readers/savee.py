@@ -32,8 +32,8 @@ class Savee:
     """SAVEE: 480 English utterances, 4 actors, 7 acted emotions (Haq & Jackson, AVSP 2009).
 
     Layout: `AudioData/DC/a01.wav` (speaker, emotion, sentence), or flat `DC_a01.wav`, in any folders. `script` is
-    emotion and sentence (`a01`): the three sentences common to all emotions are not told apart from the others, nor are
-    those that were also said neutrally. Licence: for research only. Speaker-independent results leave one speaker out.
+    emotion and sentence (`a01`), since file names do not say which sentences are common to all emotions or were also
+    said neutrally. Licence: for research only. Speaker-independent results leave one speaker out.
     """
 
     citation: ClassVar[str] = (

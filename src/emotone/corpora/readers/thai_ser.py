@@ -86,7 +86,7 @@ class ThaiSer:
         return Corpus("thai-ser", folder, table, raters, meta_of(self, notes))
 
     def _describe(self, audio: Mapping[str, str], actors: Mapping[str, Actor], folder: Path) -> pd.DataFrame:
-        """What the names of the files tell, one row each."""
+        """One row per file: what its name says, and the gender and age of its actor."""
         rows = []
         for file, parts in parse_stems(audio, NAME, "s001_con_actor002_impro2_32.flac", folder):
             gender, age = actors.get(parts["speaker"], (None, None))
