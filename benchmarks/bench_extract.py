@@ -14,7 +14,7 @@ import os
 import tempfile
 
 import pandas as pd
-from emotone.audio.inputs import find_inputs
+from emotone.audio.folder import find_inputs
 
 from emotone.base import plugins
 from emotone.corpora.corpus import Corpus

@@ -1,0 +1,54 @@
+"""Benchmarks and the scripts of the results run seldom: what they import from the package must be there all the same."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import emotone
+
+SOURCE = Path(emotone.__file__).parent
+CHECKOUT = Path(__file__).parents[2]
+SCRIPTS = [*sorted(CHECKOUT.glob("benchmarks/*.py")), *sorted(CHECKOUT.glob("results/*.py"))]
+
+
+def names_in(path: Path) -> set[str]:
+    """What a module defines or imports when it is imported."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def is_there(module: str, name: str) -> bool:
+    """Whether `from module import name` finds something: a module of a folder, or a name of a module."""
+    place = SOURCE.joinpath(*module.split(".")[1:])
+    if place.is_dir():
+        has_file = (place / f"{name}.py").is_file() or (place / name).is_dir()
+        return has_file or (module == "emotone" and name in names_in(place / "__init__.py"))
+    return place.with_suffix(".py").is_file() and name in names_in(place.with_suffix(".py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_scripts_import_what_there_is(script: Path) -> None:
+    imported = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "emotone"
+        for alias in node.names
+    ]
+    missing = [f"{module}.{name}" for module, name in imported if not is_there(module or "", name)]
+    assert not missing, f"{script.name} imports what is not there: {', '.join(missing)}"
+
+
+def test_a_script_that_lags_behind_is_noticed() -> None:
+    assert is_there("emotone", "load") and is_there("emotone.base", "files") and is_there("emotone.base.files", "LEDGER")
+    assert not is_there("emotone.audio", "inputs") and not is_there("emotone.audio.inputs", "find_inputs")
+    assert not is_there("emotone.base.files", "read_wav") and not is_there("emotone", "audio_files")
