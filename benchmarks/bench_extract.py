@@ -14,8 +14,8 @@ import os
 import tempfile
 
 import pandas as pd
-from emotone.audio.folder import find_inputs
 
+from emotone.audio.folder import find_inputs
 from emotone.base import plugins
 from emotone.corpora.corpus import Corpus
 from emotone.data.store import extract

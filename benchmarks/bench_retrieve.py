@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import soundfile
-from emotone.audio.folder import find_inputs
 
+from emotone.audio.folder import find_inputs
 from emotone.audio.read import RATE_HZ, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
 from emotone.predict.predictor import Predictor

@@ -1,8 +1,8 @@
 """Measures the bundled default and writes its card: python results/default.py RUN HELD_OUT_RUN
 
 RUN is `emotone train default`, HELD_OUT_RUN `emotone train default-held-out`; prepared are emodb, librispeech, emotale
-(Danish), ravdess and nemo, pulled are both chunk-attention bundles. The bundle goes to src/emotone/bundles/default with
-its results, the same as JSON to results/default/HASH.json.
+(Danish), ravdess and nemo, pulled are both chunk-attention bundles. The bundle goes with its results to TARGET, the
+same numbers go as JSON to results/default/HASH.json.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.scores import score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "src" / "emotone" / "bundles" / "default"
+TARGET = ROOT / "src" / "emotone" / "bundle" / "bundles" / "default"
 FOUR = "anger,happiness,neutral,sadness"
 TEACHERS = ("chunk-attention-self", "chunk-attention-rnn")
 

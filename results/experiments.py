@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emotone.data.recipe import load_recipe
+from emotone.data.recipe_yaml import load_recipe
 from emotone.training.run import train_recipe
 
 SUPERVISED = ["system.num_clusters=0", "unlabelled.corpora=[]", "unlabelled.num=null"]

@@ -1,17 +1,24 @@
-"""Benchmarks and the scripts of the results run seldom: what they import from the package must be there all the same."""
+"""Benchmarks and the scripts of the results run seldom: they import what there is, and their pages are up to date."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
+import json
+import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import pandas as pd
 import pytest
 
 import emotone
 
 SOURCE = Path(emotone.__file__).parent
 CHECKOUT = Path(__file__).parents[2]
-SCRIPTS = [*sorted(CHECKOUT.glob("benchmarks/*.py")), *sorted(CHECKOUT.glob("results/*.py"))]
+RESULTS = CHECKOUT / "results"
+SCRIPTS = [*sorted(CHECKOUT.glob("benchmarks/*.py")), *sorted(RESULTS.glob("*.py"))]
 
 
 def names_in(path: Path) -> set[str]:
@@ -49,6 +56,42 @@ def test_scripts_import_what_there_is(script: Path) -> None:
 
 
 def test_a_script_that_lags_behind_is_noticed() -> None:
-    assert is_there("emotone", "load") and is_there("emotone.base", "files") and is_there("emotone.base.files", "LEDGER")
+    assert (
+        is_there("emotone", "load") and is_there("emotone.base", "files") and is_there("emotone.base.files", "LEDGER")
+    )
     assert not is_there("emotone.audio", "inputs") and not is_there("emotone.audio.inputs", "find_inputs")
     assert not is_there("emotone.base.files", "read_wav") and not is_there("emotone", "audio_files")
+
+
+# ---- pages made from committed numbers --------------------------------------------------------------------------
+
+
+def load(name: str) -> ModuleType:
+    """A script of the results as a module, which nothing else can import by its name."""
+    spec = importlib.util.spec_from_file_location(f"results_{name}", RESULTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_are_those_of_the_committed_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collect = load("collect")
+    pages = {path.relative_to(RESULTS): path.read_text() for path in [RESULTS / "README.md", *RESULTS.glob("*/*.md")]}
+    shutil.copytree(RESULTS, tmp_path / "results", ignore=shutil.ignore_patterns("*.md"))
+    monkeypatch.setattr(collect, "RESULTS", tmp_path / "results")
+    collect.write_tables()
+    made = {path: (tmp_path / "results" / path).read_text() for path in pages}
+    assert len(pages) > 3 and made == pages
+
+
+def test_the_page_of_retrieval_is_that_of_its_numbers() -> None:
+    numbers = json.loads((RESULTS / "retrieval.json").read_text())["results"]
+    assert load("retrieval").render(pd.DataFrame(numbers)) == (RESULTS / "retrieval.md").read_text()
+
+
+def test_the_card_of_the_default_is_that_of_its_numbers() -> None:
+    default = load("default")
+    card = default.card(default.read_about(default.TARGET))
+    assert card == (default.TARGET / "README.md").read_text(encoding="utf-8")
