@@ -65,7 +65,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_content_is_that_of_direct_extraction(corpus: Corpus, jobs: int, dtype: str, tolerance: float) -> None:
     found = extract(corpus, "mel", MEL, jobs=jobs, dtype=dtype, quiet=True)
     expected = direct(corpus)
-    assert len(found) == 11 and list(found.index.index) == list(expected) and len(found.shards) == 3
+    assert len(found) == 11 and list(found.ids) == list(expected) and len(found.shards) == 3
     for utterance, features in expected.items():
         read = found.read(utterance)
         assert read.dtype == np.float32 and utterance in found

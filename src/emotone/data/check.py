@@ -1,4 +1,4 @@
-"""`emotone check`: what crosses the borders of a recipe's splits, balance of classes, what is wrong with audio."""
+"""`emotone check`: leaks of a recipe's splits and balance of its classes; problems of a prepared corpus."""
 
 from __future__ import annotations
 
@@ -60,10 +60,13 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
         line = f"{len(ids)} of {len(data.table)} utterances cannot be read: {', '.join(ids[:3])}"
         lines[(True, "unreadable", ())] = {"line": line, "folds": []}
     return {
-        "recipe": recipe.name, "allow_leakage": recipe.allow_leakage, "left_out": data.left_out,
+        "recipe": recipe.name,
+        "allow_leakage": recipe.allow_leakage,
+        "left_out": data.left_out,
         "problems": [line for key, line in lines.items() if key[0]],
-        "notes": [line for key, line in lines.items() if not key[0]], "folds": folds,
-    }  # fmt: skip
+        "notes": [line for key, line in lines.items() if not key[0]],
+        "folds": folds,
+    }
 
 
 def _scan_with_copies(corpus: Corpus, jobs: int, quiet: bool) -> pd.DataFrame:

@@ -1,9 +1,4 @@
-"""The corpora of a recipe as one table with features: what a run trains and tests on.
-
-`table` has a row per utterance; `copies` a row per training copy (the utterances themselves where the recipe augments
-nothing), whose `utterance` is the id in `table`. Where there are several corpora, ids and speakers carry the corpus's
-name. With a teacher, the attribute columns of both hold its scores: those of a copy are asked of the copy's voice.
-"""
+"""The utterances of a recipe with their features: what a run trains and tests on."""
 
 from __future__ import annotations
 
@@ -25,8 +20,8 @@ from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import NoisyCopy
 from emotone.data.recipe import Augmentation, Recipe
 from emotone.data.rows import Rows
-from emotone.data.selection import Selection, labelled
-from emotone.data.store import FeatureStore, extract
+from emotone.data.selection import Selection, labelled, teacher_of
+from emotone.data.store import FeatureStore, Transform, extract
 from emotone.data.words_and_text import WordsAndText, words_of_recipe
 from emotone.errors import EmotoneError
 from emotone.features.extractors.scores import Scores
@@ -38,9 +33,12 @@ WordView = Callable[[float | None, float], Any]
 
 @dataclass
 class Dataset(Selection):
-    """A selection with its features; `stores` are feature stores by the name in a row's `store` column.
+    """A selection with features: `stores` by the name in the column `store` of a row.
 
-    Of the labelled utterances there is also a store for each kind of noise in `noise`, named `STORE~KIND`.
+    `table` has a row per utterance; `copies` a row per training copy (the utterances themselves where the recipe
+    augments nothing), whose `utterance` is the id in `table`. With a teacher, the attribute columns of both hold its
+    scores: those of a copy are the scores of its voice. Of the labelled utterances there is also a store for each kind
+    of noise in `noise`, named `STORE~KIND`. `words` are those of each corpus, by its own name.
     """
 
     copies: pd.DataFrame
@@ -61,36 +59,42 @@ class Dataset(Selection):
         jobs: int = 1,
         quiet: bool = False,
     ) -> Dataset:
-        """The selection with features, of which those that are missing are extracted; of noisy copies too.
+        """The selection with its features, noisy copies too; those that are not in a store yet are extracted.
 
-        Words, and the features of text, are there for systems that see utterances by words, through a `word_view`.
+        Words and features of text are read only for a system that sees utterances by words, through `word_view`.
         """
         recipe, corpora = selection.recipe, selection.corpora
-        teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
-        loader = _Loader(recipe, feature, teacher, jobs, quiet, _babble_files(recipe, corpora))
         selected = {name: selection.table[selection.table["corpus"] == corpora[name].name] for name in corpora}
         words = {}
-        if word_view is not None:  # first of all: words may lack
+        if word_view is not None:  # first of all: a corpus may have none
             view_of = functools.partial(word_view, feature.hop_s)
             words = words_of_recipe(recipe, corpora, selected, text_feature, view_of, jobs, quiet)
-        tables = [loader.add(corpora[name], selected[name], name) for name in corpora]
+        extractor = _Extractor(recipe, feature, teacher_of(recipe), jobs, quiet, _babble_files(recipe, corpora))
+        tables = [extractor.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
-        if loader.augments:
-            labelled_rows = {name: table[table["split"] != "unlabelled"] for name, table in selected.items()}
-            copies = [
-                loader.add_copies(corpora[name], rows, f"{name}#") for name, rows in labelled_rows.items() if len(rows)
-            ]
+        if extractor.augments:
+            known = [(name, table[table["split"] != "unlabelled"]) for name, table in selected.items()]
+            copies = [extractor.add_copies(corpora[name], rows, f"{name}#") for name, rows in known if len(rows)]
         for kind in noise:
             for name, table in selected.items():
-                loader.add_noisy(corpora[name], labelled(table, selection.targets), name, kind)
-        whole = pd.concat(tables, ignore_index=True), pd.concat(copies, ignore_index=True)
-        lost = selection.lost | loader.lost
-        if (selection.table["split"] == "unlabelled").any() and not (whole[0]["split"] == "unlabelled").any():
-            raise EmotoneError(f"recipe {recipe.name}: no unlabelled utterance has features: {next(iter(loader.lost))}")
+                extractor.add_noisy(corpora[name], labelled(table, selection.targets), name, kind)
+        table = pd.concat(tables, ignore_index=True)
+        if (selection.table["split"] == "unlabelled").any() and not (table["split"] == "unlabelled").any():
+            reason = next(iter(extractor.lost))
+            raise EmotoneError(f"recipe {recipe.name}: no unlabelled utterance has features: {reason}")
         return cls(
-            recipe, corpora, whole[0], selection.targets, lost, whole[1], loader.stores, feature, text_feature, words,
-            [kind.kind for kind in noise],
-        )  # fmt: skip
+            recipe=recipe,
+            corpora=corpora,
+            table=table,
+            targets=selection.targets,
+            lost=selection.lost | extractor.lost,
+            copies=pd.concat(copies, ignore_index=True),
+            stores=extractor.stores,
+            feature=feature,
+            text_feature=text_feature,
+            words=words,
+            noise=[kind.kind for kind in noise],
+        )
 
     def rows(self, table: pd.DataFrame) -> Rows:
         """A reader of the features of these rows of `table` or `copies`, in their order."""
@@ -102,11 +106,11 @@ class Dataset(Selection):
         return Rows(parts, len(self.feature.names))
 
     def noisy_rows(self, table: pd.DataFrame) -> list[Rows]:
-        """The same of these rows of `table` with noise, a reader for each kind."""
+        """Readers of the noisy copies of these rows of `table`, one for each kind of noise."""
         return [self.rows(table.assign(store=_noisy(table["store"], kind))) for kind in self.noise]
 
     def utterances(self, table: pd.DataFrame) -> list[Utterance]:
-        """Both streams of these rows of `table` or `copies`, in their order; a copy says what its utterance says."""
+        """Speech and text of these rows of `table` or `copies`, in their order; copies share the words."""
         found: list[Any] = [None] * len(table)
         speech, own = self.rows(table).utterances, list(table["own_id"])
         for name, group in table.reset_index(drop=True).groupby("corpus", sort=False):
@@ -127,8 +131,11 @@ class Dataset(Selection):
 
 
 @dataclass
-class _Loader:
-    """Extracts features, and the teacher's scores, of tables that belong to corpora."""
+class _Extractor:
+    """Extracts the features of a recipe, and the teacher's scores, corpus by corpus.
+
+    `stores` and `lost` fill as it goes: stores by name, {reason: number} of unlabelled utterances without features.
+    """
 
     recipe: Recipe
     feature: Any
@@ -144,16 +151,16 @@ class _Loader:
         return self.recipe.augmentation.voices * self.recipe.augmentation.channels > 1
 
     def add(self, corpus: Corpus, table: pd.DataFrame, store: str) -> pd.DataFrame:
-        """Utterances of a corpus: the table with their `store`, and with the teacher's scores as attributes."""
+        """The rows that have features, with the name of their `store` and the teacher's scores as attributes."""
         return self._add(corpus, table, store, None, corpus)
 
     def add_copies(self, corpus: Corpus, table: pd.DataFrame, store: str) -> pd.DataFrame:
-        """The same of the training copies of utterances of a corpus."""
+        """The same for the training copies of these rows."""
         settings, columns = self.recipe.augmentation, list(corpus.utterances.columns)
         copies = _copies(table, settings)
         transform = Augment(settings.seed, settings.crop_share, settings.crop_s)
         rows = copies.assign(split=None)
-        # Only the voice counts for what is heard, so every channel of a voice gets the score of the clean one.
+        # A channel changes no emotion, so every channel of a voice has the score of the clean one.
         whole, voices = (
             Corpus(corpus.name, corpus.root, rows.assign(id=rows[name]).drop_duplicates("id")[columns])
             for name in ("store_id", "voice_id")
@@ -163,11 +170,8 @@ class _Loader:
     def _add(
         self, corpus: Corpus, table: pd.DataFrame, store: str, transform: Augment | None, voices: Corpus
     ) -> pd.DataFrame:
-        recipe = self.recipe
-        self.stores[store] = extract(
-            corpus, recipe.feature.name, self.feature, self.jobs, recipe.feature_dtype, self.quiet,
-            None if transform is None else dataclasses.replace(transform, babble_files=self.babble_files),
-        )  # fmt: skip
+        heard = None if transform is None else dataclasses.replace(transform, babble_files=self.babble_files)
+        self.stores[store] = self._extract(corpus, heard)
         table = self._check_extracted(self.stores[store], table).assign(store=store)
         if self.teacher is None:
             return table
@@ -179,14 +183,17 @@ class _Loader:
     def add_noisy(self, corpus: Corpus, table: pd.DataFrame, store: str, copy: NoisyCopy) -> None:
         """One kind of noise in these utterances of a corpus, and in no others: each kind is a copy of them on disk."""
         own = Corpus(corpus.name, corpus.root, corpus.utterances[corpus.utterances["id"].isin(table["store_id"])])
-        feature, dtype = self.recipe.feature.name, self.recipe.feature_dtype
-        noisy = extract(own, feature, self.feature, self.jobs, dtype, self.quiet, copy)
+        noisy = self._extract(own, copy)
         self._check_extracted(noisy, table)
         self.stores[_noisy(store, copy.kind)] = noisy
 
+    def _extract(self, corpus: Corpus, transform: Transform | None) -> FeatureStore:
+        name, dtype = self.recipe.feature.name, self.recipe.feature_dtype
+        return extract(corpus, name, self.feature, self.jobs, dtype, self.quiet, transform)
+
     def _check_extracted(self, store: FeatureStore, table: pd.DataFrame) -> pd.DataFrame:
         """The rows with features; raises EmotoneError where a row without them is not merely unlabelled speech."""
-        there = table["store_id"].isin(store.index.index)
+        there = table["store_id"].isin(store.ids)
         needed = ~there & (table["split"] != "unlabelled")
         for rows in (table[needed], table[~there]):
             if len(rows):
@@ -199,24 +206,24 @@ class _Loader:
 
 
 def _noisy(store: Any, kind: str) -> Any:
-    """The name of a store, or of a column of them, with noise."""
+    """The name of the noisy copy of a store; of a column of names, each."""
     return store + f"~{kind}"
 
 
 def _copies(table: pd.DataFrame, settings: Augmentation) -> pd.DataFrame:
-    """The training copies of utterances, as rows like the table's; several random parts of those without a category."""
+    """A row for each training copy, with the columns of the table; several random crops of what has no category."""
     rows = []
     for row in table.to_dict("records"):
-        parts = [None] if row["emotion"] else range(settings.crops_of_unlabelled)
-        for part, voice, channel in itertools.product(parts, range(settings.voices), range(settings.channels)):
-            copy = Copy(row["own_id"], voice, channel, part)
+        crops = [None] if row["emotion"] else range(settings.crops_of_unlabelled)
+        for crop, voice, channel in itertools.product(crops, range(settings.voices), range(settings.channels)):
+            copy = Copy(row["own_id"], voice, channel, crop)
             numbers = {"voice": voice, "channel": channel}
             rows.append({**row, **numbers, "store_id": copy.id, "voice_id": copy._replace(channel=None).id})
     return pd.DataFrame(rows)
 
 
 def _babble_files(recipe: Recipe, corpora: dict[str, Corpus]) -> tuple[str, ...]:
-    """Speech without categories, whose mixture is one of the noises."""
+    """Files of the corpora without any category, whose mixture is one of the noises."""
     return tuple(
         str(corpus.path_of(file))
         for corpus in corpora.values()

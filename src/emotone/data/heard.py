@@ -1,4 +1,4 @@
-"""Transcripts of a corpus, heard by Whisper and kept."""
+"""Transcripts of a corpus, as Whisper hears them, kept in the cache."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CORPUS_COLUMNS = ("id", "transcript", "language", "words", "error")
 def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, quiet: bool = False) -> pandas.DataFrame:
     """Transcripts of all utterances, in their order: `CORPUS_COLUMNS`, `words` a list of (word, start_s, end_s).
 
-    Heard in the language that the corpus says an utterance is in. Kept in the cache utterance by utterance, so that an
-    interrupted call goes on and a part of a corpus is not heard anew; errors are tried again. Times count from the
-    utterance's own start. To use them in place of the corpus's: `dataclasses.replace(corpus,
-    utterances=corpus.utterances.assign(transcript=...))`.
+    Each is recognised in the language that the corpus says it is in; times count from the utterance's own start. They
+    are kept in the cache utterance by utterance, so that an interrupted call goes on and a part of a corpus costs
+    nothing anew; utterances with an error are tried again. To use them in place of the corpus's own:
+    `dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=...))`.
     """
     import pandas
 
@@ -46,7 +46,7 @@ def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, qu
     done = len(keys) - len(left)
     with open(path, "ab") as file:
         for place, row in zip(left, track(rows, len(keys), f"transcripts of {corpus.name}", quiet, done), strict=True):
-            heard[keys[place]] = _utterance(corpus, row, transcriber)
+            heard[keys[place]] = _transcribe(corpus, row, transcriber)
             if not heard[keys[place]]["error"]:  # a line of its own, whatever a kill has left before it
                 file.write(b"\n" + json.dumps({"key": keys[place], **heard[keys[place]]}).encode())
                 file.flush()
@@ -55,7 +55,7 @@ def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, qu
 
 
 def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
-    """What was heard before, by key; a line that a kill has cut off does not count."""
+    """The utterances kept by earlier calls, by key; a line that a kill has cut off does not count."""
     heard = {}
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
@@ -66,15 +66,14 @@ def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
     return heard
 
 
-def _utterance(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
+def _transcribe(corpus: Corpus, row: Any, transcriber: Transcriber) -> dict[str, Any]:
     try:
         samples = load_audio(corpus.path_of(row.file), _or_none(row.start_s) or 0.0, _or_none(row.end_s))
         found = transcriber(samples, language=row.language)
     except AudioError as error:
         return {"id": row.id, "transcript": None, "language": "", "words": [], "error": str(error)}
-    return {
-        "id": row.id, "transcript": found.text or None, "language": found.language, "words": found.words, "error": "",
-    }  # fmt: skip
+    heard = {"transcript": found.text or None, "language": found.language, "words": found.words}
+    return {"id": row.id, **heard, "error": ""}
 
 
 def _or_none(time_s: float) -> float | None:

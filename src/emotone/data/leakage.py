@@ -1,8 +1,8 @@
-"""What crosses the borders of a split: speakers, recordings, duplicate audio, sessions, scripts.
+"""Leakage: speakers, recordings, duplicate audio, sessions and scripts in more than one part of a split.
 
 A leak is a speaker, a recording (one performance, whichever microphone) or a piece of audio that is tested and also
-trained or validated on: the score is then of recognising it again. Training refuses a leak. What crosses otherwise is
-told, not refused: acted corpora share their scripts by design.
+trained or validated on: the score is then partly one of recognising it. Training refuses a leak; other crossings are
+only reported, for acted corpora share their scripts by design.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ from emotone.data.split import PARTS, Split
 from emotone.errors import EmotoneError, name_some
 
 KINDS = {
-    "speaker": "speaker", "recording": "recording", "duplicate": "content", "near-duplicate": "copy_of",
-    "session": "session", "script": "script",
-}  # fmt: skip
-"""What may cross a border, and the column that tells it."""
+    "speaker": "speaker",
+    "recording": "recording",
+    "duplicate": "content",
+    "near-duplicate": "copy_of",
+    "session": "session",
+    "script": "script",
+}
+"""What may be in several parts of a split, and the column of the table that identifies it."""
 LEAKS = ("speaker", "recording", "duplicate")
 NO_LABEL = "(no label)"
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Something that is in several parts: `parts` holds the ids of its utterances per part, in the table's order."""
+    """A value of one of `KINDS` in several parts; `parts` {part: ids of its utterances, in the table's order}."""
 
     kind: str
     value: str
@@ -48,11 +52,9 @@ def find_crossings(
 ) -> list[Crossing]:
     """Everything of `KINDS` that is in more than one part of the split, kind by kind, values in the table's order.
 
-    With `unlabelled_trains` what is tested and also in the unlabelled part is a leak too.
-
-    Duplicate audio is told by the column `content` of the table, or of `scan` (`emotone.corpora.scan.scan`), near
-    duplicates by `copy_of` (`emotone.corpora.copies.find_copies`), where they have it. Unknown (null) values are never
-    the same; utterances in no part are passed over.
+    Duplicate audio needs the column `content`, of the table or of `scan` (`emotone.corpora.scan.scan`), near duplicates
+    `copy_of` (`emotone.corpora.copies.find_copies`). Unknown (null) values are never the same; utterances in no part do
+    not count. With `unlabelled_trains`, the unlabelled part trains too, and may leak.
 
     >>> table = pd.DataFrame({"id": list("abc"), "speaker": ["1", "1", "2"]})
     >>> find_crossings(table, Split(train=("a",), test=("b", "c")))
@@ -109,7 +111,7 @@ def class_balance(table: pd.DataFrame, split: Split, column: str = "emotion") ->
 
 
 def split_leaks(table: pd.DataFrame) -> Iterator[Finding]:
-    """What leaks in the owner's split, of the utterances that are in it."""
+    """A problem for each kind of leak in the official split, of the utterances that are in it."""
     rows = table[table["split"].notna()]
     split = Split(**{part: tuple(ids) for part, ids in rows.groupby("split")["id"]})
     leaks = [crossing for crossing in find_crossings(rows, split) if crossing.is_leak]

@@ -1,4 +1,4 @@
-"""What a recipe is about, before any feature: its corpora, its utterances as one table, its targets."""
+"""The corpora, utterances (as one table) and targets of a recipe, before any feature is extracted."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from emotone.features.extractors.scores import Scores
 
 @dataclass
 class Selection:
-    """What a recipe is about, before any feature: its corpora, its utterances as one table, its targets.
+    """The corpora of a recipe by name, a table with a row per utterance (`emotone.data.table`), and the targets.
 
-    `lost` {reason: number} are unlabelled utterances that cannot be used; a labelled one would be an error.
+    `lost` {reason: number} counts unlabelled utterances that cannot be used; a labelled one would be an error.
     """
 
     recipe: Recipe
@@ -37,21 +37,20 @@ class Selection:
 
     @classmethod
     def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
-        """Load the corpora, look through their audio, map and check labels and settings; raises EmotoneError."""
+        """Load the corpora, scan their audio, map and check labels and settings; raises EmotoneError."""
         _check_maps(recipe)
         _split_name(recipe)
         corpora = {name: Corpus.load(name) for name in dict.fromkeys((*recipe.corpora, *recipe.unlabelled.corpora))}
         scans = {name: scan(corpus, jobs, quiet) for name, corpus in corpora.items()}
         table = pd.concat([_select(corpora[name], recipe, scans[name]) for name in recipe.corpora], ignore_index=True)
         table, lost = unlabelled.add(table, recipe, corpora, scans)
-        teacher = Scores(tuple(recipe.teacher)) if recipe.teacher else None
         own = {name: corpora[name] for name in recipe.corpora}
-        targets = [_target(name, table, own, recipe, teacher) for name in recipe.targets]
+        targets = [_target(name, table, own, recipe, teacher_of(recipe)) for name in recipe.targets]
         return cls(recipe, corpora, table, targets, lost)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """Of every corpus, by name."""
+        """The fingerprint of every corpus, by name."""
         return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
 
     def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
@@ -75,6 +74,11 @@ class Selection:
         lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
         reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
         return {str(reason): int(count) for reason, count in reasons.value_counts().items()} | self.lost
+
+
+def teacher_of(recipe: Recipe) -> Scores | None:
+    """The bundles whose scores are the attribute labels, where the recipe names any."""
+    return Scores(tuple(recipe.teacher)) if recipe.teacher else None
 
 
 def labelled(table: pd.DataFrame, targets: Sequence[Target]) -> pd.DataFrame:
@@ -111,7 +115,7 @@ def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
 
 
 def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
-    """The recipe's rows of one corpus, with its name, licence and citation, and what is known of the audio."""
+    """The recipe's rows of one corpus, with `duration_s` and content hash of the audio."""
     table = _map_labels(corpus.utterances.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
     for column, values in recipe.where.items():
         if column not in table:
@@ -150,7 +154,7 @@ def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataF
 
 
 def _check_maps(recipe: Recipe) -> None:
-    """Maps must be of the recipe's corpora and of attributes with a range."""
+    """Raise EmotoneError for a `label_map` of other corpora, and for `ranges` of no attribute or without extent."""
     for name in recipe.label_map:
         if name not in recipe.corpora:
             raise unknown("corpus", name, recipe.corpora, where=f"recipe {recipe.name}: label_map")
@@ -164,7 +168,7 @@ def _check_maps(recipe: Recipe) -> None:
 def _target(
     name: str, table: pd.DataFrame, corpora: dict[str, Corpus], recipe: Recipe, teacher: Scores | None
 ) -> Target:
-    """A target with its labels or range, the same in all corpora."""
+    """A target with its labels or range; raises EmotoneError where corpora differ and the recipe does not map them."""
     where = f"recipe {recipe.name}"
     if name == "emotion":
         present = sorted(table["emotion"].dropna().unique())

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "validation", "test", "unlabelled")
 RAVDESS_FOLDS = (
-    ("01", "11", "20", "21"), ("04", "10", "12", "14"), ("08", "09", "19", "23"), ("03", "05", "07", "24"),
-    ("02", "15", "16", "18"), ("06", "13", "17", "22"),
-)  # fmt: skip
+    ("01", "11", "20", "21"),
+    ("04", "10", "12", "14"),
+    ("08", "09", "19", "23"),
+    ("03", "05", "07", "24"),
+    ("02", "15", "16", "18"),
+    ("06", "13", "17", "22"),
+)
 """Test actors of the six folds on which published results of RAVDESS are compared."""
 THAI_SER_BATCH = 10
 """Studios of THAI-SER that make one fold: the first half of them tests, the other half validates."""
@@ -292,13 +296,12 @@ def given(utterances: pd.DataFrame, file: str | Path) -> list[Split]:
     return [_given_split(lists, known, path) for lists in _read_lists(path)]
 
 
+_BY_GROUP = (leave_speakers_out, leave_one_speaker_out, leave_one_session_out, stratified_folds, speaker_folds)
+_PUBLISHED = (ravdess, iemocap, thai_ser)
 SPLITS: Mapping[str, Callable[..., Sequence[Split]]] = {
     function.__name__.replace("_", "-"): function
-    for function in (
-        official, everything, leave_speakers_out, leave_one_speaker_out, leave_one_session_out, stratified_folds,
-        speaker_folds, ravdess, iemocap, thai_ser, cross_corpus, given,
-    )
-}  # fmt: skip
+    for function in (official, everything, *_BY_GROUP, *_PUBLISHED, cross_corpus, given)
+}
 """The functions by the names that recipes use."""
 
 

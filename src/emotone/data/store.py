@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -61,12 +61,7 @@ class FeatureStore:
             tables.append(table)
             num_rows = int(table["frames"].sum())
             shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
-        columns = {"id": str, "offset": int, "frames": int, "error": str, "note": str, "shard": int}
-        index = (
-            pd.concat(tables)
-            if tables
-            else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-        )
+        index = pd.concat(tables) if tables else _no_rows()
         index = index.drop_duplicates("id", keep="last").set_index("id")
         bad = index["error"] != ""
         return cls(folder, about["num_features"], index[~bad], index.loc[bad, "error"].to_dict(), shards)
@@ -78,8 +73,13 @@ class FeatureStore:
         return utterance in self.index.index
 
     @property
+    def ids(self) -> pd.Index[str]:
+        """The utterances with features."""
+        return self.index.index
+
+    @property
     def notes(self) -> dict[str, int]:
-        """What was remarked on utterances that could not be taken whole, and of how many."""
+        """The notes on utterances that were not used whole, and the number of utterances of each."""
         found = self.index["note"]
         return {str(note): int(count) for note, count in found[found != ""].value_counts().items()}
 
@@ -152,90 +152,105 @@ def extract(
     folder = store_folder(corpus, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
     about = {
-        "feature": feature_name, "settings": plugins.settings_of(feature), "dtype": dtype,
-        "num_features": len(feature.names), "corpus": corpus.name,
-    }  # fmt: skip
+        "feature": feature_name,
+        "settings": plugins.settings_of(feature),
+        "dtype": dtype,
+        "num_features": len(feature.names),
+        "corpus": corpus.name,
+    }
     if not (folder / "feature.json").is_file():
         with replace_file(folder / "feature.json") as path:
             path.write_text(json.dumps(about, indent=1))
     store = FeatureStore.open(folder)
-    table = corpus.utterances[~corpus.utterances["id"].isin(store.index.index)]
-    untried = ~table["id"].isin(store.failed)
-    if untried.any():  # an interrupted extraction goes on as if nothing had happened
-        table = table[untried]
+    missing = corpus.utterances[~corpus.utterances["id"].isin(store.ids)]
+    untried = missing[~missing["id"].isin(store.failed)]
+    table = untried if len(untried) else missing  # an interrupted extraction goes on as if nothing had happened
     if not len(table):
         return store
     results = track(
         _extract_all(corpus, table, feature, transform, jobs), len(table), f"{feature_name} of {corpus.name}", quiet
     )
-    news = (result for result in results if store.failed.get(result[0]) != result[2])  # not the same failure again
+    news = (one for one in results if store.failed.get(one.id) != one.error)  # not the same failure again
     first = max(store.shards, default=-1) + 1
     for number, shard in enumerate(_groups(news, UTTERANCES_PER_SHARD), start=first):
         _write_shard(folder, number, shard, len(feature.names), dtype)
     return FeatureStore.open(folder)
 
 
-Job = tuple[str, str, float, float | None]
-Extracted = tuple[str, NDArray[np.float32] | None, str, str]
-"""Id, features or None, the error, a note."""
+class Source(NamedTuple):
+    """Where the audio of an utterance lies."""
+
+    id: str
+    path: str
+    start_s: float
+    end_s: float | None
+
+    @classmethod
+    def of(cls, row: Any, corpus: Corpus) -> Source:
+        """That of a row of the corpus's table; unknown times are those of the whole file."""
+        start_s = 0.0 if pd.isna(row.start_s) else row.start_s
+        return cls(row.id, str(corpus.path_of(row.file)), start_s, None if pd.isna(row.end_s) else row.end_s)
+
+
+class Extracted(NamedTuple):
+    """An utterance on its way into a store.
+
+    `values` are its features [T, D]; of a batched feature, until a batch is full, its samples or its text. With an
+    `error` they do not count. A `note` says what of them is not used.
+    """
+
+    id: str
+    values: Any
+    error: str = ""
+    note: str = ""
 
 
 def _extract_all(
     corpus: Corpus, table: pd.DataFrame, feature: Any, transform: Transform | None, jobs: int
 ) -> Iterator[Extracted]:
     """Features of the rows of a table, in their order; where the feature is batched, a shard's utterances together."""
+    rows = table.itertuples()
     if takes_text(feature):
-        texts = (
-            (row.id, row.transcript, "" if row.transcript else "has no transcript", "") for row in table.itertuples()
-        )
+        texts = (Extracted(row.id, row.transcript, "" if row.transcript else "has no transcript") for row in rows)
         yield from _encode_all(feature, texts)
         return
-    jobs_of = [
-        (
-            row.id,
-            str(corpus.path_of(row.file)),
-            0.0 if pd.isna(row.start_s) else row.start_s,
-            None if pd.isna(row.end_s) else row.end_s,
-        )
-        for row in table.itertuples()
-    ]
     is_batched = isinstance(feature, BatchedFeature)
     work = functools.partial(_extract_one, None if is_batched else feature, transform)
-    results = map_ordered(work, jobs_of, jobs, died=_died)
+    results = map_ordered(work, [Source.of(row, corpus) for row in rows], jobs, died=_died)
     yield from _encode_all(feature, results) if is_batched else results
 
 
-def _extract_one(feature: Any, transform: Transform | None, job: Job) -> Extracted:
+def _extract_one(feature: Any, transform: Transform | None, source: Source) -> Extracted:
     """Features of an utterance, or without a feature its samples."""
-    utterance, path, start_s, end_s = job
     try:
-        samples = load_audio(path, start_s, end_s)
-        samples = samples if transform is None else transform(samples, utterance)
-        return utterance, samples if feature is None else feature(samples), "", ""
+        samples = load_audio(source.path, source.start_s, source.end_s)
+        samples = samples if transform is None else transform(samples, source.id)
+        return Extracted(source.id, samples if feature is None else feature(samples))
     except EmotoneError as error:
-        return utterance, None, str(error), ""
+        return Extracted(source.id, None, str(error))
 
 
-def _encode_all(feature: BatchedFeature, sources: Iterable[tuple[str, Any, str, str]]) -> Iterator[Extracted]:
+def _encode_all(feature: BatchedFeature, sources: Iterable[Extracted]) -> Iterator[Extracted]:
     """`sources` with features in place of samples or texts. Shard by shard: a resumed run has the same batches."""
     for group in _groups(sources, UTTERANCES_PER_SHARD):
-        checked = [_check(feature, *row) for row in group]
-        good = [source for _, source, error, _ in checked if not error]
+        checked = [_check(feature, one) for one in group]
+        good = [one.values for one in checked if not one.error]
         encoded = iter(feature.encode(good) if good else [])
-        yield from ((name, None if error else next(encoded), error, note) for name, _, error, note in checked)
+        yield from (one if one.error else one._replace(values=next(encoded)) for one in checked)
 
 
-def _check(feature: BatchedFeature, utterance: str, source: Any, error: str, note: str) -> tuple[str, Any, str, str]:
-    if error:
-        return utterance, None, error, note
+def _check(feature: BatchedFeature, source: Extracted) -> Extracted:
+    """The samples or text with the feature's error or note on them."""
+    if source.error:
+        return source
     try:
-        return utterance, source, "", feature.check(source)
-    except EmotoneError as caught:
-        return utterance, None, str(caught), ""
+        return source._replace(note=feature.check(source.values))
+    except EmotoneError as error:
+        return source._replace(error=str(error))
 
 
-def _died(job: Job) -> Extracted:
-    return job[0], None, f"{job[1]}: the process that read it died", ""
+def _died(source: Source) -> Extracted:
+    return Extracted(source.id, None, f"{source.path}: the process that read it died")
 
 
 def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -251,16 +266,23 @@ def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _write_shard(folder: Path, number: int, shard: list[Extracted], num_features: int, dtype: str) -> None:
     """Data first, index last, both by atomic rename."""
-    frames = [0 if features is None else len(features) for _, features, _, _ in shard]
+    frames = [0 if one.error else len(one.values) for one in shard]
     offsets = np.concatenate([[0], np.cumsum(frames)[:-1]]).astype(np.int64)
     path = folder / f"shard-{number:05d}.data"
     with replace_file(path) as temporary, open(temporary, "wb") as file:
-        for _, features, _, _ in shard:
-            if features is not None:
-                assert features.shape[1] == num_features
-                file.write(_cast(features, dtype, path).tobytes())
-    names, _, errors, notes = zip(*shard, strict=True)
-    table = pd.DataFrame({"id": names, "offset": offsets, "frames": frames, "error": errors, "note": notes})
+        for one in shard:
+            if not one.error:
+                assert one.values.shape[1] == num_features
+                file.write(_cast(one.values, dtype, path).tobytes())
+    table = pd.DataFrame(
+        {
+            "id": [one.id for one in shard],
+            "offset": offsets,
+            "frames": frames,
+            "error": [one.error for one in shard],
+            "note": [one.note for one in shard],
+        }
+    )
     with replace_file(path.with_suffix(".parquet")) as temporary:
         table.to_parquet(temporary, index=False)
 
@@ -290,6 +312,11 @@ def _read_index(path: Path) -> pd.DataFrame:
         return table[["id", "offset", "frames", "error"]].assign(note=table.get("note", ""))  # older shards have none
     except (OSError, ValueError, KeyError) as error:  # not Parquet, or not this table
         raise EmotoneError(f"{path}: damaged ({error}); remove this folder and extract again") from None
+
+
+def _no_rows() -> pd.DataFrame:
+    columns = {"id": str, "offset": int, "frames": int, "error": str, "note": str, "shard": int}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Utterances of speech and text: their words, and the features of both streams together.
+"""The words of a corpus's utterances, and the features of its transcripts, for what takes speech and text.
 
-Words come from the number of words in the `transcript`, from the `corpus` (its owners' alignments), from `whisper`
-(heard, with times, kept in the cache), or from none of these: chunks then go by duration.
+A recipe's `alignment` says where words come from: `transcript` (their number alone), `corpus` (its owners' alignments),
+`whisper` (recognised with times, kept in the cache), or `none`, with which chunks go by duration.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from emotone.features.feature import BatchedFeature
 
 @dataclass
 class WordsAndText:
-    """What is known of a corpus's utterances besides their audio: `words` by id, features of text where there are any.
+    """The `words` of a corpus's utterances by id, and the features of its transcripts where a network takes these.
 
     `notes` are lines on what could not be used.
     """
@@ -38,7 +38,7 @@ class WordsAndText:
     notes: list[str] = field(default_factory=list)
 
     def join(self, ids: Sequence[str], speech: Sequence[NDArray[np.float32] | None]) -> list[Utterance]:
-        """Utterances of these ids, in their order, with their features of speech."""
+        """The utterances `ids`, in their order, of which `speech` are the features [T, D]."""
         return [
             Utterance(features, self.read_text(name), self.words[name])
             for name, features in zip(ids, speech, strict=True)
@@ -46,7 +46,7 @@ class WordsAndText:
 
     def read_text(self, utterance: str) -> NDArray[np.float32] | None:
         """Token states [T, D] of an utterance, None where it has no transcript that can be read."""
-        if self.text is None or utterance not in self.text.index.index:
+        if self.text is None or utterance not in self.text:
             return None
         return self.text.read(utterance)
 
@@ -60,9 +60,9 @@ def words_of_recipe(
     jobs: int = 1,
     quiet: bool = False,
 ) -> dict[str, WordsAndText]:
-    """What is known of the selected utterances of each corpus, by its own name; `feature` is that of transcripts.
+    """Words and text of the selected utterances of each corpus, by its own name; `feature` is that of transcripts.
 
-    `view_of` gives what the recipe's system sees of utterances up to as many seconds.
+    `view_of(longest_s)` is the view of the recipe's system for utterances of up to so many seconds.
     """
     choice, found = recipe.text_feature, {}
     for name, corpus in corpora.items():
@@ -83,54 +83,55 @@ def words_of(
     quiet: bool = False,
     view: WordChunks | None = None,
 ) -> WordsAndText:
-    """What is known of these utterances of a corpus (with `id, duration_s`); raises EmotoneError where it has no words.
+    """The words of these utterances of a corpus (columns `id, duration_s`), with the store of its transcripts.
 
-    An alignment that is not of its audio, and a transcript that the encoder cannot take, leave the utterance without
-    words or text, counted in a note; so is what a network with this `view` does not see all of.
+    An alignment that does not fit its audio, and a transcript that the encoder cannot take, leave the utterance without
+    words or text, which a note counts; another one counts the utterances that are too long for a `view`. Raises
+    EmotoneError where the corpus has no alignments at all.
     """
-    about = WordsAndText({}, text)
+    found = WordsAndText({}, text)
     rows = corpus.utterances.set_index("id").loc[list(table["id"])].assign(duration_s=list(table["duration_s"]))
     aligned = _aligned(corpus, alignment, quiet)
     bad: list[str] = []
     for row in rows.itertuples():
-        found: Words = None
+        words: Words = None
         if alignment == "transcript":
-            found = len((row.transcript or "").split()) or None
+            words = len((row.transcript or "").split()) or None
         elif row.Index in aligned:
             try:
-                found = _read(aligned[row.Index], corpus, row.duration_s, str(row.Index))
+                words = _read(aligned[row.Index], corpus, row.duration_s, str(row.Index))
             except EmotoneError as error:
                 bad.append(str(error))
-        about.words[str(row.Index)] = found
-    about.notes += _word_notes(about.words, alignment, bad)
+        found.words[str(row.Index)] = words
+    notes = _word_notes(found.words, alignment, bad)
     if text is not None:
-        about.notes += _text_notes(list(rows.index), text)
-    if view is not None and (num_cut := count_cut(about.join(list(rows.index), [None] * len(rows)), view)):
-        about.notes.append(f"{num_cut} utterances have more than {view.max_steps} words or tokens; the rest is cut")
-    about.notes = [f"{corpus.name}: {note}" for note in about.notes]
-    return about
+        notes += _text_notes(list(rows.index), text)
+    if view is not None and (num_cut := count_cut(found.join(list(rows.index), [None] * len(rows)), view)):
+        notes.append(f"{num_cut} utterances have more than {view.max_steps} words or tokens; the rest is cut")
+    found.notes = [f"{corpus.name}: {note}" for note in notes]
+    return found
 
 
 def words_of_bundle(
     bundle: Bundle, corpus: Corpus, table: pd.DataFrame, jobs: int = 1, quiet: bool = False
 ) -> WordsAndText:
-    """What the bundle takes of utterances (the corpus's own `id`, `duration_s`), from where it took it in training.
+    """The words and text of utterances (the corpus's own `id`, `duration_s`) from the sources of the bundle's training.
 
-    Raises EmotoneError where the corpus has no words of that kind, or nothing that the bundle scores.
+    Raises EmotoneError where the corpus has no alignments of that kind, or no transcripts for a bundle of text alone.
     """
     view = bundle.view
     if not isinstance(view, WordChunks):
         return WordsAndText(dict.fromkeys(table["id"]))
-    about = words_of(corpus, table, alignment_of(bundle), text_store(bundle, corpus, jobs, quiet), quiet, view)
-    if bundle.takes_text and about.text is None:
+    found = words_of(corpus, table, alignment_of(bundle), text_store(bundle, corpus, jobs, quiet), quiet, view)
+    if bundle.takes_text and found.text is None:
         if view.streams == "text":
             raise EmotoneError(f"corpus {corpus.name} has no transcripts, and bundle {bundle.name} scores nothing else")
-        about.notes.insert(0, f"{corpus.name} has no transcripts: scored by speech alone")
-    return about
+        found.notes.insert(0, f"{corpus.name} has no transcripts: scored by speech alone")
+    return found
 
 
 def alignment_of(bundle: Bundle) -> Alignment:
-    """Where the words that the bundle was trained with came from."""
+    """The recipe's `alignment` with which the bundle was trained."""
     return bundle.about.get("training", {}).get("recipe", {}).get("alignment", "transcript")
 
 
@@ -147,7 +148,7 @@ def has_transcripts(corpus: Corpus) -> bool:
 
 
 def _aligned(corpus: Corpus, alignment: Alignment, quiet: bool) -> dict[str, Any]:
-    """Where the aligned words of utterances are: a file's path, or the words themselves."""
+    """The aligned words of utterances by id: the path of a file of the corpus, or the words themselves."""
     if alignment == "whisper":
         heard = transcribe_corpus(corpus, quiet=quiet)
         return dict(zip(heard["id"], heard["words"], strict=True))

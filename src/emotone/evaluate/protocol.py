@@ -50,7 +50,7 @@ def evaluate_model(
     if not targets:
         raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(present)}")
     store = extract(corpus, bundle.about["feature"]["name"], bundle.feature, jobs, quiet=quiet)
-    usable = table[table["id"].isin(store.index.index)].reset_index(drop=True)
+    usable = table[table["id"].isin(store.ids)].reset_index(drop=True)
     rows = store.rows(list(usable["id"]))
     about = words_of_bundle(bundle, corpus, usable, jobs, quiet)
     inputs = about.join(list(usable["id"]), rows.utterances) if bundle.takes_words else rows

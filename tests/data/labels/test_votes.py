@@ -12,12 +12,13 @@ import pytest
 
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
-from emotone.data.labels.votes import Comparison, check_votes, vote_statistics
+from emotone.data.labels.votes import PreferenceRule, check_votes, vote_statistics
 from emotone.data.recipe_yaml import from_json
 from emotone.data.selection import Selection
 from emotone.errors import EmotoneError
 
 NAN = float("nan")
+BY_VOTES, BY_MARGIN = PreferenceRule(), PreferenceRule("margin", margin=7.0)
 ALL = 1000
 RANGES = {"first": (1.0, 7.0), "second": (0.0, 100.0)}
 Given = dict[str, dict[str, list[float]]]
@@ -89,7 +90,7 @@ def test_preferences_equal_loops_over_votes_and_stay_within_a_corpus(copied: boo
     given = random_votes()
     data = selection(given)
     table = copies_of(data.table) if copied else data.table
-    pairs = Comparison(partners=ALL).prefer(data, table, "arousal", "train")
+    pairs = PreferenceRule(partners=ALL).prefer(data, table, "arousal", "train")
     rows, expected = list(table.itertuples()), {}
     for a, b in itertools.permutations(range(len(rows)), 2):
         label = prefer_in_loops(mapped(given, rows[a]), mapped(given, rows[b]))
@@ -108,7 +109,7 @@ def test_preferences_equal_loops_over_votes_and_stay_within_a_corpus(copied: boo
 def test_margins_equal_a_loop_and_stay_within_a_corpus() -> None:
     data = selection(random_votes())
     data.table.loc[3, "arousal"] = NAN
-    pairs = Comparison("margin", margin=1.5, partners=ALL).prefer(data, data.table, "arousal", "train")
+    pairs = PreferenceRule("margin", margin=1.5, partners=ALL).prefer(data, data.table, "arousal", "train")
     rows = list(data.table.itertuples())
     expected = {
         (a, b): int(rows[a].arousal > rows[b].arousal)
@@ -143,13 +144,13 @@ def test_part_of_a_table_has_the_votes_of_its_own_rows() -> None:
 
 def test_one_rater_decides_every_pair_of_unequal_votes() -> None:
     given = {"first": {"a": [2.0], "b": [2.0], "c": [5.0], "d": []}}
-    pairs = Comparison(partners=ALL).prefer(selection(given), selection(given).table, "arousal", "train")
+    pairs = PreferenceRule(partners=ALL).prefer(selection(given), selection(given).table, "arousal", "train")
     assert len(pairs.label) == 4 and (pairs.num_undecided, pairs.num_unrated) == (2, 1)
 
 
 def test_the_seed_draws_the_partners() -> None:
     data = selection(random_votes())
-    found = [Comparison(partners=3).prefer(data, data.table, "arousal", "train", seed) for seed in (1, 1, 2)]
+    found = [PreferenceRule(partners=3).prefer(data, data.table, "arousal", "train", seed) for seed in (1, 1, 2)]
     assert found[0].second.tolist() == found[1].second.tolist() != found[2].second.tolist()
 
 
@@ -157,18 +158,26 @@ def test_the_seed_draws_the_partners() -> None:
 
 
 @pytest.mark.parametrize(
-    ("votes", "comparison", "words"),
+    ("votes", "rule", "words"),
     [
-        ({"a": [4.0], "b": [4.0, 4.0]}, Comparison(), "none of 2 pairs of utterances has a clear order by their votes"),
-        ({"a": [4.0], "b": []}, Comparison(), "need at least 2 utterances with votes, not 1 of 2"),
-        ({"a": [], "b": []}, Comparison(), "need at least 2 utterances with votes, not 0 of 2"),
-        ({"a": [1.0], "b": [2.0]}, Comparison("margin", margin=7.0), "none of 2 pairs of utterances has a clear order"),
+        (
+            {"a": [4.0], "b": [4.0, 4.0]},
+            PreferenceRule(),
+            "none of 2 pairs of utterances has a clear order by their votes",
+        ),
+        ({"a": [4.0], "b": []}, BY_VOTES, "need at least 2 utterances with votes, not 1 of 2"),
+        ({"a": [], "b": []}, BY_VOTES, "need at least 2 utterances with votes, not 0 of 2"),
+        (
+            {"a": [1.0], "b": [2.0]},
+            PreferenceRule("margin", margin=7.0),
+            "none of 2 pairs of utterances has a clear order",
+        ),
     ],
 )
-def test_what_has_no_order_is_one_line(votes: dict[str, list[float]], comparison: Comparison, words: str) -> None:
+def test_what_has_no_order_is_one_line(votes: dict[str, list[float]], rule: PreferenceRule, words: str) -> None:
     data = selection({"first": votes})
     with pytest.raises(EmotoneError) as caught:
-        comparison.prefer(data, data.table, "arousal", "validation", 0)
+        rule.prefer(data, data.table, "arousal", "validation", 0)
     line = str(caught.value)
     assert words in line and line.startswith("corpus first, validation part, arousal: ") and "\n" not in line
 

@@ -35,10 +35,11 @@ Floats = NDArray[np.float64]
 
 
 class Votes(NamedTuple):
-    """Votes of one corpus on an attribute: of M utterances `ids`, which the `rows` [N] of a table are of (0..M-1).
+    """Votes of one corpus on an attribute, for N rows of a table, which are of M utterances.
 
-    `places` [N] are those rows. `values` [R] are votes in the recipe's range, on `voted_ids` [R] (others may be among
-    them); none where the corpus has no raters.
+    places: the rows [N]. ids: the utterances, as the corpus names them. rows: the utterance (0..M-1) of each row [N].
+    values [R]: votes in the recipe's range, on the utterances `voted_ids` [R], of which some may not be among `ids`;
+    none where the corpus has no raters.
     """
 
     corpus: str
@@ -50,8 +51,11 @@ class Votes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How utterances are compared (`emotone.data.labels.preferences`): by votes, or by a margin of their labels."""
+class PreferenceRule:
+    """Which of two utterances has more of an attribute: by its raters' votes, or by a margin of the labels.
+
+    See `emotone.data.labels.preferences` for `threshold`, `margin` (in the recipe's range) and `partners`.
+    """
 
     by: Literal["votes", "margin"] = "votes"
     threshold: float = THRESHOLD

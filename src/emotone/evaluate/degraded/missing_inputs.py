@@ -188,7 +188,7 @@ class MissingInputs:
                 corpora = {name: _part(self._corpora[name], rows["id"]) for name, rows in wanted.items()}
                 self._bursts[severity] = self._extract(corpora, LostBursts(float(severity) / 100, self.seed))
             store = self._bursts[severity][corpus]
-            return store.read(name) if name in store.index.index else None
+            return store.read(name) if name in store else None
         features = self._speech[corpus].read(name)
         if curve == "frames":
             return missing.drop_frames(features, float(severity) / 100, generator(self.seed, name, "frames"))

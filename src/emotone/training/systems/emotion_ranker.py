@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.bundle.target import UNBOUNDED
-from emotone.data.labels.votes import Comparison, check_votes
+from emotone.data.labels.votes import PreferenceRule, check_votes
 from emotone.errors import EmotoneError
 from emotone.training.chunk_system import ChunkSystem
 
@@ -102,13 +102,13 @@ class EmotionRanker(ChunkSystem):
         """The pairs of both parts."""
         from emotone.training.fold_data import keep_table
 
-        comparison = Comparison(self.preferences, self.threshold, self.margin, self.partners)
+        rule = PreferenceRule(self.preferences, self.threshold, self.margin, self.partners)
         parts = {"train": (fold.train, train), "validation": (fold.validation, validation)}
         ids, found = {}, {}
         for part, (table, examples) in parts.items():
             if examples is not None:
                 for name in (target.name for target in fold.targets):
-                    examples.pairs[name] = comparison.prefer(fold.data, table, name, part, fold.seed)
+                    examples.pairs[name] = rule.prefer(fold.data, table, name, part, fold.seed)
                 ids[part], found[part] = table["id"], examples.pairs
         keep_table(folder / "preferences.parquet", lambda: _as_table(ids, found))
         return {}
