@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from emotone.evaluate.compare.degraded_text import with_unit
 from emotone.evaluate.compare.naming import system_labels
 from emotone.evaluate.compare.runs import compare_runs
+from emotone.evaluate.degraded.degraded import ALL_CURVES
 
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison"
@@ -161,7 +161,7 @@ def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
         for curve, each in curves.items():
             for place, point in enumerate(each["points"]):
                 found = [_point(about["curves"][label].get(curve), place, target) for label in names]
-                severity = with_unit(point["severity"], each["axis"])
+                severity = ALL_CURVES[curve].with_unit(point["severity"])
                 where = f"{each['title'].lower()}: {severity} (n = {each['num_utterances']})"
                 lines.append(f"| {' | '.join([where, *found])} |")
         parts += lines

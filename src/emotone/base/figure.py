@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0b6e99", "#d1495b", "#edae49", "#3b8b5a", "#7d5ba6", "#5f6b73", "#c97b3a", "#2f4b7c")
 """Told apart in print and by the colour-blind; the first is for a single series."""
+GREY = COLOURS[5]
+MOST_POINTS = 1500
+"""More points than this are counted in hexagons: a page stays small, and dense regions can be told from sparse ones."""
 
 
 def new(width_in: float = 6.4, height_in: float = 3.6) -> tuple[Figure, Axes]:
@@ -48,6 +51,14 @@ def panels(num: int, num_columns: int, width_in: float, height_in: float) -> tup
         axes.set_axisbelow(True)
         every.append(axes)
     return figure, every
+
+
+def draw_points(axes: Axes, x: Any, y: Any, limits: tuple[float, float, float, float] | None = None) -> None:
+    """Points at x, y [N], or hexagons by how many there are; `limits` of the hexagons as (left, right, low, high)."""
+    if len(x) > MOST_POINTS:
+        axes.hexbin(x, y, gridsize=28, extent=limits, cmap="Blues", bins="log", mincnt=1, linewidths=0)
+    else:
+        axes.plot(x, y, ".", color=COLOURS[0], alpha=0.4, markersize=5, markeredgewidth=0)
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotone.base.files import LEDGER, RUNS
 from emotone.cli.options import (
@@ -23,6 +23,9 @@ from emotone.cli.options import (
     write_text,
 )
 from emotone.errors import EmotoneError
+
+if TYPE_CHECKING:
+    from emotone.evaluate.degraded.degraded import MeasuredCurves
 
 REPORTS = ("matplotlib", "jinja2")
 """Packages of the [train] extra that a report needs."""
@@ -72,10 +75,10 @@ def evaluate(options: Namespace) -> int:
     return 0
 
 
-def _print_curves(*curves: dict[str, Any] | None) -> None:
+def _print_curves(*curves: MeasuredCurves | None) -> None:
     """A line per point of robustness and missing data, where there are any; notes on stderr."""
     from emotone.base.text_table import align
-    from emotone.evaluate.report.report import degradation_rows
+    from emotone.evaluate.report.degraded import degradation_rows
 
     for about in filter(None, curves):
         print(align(degradation_rows(about), "  "))
@@ -129,16 +132,16 @@ def _compare_degraded(options: Namespace, asked: Degraded) -> int:
     from emotone.evaluate.compare.degraded_text import print_degraded
     from emotone.evaluate.degraded.missing_data import score_missing
     from emotone.evaluate.degraded.robustness import score_robustness
-    from emotone.evaluate.report.report import DEGRADED, MISSING
+    from emotone.evaluate.report.degraded import MISSING_NOTE, ROBUSTNESS_NOTE
 
     if options.metric:
         raise EmotoneError("--robustness and --missing compare by the main metric of each target; leave out --metric")
     if asked.robustness and asked.missing:
         raise EmotoneError("compare takes one of --robustness and --missing at a time")
-    heading, note = "Comparison under missing data", MISSING
+    heading, note = "Comparison under missing data", MISSING_NOTE
     score: Any = partial(score_missing, **asked.settings)
     if asked.robustness:
-        heading, note = "Comparison of robustness", DEGRADED
+        heading, note = "Comparison of robustness", ROBUSTNESS_NOTE
         score = partial(score_robustness, noise=asked.noise, **asked.settings)
     found = compare_degraded(options.runs, score)
     if options.report:

@@ -23,9 +23,8 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.compare.degraded import PooledDrop, compare_degraded
 from emotone.evaluate.degraded.degraded import DegradedScores
 from emotone.evaluate.degraded.degraded import choose as choose_utterances
-from emotone.evaluate.degraded.missing import choose, delete_words, drop_frames, lose_bursts
+from emotone.evaluate.degraded.missing import CURVES, choose, delete_words, drop_frames, lose_bursts
 from emotone.evaluate.degraded.missing_data import missing_data, score_missing
-from emotone.evaluate.degraded.missing_inputs import CURVES
 from emotone.evaluate.degraded.robustness import robustness
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.significance import flip_test, sign_flip_test

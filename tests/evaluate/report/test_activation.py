@@ -22,7 +22,8 @@ from emotone.bundle.view import view as views
 from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Segments, view_to_json
 from emotone.corpora.corpus import Corpus
-from emotone.evaluate.report.activation import activation_of, choose, report_activations
+from emotone.evaluate.report.activation import activation_of, choose, section
+from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 from emotone.models.export import write_bundle
 from emotone.models.networks import alexnet_gap
@@ -95,48 +96,48 @@ def test_the_surest_right_and_wrong_ones_of_the_first_fold_are_shown() -> None:
 
 
 def test_a_report_has_a_picture_and_a_player_of_each(run: Run) -> None:
-    (section,) = report_activations(run)
-    rows = list(section.table or [])
-    assert section.title == "What decided" and 1 <= len(rows) <= 2 + 4
+    (shown,) = section(Evaluated(run)).sections
+    rows = list(shown.table or [])
+    assert shown.title == "What decided" and 1 <= len(rows) <= 2 + 4
     assert [row[""] for row in rows] == list(range(1, len(rows) + 1))
     assert all(isinstance(row["listen"], Player) for row in rows)
-    assert all(section.figure.count(f"{unit}</text>") == len(rows) for unit in ("seconds", "kHz"))
-    assert section.figure.count("<image") == len(rows)  # spectrogram and map are made one
+    assert all(shown.figure.count(f"{unit}</text>") == len(rows) for unit in ("seconds", "kHz"))
+    assert shown.figure.count("<image") == len(rows)  # spectrogram and map are made one
     for row in rows:
         own = run.test.set_index("id").loc[row["utterance"]]
         assert row["probability"] == max(own["p_high"], own["p_low"]) and row["truth"] == own["true_emotion"]
         wrong = f"{row['truth']}, taken for {row['predicted']}"
-        assert f"{row['']}: {row['truth'] if row['truth'] == row['predicted'] else wrong}" in section.figure
+        assert f"{row['']}: {row['truth'] if row['truth'] == row['predicted'] else wrong}" in shown.figure
 
 
 def test_a_bundle_on_a_corpus_shows_the_same(run: Run) -> None:
-    (own,) = report_activations(run)
+    (own,) = section(Evaluated(run)).sections
     on_corpus = replace(run, folder=run.folder / "bundle", recipe={"name": "tiny"})
     on_corpus = replace(on_corpus, test=run.test.drop(columns=["repeat", "fold"]))
-    (section,) = report_activations(on_corpus)
-    assert section.figure == own.figure and "first fold" in own.text and "first fold" not in section.text
-    assert [row["utterance"] for row in section.table or []] == [row["utterance"] for row in own.table or []]
+    (shown,) = section(Evaluated(on_corpus)).sections
+    assert shown.figure == own.figure and "first fold" in own.text and "first fold" not in shown.text
+    assert [row["utterance"] for row in shown.table or []] == [row["utterance"] for row in own.table or []]
 
 
 def test_audio_that_is_gone_is_counted(run: Run) -> None:
     corpus = Corpus.load("tones")
     for file in corpus.utterances["file"]:
         corpus.path_of(file).unlink()
-    (section,) = report_activations(run)
-    assert not section.figure and " utterances have no picture (" in section.note and "no player" in section.note
+    (shown,) = section(Evaluated(run)).sections
+    assert not shown.figure and " utterances have no picture (" in shown.note and "no player" in shown.note
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11"])
 def test_networks_without_a_map_are_left_out_and_said(run: Run, name: str) -> None:
     run.recipe["system"] = {**SYSTEM, "network": name}
-    (section,) = report_activations(run)
-    assert section.text.startswith(f"{name} mixes all places") and "alexnet-gap, resnet18" in section.text
-    assert not section.figure and section.table is None
+    (shown,) = section(Evaluated(run)).sections
+    assert shown.text.startswith(f"{name} mixes all places") and "alexnet-gap, resnet18" in shown.text
+    assert not shown.figure and shown.table is None
 
 
 def test_other_systems_have_no_such_section(run: Run) -> None:
     run.recipe["system"] = {"name": "functionals-svm"}
-    assert report_activations(run) == []
+    assert section(Evaluated(run)).sections == []
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import pytest
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import mutual_info_score
 
-from emotone.base.page import render
+from emotone.base.page import Section, render
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.plain import to_json
-from emotone.evaluate.report.clusters import draw_evenly, measure_clusters, project, read_clusters, report_clusters
+from emotone.evaluate.report.clusters import draw_evenly, measure_clusters, project, read_clusters, section
+from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"
@@ -59,6 +60,12 @@ def make_run(
         pd.DataFrame({"epoch": range(3), "loss": 1.0, **columns}).to_csv(place / "metrics.csv", index=False)
     (folder / "recipe.yaml").write_text("name: mine\n")
     return Run(folder, {"name": "mine"}, {}, targets or TARGETS, pd.DataFrame(), pd.DataFrame())
+
+
+def report(run: Run) -> tuple[dict[str, Any] | None, list[Section]]:
+    part = section(Evaluated(run))
+    assert list(part.json) == ["clusters"]
+    return part.json["clusters"], part.sections
 
 
 class Elements(HTMLParser):
@@ -116,7 +123,7 @@ def test_rows_are_those_of_pandas() -> None:
 
 
 def test_the_page_shows_what_the_json_has(tmp_path: Path) -> None:
-    about, sections = report_clusters(make_run(tmp_path, clusters()))
+    about, sections = report(make_run(tmp_path, clusters()))
     assert about is not None and json.loads(json.dumps(to_json(about), allow_nan=False)) == to_json(about)
     assert [(section.title, section.level) for section in sections] == [
         ("Clusters", 2), ("Labels in each cluster", 3), ("Agreement over epochs", 3),
@@ -135,7 +142,7 @@ def test_several_folds_are_one_and_the_mean_of_all(tmp_path: Path) -> None:
     run = make_run(tmp_path, clusters(), ("fold-0", "fold-1"), step="semi-supervised")
     path = tmp_path / "fold-1/semi-supervised/metrics.csv"
     pd.DataFrame({"epoch": range(2), "nmi_labelled": [np.nan, 0.8]}).to_csv(path, index=False)
-    about, sections = report_clusters(run)
+    about, sections = report(run)
     assert about is not None and (about["fold"], about["num_folds"]) == ("fold-0", 2)
     nmi = about["networks"][0]["nmi"]
     assert nmi["labelled"]["mean"] == pytest.approx([0.6, 0.6]) and list(nmi["unlabelled"]["folds"]) == ["fold-0"]
@@ -144,7 +151,7 @@ def test_several_folds_are_one_and_the_mean_of_all(tmp_path: Path) -> None:
 
 def test_every_network_has_its_sections(tmp_path: Path) -> None:
     table = pd.concat([clusters(network="arousal"), clusters(network="emotion", num_clusters=3)], ignore_index=True)
-    about, sections = report_clusters(make_run(tmp_path, table, arousal_nmi_labelled=[np.nan, 0.5, 0.5]))
+    about, sections = report(make_run(tmp_path, table, arousal_nmi_labelled=[np.nan, 0.5, 0.5]))
     assert [section.title for section in sections] == [
         "Clusters", "Arousal", "Arousal: labels in each cluster", "Arousal: agreement over epochs", "Emotion",
         "Emotion: labels in each cluster",
@@ -160,7 +167,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     table["corpus"] = HOSTILE + "$a$" + table["corpus"]
     table["emotion"] = table["emotion"].replace("fear", HOSTILE)
     targets = [AROUSAL, Target("emotion", "category", labels=("anger", "calm", HOSTILE))]
-    page = Elements(render("One", report_clusters(make_run(tmp_path, table, targets=targets))[1]))
+    page = Elements(render("One", report(make_run(tmp_path, table, targets=targets))[1]))
     assert "script" not in page.tags and HOSTILE in page.text
 
 
@@ -177,20 +184,20 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     ],
 )
 def test_odd_tables_still_make_a_page(tmp_path: Path, change: dict[str, Any]) -> None:
-    about, sections = report_clusters(make_run(tmp_path, clusters(12).assign(**change)))
+    about, sections = report(make_run(tmp_path, clusters(12).assign(**change)))
     assert about is not None and "</html>" in render("One", sections)
     json.dumps(to_json(about), allow_nan=False)
 
 
 def test_an_utterance_alone_makes_a_page(tmp_path: Path) -> None:
-    about, sections = report_clusters(make_run(tmp_path, clusters(12).head(1)))
+    about, sections = report(make_run(tmp_path, clusters(12).head(1)))
     assert about is not None and about["networks"][0]["projection"] == {"method": "PCA", "num_utterances": 1}
     assert "PCA of the embeddings" in sections[0].note
 
 
 def test_many_clusters_and_utterances_are_drawn_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.evaluate.report.clusters.MOST_POINTS", 60)
-    about, sections = report_clusters(make_run(tmp_path, clusters(300, 70)))
+    about, sections = report(make_run(tmp_path, clusters(300, 70)))
     assert about is not None and about["networks"][0]["projection"]["num_utterances"] == 60
     assert "60 of 300 utterances, drawn evenly over the parts" in sections[0].note
     assert "60 clusters with the most labels" in sections[1].note and sections[1].folds == "All 70 clusters"
@@ -218,7 +225,7 @@ def test_a_projection_keeps_neighbours_and_joins_what_is_equal() -> None:
 
 
 def test_a_run_without_clusters_has_none(tmp_path: Path) -> None:
-    assert report_clusters(Run(tmp_path, {}, {}, TARGETS, pd.DataFrame(), pd.DataFrame())) == (None, [])
+    assert report(Run(tmp_path, {}, {}, TARGETS, pd.DataFrame(), pd.DataFrame())) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -261,7 +268,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes | Non
     else:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(EmotoneError) as caught:
-        report_clusters(run)
+        report(run)
     assert str(tmp_path / name) in str(caught.value) and words in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -13,7 +13,8 @@ from emotone.base.page import Player, Section, render
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
-from emotone.evaluate.report.curves import choose, locate, report_curves
+from emotone.evaluate.report.curves import choose, locate, section
+from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
 AROUSAL = Target("arousal", "attribute", (1, 7))
@@ -32,7 +33,8 @@ def predictions(num: int = 50, **columns: Any) -> pd.DataFrame:
 
 
 def sections_of(test: pd.DataFrame, target: Target = AROUSAL, **recipe: Any) -> list[Section]:
-    return report_curves(Run(Path("run"), {"name": "x", **recipe}, {}, [target], test, pd.DataFrame()), [target])
+    run = Run(Path("run"), {"name": "x", **recipe}, {}, [target], test, pd.DataFrame())
+    return section(Evaluated(run)).sections
 
 
 @pytest.fixture

@@ -16,14 +16,15 @@ import pytest
 import soundfile
 from sklearn.metrics import mutual_info_score
 
-from emotone.base.page import render
+from emotone.base.page import Section, render
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels
 from emotone.errors import EmotoneError
 from emotone.evaluate.plain import to_json
-from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_mi, report_deep_mi
+from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_mi, section
+from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
 HOSTILE = "<script>alert('x')</script>"
@@ -54,6 +55,12 @@ def make_run(folder: Path, table: pd.DataFrame, folds: tuple[str, ...] = ("",)) 
         table.to_parquet(folder / fold / "deep_mi.parquet")
     (folder / "recipe.yaml").write_text("name: mine\n")
     return Run(folder, {"name": "mine"}, {}, [AROUSAL, EMOTION], pd.DataFrame(), pd.DataFrame())
+
+
+def report(run: Run) -> tuple[dict[str, Any] | None, list[Section]]:
+    part = section(Evaluated(run))
+    assert list(part.json) == ["deep_mi"]
+    return part.json["deep_mi"], part.sections
 
 
 class Elements(HTMLParser):
@@ -132,7 +139,7 @@ def test_the_ends_are_the_largest_and_smallest_and_never_both(num: int, sizes: t
 
 
 def test_utterances_play_and_nothing_is_loaded(tmp_path: Path, emotale: Corpus) -> None:
-    about, sections = report_deep_mi(make_run(tmp_path, of_corpus(emotale)))
+    about, sections = report(make_run(tmp_path, of_corpus(emotale)))
     assert about is not None and "audio/ogg" not in json.dumps(to_json(about), allow_nan=False)
     page = Elements(render("One", sections))
     players, listed = (
@@ -158,7 +165,7 @@ def test_what_cannot_be_played_stays_and_is_said(tmp_path: Path, emotale: Corpus
     table.loc[most.index[:2], "corpus"] = "elsewhere"
     table.loc[least.index[0], "file"] = "wav/missing.flac"
     table.loc[least.index[1], "file"] = "../outside.flac"
-    _, sections = report_deep_mi(make_run(tmp_path, table))
+    _, sections = report(make_run(tmp_path, table))
     page = Elements(render("One", sections))
     assert len(page.of("audio")) == 8 and set(table["id"]) <= set(page.cells)
     note = sections[-1].note
@@ -167,7 +174,7 @@ def test_what_cannot_be_played_stays_and_is_said(tmp_path: Path, emotale: Corpus
 
 
 def test_one_utterance_without_its_corpus_makes_a_page(tmp_path: Path) -> None:
-    _, sections = report_deep_mi(make_run(tmp_path, values(1)))
+    _, sections = report(make_run(tmp_path, values(1)))
     assert [section.title for section in sections] == [
         "DeepMI: arousal", "Clusters and levels", "Most informative utterances",
     ]  # fmt: skip
@@ -178,12 +185,12 @@ def test_one_utterance_without_its_corpus_makes_a_page(tmp_path: Path) -> None:
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     table = values().assign(speaker=HOSTILE, corpus=HOSTILE)
     table["id"] = HOSTILE + table["id"]
-    page = Elements(render("One", report_deep_mi(make_run(tmp_path, table))[1]))
+    page = Elements(render("One", report(make_run(tmp_path, table))[1]))
     assert not page.of("script") and page.text.count(HOSTILE) > 40
 
 
 def test_what_is_unknown_is_a_dash(tmp_path: Path) -> None:
-    about, sections = report_deep_mi(make_run(tmp_path, values(6).assign(predicted=np.nan, speaker=None)))
+    about, sections = report(make_run(tmp_path, values(6).assign(predicted=np.nan, speaker=None)))
     assert about is not None and to_json(about)["targets"]["arousal"]["most"][0]["predicted"] is None
     assert Elements(render("One", sections)).cells.count("–") == 6 * 3  # speaker, prediction and player
 
@@ -193,7 +200,7 @@ def test_the_first_fold_is_named_and_targets_are_apart(tmp_path: Path) -> None:
     table = pd.concat([values(), values(40, 2, "valence", seed=3)], ignore_index=True)
     run = make_run(tmp_path, table, ("fold-0", "fold-1", "fold-2"))
     run.targets.insert(1, valence)
-    about, sections = report_deep_mi(run)
+    about, sections = report(run)
     assert about is not None and (about["fold"], about["num_folds"]) == ("fold-0", 3)
     assert [section.title for section in sections if section.level == 2] == ["DeepMI: arousal", "DeepMI: valence"]
     assert {name: row["num_utterances"] for name, row in about["targets"].items()} == {"arousal": 90, "valence": 40}
@@ -202,13 +209,13 @@ def test_the_first_fold_is_named_and_targets_are_apart(tmp_path: Path) -> None:
 
 def test_equal_values_are_said(tmp_path: Path) -> None:
     table = values(60, 1).assign(level=2, deep_mi=0.0)
-    about, sections = report_deep_mi(make_run(tmp_path, table))
+    about, sections = report(make_run(tmp_path, table))
     assert about is not None and about["targets"]["arousal"]["mutual_information"] == pytest.approx(0)
     assert "60 utterances share the value 0.00000; those listed are drawn from them." in sections[2].text
 
 
 def test_a_run_without_deep_mi_has_none(tmp_path: Path) -> None:
-    assert report_deep_mi(Run(tmp_path, {}, {}, [AROUSAL], pd.DataFrame(), pd.DataFrame())) == (None, [])
+    assert report(Run(tmp_path, {}, {}, [AROUSAL], pd.DataFrame(), pd.DataFrame())) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +242,7 @@ def test_damaged_tables_are_named(tmp_path: Path) -> None:
     path = tmp_path / "deep_mi.parquet"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(EmotoneError, match=r"deep_mi\.parquet: cannot be read"):
-        report_deep_mi(run)
+        report(run)
     values(9).head(0).to_parquet(path)
     with pytest.raises(EmotoneError, match=r"deep_mi\.parquet: has no rows"):
-        report_deep_mi(run)
+        report(run)

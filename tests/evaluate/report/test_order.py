@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from emotone.bundle.target import UNBOUNDED, Target
-from emotone.evaluate.report.order import report_order
+from emotone.evaluate.report.order import section
+from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.report.report import build_report
 from emotone.evaluate.run_folder import Run
 from emotone.evaluate.scores import score_predictions, summarise_folds
@@ -38,7 +39,7 @@ def make_run(targets: list[Target], num: int = 120, num_folds: int = 3) -> Run:
 
 def test_the_order_has_the_numbers_of_the_result() -> None:
     run = make_run([AROUSAL, VALENCE])
-    order, published, folds = report_order(run, run.targets)
+    order, published, folds = section(Evaluated(run)).sections
     spearman = run.result["metrics"]["arousal"]["spearman"]["value"]
     assert f"arousal: Spearman {spearman:.3f}" in order.figure and "valence" not in order.figure
     about = run.result["published_test"]["arousal"]
@@ -51,14 +52,14 @@ def test_the_order_has_the_numbers_of_the_result() -> None:
 
 def test_what_is_left_out_is_said_and_one_fold_has_no_table() -> None:
     run = make_run([AROUSAL], num=16, num_folds=1)
-    _, published = report_order(run, run.targets)
+    _, published = section(Evaluated(run)).sections
     (row,) = published.table or []
     assert row[""] == "1 of 1 folds left out: 10% of 16 utterances are 1: too few to rank"
 
 
 def test_scores_on_a_range_have_no_order_section() -> None:
     run = make_run([VALENCE])
-    assert report_order(run, run.targets) == []
+    assert section(Evaluated(run)).sections == []
 
 
 @pytest.mark.parametrize("targets", [[AROUSAL], [AROUSAL, VALENCE], [VALENCE, EMOTION, AROUSAL]])
@@ -76,4 +77,4 @@ def test_the_whole_report_of_relative_scores(targets: list[Target]) -> None:
 
 def test_many_utterances_are_counted_in_hexagons() -> None:
     run = make_run([AROUSAL], num=4000)
-    assert len(report_order(run, run.targets)[0].figure) < 200_000
+    assert len(section(Evaluated(run)).sections[0].figure) < 200_000

@@ -30,33 +30,65 @@ CODECS: dict[str, tuple[str, str, float]] = {
 TELEPHONE = "telephone"
 
 Severity = float | str
-"""A number in the unit of the curve's axis, or a name (a codec, "clean", ..)."""
+"""A number in the unit of its curve, or a name (a codec, "clean", ..)."""
+
+
+def severity_text(severity: Severity) -> str:
+    """A severity as text, without its unit.
+
+    >>> severity_text(20.0), severity_text("clean")
+    ('20', 'clean')
+    """
+    return severity if isinstance(severity, str) else f"{severity:g}"
 
 
 @dataclass(frozen=True)
 class DegradationCurve:
     """One kind of degradation: its severities in the order of the picture, `clean` the one that changes nothing.
 
-    `axis` says in words, with the unit, what a severity is.
+    `quantity`, `unit` ("" for none) and `remark` say what a severity is.
+
+    >>> curve = DegradationCurve("Gain", "gain", (-20.0, 0.0), 0.0, "dB", ", clipped at full scale")
+    >>> curve.axis
+    'gain (dB), clipped at full scale'
+    >>> curve.with_unit(-20.0), curve.on_axis(-20.0)
+    ('-20 dB', 'gain (dB), clipped at full scale: -20')
     """
 
     title: str
-    axis: str
+    quantity: str
     severities: tuple[Severity, ...]
     clean: Severity = "clean"
+    unit: str = ""
+    remark: str = ""
+
+    @property
+    def axis(self) -> str:
+        """The label of the severities' axis."""
+        return self.quantity + (f" ({self.unit})" if self.unit else "") + self.remark
+
+    def with_unit(self, severity: Severity) -> str:
+        """A severity for a line that names the curve, e.g. "20 dB"; names have no unit."""
+        unit = f" {self.unit}" if self.unit and not isinstance(severity, str) else ""
+        return severity_text(severity) + unit
+
+    def on_axis(self, severity: Severity) -> str:
+        """A severity with the whole label of its axis, e.g. "SNR (dB): 20"; names stand alone."""
+        return severity if isinstance(severity, str) else f"{self.axis}: {severity_text(severity)}"
 
 
+SNR_DB: tuple[Severity, ...] = ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)
 CURVES: dict[str, DegradationCurve] = {
-    "noise": DegradationCurve("Noise", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
-    "babble": DegradationCurve("Babble of other speakers", "SNR (dB)", ("clean", 20.0, 10.0, 5.0, 0.0, -5.0)),
-    "reverberation": DegradationCurve("Reverberation", "decay by 60 dB (s)", ("clean", 0.2, 0.5, 1.0, 2.0)),
+    "noise": DegradationCurve("Noise", "SNR", SNR_DB, unit="dB"),
+    "babble": DegradationCurve("Babble of other speakers", "SNR", SNR_DB, unit="dB"),
+    "reverberation": DegradationCurve("Reverberation", "decay by 60 dB", ("clean", 0.2, 0.5, 1.0, 2.0), unit="s"),
     "gain": DegradationCurve(
-        "Gain", "gain (dB), clipped at full scale", (-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0), 0.0
+        "Gain", "gain", (-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0), 0.0, "dB", ", clipped at full scale"
     ),
-    "bandwidth": DegradationCurve("Bandwidth", "highest frequency (kHz)", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0),
+    "bandwidth": DegradationCurve("Bandwidth", "highest frequency", (8.0, 4.0, 3.0, 2.0, 1.0), 8.0, "kHz"),
     "codec": DegradationCurve("Codec", "codec, about kbit/s", ("clean", *CODECS, TELEPHONE)),
-    "clipping": DegradationCurve("Clipping", "samples clipped (%)", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0),
-    "shortening": DegradationCurve("Shortening", "only the first (s)", ("all", 4.0, 2.0, 1.0, 0.5), "all"),
+    "clipping": DegradationCurve("Clipping", "samples clipped", (0.0, 1.0, 5.0, 10.0, 20.0, 50.0), 0.0, "%"),
+    "shortening": DegradationCurve("Shortening", "only the first", ("all", 4.0, 2.0, 1.0, 0.5), "all", "s"),
 }
 
 

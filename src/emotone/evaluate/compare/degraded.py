@@ -27,7 +27,14 @@ from emotone.evaluate.compare.systems import (
     run_warnings,
     speaker_notes,
 )
-from emotone.evaluate.degraded.degraded import DegradedScores, check_measured, describe, is_scored, predictions_of
+from emotone.evaluate.degraded.degraded import (
+    DegradedScores,
+    MeasuredCurve,
+    check_measured,
+    describe,
+    is_scored,
+    predictions_of,
+)
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
 from emotone.evaluate.numbers.statistics import Floats, Interval, Metric, PooledMetric
 from emotone.evaluate.plain import to_json
@@ -67,11 +74,11 @@ class DropPair:
 
 @dataclass(frozen=True)
 class DegradationComparison:
-    """What `compare_degraded` found; `curves` {system: curves as of `emotone.evaluate.degraded.degraded.describe`}."""
+    """What `compare_degraded` found; `curves` {system: its curves}."""
 
     systems: list[System]
     metrics: dict[str, str]
-    curves: dict[str, dict[str, Any]]
+    curves: dict[str, dict[str, MeasuredCurve]]
     pairs: list[DropPair]
     num_utterances: int
     num_speakers: int

@@ -9,7 +9,8 @@ from emotone.evaluate.compare.degraded import DegradationComparison
 from emotone.evaluate.compare.degraded_text import curves_of, pair_rows, value_rows
 from emotone.evaluate.compare.page import METHOD
 from emotone.evaluate.compare.systems import letters_of
-from emotone.evaluate.report.pictures import NAMES, plot_degradation
+from emotone.evaluate.report.cells import metric_name, sentence
+from emotone.evaluate.report.degraded_pictures import plot_degradation
 
 TESTS = "Differences in what is lost, and in what is left"
 DROPS = (
@@ -31,10 +32,10 @@ def degradation_page(found: DegradationComparison, heading: str, note: str) -> s
         for system in found.systems
     ]  # fmt: skip
     text = f"{found.num_utterances} test utterances of {found.num_speakers} speakers, degraded alike for all systems."
-    notes = " ".join(f"{one[0].upper()}{one[1:]}." for one in found.notes)
+    notes = " ".join(map(sentence, found.notes))
     sections = [Section("Systems", text, rows, note=notes)]
     for target, metric in found.metrics.items():
-        title = f"{target}: {NAMES.get(metric, metric)}"
+        title = f"{target}: {metric_name(metric)}"
         picture, values = plot_degradation(_panels(found, target)), value_rows(found, target)
         tests, method = pair_rows(found, target), DROPS + METHOD
         sections.append(Section(title, figure=picture, table=values, note=note, folds="All values"))

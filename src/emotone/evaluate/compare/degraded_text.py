@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from typing import Any
 
@@ -15,6 +14,7 @@ from emotone.evaluate.compare.systems import (
     LEVEL,
     letters_of,
 )
+from emotone.evaluate.degraded.degraded import ALL_CURVES, MeasuredCurve
 from emotone.evaluate.numbers.statistics import Interval
 
 
@@ -45,9 +45,11 @@ def value_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]
     rows: dict[str, dict[str, Any]] = {}
     for name in curves_of(found):
         for label, letter in letters.items():
-            for point in found.curves[label].get(name, {"points": []})["points"]:
-                row = rows.setdefault(condition := _condition(found, name, point["severity"]), {"condition": condition})
-                row[letter] = str(_interval(point["metrics"][target])) if point["metrics"][target] else "-"
+            curve = found.curves[label].get(name)
+            for point in curve["points"] if curve else []:
+                condition, value = _condition(found, name, point["severity"]), point["metrics"][target]
+                row = rows.setdefault(condition, {"condition": condition})
+                row[letter] = str(Interval.from_json(value)) if value else "-"
     return [{"condition": "", **dict.fromkeys(letters.values(), "")} | row for row in rows.values()]
 
 
@@ -70,7 +72,7 @@ def _marked(p: float) -> str:
     return p_text(p) + (" *" if p <= LEVEL else "")
 
 
-def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:
+def curves_of(found: DegradationComparison) -> dict[str, MeasuredCurve]:
     """The curves that any system has, in the order of the one that has most."""
     each = sorted(found.curves.values(), key=len, reverse=True)
     return {name: curve for curves in each for name, curve in curves.items()}
@@ -78,19 +80,4 @@ def curves_of(found: DegradationComparison) -> dict[str, dict[str, Any]]:
 
 def _condition(found: DegradationComparison, name: str, severity: Severity) -> str:
     """A condition in words."""
-    curve = curves_of(found)[name]
-    return f"{curve['title']}: {with_unit(severity, curve['axis'])}"
-
-
-def with_unit(severity: Severity, axis: str) -> str:
-    """A severity with the unit that its axis names.
-
-    >>> with_unit(20.0, "SNR (dB)"), with_unit("clean", "SNR (dB)")
-    ('20 dB', 'clean')
-    """
-    unit = re.search(r"\((\S+)\)", axis)
-    return severity if isinstance(severity, str) else f"{severity:g} {unit[1] if unit else ''}".strip()
-
-
-def _interval(values: dict[str, Any]) -> Interval:
-    return Interval(*(values[end] for end in Interval._fields))
+    return f"{curves_of(found)[name]['title']}: {ALL_CURVES[name].with_unit(severity)}"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
+from emotone.audio.change import degrade
 from emotone.audio.change.degrade import DegradationCurve, Severity
 from emotone.base.draws import generator
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Utterance
 from emotone.errors import EmotoneError, unknown
+from emotone.evaluate.degraded import missing
 from emotone.evaluate.numbers.statistics import PooledMetric
 from emotone.evaluate.run_folder import Run, bundles_of, speakers_of
 from emotone.evaluate.scores import metrics_of, pairs_of
 
+ALL_CURVES: Mapping[str, DegradationCurve] = {**degrade.CURVES, **missing.CURVES}
+"""All curves that scores are measured along."""
 Condition = tuple[str, Severity]
 """A curve and one of its severities."""
 Tables = Mapping[str, Mapping[Severity, pd.DataFrame]]
@@ -45,6 +49,43 @@ class DegradedScores:
         return whole[is_scored(whole, targets)]
 
 
+class Measured(TypedDict):
+    """A metric with the ends of its interval, and its `change` from the clean point with those of that."""
+
+    low: float
+    value: float
+    high: float
+    change: dict[str, float]
+
+
+class Point(TypedDict):
+    """What was measured at a severity: {target: its main metric, None where no row with a label was scored}."""
+
+    severity: Severity
+    is_clean: bool
+    num_failed: int
+    metrics: dict[str, Measured | None]
+
+
+class MeasuredCurve(TypedDict):
+    """A curve of scored utterances as reports and results hold it."""
+
+    title: str
+    axis: str
+    num_utterances: int
+    points: list[Point]
+
+
+class MeasuredCurves(TypedDict):
+    """All curves of a run as reports and results hold them; `metrics` {target: the name of its metric}."""
+
+    num_utterances: int
+    num_speakers: int
+    notes: list[str]
+    metrics: dict[str, str]
+    curves: dict[str, MeasuredCurve]
+
+
 def check_measured(scores: Sequence[DegradedScores], what: str) -> None:
     """Raise EmotoneError where nothing was measured, saying why."""
     if not any(one.tables for one in scores):
@@ -63,41 +104,44 @@ def choose_curves(known: Mapping[str, DegradationCurve], only: Collection[str] |
     return [name for name in known if only is None or name in only]
 
 
-def to_report(scores: DegradedScores, targets: Sequence[Target], what: str) -> dict[str, Any]:
-    """What reports show of a run's curves, plain data; raises EmotoneError where nothing was measured.
-
-    {"num_utterances", "num_speakers", "notes", "metrics": {target: name}, "curves": as of `describe`}.
-    """
+def to_report(scores: DegradedScores, targets: Sequence[Target], what: str) -> MeasuredCurves:
+    """What reports show of a run's curves; raises EmotoneError, naming `what`, where nothing was measured."""
     check_measured([scores], what)
     clean = scores.clean(targets)
     return {
-        "num_utterances": int(clean["id"].nunique()), "num_speakers": int(clean["speaker"].nunique()),
-        "notes": scores.notes, "metrics": {target.name: next(iter(metrics_of(target))) for target in targets},
+        "num_utterances": int(clean["id"].nunique()),
+        "num_speakers": int(clean["speaker"].nunique()),
+        "notes": scores.notes,
+        "metrics": {target.name: next(iter(metrics_of(target))) for target in targets},
         "curves": describe(scores, targets),
-    }  # fmt: skip
+    }
 
 
-def describe(scores: DegradedScores, targets: Sequence[Target]) -> dict[str, Any]:
-    """{curve: {"title", "axis", "num_utterances", "points"}}, for reports.
-
-    Points are {"severity", "is_clean", "num_failed", "metrics": as of `measure`}: "change" is the difference to the
-    clean point, on the same utterances.
-    """
-    curves = {}
+def describe(scores: DegradedScores, targets: Sequence[Target]) -> dict[str, MeasuredCurve]:
+    """The metrics along each curve: {curve: measured}."""
+    curves: dict[str, MeasuredCurve] = {}
     for name, tables in scores.tables.items():
-        curve, points = scores.curves[name], []
+        curve = scores.curves[name]
+        points: list[Point] = []
         clean = tables[curve.clean]
         clean = clean[is_scored(clean, targets)]
         for severity, table in tables.items():
             scored = table.loc[clean.index]
             scored = scored[is_scored(scored, targets)]
-            points.append({
-                "severity": severity, "is_clean": severity == curve.clean,
-                "num_failed": int(clean["id"].nunique() - scored["id"].nunique()),
-                "metrics": measure(scored, clean, targets),
-            })  # fmt: skip
-        about = {"title": curve.title, "axis": curve.axis, "num_utterances": int(clean["id"].nunique())}
-        curves[name] = about | {"points": points}
+            points.append(
+                {
+                    "severity": severity,
+                    "is_clean": severity == curve.clean,
+                    "num_failed": int(clean["id"].nunique() - scored["id"].nunique()),
+                    "metrics": measure(scored, clean, targets),
+                }
+            )
+        curves[name] = {
+            "title": curve.title,
+            "axis": curve.axis,
+            "num_utterances": int(clean["id"].nunique()),
+            "points": points,
+        }
     return curves
 
 
@@ -154,13 +198,13 @@ def score_utterances(bundle: Bundle, batch: Sequence[Utterance], targets: Sequen
     return pd.DataFrame(columns)
 
 
-def measure(degraded: pd.DataFrame, clean: pd.DataFrame, targets: Sequence[Target]) -> dict[str, Any]:
-    """The main metric of each target with its 95% interval: {target: {"low", "value", "high", "change": {...}}}.
+def measure(degraded: pd.DataFrame, clean: pd.DataFrame, targets: Sequence[Target]) -> dict[str, Measured | None]:
+    """The main metric of each target with its 95% interval; None where no row with a label is there.
 
     Both are prediction tables; rows of `degraded` are found in `clean` by their index, and "change" is the difference
-    to it on the same utterances. None where no row with a label is there. Repeats are averaged.
+    to it on the same utterances. Repeats are averaged.
     """
-    measured: dict[str, Any] = {}
+    measured: dict[str, Measured | None] = {}
     for target in targets:
         metric = next(iter(metrics_of(target).values()))
         known, (clean_p, truth), classes = pairs_of(clean, target)
@@ -171,7 +215,8 @@ def measure(degraded: pd.DataFrame, clean: pd.DataFrame, targets: Sequence[Targe
         rows = degraded.loc[known.index[kept]]
         p = predictions_of(rows, target, classes)
         pooled = PooledMetric(metric, [p, clean_p[kept]], truth[kept], speakers_of(rows), rows.get("repeat"))
-        measured[target.name] = {**pooled.interval([1, 0])._asdict(), "change": pooled.interval([1, -1])._asdict()}
+        (low, value, high), change = pooled.interval([1, 0]), pooled.interval([1, -1])
+        measured[target.name] = {"low": low, "value": value, "high": high, "change": change._asdict()}
     return measured
 
 

@@ -18,6 +18,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.evaluate.degraded.degraded import (
     Condition,
     DegradedScores,
+    MeasuredCurves,
     check_scorable,
     choose,
     choose_curves,
@@ -26,7 +27,8 @@ from emotone.evaluate.degraded.degraded import (
     to_report,
     with_scores,
 )
-from emotone.evaluate.degraded.missing_inputs import CURVES, NO_WORDS, MissingInputs
+from emotone.evaluate.degraded.missing import CURVES
+from emotone.evaluate.degraded.missing_inputs import NO_WORDS, MissingInputs
 from emotone.evaluate.prediction_table import BATCH
 from emotone.evaluate.run_folder import Run, bundles_of, own_ids
 
@@ -34,7 +36,7 @@ NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""
 
 
-def missing_data(run: Run, **settings: Any) -> dict[str, Any]:
+def missing_data(run: Run, **settings: Any) -> MeasuredCurves:
     """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
     return to_report(score_missing(run, **settings), run.targets, "missing data")
 

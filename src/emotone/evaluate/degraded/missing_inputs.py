@@ -35,18 +35,9 @@ from emotone.data.words_and_text import (
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded import missing
 from emotone.evaluate.degraded.degraded import Condition
-from emotone.evaluate.degraded.missing import MissingCurve
+from emotone.evaluate.degraded.missing import CURVES, RECOGNISED
 from emotone.evaluate.run_folder import Run, corpora_of
 
-RECOGNISED = "recognised"
-CURVES: dict[str, MissingCurve] = {
-    "words": missing.CURVES["words"],
-    "transcript": missing.CURVES["transcript"],
-    RECOGNISED: MissingCurve("Recognised transcript", "transcript", ("reference", RECOGNISED), "reference"),
-    "frames": missing.CURVES["frames"],
-    "bursts": missing.CURVES["bursts"],
-    "audio": missing.CURVES["audio"],
-}
 NO_WORDS: Condition = ("words", 100.0)
 """Also known as the transcript's absence: the end of one curve and the whole of another."""
 
@@ -108,7 +99,7 @@ class MissingInputs:
 
     def sees(self, curve: str) -> bool:
         """Whether the bundles take what a curve takes away; no score can change otherwise."""
-        if CURVES[curve].part == "transcript":
+        if CURVES[curve].takes_transcript:
             return self.bundle.takes_text or (self.bundle.takes_words and alignment_of(self.bundle) != "none")
         return self._streams != "text"
 
@@ -130,7 +121,7 @@ class MissingInputs:
 
     def _reason_against(self, curve: str) -> str:
         """Why a curve cannot be measured; "" where it can."""
-        if CURVES[curve].part == "transcript":
+        if CURVES[curve].takes_transcript:
             if not self.bundle.takes_words:
                 return "the bundle takes audio alone"
             if not any(map(has_transcripts, self._corpora.values())):
@@ -150,7 +141,7 @@ class MissingInputs:
     def _words_in(self, condition: Condition) -> dict[str, WordsAndText]:
         """Words and text {corpus: WordsAndText} in a condition."""
         curve, severity = condition
-        if CURVES[curve].part != "transcript":
+        if not CURVES[curve].takes_transcript:
             return self._clean
         if condition not in self._words:
             self._words[condition] = {name: self._find_words(name, curve, severity) for name in self._corpora}

@@ -35,6 +35,7 @@ from emotone.data.words_and_text import words_of_bundle
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.degraded import (
     DegradedScores,
+    MeasuredCurves,
     check_scorable,
     choose,
     choose_curves,
@@ -106,7 +107,7 @@ class Noise:
         return excerpt(recording, num_samples, random)
 
 
-def robustness(run: Run, *given: Any, **settings: Any) -> dict[str, Any]:
+def robustness(run: Run, *given: Any, **settings: Any) -> MeasuredCurves:
     """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
     return to_report(score_robustness(run, *given, **settings), run.targets, "robustness")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -48,6 +48,11 @@ class Interval(NamedTuple):
     low: float
     value: float
     high: float
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Interval:
+        """Of an object with its fields, as results hold it."""
+        return cls(*(values[end] for end in cls._fields))
 
     def __str__(self) -> str:
         low, value, high = (re.sub(r"^(-?)0\.", r"\1.", f"{number:.3f}") for number in self)

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.audio.read import load_audio
-from emotone.base import plugins
+from emotone.base import figure, plugins
+from emotone.base.figure import plain
 from emotone.base.page import Section
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view import view as views
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.report import pictures
 from emotone.evaluate.report.clips import make_players
 from emotone.evaluate.report.curves import locate
+from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run, bundles_of
 
 SYSTEM = "spectrogram-image"
 NUM_WRONG = 4
-Row = dict[str, Any]
 
 
-def report_activations(run: Run) -> list[Section]:
+def section(evaluated: Evaluated) -> Part:
     """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
+    return Part(sections=_sections(evaluated.run))
+
+
+def _sections(run: Run) -> list[Section]:
     is_bundle = (run.folder / "bundle.json").is_file()
     recipe = Bundle.load(str(run.folder)).about.get("training", {}).get("recipe", {}) if is_bundle else run.recipe
     chosen = recipe.get("system", {})
@@ -59,7 +64,7 @@ def report_activations(run: Run) -> list[Section]:
     ]  # fmt: skip
     if notes:
         note = f"{len(notes)} of {len(shown)} utterances have no picture ({notes[0]}). {note}"
-    figure = pictures.plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
+    figure = plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
     text = TEXT.format("" if is_bundle else " of the first fold")
     return [Section(TITLE, text, rows, figure, note)]
 
@@ -103,7 +108,7 @@ def _load_network(system: Any, bundle: Bundle) -> Any:
     return network.eval()
 
 
-def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str]) -> pictures.Activation:
+def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str]) -> Activation:
     """One panel; raises EmotoneError where the audio is not at hand."""
     path = Corpus.load(str(row["corpus"])).path_of(row["file"])
     begin_s, end_s = (None if pd.isna(row[name]) else float(row[name]) for name in ("start_s", "end_s"))
@@ -116,7 +121,7 @@ def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str
     hop_s = bundle.feature.hop_s
     shown_s = bundle.view.count(len(features)) * bundle.view.segment_frames * hop_s
     title = name if name == row["true_emotion"] else f"{row['true_emotion']}, taken for {name}"
-    return pictures.Activation(title, features[:, :num_bins].T, own, bins_hz, hop_s, shown_s)
+    return Activation(title, features[:, :num_bins].T, own, bins_hz, hop_s, shown_s)
 
 
 TITLE = "What decided"
@@ -128,3 +133,42 @@ TEXT = (
     "and a place on them sees far around itself. The rest of a last segment, which is filled up, is not shown; it may "
     "speak too."
 )
+
+
+class Activation(NamedTuple):
+    """A spectrogram [bins, T] and the map [h, w] over it; rows of the map go down from the highest bin.
+
+    The map is `map_s` long, which is more than the spectrogram where segments were filled up.
+    """
+
+    title: str
+    decibels: NDArray[np.float32]
+    activation: NDArray[np.float32]
+    bins_hz: NDArray[np.float64]
+    hop_s: float
+    map_s: float
+
+
+def plot_activations(every: Sequence[Activation], numbers: Sequence[int]) -> str:
+    """Spectrograms in grey under maps, red where something speaks for the class and blue where against it."""
+    num_columns = min(len(every), 2)
+    picture, panels = figure.panels(len(every), num_columns, 8.4, 2.1 * -(-len(every) // num_columns))
+    strongest = max(float(np.abs(one.activation).max()) for one in every)
+    for axes, one, number in zip(panels, every, numbers, strict=True):
+        num_bins, num_frames = one.decibels.shape
+        duration_s = num_frames * one.hop_s
+        axes.imshow(
+            one.decibels, cmap="Greys", origin="lower", aspect="auto", extent=(0, duration_s, 0, num_bins), vmin=-80,
+            vmax=0,
+        )  # fmt: skip
+        axes.imshow(
+            one.activation, cmap="RdBu_r", aspect="auto", extent=(0, one.map_s, 0, num_bins), interpolation="bilinear",
+            vmin=-strongest, vmax=strongest, alpha=0.65 * np.sqrt(np.abs(one.activation) / strongest),
+        )  # fmt: skip
+        ticks_hz = np.arange(0, one.bins_hz[-1] + 1, 1000 if one.bins_hz[-1] > 1500 else 250)
+        places = np.interp(ticks_hz, one.bins_hz, np.arange(num_bins) + 0.5)
+        axes.set_yticks(places, [f"{tick / 1000:g}" for tick in ticks_hz])
+        axes.set(xlim=(0, duration_s), ylim=(0, num_bins), xlabel="seconds", ylabel="kHz")
+        axes.grid(visible=False)
+        axes.set_title(plain(f"{number}: {one.title}"), fontsize=10, loc="left")
+    return figure.svg(picture)

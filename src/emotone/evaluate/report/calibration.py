@@ -13,9 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from emotone.base import figure
+from emotone.base.figure import COLOURS, GREY
+from emotone.base.page import Section
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
+from emotone.evaluate.report.cells import sentence
+from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
 
 NUM_BINS = 15
@@ -28,6 +33,35 @@ SCORES: dict[str, Callable[..., float]] = {
 }
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+def section(evaluated: Evaluated) -> Part:
+    """The calibration of each target that is not relative; a picture of each with classes."""
+    run, targets = evaluated.run, evaluated.absolute
+    calibrated = calibrate(run.test, run.validation, targets)
+    sections = [_section(calibrated[target.name]) for target in targets if target.kind == "category"]
+    return Part({"calibration": calibrated}, sections)
+
+
+def _section(measured: dict[str, Any]) -> Section:
+    stages = {"as predicted": measured["before"], "after temperature": measured["after"]}
+    table = [
+        {"": name, "ECE": stage["ece"], "log loss": stage["log_loss"], "Brier": stage["brier"]}
+        for name, stage in stages.items()
+        if stage
+    ]
+    texts = []
+    values = [row["temperature"] for row in measured["temperatures"]]
+    if values:
+        spread = f" (mean; {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
+        texts.append(f"Temperature, fitted on each fold's validation part: {np.mean(values):.2f}{spread}.")
+    if measured["note"]:
+        texts.append(sentence(measured["note"]))
+    note = (
+        f"ECE: {measured['num_bins']} bins of equal width by the confidence in the predicted class (Guo et al., 2017). "
+        "Brier: the sum over classes, from 0 to 2."
+    )
+    return Section("Calibration", " ".join(texts), table, plot_reliability(measured), note)
 
 
 def calibrate(test: pd.DataFrame, validation: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
@@ -161,3 +195,24 @@ def _measure(parts: dict[tuple[int, int], tuple[Floats, Ints]]) -> dict[str, Any
 
 def _log(probabilities: Floats) -> Floats:
     return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+
+
+def plot_reliability(measured: dict[str, Any]) -> str:
+    """Accuracy against confidence, before and after the temperature, and how many predictions each bin has."""
+    stages = {"before": measured["before"], "after": measured["after"]}
+    picture, (curve, counts) = figure.panels(2, 2, 7.6, 3.4)
+    curve.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="calibrated")
+    width = 1 / measured["num_bins"]
+    for number, (name, stage) in enumerate((name, stage) for name, stage in stages.items() if stage):
+        bins = stage["reliability"]
+        num = np.array(bins["counts"])
+        label = f"{name} temperature" if measured["after"] else "as predicted"
+        text = f"{label}: ECE {stage['ece']:.3f}"
+        points = [np.array(bins[axis], float)[num > 0] for axis in ("confidence", "accuracy")]
+        curve.plot(*points, "o-", color=COLOURS[number], markersize=4, label=text)
+        edges = np.append(np.arange(len(num)) * width, 1.0)
+        counts.stairs(num, edges, color=COLOURS[number], fill=number == 0, alpha=1.0 if number else 0.5, linewidth=1.6)
+    curve.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    curve.legend(fontsize=8, frameon=False, loc="best")
+    counts.set(xlabel="confidence", ylabel="predictions", xlim=(0, 1))
+    return figure.svg(picture)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.base import figure
-from emotone.base.figure import COLOURS, plain
+from emotone.base.figure import COLOURS, GREY, plain
 from emotone.bundle.target import Target
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_CLUSTERS = 60
 """More clusters than this cannot be told apart side by side; the largest are shown."""
 MOST_CORPORA = 7
 """More corpora than this share a colour."""
-INK, GREY, PALE = "#1d2327", COLOURS[5], "#c9cfd3"
+INK, PALE = "#1d2327", "#c9cfd3"
 WIDE_COLOURS = "tab20"
 """Where there are more groups than `COLOURS`."""
 
@@ -82,42 +82,6 @@ def plot_agreement(curves: Mapping[str, pd.DataFrame]) -> str:
     axes.set(xlabel="epoch", ylabel="NMI with the epoch before", ylim=(-0.02, 1.02))
     axes.locator_params(axis="x", integer=True)
     axes.legend(fontsize=8, frameon=False, loc="best")
-    return figure.svg(picture)
-
-
-def plot_values(values: NDArray[np.floating], levels: NDArray[np.integer], names: Sequence[str]) -> str:
-    """DeepMI values [N]: how often, and by the level of the label [N], whose names are given."""
-    picture, (counts, boxes) = figure.panels(2, 2, WIDTH_IN, 3.4)
-    counts.hist(values, bins=40, color=COLOURS[0], edgecolor="white", linewidth=0.4)
-    counts.axvline(float(np.median(values)), color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label="median")
-    counts.set(xlabel="DeepMI", ylabel="utterances")
-    counts.legend(fontsize=8, frameon=False)
-    present = [level for level in range(len(names)) if (levels == level).any()]
-    _draw_box(boxes, [values[levels == level] for level in present], present)
-    ticks = [f"{name}\n({int((levels == level).sum())})" for level, name in enumerate(names)]
-    boxes.set_xticks(range(len(names)), ticks, fontsize=8)
-    boxes.set(xlim=(-0.6, len(names) - 0.4), ylabel="DeepMI")
-    boxes.set_xlabel("label (and how many utterances)", fontsize=9)
-    for axes in (counts, boxes):
-        axes.locator_params(axis="x" if axes is counts else "y", nbins=6)
-    boxes.grid(visible=False, axis="x")
-    return figure.svg(picture)
-
-
-def plot_cells(information: NDArray[np.floating], clusters: Sequence[int], names: Sequence[str]) -> str:
-    """mi(cluster, level) [X, Y] as a map, NaN is left empty: clusters from left to right as given, levels upwards."""
-    picture, axes = figure.new(WIDTH_IN, 2.9)
-    most = float(np.nanmax(np.abs(information))) or 1.0
-    cells = axes.pcolormesh(information.T, cmap="RdBu_r", vmin=-most, vmax=most, edgecolors="white", linewidth=0.8)
-    axes.set_xticks(
-        np.arange(len(clusters)) + 0.5, list(map(str, clusters)), fontsize=8 if len(clusters) <= 30 else 6.5
-    )
-    axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=8)
-    axes.set(xlabel="cluster, the most informative first", ylabel="label")
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    picture.colorbar(cells, ax=axes, pad=0.01, aspect=14).set_label("mi (nats)", fontsize=9)
     return figure.svg(picture)
 
 
@@ -193,12 +157,12 @@ def _draw_boxes(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:
     order = list(known.groupby("cluster")[target.name].median().sort_values(kind="stable").index)
     values = [known.loc[known["cluster"] == cluster, target.name].to_numpy(float) for cluster in order]
     axes.axhline(float(known[target.name].median()), color=GREY, linewidth=1, linestyle="--", label="median of all")
-    _draw_box(axes, values, list(range(len(order))))
+    draw_box(axes, values, list(range(len(order))))
     axes.legend(fontsize=8, frameon=False, loc="upper left")
     return order
 
 
-def _draw_box(axes: Axes, values: Sequence[NDArray[np.floating]], places: Sequence[int]) -> None:
+def draw_box(axes: Axes, values: Sequence[NDArray[np.floating]], places: Sequence[int]) -> None:
     axes.boxplot(
         values, positions=list(places), widths=0.6, patch_artist=True, manage_ticks=False,
         boxprops={"facecolor": "#bcd6e3", "edgecolor": COLOURS[0]}, medianprops={"color": INK, "linewidth": 1.6},

@@ -19,6 +19,7 @@ from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import cut_points, information_table, to_levels
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.report import cluster_pictures as pictures
+from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run, places_of
 
 CLUSTERS = "clusters.parquet"
@@ -37,15 +38,16 @@ KINDS = ("labelled", "unlabelled")
 Row = dict[str, Any]
 
 
-def report_clusters(run: Run) -> tuple[Row | None, list[Section]]:
-    """What the run's clusters hold: (JSON object or None where it has none, sections of the page).
+def section(evaluated: Evaluated) -> Part:
+    """What the run's clusters hold; null in the JSON where it has none.
 
     Tables and pictures are of the first fold; the agreement of clusterings is of all. Raises EmotoneError for a table
     that is damaged.
     """
+    run = evaluated.run
     folds = find_folds(run, CLUSTERS, FIRST_STEP)
     if not folds:
-        return None, []
+        return Part({"clusters": None})
     path = next(iter(folds.values())) / CLUSTERS
     table = read_clusters(path, run.targets)
     history = {name: _read_history(folder / "metrics.csv") for name, folder in folds.items()}
@@ -64,7 +66,7 @@ def report_clusters(run: Run) -> tuple[Row | None, list[Section]]:
         }  # fmt: skip
         about["networks"].append(measured)
         sections += _sections(measured, about, run.targets, own, (points, own.loc[drawn]), curves, bool(text))
-    return about, sections
+    return Part({"clusters": about}, sections)
 
 
 def find_folds(run: Run, name: str, step: str = "") -> dict[str, Path]:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from emotone.base import figure
+from emotone.base.figure import COLOURS, GREY
 from emotone.base.page import Section
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.report import pictures
 from emotone.evaluate.report.clips import make_players
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.report.part import Evaluated, Part
 
 NUM_SHOWN = 6
 
 
-def report_curves(run: Run, targets: list[Target]) -> list[Section]:
+def section(evaluated: Evaluated) -> Part:
     """Examples from the lowest to the highest label of each attribute with curves; none where there are no curves."""
-    sections = []
-    for target in targets:
+    run, sections = evaluated.run, []
+    for target in evaluated.targets:
         if f"curve_{target.name}" in run.test:
             chosen = locate(choose(run.test, target.name), len(run.recipe.get("corpora", [])) > 1)
-            sections += _sections(chosen, target)
-    return [Section("Curves", TEXT), *sections] if sections else []
+            sections.append(_section(chosen, target))
+    return Part(sections=[Section("Curves", TEXT), *sections] if sections else [])
 
 
 def choose(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) -> pd.DataFrame:
@@ -56,7 +59,7 @@ def locate(chosen: pd.DataFrame, has_prefix: bool) -> pd.DataFrame:
     return pd.concat(parts).sort_index().astype({"start_s": float, "end_s": float})
 
 
-def _sections(chosen: pd.DataFrame, target: Target) -> list[Section]:
+def _section(chosen: pd.DataFrame, target: Target) -> Section:
     players, note = make_players(chosen)
     truths = chosen[f"true_{target.name}"].tolist()
     rows: list[dict[str, Any]] = [
@@ -65,12 +68,27 @@ def _sections(chosen: pd.DataFrame, target: Target) -> list[Section]:
          "listen": players.get(place)}
         for place, row in enumerate(chosen.to_dict("records"))
     ]  # fmt: skip
-    picture = pictures.plot_curves(list(chosen[f"curve_{target.name}"]), truths, target.is_relative)
+    picture = plot_curves(list(chosen[f"curve_{target.name}"]), truths, target.is_relative)
     text = "" if target.is_relative else "Dashed: the label of the whole utterance."
-    return [Section(target.name.capitalize(), text, rows, picture, note, level=3)]
+    return Section(target.name.capitalize(), text, rows, picture, note, level=3)
 
 
 TEXT = (
     f"Scores of the chunks, in time order, of {NUM_SHOWN} test utterances of one fold for each attribute, from its "
     "lowest label to its highest."
 )
+
+
+def plot_curves(curves: Sequence[NDArray[Any]], truths: Sequence[float], is_relative: bool) -> str:
+    """Scores over the chunks of a few utterances, a panel each on one scale, numbered from 1; dashed: a true label."""
+    num_columns = min(len(curves), 3)
+    picture, every = figure.panels(len(curves), num_columns, 8.4, 1.9 * -(-len(curves) // num_columns))
+    values = np.concatenate([*curves, np.array([] if is_relative else truths)])
+    margin = 0.06 * float(np.ptp(values)) or 1.0
+    for number, (axes, curve, truth) in enumerate(zip(every, curves, truths, strict=True), 1):
+        axes.plot(np.arange(1, len(curve) + 1), curve, "o-", color=COLOURS[0], markersize=3)
+        if not is_relative:
+            axes.axhline(truth, color=GREY, linewidth=1, linestyle="--")
+        axes.set(ylim=(values.min() - margin, values.max() + margin), xlabel="chunk")
+        axes.set_title(f"{number}: label {truth:.2f}", fontsize=10, loc="left")
+    return figure.svg(picture)

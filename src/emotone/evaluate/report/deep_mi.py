@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from emotone.base import figure
+from emotone.base.figure import COLOURS
 from emotone.base.page import Player, Section
 from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import PUBLISHED_CUTS, cut_points, information_table
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate.report import cluster_pictures as pictures
 from emotone.evaluate.report.clips import make_players
+from emotone.evaluate.report.cluster_pictures import INK, WIDTH_IN, draw_box
 from emotone.evaluate.report.clusters import check_codes, find_folds, of_fold, read_artefact, to_numbers
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.report.part import Evaluated, Part
 
 DEEP_MI = "deep_mi.parquet"
 COLUMNS = (
@@ -35,14 +37,15 @@ NUM_CELLS = 12
 Row = dict[str, Any]
 
 
-def report_deep_mi(run: Run) -> tuple[Row | None, list[Section]]:
-    """DeepMI of the first fold's training utterances: (JSON object or None where the run has none, sections).
+def section(evaluated: Evaluated) -> Part:
+    """DeepMI of the first fold's training utterances; null in the JSON where the run has none.
 
     Raises EmotoneError for a table that is damaged. Audio that is not at hand is none: the page says how much and why.
     """
+    run = evaluated.run
     folds = find_folds(run, DEEP_MI)
     if not folds:
-        return None, []
+        return Part({"deep_mi": None})
     table = read_deep_mi(next(iter(folds.values())) / DEEP_MI, run.targets)
     about: Row = {"fold": next(iter(folds)), "num_folds": len(folds), "targets": {}}
     sections = []
@@ -51,7 +54,7 @@ def report_deep_mi(run: Run) -> tuple[Row | None, list[Section]]:
         if len(own):
             measured = about["targets"][target.name] = measure_deep_mi(own, target)
             sections += _sections(own, measured, target, of_fold(about))
-    return about, sections
+    return Part({"deep_mi": about}, sections)
 
 
 def read_deep_mi(path: Path, targets: Sequence[Target]) -> pd.DataFrame:
@@ -142,8 +145,8 @@ def _sections(table: pd.DataFrame, about: Row, target: Target, fold: str) -> lis
         f"{about['mutual_information']:.3f} nats; {about['num_distinct']} different values of DeepMI, "
         f"{about['num_negative']} utterances below 0."
     )
-    picture = pictures.plot_values(table["deep_mi"].to_numpy(), table["level"].to_numpy(), names)
-    cells_picture = pictures.plot_cells(np.where(counts > 0, information, np.nan), clusters, names)
+    picture = plot_values(table["deep_mi"].to_numpy(), table["level"].to_numpy(), names)
+    cells_picture = plot_cells(np.where(counts > 0, information, np.nan), clusters, names)
     cells = [
         {"cluster": row["cluster"], "label": row["label"], "mi (nats)": f"{row['mi']:.4f}",
          "utterances": row["num_utterances"], "of the cluster": f"{100 * row['share_of_cluster']:.0f}%"}
@@ -194,3 +197,39 @@ def _rows(shown: pd.DataFrame, players: dict[int, Player]) -> list[Row]:
          "DeepMI": f"{row['deep_mi']:.5f}", "listen": players.get(place)}
         for place, row in zip(shown.index, shown.to_dict("records"), strict=True)
     ]  # fmt: skip
+
+
+def plot_values(values: NDArray[np.floating], levels: NDArray[np.integer], names: Sequence[str]) -> str:
+    """DeepMI values [N]: how often, and by the level of the label [N], whose names are given."""
+    picture, (counts, boxes) = figure.panels(2, 2, WIDTH_IN, 3.4)
+    counts.hist(values, bins=40, color=COLOURS[0], edgecolor="white", linewidth=0.4)
+    counts.axvline(float(np.median(values)), color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label="median")
+    counts.set(xlabel="DeepMI", ylabel="utterances")
+    counts.legend(fontsize=8, frameon=False)
+    present = [level for level in range(len(names)) if (levels == level).any()]
+    draw_box(boxes, [values[levels == level] for level in present], present)
+    ticks = [f"{name}\n({int((levels == level).sum())})" for level, name in enumerate(names)]
+    boxes.set_xticks(range(len(names)), ticks, fontsize=8)
+    boxes.set(xlim=(-0.6, len(names) - 0.4), ylabel="DeepMI")
+    boxes.set_xlabel("label (and how many utterances)", fontsize=9)
+    for axes in (counts, boxes):
+        axes.locator_params(axis="x" if axes is counts else "y", nbins=6)
+    boxes.grid(visible=False, axis="x")
+    return figure.svg(picture)
+
+
+def plot_cells(information: NDArray[np.floating], clusters: Sequence[int], names: Sequence[str]) -> str:
+    """mi(cluster, level) [X, Y] as a map, NaN is left empty: clusters from left to right as given, levels upwards."""
+    picture, axes = figure.new(WIDTH_IN, 2.9)
+    most = float(np.nanmax(np.abs(information))) or 1.0
+    cells = axes.pcolormesh(information.T, cmap="RdBu_r", vmin=-most, vmax=most, edgecolors="white", linewidth=0.8)
+    axes.set_xticks(
+        np.arange(len(clusters)) + 0.5, list(map(str, clusters)), fontsize=8 if len(clusters) <= 30 else 6.5
+    )
+    axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=8)
+    axes.set(xlabel="cluster, the most informative first", ylabel="label")
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    picture.colorbar(cells, ax=axes, pad=0.01, aspect=14).set_label("mi (nats)", fontsize=9)
+    return figure.svg(picture)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import NDArray
+
+from emotone.base import figure
 from emotone.base.page import Section
-from emotone.bundle.target import Target
 from emotone.evaluate.numbers.relative import describe_left_out
-from emotone.evaluate.report import pictures
-from emotone.evaluate.run_folder import Run
+from emotone.evaluate.report.cells import Row
+from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
 
-Row = dict[str, Any]
 
-
-def report_order(run: Run, targets: list[Target]) -> list[Section]:
-    """Wins against labels of the relative targets among these, their published test, and every fold by itself."""
-    relative = [target for target in targets if target.is_relative]
+def section(evaluated: Evaluated) -> Part:
+    """Wins against labels of the relative targets, their published test, and every fold by itself."""
+    run = evaluated.run
+    relative = [target for target in evaluated.targets if target.is_relative]
     if not relative:
-        return []
+        return Part()
     pairs, titles = {}, {}
     for target in relative:
         pairs[target.name] = pairs_of(run.test, target)[1]
@@ -30,14 +31,16 @@ def report_order(run: Run, targets: list[Target]) -> list[Section]:
         for name, about in tests.items()
     ]
     sections = [
-        Section("Order", TEXT, None, pictures.plot_order(pairs, titles)),
+        Section("Order", TEXT, None, plot_order(pairs, titles)),
         Section("Published test", "", rows, note=TEST_NOTE, level=3),
     ]
     each = _folds(run.result.get("folds", {}), tests)
-    return [*sections, *([Section("Folds", "", each, note=FOLDS_NOTE, level=3, folds="All numbers")] if each else [])]
+    if each:
+        sections.append(Section("Folds", "", each, note=FOLDS_NOTE, level=3, folds="All numbers"))
+    return Part(sections=sections)
 
 
-def _folds(exact: Row, tests: dict[str, Row]) -> list[Row]:
+def _folds(exact: dict[str, Any], tests: dict[str, Any]) -> list[Row]:
     """A row per target, repeat and fold: over all pairs, and the published test."""
     return [
         {"target": name, "repeat": fold["repeat"], "fold": fold["fold"], "utterances": fold["num_utterances"],
@@ -61,3 +64,16 @@ TEST_NOTE = (
     "fold's test part; means over these and over folds."
 )
 FOLDS_NOTE = "Over all pairs of a fold, and the mean of its published test."
+
+
+def plot_order(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]], titles: dict[str, str]) -> str:
+    """Share of wins against the true value of each attribute {name: (share, truth)}."""
+    num_columns = min(len(pairs), 3)
+    num_rows = -(-len(pairs) // num_columns)
+    picture, every = figure.panels(len(pairs), num_columns, 3.2 * num_columns + 0.3, 3.1 * num_rows)
+    for axes, (name, (share, truth)) in zip(every, pairs.items(), strict=True):
+        figure.draw_points(axes, share, truth)
+        axes.set(xlim=(-0.03, 1.03), xlabel="share of wins")
+        axes.set_title(titles[name], fontsize=9, loc="left")
+    every[0].set_ylabel("truth")
+    return figure.svg(picture)

@@ -20,21 +20,30 @@ from emotone.evaluate.numbers.statistics import Interval, PooledMetric, bootstra
 from emotone.evaluate.run_folder import speakers_of
 from emotone.evaluate.scores import metrics_of, pairs_of
 
+KINDS = {
+    "gender": "Genders",
+    "language": "Languages",
+    "corpus": "Corpora",
+    "duration": "Durations",
+    "speaker": "Speakers",
+}
+"""Kinds of groups with their titles, in the order of a report."""
 UNKNOWN = "unknown"
 BANDS_S = (1.0, 2.0, 4.0, 8.0)
 """Borders of the duration bands: fixed, so that bands of two corpora are the same, and doubling, as lengths do."""
 NUM_RESAMPLES = 2000
 Floats = NDArray[np.float64]
+Group = dict[str, Any]
+"""{"group", "num_utterances", "num_speakers", metric: Interval, ...}, and of attributes on a range "bias"."""
 
 
-def find_groups(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def find_groups(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, dict[str, list[Group]]]:
     """Per target and kind of group its groups, `speaker`, `gender`, `language`, `corpus` and `duration`.
 
-    Each group is {"group", "num_utterances", "num_speakers", metric: Interval, ...}; attributes have "bias" too, the
-    mean of prediction - truth over all its rows. The ends of an interval are NaN where a group has one speaker. A kind
-    that the table does not have is left out. Raises EmotoneError for what the metrics refuse.
+    "bias" is the mean of prediction - truth over all rows of a group. The ends of an interval are NaN where a group has
+    one speaker. A kind that the table does not have is left out. Raises EmotoneError for what the metrics refuse.
     """
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    found: dict[str, dict[str, list[Group]]] = {}
     for target in targets:
         known, (p, t), _ = pairs_of(predictions, target)
         columns = groups_of(known)
@@ -64,7 +73,7 @@ def duration_bands(duration_s: Floats) -> NDArray[np.str_]:
 
 def _measure_groups(
     known: pd.DataFrame, p: NDArray[Any], t: NDArray[Any], names: NDArray[Any], target: Target
-) -> list[dict[str, Any]]:
+) -> list[Group]:
     """The metrics of each group, in the order of the names, the unknown last."""
     speakers, repeats = speakers_of(known).to_numpy(str), _repeats(known)
     counts = known.groupby(names)[["id", "speaker"]].nunique()
@@ -73,9 +82,11 @@ def _measure_groups(
     for name in sorted(rows_of, key=lambda name: (name == UNKNOWN, name)):
         rows = rows_of[name]
         num_utterances, num_speakers = counts.loc[name]
-        group: dict[str, Any] = {
-            "group": name, "num_utterances": int(num_utterances), "num_speakers": int(num_speakers),
-        }  # fmt: skip
+        group: Group = {
+            "group": name,
+            "num_utterances": int(num_utterances),
+            "num_speakers": int(num_speakers),
+        }
         for key, metric in metrics_of(target).items():
             group[key] = _interval(metric, p[rows], t[rows], speakers[rows], repeats[rows])
         if target.kind == "attribute" and not target.is_relative:

@@ -1,0 +1,38 @@
+"""The worst errors in a report: the utterances to listen to first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from emotone.base.page import Section
+from emotone.bundle.target import Target
+from emotone.evaluate.report.cells import Row
+from emotone.evaluate.report.part import Evaluated, Part
+from emotone.evaluate.scores import pairs_of
+
+NUM_WORST = 12
+
+
+def section(evaluated: Evaluated) -> Part:
+    """A table of the worst errors of each target that is not relative."""
+    worst = {target.name: worst_errors(evaluated.run.test, target) for target in evaluated.absolute}
+    sections = [Section("Worst errors", "" if any(worst.values()) else "There are none.")] if worst else []
+    sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in worst.items() if rows]
+    return Part({"worst": worst}, sections)
+
+
+def worst_errors(predictions: pd.DataFrame, target: Target, num: int = NUM_WORST) -> list[Row]:
+    """The utterances that are most wrong: largest distance, or least probability of the true class."""
+    known, (p, t), classes = pairs_of(predictions, target)
+    found = pd.DataFrame({"utterance": known["id"], "speaker": known["speaker"], "truth": t, "prediction": p})
+    if target.kind == "attribute":
+        found["error"] = p - t
+        order = found["error"].abs().sort_values(ascending=False, kind="stable").index
+    else:
+        shares = known[[f"p_{label}" for label in classes]].to_numpy(float)
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        found["p(truth)"] = shares[np.arange(len(t)), [classes.index(label) for label in t]]
+        found["p(prediction)"] = shares.max(axis=1)
+        order = found.loc[p != t, "p(truth)"].sort_values(kind="stable").index
+    return found.loc[order].drop_duplicates("utterance").head(num).to_dict("records")
