@@ -1,31 +1,22 @@
-"""Curves of chunks: where chunks lie, windows stitched without seams, and what `predict --curve` makes of them."""
+"""Curves of chunks: where chunks lie, windows stitched without seams, and recordings with both."""
 
 from __future__ import annotations
 
-import csv
-import json
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch import nn
 
 from emotone.audio.level import active_duration_s
 from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Chunks
-from emotone.cli.main import main
-from emotone.models.export import write_bundle
 from emotone.predict.curve import STEP_S, UNSEEN, Curve, locate_chunks, stitch
 from emotone.predict.predictor import Predictor
 from emotone.predict.windows import cut_windows
@@ -169,37 +160,9 @@ def test_an_utterance_has_its_chunks(published: Predictor, speech: Samples) -> N
 # ---- prediction, with a small bundle ----------------------------------------------------------------------------
 
 
-class Loudness(nn.Module):
-    """A chunk's arousal is the mean of its log-mel frames."""
-
-    def curves(self, chunks: torch.Tensor) -> dict[str, torch.Tensor]:
-        mean = chunks.mean(dim=(2, 3))
-        return {"arousal": mean, "emotion": torch.stack([mean, -mean], dim=2)}
-
-
-def write_loudness(folder: Path, limits: list[float] | None) -> Path:
-    about: dict[str, Any] = {
-        "name": "loudness", "description": "A bundle for tests", "max_utterance_s": 11.0, "curves": True,
-        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
-        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 22},
-        "targets": [
-            {"name": "arousal", "kind": "attribute", "range": limits, "mean": 4.0, "std": 1.0},
-            {"name": "emotion", "kind": "category", "labels": ["anger", "neutral"]},
-        ],
-        "training": {}, "results": [], "licence": "CC0", "citation": "",
-    }  # fmt: skip
-    normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
-    return write_bundle(folder, Loudness(), about, (22, 62, 16), normaliser, "# loudness\n")
-
-
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_loudness(tmp_path_factory.mktemp("bundles") / "loudness", [1, 7])
-
-
-@pytest.fixture(scope="module")
-def predictor(bundle: Path) -> Predictor:
-    return Predictor.load(str(bundle), threads=1)
+def predictor(loudness: Path) -> Predictor:
+    return Predictor.load(str(loudness), threads=1)
 
 
 def noise(duration_s: float) -> Samples:
@@ -209,7 +172,7 @@ def noise(duration_s: float) -> Samples:
     return (np.random.default_rng(0).normal(0, 0.3, len(time_s)) * loudness).astype(np.float32)
 
 
-def test_a_recording_has_an_even_grid_and_the_same_summary(predictor: Predictor, bundle: Path) -> None:
+def test_a_recording_has_an_even_grid_and_the_same_summary(predictor: Predictor) -> None:
     samples = noise(60.0)
     prediction = predictor.predict(samples, RATE_HZ)
     curve, windows = prediction.curve, prediction.windows
@@ -271,98 +234,3 @@ def test_memory_does_not_grow_with_duration(predictor: Predictor, tmp_path: Path
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.3 * peaks[0]
-
-
-# ---- the command line -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """An utterance, a recording, silence and what is no audio."""
-    folder = tmp_path / "files"
-    folder.mkdir()
-    for name, samples in (("a", noise(3.0)), ("b", noise(20.0)), ("c", np.zeros(RATE_HZ))):
-        soundfile.write(folder / f"{name}.wav", samples, RATE_HZ)
-    (folder / "d.wav").write_text("no audio")
-    return folder
-
-
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path).to_dict("records")
-    if path.suffix == ".json":
-        return list(json.loads(path.read_text()))
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_curves_of_many_files(
-    files: Path, bundle: Path, tmp_path: Path, jobs: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["predict", str(files), "--curve", "--model", str(bundle), "--quiet", "--jobs", str(jobs)]
-    assert main([*arguments, "--json"]) == 1
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert list(lines[0]) == ["file", "start_s", "end_s", "arousal", "error"]
-    counts = pd.Series([Path(line["file"]).stem for line in lines]).value_counts(sort=False)
-    assert counts.to_dict() == {"a": 22, "b": 75, "c": 1, "d": 1}
-    assert [line["error"] for line in lines[-2:]] == ["is silent", lines[-1]["error"]] and lines[-1]["error"]
-    for suffix in ("csv", "json", "parquet"):
-        assert main([*arguments, "--output", str(tmp_path / f"x.{suffix}")]) == 1
-        table = rows_of(tmp_path / f"x.{suffix}")
-        assert [(row["file"], float(row["start_s"])) for row in table] == [(x["file"], x["start_s"]) for x in lines]
-        assert [float(row["arousal"]) for row in table[:97]] == [line["arousal"] for line in lines[:97]]
-    assert main(arguments) == 1
-    header, *shown = capsys.readouterr().out.splitlines()
-    assert header.split() == ["file", "start_s", "end_s", "arousal"] and len(shown) == 99
-
-
-def test_an_interrupted_curve_goes_on(
-    files: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def command(name: str, *options: str) -> list[str]:
-        return ["predict", str(files), "--model", str(bundle), "--quiet", "--output", str(tmp_path / name), *options]
-
-    main(command("whole.csv", "--curve"))
-    inner, asked = Predictor.try_predict, []
-
-    def stop_at_c(self: Predictor, file: str, *settings: Any) -> Any:
-        asked.append(Path(file).stem)
-        if asked == ["a", "b", "c"]:
-            raise KeyboardInterrupt
-        return inner(self, file, *settings)
-
-    monkeypatch.setattr(Predictor, "try_predict", stop_at_c)
-    assert main(command("x.csv", "--curve")) == 130
-    assert main(command("x.csv", "--curve")) == 1 and asked == ["a", "b", "c", "c", "d"]
-    assert (tmp_path / "x.csv").read_text() == (tmp_path / "whole.csv").read_text()
-
-
-def test_a_partial_table_of_windows_is_no_curve(
-    files: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    arguments = ["predict", str(files), "--model", str(bundle), "--quiet", "--output", str(tmp_path / "x.csv")]
-    with monkeypatch.context() as patched:
-        patched.setattr("emotone.base.result_table.ResultFile.finish", stop)
-        assert main([*arguments, "--window", "8"]) == 130
-    assert main([*arguments, "--window", "8", "--curve"]) == 1
-    assert list(rows_of(tmp_path / "x.csv")[0]) == ["file", "start_s", "end_s", "arousal", "error"]
-
-
-def test_bundles_without_curves_say_so(files: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", str(files), "--curve", "--model", str(tiny_bundle)]) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line == (
-        "emotone: bundle tiny has no curves; take one that has (emotone pull emotion-seq2seq), or a row per window "
-        "(--window S)"
-    )
-
-
-def test_relative_scores_come_with_a_note(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    relative = write_loudness(tmp_path / "relative", None)
-    for options, is_noted in ((["--curve"], True), ([], True), (["--quiet"], False)):
-        assert main(["predict", str(files / "a.wav"), "--model", str(relative), *options]) == 0
-        assert ("note: scores of loudness are relative" in capsys.readouterr().err) == is_noted

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import emotone
@@ -19,9 +16,7 @@ from emotone.audio.level import active_duration_s
 from emotone.audio.read import RATE_HZ, AudioError, read_blocks
 from emotone.bundle.bundle import Scores
 from emotone.errors import EmotoneError
-from emotone.predict.prediction import Over
 from emotone.predict.predictor import Predictor
-from emotone.predict.windows import cut_windows
 
 LABELS = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 Samples = NDArray[np.float32]
@@ -43,46 +38,6 @@ def speechlike(duration_s: float, seed: int = 0) -> Samples:
 def write(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> Path:
     soundfile.write(path, samples, rate_hz, subtype="FLOAT")
     return path
-
-
-def split(samples: Samples, sizes: list[int]) -> list[Samples]:
-    """The samples in blocks of these sizes, cyclically."""
-    blocks, start, turn = [], 0, 0
-    while start < len(samples):
-        blocks.append(samples[start : start + sizes[turn % len(sizes)]])
-        start, turn = start + len(blocks[-1]), turn + 1
-    return blocks
-
-
-# ---- cutting ----------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=100)
-@given(
-    num_samples=st.integers(1, 3_000),
-    window=st.integers(10, 900),
-    hop_share=st.floats(0.05, 1.0),
-    limit=st.integers(0, 2_000),
-    sizes=st.lists(st.integers(1, 1_200), min_size=1, max_size=5),
-)
-def test_windows_cover_everything_whatever_the_blocks(
-    num_samples: int, window: int, hop_share: float, limit: int, sizes: list[int]
-) -> None:
-    samples = np.arange(num_samples, dtype=np.float32)
-    hop = max(1, int(window * hop_share))
-    window_s, hop_s, limit_s = window / RATE_HZ, hop / RATE_HZ, limit / RATE_HZ
-    windows = list(cut_windows(split(samples, sizes), window_s, hop_s, limit_s))
-    for start, part in windows:
-        np.testing.assert_array_equal(part, samples[start : start + len(part)])
-    starts, ends = [start for start, _ in windows], [start + len(part) for start, part in windows]
-    if num_samples <= max(limit, window):
-        assert len(windows) == 1
-        assert (starts[0], ends[0]) == (0, num_samples)
-        return
-    assert starts == [number * hop for number in range(len(windows))]
-    assert all(len(part) == window for _, part in windows[:-1])
-    assert 0 < len(windows[-1][1]) <= window and ends[-1] == num_samples
-    assert all(start <= end for start, end in zip(starts[1:], ends, strict=False))  # no gap
 
 
 # ---- predictions ------------------------------------------------------------------------------------------------
@@ -234,22 +189,9 @@ def test_a_network_without_numbers_is_an_error_of_its_window(
 # ---- settings and sources that make no sense --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("window_s", "hop_s", "words"),
-    [
-        (0.0, None, "window must be from 0.1 to 600 seconds, not 0"),
-        (-1.0, None, "window must be"),
-        (601.0, None, "window must be"),
-        (math.nan, None, "window must be"),
-        (3.0, 3.1, r"hop must be from 0.05 seconds to the window \(3\), not 3.1"),
-        (3.0, 0.0, "hop must be"),
-        (None, 9.0, r"to the window \(8\), not 9"),
-        (None, math.nan, "hop must be"),
-    ],
-)
-def test_impossible_windows(predictor: Predictor, window_s: float | None, hop_s: float | None, words: str) -> None:
-    with pytest.raises(EmotoneError, match=words):
-        predictor.predict("missing.wav", window_s=window_s, hop_s=hop_s)
+def test_impossible_windows_are_found_before_the_file_is_read(predictor: Predictor) -> None:
+    with pytest.raises(EmotoneError, match="window must be from 0.1 to 600 seconds, not 0"):
+        predictor.predict("missing.wav", window_s=0.0)
 
 
 def test_impossible_sources(predictor: Predictor, tmp_path: Path) -> None:
@@ -266,26 +208,7 @@ def test_damage_late_in_a_recording_is_an_error_not_half_a_result(predictor: Pre
     assert predictor.try_predict(write(tmp_path / "a.wav", samples)).error == "holds NaN or infinite samples"
 
 
-# ---- tables -----------------------------------------------------------------------------------------------------
-
-
-def test_rows_have_six_digits_and_json_types(predictor: Predictor, tmp_path: Path) -> None:
-    prediction = predictor.predict(write(tmp_path / "a.wav", speechlike(20.0)))
-    overs: tuple[Over, ...] = ("recording", "windows", "curve")
-    for over in overs:
-        for row in prediction.rows(predictor.columns, over):
-            assert list(row) == ["file", "start_s", "end_s", *predictor.columns, "error"]
-            assert all(isinstance(row[name], float) and row[name] == float(f"{row[name]:.6g}") for name in LABELS)
-
-
-def test_to_frame(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prediction = predictor.predict(write(tmp_path / "a.wav", speechlike(20.0)), window_s=5.0, hop_s=5.0)
-    frame = prediction.to_frame()
-    assert isinstance(frame, pd.DataFrame) and frame["start_s"].tolist() == [0.0, 5.0, 10.0, 15.0]
-    assert frame["valence"].notna().all()
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with pytest.raises(EmotoneError, match="needs the package pandas"):
-        prediction.to_frame()
+# ---- names -------------------------------------------------------------------------------------------------------
 
 
 def test_what_a_predictor_says_of_itself(predictor: Predictor) -> None:
