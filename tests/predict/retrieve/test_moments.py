@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import tracemalloc
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from emotone.audio.speech import SpeechTrack
 from emotone.errors import EmotoneError
 from emotone.predict.predictor import Predictor
 from emotone.predict.retrieve import moments as retrieve
-from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search, shortest_s
+from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
 from emotone.predict.retrieve.moments import find_moments, pick, search_recording, stand_out
 
 
@@ -290,35 +289,6 @@ def test_a_file_counts_once(planted: Planted) -> None:
     assert find_moments([planted.file, planted.file], Search("arousal", 3)).num_recordings == 1
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"attribute": "arousl"}, "bundle default: unknown attribute 'arousl'; did you mean 'arousal'?"),
-        ({"attribute": "anger"}, "unknown attribute 'anger'"),
-        ({"num": 0}, "the number of moments must be at least 1, not 0"),
-        ({"length_s": 0.1}, "length must be from 0.26 to 12 with default, not 0.1"),
-        ({"length_s": 13.0}, "length must be from 0.26 to 12 with default, not 13"),
-        ({"length_s": float("nan")}, "not nan"),
-        ({"hop_s": 4.0}, "hop must be from 0.05 to 3 with default, not 4"),
-        ({"min_gap_s": -1.0}, "min-gap must be from 0"),
-        ({"min_gap_s": float("inf")}, "not inf"),
-        ({"min_speech": 1.5}, "speech must be from 0 to 1"),
-        ({"model": "defalt"}, "did you mean 'default'?"),
-    ],
-)
-def test_searches_that_make_no_sense(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(EmotoneError) as raised:
-        find_moments([], Search(**{"attribute": "arousal", **settings}))
-    assert words in str(raised.value)
-
-
-def test_bundles_without_attributes(default: Predictor) -> None:
-    targets = [target for target in default.bundle.targets if target.kind == "category"]
-    predictor = Predictor(dataclasses.replace(default.bundle, targets=targets))
-    with pytest.raises(EmotoneError, match="default has categories only"):
-        Search("arousal").check(predictor)
-
-
 def test_windows_that_cannot_be_scored_are_counted(
     planted: Planted, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,7 +309,3 @@ def test_windows_that_cannot_be_scored_are_counted(
     fail_at(lambda call: True)
     recording = search_recording(planted.file, Search("arousal", 3), predictor)
     assert "cannot be scored (no pitch)" in recording.error and not recording.moments
-
-
-def test_a_chunk_is_what_a_bundle_of_chunks_sees(pulled: dict[str, Path]) -> None:
-    assert shortest_s(Predictor.load(str(pulled["chunk-attention-self"])).bundle) == pytest.approx(62 * 0.016)
