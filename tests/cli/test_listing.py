@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,9 +61,8 @@ def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
     shutil.copytree(tiny_bundle, bundles_folder() / "chunk-attention-rnn")
     after = {entry["name"]: entry for entry in listing.collect("bundles")}
     assert set(after) == set(before)
-    assert after["chunk-attention-rnn"] == {
-        "name": "chunk-attention-rnn", "about": "A bundle for tests", "needs": [], "missing": [], "get": "",
-    }  # fmt: skip
+    about = {"about": "A bundle for tests", "needs": [], "missing": [], "get": ""}
+    assert after["chunk-attention-rnn"] == {"name": "chunk-attention-rnn", **about}
 
 
 @pytest.mark.parametrize(
@@ -139,3 +140,11 @@ def test_a_recipe_on_top_of_another(tmp_path: Path) -> None:
     }
     other = listing.read_recipe(tmp_path / "other.yaml")
     assert (other["feature"], other["text_feature"]) == ({"name": "lld"}, {"name": "minilm"})
+
+
+def test_the_verb_lists_all_kinds_or_one(run: Callable[..., Any]) -> None:
+    kinds = ["bundles", "recipes", "corpora", "features", "systems", "models", "difficulties"]
+    ran = run("list", "--json")
+    assert list(json.loads(ran.out)) == kinds
+    assert ran.code == 0 and ran.err == ""
+    assert list(json.loads(run("list", "features", "--json").out)) == ["features"]

@@ -15,7 +15,6 @@ import soundfile
 
 from emotone.audio.read import AudioError
 from emotone.audio.words.alignment import read_words
-from emotone.cli import main as cli
 from emotone.errors import EmotoneError
 from emotone.predict.retrieve import output as retrieve_output
 from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
@@ -221,64 +220,3 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
 def test_numbers_are_tidy(write: Write) -> None:
     [row] = json.loads(json_text(findings_of({"a.wav": [(1 / 3, 1.0)]})))["moments"]
     assert row["start_s"] == 0.333333 and row["score"] == 4.0 and row["confidence"] is None
-
-
-# ---- the command ------------------------------------------------------------------------------------------------
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, list[str]]:
-    code = cli.main(["retrieve", *map(str, arguments)])
-    printed = capsys.readouterr()
-    assert "Traceback" not in printed.err
-    return code, printed.out, printed.err.splitlines()
-
-
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-
-
-def test_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, EXAMPLES, "--attribute", "arousal", "--highest", 2)
-    assert code == 0 and len(out.splitlines()) == 3 and err == []
-
-
-def test_command_goes_on_after_a_bad_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    files = (EXAMPLES / "jfk.wav", tmp_path / "none.wav")
-    code, out, err = run(capsys, *files, "--attribute", "valence", "--lowest", 1, "--output", "json")
-    assert code == 1 and json.loads(out)["moments"][0]["rank"] == 1 and err == []
-    to = tmp_path / "clips"
-    code, out, err = run(capsys, *files, "--attribute", "valence", "--lowest", 9, "--output", "clips", "--to", to)
-    assert (
-        code == 1
-        and out == ""
-        and err
-        == [
-            "3 of the 9 moments asked for: there are no more",
-            f"emotone: {files[1]}: does not exist",
-            f"2 files, 1 failed, 3 moments: {to}",
-        ]
-    )
-
-
-def test_command_finds_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path, write: Write) -> None:
-    noise = write("noise.wav", 3.0)
-    wanted = (noise, "--attribute", "arousal", "--highest", 1)
-    assert run(capsys, *wanted) == (1, "no moments\n", [f"{noise} holds no speech (3.0 s)"])
-    code, _, err = run(capsys, *wanted, "--output", "clips", "--to", tmp_path / "x", "--page", tmp_path / "x.html")
-    assert code == 1 and err[-1] == "1 files, 0 failed, 0 moments: nothing written"
-    assert not (tmp_path / "x").exists() and "No moments" in (tmp_path / "x.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--highest", "0"], "must be a whole number from 1, not '0'"),
-        (["--highest", "1", "--lowest", "1"], "not allowed with argument --highest"),
-        ([], "one of the arguments --highest --lowest is required"),
-        (["--highest", "1", "--length", "long"], "must be a number of seconds, not 'long'"),
-        (["--highest", "1", "--output", "praat"], "unknown output 'praat'"),
-        (["--highest", "1", "--page", "x.pdf"], "x.pdf: must end in .html"),
-    ],
-)
-def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
-    code, out, [line] = run(capsys, EXAMPLES, "--attribute", "arousal", *arguments)
-    assert code == 2 and out == "" and words in line

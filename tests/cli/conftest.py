@@ -1,0 +1,53 @@
+"""What tests of the command line share: running it, and files to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emotone.cli import main as cli
+
+
+@dataclass
+class Ran:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line on stderr."""
+        [line] = self.err.splitlines()
+        return line
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """run(*arguments): a command in this process."""
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return Ran(code, printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A folder with three good files, of 1, 2 and 3 s."""
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).normal(0, 0.05 + 0.02 * number, 16_000 * (1 + number))
+        soundfile.write(folder / f"{number}.wav", np.clip(noise, -1, 1), 16_000)
+    return folder

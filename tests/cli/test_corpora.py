@@ -1,0 +1,68 @@
+"""Verbs of corpora: what they print and write, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def tones(write_tones: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A prepared corpus of twelve tones of four speakers."""
+    monkeypatch.chdir(tmp_path)
+    return write_tones(tmp_path, num_tones=12)
+
+
+def test_prepare_names_and_counts(run: Run, tones: Any) -> None:
+    table = pd.DataFrame({"file": tones.utterances["file"], "speaker": tones.utterances["speaker"]})
+    table.to_csv(tones.root / "table.csv", index=False)
+    ran = run("prepare", "table", tones.root)
+    assert ran.code == 0 and ran.err.splitlines()[-1].startswith("table: 12 utterances, 4 speakers: ")
+    ran = run("prepare", "table", tones.root, "--name", "mine", "table=table.csv")
+    assert ran.code == 0 and ran.err.splitlines()[-1].startswith("mine: 12 utterances, 4 speakers: ")
+    assert run("prepare", "table", tones.root, "--quiet").err == ""
+
+
+def test_info_in_words_in_json_and_as_a_picture(run: Run, tones: Any, tmp_path: Path) -> None:
+    ran = run("info", "tones", "--quiet")
+    assert ran.code == 0 and ran.err == "" and "12" in ran.out
+    ran = run("info", "tones", "--json", "--picture", tmp_path / "tones.svg")
+    assert json.loads(ran.out) and ran.line == f"picture: {tmp_path / 'tones.svg'}"
+    assert "<svg" in (tmp_path / "tones.svg").read_text()
+    ran = run("info", "tones", "--picture", "tones.png")
+    assert ran.code == 2 and ran.line == "emotone: tones.png: the picture is SVG; name it .svg"
+
+
+def test_check_takes_a_corpus_or_a_recipe(run: Run, tones: Any) -> None:
+    ran = run("check", "tones", "--json", "--quiet")
+    assert ran.code == 0 and json.loads(ran.out)["problems"] == []
+    recipe = "corpora: [tones]\ntargets: [arousal]\nfeature: mel\nsystem: {name: functionals-svm}\n"
+    Path("mine.yaml").write_text(recipe + "split: {name: leave-speakers-out, num_folds: 4}\n")
+    assert run("check", "mine.yaml", "--quiet").code == 0
+    (tones.root / tones.utterances["file"][0]).write_bytes(b"")
+    assert run("check", "tones", "--quiet").code == 1
+    ran = run("check", "tons")
+    assert ran.code == 2 and "unknown recipe or prepared corpus 'tons'; did you mean 'tones'?" in ran.line
+
+
+def test_export_says_where(run: Run, tones: Any) -> None:
+    pytest.importorskip("audformat")
+    assert run("export", "tones", "exported").line == "tones: exported"
+    assert Path("exported/db.yaml").is_file()
+
+
+def test_extract_counts_what_failed(run: Run, tones: Any) -> None:
+    ran = run("extract", "mel", "tones", "num_mels=8")
+    assert ran.code == 0 and ran.line.startswith("12 utterances, 0 failed: ")
+    (tones.root / tones.utterances["file"][3]).write_bytes(b"")
+    ran = run("extract", "mel", "tones", "num_mels=9")
+    first, last = ran.err.splitlines()
+    assert ran.code == 1 and first.startswith("emotone: 03: ") and "is empty (0 bytes)" in first
+    assert last.startswith("11 utterances, 1 failed: ")
