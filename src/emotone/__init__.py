@@ -27,9 +27,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emotone.base.version import __version__
-
 if TYPE_CHECKING:
+    from emotone.base.version import __version__
     from emotone.errors import EmotoneError
     from emotone.predict.prediction import Prediction
     from emotone.predict.predictor import Predictor
@@ -40,6 +39,7 @@ _PLACES = {
     "EmotoneError": "emotone.errors",
     "Prediction": "emotone.predict.prediction",
     "Predictor": "emotone.predict.predictor",
+    "__version__": "emotone.base.version",
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 
@@ -23,6 +22,8 @@ def nearest(given: str, allowed: Iterable[str]) -> str | None:
     >>> nearest("chunk-atention", ["chunk-attention", "deep-mi"])
     'chunk-attention'
     """
+    import difflib  # no line, no cost
+
     matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +37,8 @@ def map_ordered(
     if jobs <= 1:
         yield from map(function, items)
         return
+    from concurrent.futures.process import BrokenProcessPool  # a tenth of the start of a command that needs no pool
+
     remaining = iter(items)
     for first in remaining:
         waiting: deque[Item] = deque()
@@ -61,11 +63,16 @@ def map_ordered(
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
 
 def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result] | None) -> Result:
     """The result of one item in a process of its own."""
+    from concurrent.futures.process import BrokenProcessPool
+
     with _pool(1) as pool:
         try:
             return pool.submit(function, item).result()
@@ -84,6 +91,8 @@ def _begin_worker() -> None:
 
 
 def _end_with_parent() -> None:
+    import multiprocessing
+
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -8,12 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotone.audio.read import AudioError
-from emotone.audio.words.transcript_table import FORMATS, match_files, read_transcripts
 from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_text
-from emotone.audio.words.whisper import Transcriber, transcribe_words
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
@@ -23,6 +21,9 @@ from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
 from emotone.predict.settings import AUTO, NONE, PredictSettings
 from emotone.predict.table import Table, name_width
+
+if TYPE_CHECKING:
+    from emotone.audio.words.whisper import Transcriber
 
 
 class Input(NamedTuple):
@@ -79,6 +80,8 @@ def predict_file(settings: PredictSettings, given: Input) -> Prediction:
     """
     file, transcript = given
     if settings.transcript == AUTO and not is_text_file(file):
+        from emotone.audio.words.whisper import transcribe_words
+
         try:
             transcript = transcribe_words(file, _transcriber(settings))
         except AudioError as error:
@@ -97,6 +100,8 @@ def _transcriber(settings: PredictSettings) -> Transcriber:
 @functools.lru_cache(maxsize=1)
 def _load_transcriber(language: str | None, device: Any, threads: int) -> Transcriber:
     """Loaded once in a process, as the predictor is."""
+    from emotone.audio.words.whisper import Transcriber
+
     return Transcriber(language=language, device=device, threads=threads)
 
 
@@ -132,6 +137,8 @@ def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: Pred
 
 def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettings) -> dict[str, TranscriptLike]:
     """The transcripts of these files that a table holds, or a .txt the one; notes either that lacks the other."""
+    from emotone.audio.words.transcript_table import FORMATS, match_files, read_transcripts
+
     path = Path(source)
     if not path.suffix:
         raise unknown("transcript", source, (AUTO, NONE, *(f"FILE{suffix}" for suffix in FORMATS)))
