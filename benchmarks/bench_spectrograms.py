@@ -52,9 +52,15 @@ def bins(signal: Array, rate_hz: int) -> Array:
 
 def mels(signal: Array, rate_hz: int) -> Array:
     power = librosa.feature.melspectrogram(
-        y=signal, sr=rate_hz, n_fft=800, hop_length=rate_hz // 100, win_length=rate_hz // 25, window="hamming",
-        pad_mode="constant", n_mels=128,
-    )  # fmt: skip
+        y=signal,
+        sr=rate_hz,
+        n_fft=800,
+        hop_length=rate_hz // 100,
+        win_length=rate_hz // 25,
+        window="hamming",
+        pad_mode="constant",
+        n_mels=128,
+    )
     return librosa.power_to_db(power, ref=np.max, amin=1e-30)
 
 

@@ -23,8 +23,16 @@ RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison"
 MAIN = ("uar", "ccc", "spearman")
 SETTINGS = (
-    "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training"
-)  # fmt: skip
+    "feature",
+    "text_feature",
+    "alignment",
+    "normalise",
+    "split",
+    "unlabelled",
+    "curriculum",
+    "system",
+    "training",
+)
 ABOUT = {
     "emodb-spectrogram": (
         "AlexNet-GAP from a random start, on pictures with a short side of 64 pixels (published: ImageNet's weights, "
@@ -52,9 +60,11 @@ def collect(run: Path) -> None:
     result = json.loads((run / "test.json").read_text())
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     about = {
-        **result, "cpu_hours": round(result["cpu_s"] / 3600, 2), "date": str(datetime.date.today()),
+        **result,
+        "cpu_hours": round(result["cpu_s"] / 3600, 2),
+        "date": str(datetime.date.today()),
         **{key: recipe[key] for key in SETTINGS},
-    }  # fmt: skip
+    }
     path = RESULTS / result["recipe"] / f"{result['hash']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(about, indent=1) + "\n")
@@ -83,8 +93,11 @@ def table(results: list[dict[str, Any]]) -> str:
         setting += "".join(f" ({kind})" for kind in kinds if kind not in result["corpora"])
         cells = [setting, result["seed"], *values, folds(result, targets), result["cpu_hours"]]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-        notes += [f"{setting}: {text}." for kind, text in zip(kinds, result.get("warnings", []), strict=True)
-                  if kind in result["corpora"]]  # fmt: skip
+        notes += [
+            f"{setting}: {text}."
+            for kind, text in zip(kinds, result.get("warnings", []), strict=True)
+            if kind in result["corpora"]
+        ]
     return "\n\n".join(["\n".join(lines), *notes])
 
 

@@ -25,9 +25,14 @@ TEXT = ["system.streams=text"]
 LEXICAL = ["system.strategy=lexical", "alignment=whisper"]
 BOTH_STREAMS = [[], SPEECH, TEXT, LEXICAL, ["system.modality_dropout=0.3"]]
 PUBLISHED_CO_ATTENTION = [
-    "system.hidden_size=256", "system.num_self_layers=3", "system.num_co_layers=2", "training.batch_size=128",
-    "training.iterations=5000", "training.validate_every=100", "training.learning_rate=1e-4",
-]  # fmt: skip
+    "system.hidden_size=256",
+    "system.num_self_layers=3",
+    "system.num_co_layers=2",
+    "training.batch_size=128",
+    "training.iterations=5000",
+    "training.validate_every=100",
+    "training.learning_rate=1e-4",
+]
 PLAIN = ["system.oversample=0", "system.mixup=null"]
 STABILITY = ["system.stability=corrected", "system.noise=noise/train", "system.speech=voices"]
 GRID = {
@@ -59,21 +64,31 @@ GRID = {
     "ravdess-spectrogram": [["training.epochs=20"], ["system.network=resnet18", "training.epochs=6"]],
 }
 NUM_SEEDS = {
-    "emotale-deep-emo-clusters": 3, "emotale-deep-mi": 5, "emotale-seq2seq": 3, "emotale-rankers": 3,
-    "emotale-chunk-attention": 3, "nemo-audio-text": 3, "emotale-audio-text": 3, "ravdess-whisper-svm": 1,
-    "emodb-spectrogram": 1, "ravdess-spectrogram": 1,
-}  # fmt: skip
+    "emotale-deep-emo-clusters": 3,
+    "emotale-deep-mi": 5,
+    "emotale-seq2seq": 3,
+    "emotale-rankers": 3,
+    "emotale-chunk-attention": 3,
+    "nemo-audio-text": 3,
+    "emotale-audio-text": 3,
+    "ravdess-whisper-svm": 1,
+    "emodb-spectrogram": 1,
+    "ravdess-spectrogram": 1,
+}
 SMALL = {
     "emodb-spectrogram": ["system.short_side=64", "training.learning_rate=4e-4", "training.epochs=25"],
     "ravdess-spectrogram": ["system.short_side=64", "training.learning_rate=4e-4"],
 }
 FULL = {
     "emotale-deep-emo-clusters": [
-        "split.num_folds=6", "training.epochs=50", "training.batch_size=64",
+        "split.num_folds=6",
+        "training.epochs=50",
+        "training.batch_size=64",
         "system.model_settings.channels=[32,32,64,64,128,128,128]",
     ],
     "emotale-deep-mi": [
-        "curriculum.score.training.epochs=200", "curriculum.score.system.model_settings.widths=[1024,512,256]",
+        "curriculum.score.training.epochs=200",
+        "curriculum.score.system.model_settings.widths=[1024,512,256]",
     ],
     "emotale-seq2seq": ["system.hidden_size=130", "system.ranker.hidden_size=130"],
     "emotale-rankers": ["system.hidden_size=130"],
@@ -83,7 +98,7 @@ FULL = {
     "ravdess-whisper-svm": [],
     "emodb-spectrogram": [],
     "ravdess-spectrogram": ["training.epochs=100"],
-}  # fmt: skip
+}
 
 
 def main() -> None:

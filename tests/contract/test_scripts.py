@@ -95,3 +95,14 @@ def test_the_card_of_the_default_is_that_of_its_numbers() -> None:
     default = load("default")
     card = default.card(default.read_about(default.TARGET))
     assert card == (default.TARGET / "README.md").read_text(encoding="utf-8")
+
+
+def test_experiments_are_recipes_with_settings_that_exist() -> None:
+    from emotone.data.recipe_yaml import load_recipe
+
+    experiments = load("experiments")
+    assert set(experiments.GRID) == set(experiments.NUM_SEEDS) == set(experiments.FULL)
+    for name, settings in experiments.GRID.items():
+        for size in (experiments.FULL[name], experiments.SMALL.get(name, [])):
+            hashes = [load_recipe(name, [*overrides, *size]).hash for overrides in settings]
+            assert len(set(hashes)) == len(settings), f"{name}: two settings are the same run"
