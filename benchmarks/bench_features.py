@@ -20,21 +20,14 @@ from pathlib import Path
 import librosa
 import numpy as np
 import opensmile
+from example import speech
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, load_audio
+from emotone.audio.read import RATE_HZ
 from emotone.features.extractors.lld import Lld
 from emotone.features.extractors.mel import Mel
 
 Array = NDArray[np.float32]
-
-
-def speech(num_samples: int, seed: int) -> Array:
-    """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
-    rng = np.random.default_rng(seed)
-    samples = load_audio(timing.EXAMPLE)
-    repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
-    return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
 
 
 def librosa_mel(samples: Array) -> Array:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 import librosa
 import numpy as np
+from example import speech
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from emotone.audio.read import RATE_HZ, load_audio
+from emotone.audio.read import RATE_HZ
 from emotone.base.draws import generator
 from emotone.features.extractors.logdeltaspec import LogDeltaSpec
 from emotone.features.extractors.logmeldeltaspec import LogMelDeltaSpec
@@ -27,14 +28,6 @@ from emotone.features.extractors.logspec import LogSpec
 from emotone.features.spectrogram import Spectrogram
 
 Array = NDArray[np.float32]
-
-
-def speech(num_samples: int, seed: int) -> Array:
-    """The example's speech from a random place on, repeated to a length, under a little noise of its own."""
-    rng = np.random.default_rng(seed)
-    samples = load_audio(timing.EXAMPLE)
-    repeated = np.resize(np.roll(samples, -rng.integers(len(samples))), num_samples)
-    return (0.9 * repeated + rng.normal(0, 1e-3, num_samples)).astype(np.float32)
 
 
 def emphasised(samples: Array, rate_hz: int) -> Array:

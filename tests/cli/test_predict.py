@@ -19,9 +19,8 @@ import pandas as pd
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from transcribers import Hearing
 
-from emotone.audio.read import Samples
-from emotone.audio.words.whisper import Transcriber, Transcript
 from emotone.cli import main as cli
 from emotone.predict.predictor import Predictor
 
@@ -308,16 +307,6 @@ def test_mistakes_of_retrieval(run: Run, arguments: list[str], words: str) -> No
 
 
 # ---- transcribe -------------------------------------------------------------------------------------------------
-
-
-class Hearing(Transcriber):
-    """Hears the duration of what it is given, as one word."""
-
-    identity = "hearing"
-
-    def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
-        end_s = len(samples) / 16_000
-        return Transcript(file, end_s, self.language or language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
 
 
 def test_transcripts_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,24 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
+from transcribers import Hearing
 
-from emotone.audio.read import Samples
-from emotone.audio.words.whisper import Transcriber, Transcript
 from emotone.base.files import cache_folder
 from emotone.corpora.corpus import Corpus
 from emotone.data.heard import transcribe_corpus
-
-
-class Counting(Transcriber):
-    """Hears the duration of what it is given, as one word; keeps which files it was given."""
-
-    heard: list[str] = []
-    identity = "counting"
-
-    def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
-        self.heard.append(file)
-        end_s = len(samples) / 16_000
-        return Transcript(file, end_s, self.language or language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
 
 
 def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
@@ -36,17 +23,17 @@ def test_transcripts_of_a_corpus_are_kept(tmp_path: Path) -> None:
     ]
     table = pd.DataFrame(rows)
     corpus = Corpus("small", tmp_path, table)
-    Counting.heard.clear()
-    found = transcribe_corpus(corpus, Counting(), quiet=True)
+    Hearing.heard.clear()
+    found = transcribe_corpus(corpus, Hearing(), quiet=True)
     assert found["id"].tolist() == ["a", "b", "c"] and found["transcript"].tolist()[:2] == ["3", "0.5"]
     assert found["words"].tolist() == [[("3", 0.0, 3.0)], [("0.5", 0.0, 0.5)], []]
     assert pd.isna(found["transcript"][2]) and "none.wav" in found["error"][2]
     assert found["language"].tolist() == ["da", "en", ""]
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    part = transcribe_corpus(Corpus("small", tmp_path, table[1:]), Counting(), quiet=True)
-    assert part["transcript"].tolist()[0] == "0.5" and len(Counting.heard) == 2
+    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Hearing(), quiet=True), found)
+    part = transcribe_corpus(Corpus("small", tmp_path, table[1:]), Hearing(), quiet=True)
+    assert part["transcript"].tolist()[0] == "0.5" and len(Hearing.heard) == 2
     (kept,) = (cache_folder() / "transcripts").glob("small-*.jsonl")
     kept.write_bytes(kept.read_bytes()[:-9])  # a kill while the second was written
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Counting(), quiet=True), found)
-    assert len(Counting.heard) == 3
+    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Hearing(), quiet=True), found)
+    pd.testing.assert_frame_equal(transcribe_corpus(corpus, Hearing(), quiet=True), found)
+    assert len(Hearing.heard) == 3

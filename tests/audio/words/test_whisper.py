@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from transcribers import Hearing
 
-from emotone.audio.read import AudioError, Samples, load_audio
+from emotone.audio.read import AudioError, load_audio
 from emotone.audio.words.transcript_table import read_transcripts
 from emotone.audio.words.whisper import Transcriber, Transcript, transcribe, transcribe_words, write_transcripts
 from emotone.errors import EmotoneError
@@ -61,25 +62,13 @@ def test_silence_and_files_that_cannot_be_read(transcriber: Transcriber, tmp_pat
     assert missing.rows("words")[0]["error"] == missing.error and silent.rows("words") == []
 
 
-class Counting(Transcriber):
-    """Hears the duration of what it is given, as one word; keeps which files it was given."""
-
-    heard: list[str] = []
-    identity = "counting"
-
-    def __call__(self, samples: Samples, file: str = "array", language: str | None = None) -> Transcript:
-        self.heard.append(file)
-        end_s = len(samples) / 16_000
-        return Transcript(file, end_s, self.language or language or "en", f"{end_s:g}", [(f"{end_s:g}", 0.0, end_s)])
-
-
 def test_tables_are_resumed(tmp_path: Path) -> None:
     files = []
     for number in range(3):
         files.append(str(tmp_path / f"{number}.wav"))
         soundfile.write(files[-1], np.ones(16_000 * (number + 1)) / 2, 16_000)
-    counting = Counting()
-    Counting.heard.clear()
+    counting = Hearing()
+    Hearing.heard.clear()
     assert write_transcripts([*files, "none.wav"], counting, tmp_path / "x.csv", "recording", quiet=True) == 1
     with open(tmp_path / "x.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -117,17 +106,17 @@ def test_noise_holds_no_words(transcriber: Transcriber) -> None:
 def test_long_recordings_are_heard_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.audio.words.whisper.PART_S", 2.0)
     soundfile.write(tmp_path / "x.wav", np.full(80_000, 0.1), 16_000, subtype="FLOAT")
-    words = transcribe_words(str(tmp_path / "x.wav"), Counting())
+    words = transcribe_words(str(tmp_path / "x.wav"), Hearing())
     assert words == [("2", 0.0, 2.0), ("2", 2.0, 4.0), ("1", 4.0, 5.0)]
     with pytest.raises(AudioError, match="does not exist"):
-        transcribe_words("none.wav", Counting())
+        transcribe_words("none.wav", Hearing())
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_what_is_written_is_read_as_transcripts(tmp_path: Path, suffix: str) -> None:
     good, bad = str(tmp_path / "good, or not.wav"), str(tmp_path / "no.wav")
     soundfile.write(good, np.full(32_000, 0.5), 16_000)
-    assert write_transcripts([good, bad], Counting(), tmp_path / f"words{suffix}", "words", quiet=True) == 1
+    assert write_transcripts([good, bad], Hearing(), tmp_path / f"words{suffix}", "words", quiet=True) == 1
     assert read_transcripts(tmp_path / f"words{suffix}") == {good: [("2", 0.0, 2.0)], bad: []}
-    write_transcripts([good, bad], Counting(), tmp_path / f"whole{suffix}", "recording", quiet=True)
+    write_transcripts([good, bad], Hearing(), tmp_path / f"whole{suffix}", "recording", quiet=True)
     assert read_transcripts(tmp_path / f"whole{suffix}") == {good: "2", bad: ""}
