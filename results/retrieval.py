@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from emotone.audio.change.effects import add_noise
 from emotone.audio.read import RATE_HZ, Samples, load_audio, read_blocks
 from emotone.audio.speech import SpeechTrack
+from emotone.base.draws import Random
 from emotone.corpora.corpus import Corpus
 from emotone.predict.retrieve.findings import Search
 from emotone.predict.retrieve.moments import find_moments, pick
@@ -42,7 +43,6 @@ SNRS_DB = (20.0, 10.0)
 LENGTH_S, HOP_S, REACH_S = 3.0, 0.5, 1.0
 LEVEL, FLOOR_DB = 0.05, -35.0
 NUM_CHANCE = 1000
-Random = np.random.Generator
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emotone.corpora.tables import read_json, read_table, read_text, rows_by_stem, to_numbers, to_ratings
+from emotone.corpora.tables import read_encoded_text, read_json, read_table, rows_by_stem, to_numbers, to_ratings
 from emotone.errors import EmotoneError
 
 PATH = Path("corpus/labels.csv")
@@ -34,7 +34,7 @@ def test_text_of_another_encoding_names_its_first_line(
 ) -> None:
     (tmp_path / "a.csv").write_bytes(data)
     with pytest.raises(EmotoneError) as error:
-        read_text(tmp_path / "a.csv", encoding)
+        read_encoded_text(tmp_path / "a.csv", encoding)
     assert message in str(error.value)
 
 

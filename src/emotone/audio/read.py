@@ -183,11 +183,11 @@ class _Stream(soundfile.SoundFile):
     """
 
     def seekable(self) -> bool:
-        """False, so that nothing is sought behind our back."""
+        """False, so that soundfile seeks by itself no more."""
         return False
 
     def skip_to(self, position: int) -> None:
-        """Go to a sample; in an MP3 what comes in the second before it is decoded too."""
+        """Go to a sample by its number; of an MP3 the second before it is decoded, too."""
         lead = min(position, self.samplerate) if self.format == "MP3" else 0
         if position > lead:
             self.seek(position - lead)
@@ -207,7 +207,7 @@ def _open(path: str | os.PathLike[str]) -> _Stream:
 def _decode(
     path: str | os.PathLike[str], start_s: float, end_s: float | None, block_s: float
 ) -> Iterator[tuple[Samples, int, bool]]:
-    """Mono blocks at the file's own rate: (samples, rate_hz, is_last)."""
+    """Blocks as of `read_native_blocks`, with what libsndfile or PyAV gives: NaN is not looked for."""
     if Path(path).suffix.lower() in AV_SUFFIXES:
         yield from _decode_av(path, start_s, end_s)
         return
@@ -247,7 +247,7 @@ def _is_guess(path: str | os.PathLike[str], total: int) -> bool:
 def _decode_av(
     path: str | os.PathLike[str], start_s: float, end_s: float | None
 ) -> Iterator[tuple[Samples, int, bool]]:
-    """What libsndfile cannot read (m4a, webm, ...), through PyAV where it is installed."""
+    """Blocks of what libsndfile cannot read (m4a, webm, ...), at 16 kHz, through PyAV where it is installed."""
     try:
         import av
     except ImportError:

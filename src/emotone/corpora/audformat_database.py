@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.corpora.tables import read_table, read_text, refuse_rows, to_numbers
+from emotone.corpora.tables import read_encoded_text, read_table, refuse_rows, to_numbers
 from emotone.errors import EmotoneError, missing_extra, unknown
 
 HEADER = "db.yaml"
 
 
 @dataclass(frozen=True)
-class Table:
+class DatabaseTable:
     """One table: `rows` by file, start and end in seconds (infinite: to the file's end), `columns` of the header.
 
     `split` is the name and the type (train, dev, test, other) of the split that all rows belong to, if any.
@@ -47,7 +47,7 @@ class Database:
 
         path = folder / HEADER
         try:
-            header = yaml.safe_load(read_text(path))
+            header = yaml.safe_load(read_encoded_text(path))
         except yaml.YAMLError as error:
             raise EmotoneError(f"{path}: is no YAML of plain values ({error})") from None
         if not isinstance(header, dict) or not isinstance(header.get("tables"), dict):
@@ -63,7 +63,7 @@ class Database:
         """A section of the header by name, e.g. the schemes; empty where there is none."""
         return self._mapping(self.header.get(name), name)
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> DatabaseTable:
         """A filewise or segmented table: numbers where the scheme says so, else text, null where empty."""
         tables = self.section("tables")
         if name not in tables:
@@ -79,12 +79,12 @@ class Database:
         rows = self._values(cells, columns, path).set_axis(pd.MultiIndex.from_frame(key))
         split = tables[name].get("split_id")
         if split is None:
-            return Table(rows, columns, segmented, None)
+            return DatabaseTable(rows, columns, segmented, None)
         kind = self.section("splits").get(str(split), {}).get("type", split)
-        return Table(rows, columns, segmented, (str(split), str(kind)))
+        return DatabaseTable(rows, columns, segmented, (str(split), str(kind)))
 
     def misc_table(self, name: str) -> pd.DataFrame:
-        """A table about something else than files; levels of its index are columns."""
+        """A table that is not about files, with the levels of its index as columns."""
         about = self.section("misc_tables")[name]
         columns = self._mapping(about.get("columns"), f"columns of {name}")
         cells, path = self._read(name, list(columns))

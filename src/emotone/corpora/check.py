@@ -23,7 +23,7 @@ class Finding:
 
 
 def check_corpus(corpus: Corpus, scan: pd.DataFrame) -> list[Finding]:
-    """What is wrong or unusual in a corpus, the worst first; `scan` as `emotone.corpora.scan.scan` gives it.
+    """Findings about a corpus, problems first; `scan` is as of `emotone.corpora.scan.scan`.
 
     Problems: files that cannot be read, silent utterances, one recording under two speakers or categories. Notes: other
     duplicates and copies, clipped audio, utterances without speaker, label or split, speakers with one utterance. Leaks

@@ -63,14 +63,14 @@ def read_table(path: Path, columns: Iterable[str] = (), encoding: str = "utf-8")
     return table
 
 
-def read_text(path: Path, encoding: str = "utf-8") -> str:
+def read_encoded_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file, without a byte order mark; raises EmotoneError naming the first line that is not `encoding`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "labels.csv"
     ...     _ = path.write_bytes("Jörg".encode("latin-1"))
-    ...     read_text(path, "latin-1")
+    ...     read_encoded_text(path, "latin-1")
     'Jörg'
     """
     data = require_file(path).read_bytes()
@@ -168,7 +168,7 @@ def _read(path: Path, suffix: str, encoding: str) -> pd.DataFrame:
         return pd.read_parquet(path)
     if suffix in EXCEL_SUFFIXES:
         return pd.read_excel(path, dtype=str)
-    text = read_text(path, encoding)
+    text = read_encoded_text(path, encoding)
     if suffix in TEXT_SUFFIXES:
         header = text.partition("\n")[0]
         separator = "\t" if suffix == ".tsv" else max(SEPARATORS, key=header.count)

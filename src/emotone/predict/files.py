@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotone.audio.read import AudioError
-from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_text
+from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_text_file
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
@@ -145,7 +145,7 @@ def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettin
     if is_text_file(path):
         if len(files) != 1:
             raise EmotoneError(f"{path}: is the transcript of one recording, and {len(files)} are given")
-        return {files[0]: read_text(path)}
+        return {files[0]: read_text_file(path)}
     transcripts = read_transcripts(path)
     names = match_files(transcripts, files)
     lost, unused = [file for file in files if file not in names], sorted(transcripts.keys() - names.values())

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
-from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text, text_of
+from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text_file, text_of
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
@@ -156,7 +156,7 @@ class Predictor:
         return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
 
     def _predict_text_file(self, file: str) -> Prediction:
-        text = read_text(file)
+        text = read_text_file(file)
         if not self.bundle.takes_text:
             raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
         self.load_encoder()

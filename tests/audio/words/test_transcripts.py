@@ -14,7 +14,7 @@ from emotone.audio.words.transcripts import (
     TranscriptLike,
     check_transcript,
     is_text_file,
-    read_text,
+    read_text_file,
     text_of,
     words_between,
 )
@@ -25,7 +25,7 @@ from emotone.errors import EmotoneError
 
 def test_a_text(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes("\ufeff So gööd\n".encode())
-    assert read_text(tmp_path / "x.txt") == "So gööd"
+    assert read_text_file(tmp_path / "x.txt") == "So gööd"
 
 
 def test_the_suffix_says_what_is_text() -> None:
@@ -49,7 +49,7 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     }
     for name, reason in reasons.items():
         with pytest.raises(AudioError) as caught:
-            read_text(tmp_path / f"{name}.txt")
+            read_text_file(tmp_path / f"{name}.txt")
         assert caught.value.reason == reason
 
 

@@ -63,7 +63,7 @@ def change_channel(samples: Samples, voices: list[Samples], random: Random) -> S
 
 
 class Copy(NamedTuple):
-    """Which copy of an utterance: a numbered voice, a channel of it (None: as clean as it is), a numbered random part.
+    """A copy of an utterance: the numbers of its voice, its channel (None: as clean as the voice) and its random part.
 
     `id` is its name in a feature store: `utterance~part#voice.channel`. Number 0 of voice and channel changes nothing.
 
@@ -78,7 +78,7 @@ class Copy(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The utterance, or the part of it, that all voices and channels have in common."""
+        """The name of the utterance, or of the part of it, that voices and channels change."""
         return self.utterance if self.part is None else f"{self.utterance}~{self.part}"
 
     @property
@@ -99,7 +99,7 @@ class Copy(NamedTuple):
 
 @dataclass(frozen=True)
 class Augment:
-    """The change of the audio that belongs to a copy's id (`Copy`).
+    """The change of an utterance's audio into the copy that an id names (`Copy`).
 
     The same voice number is the same voice, with and without a channel. `crop_share` of the changed voices speak only a
     random part of `crop_s` seconds, numbered parts always do. `babble_files` are recordings that serve, mixed, as one

@@ -35,7 +35,7 @@ def is_text_file(path: str | os.PathLike[str]) -> bool:
     return os.path.splitext(os.fspath(path))[1].lower() == TEXT_SUFFIX
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def read_text_file(path: str | os.PathLike[str]) -> str:
     """The text of a file in UTF-8 of up to 1 MB; raises AudioError, as for any other input that cannot be used."""
     try:
         return read_bytes(path, LARGEST_TEXT_BYTES).decode("utf-8-sig").strip()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from emotone.audio.folder import list_audio
-from emotone.corpora.audformat_database import Database, Table, two_letters
+from emotone.corpora.audformat_database import Database, DatabaseTable, two_letters
 from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, meta_of, segment_ids
 from emotone.corpora.files import locate_rows
 from emotone.corpora.vocabulary import check_columns, check_ranges, check_splits, map_emotions, map_splits
@@ -94,7 +94,7 @@ class Audformat:
         names = {theirs: ours for theirs, ours in NAMES.items() if ours not in self.columns}
         return names | {theirs: ours for ours, theirs in self.columns.items()}
 
-    def _sort_columns(self, table: Table) -> tuple[dict[str, str], dict[str, str]]:
+    def _sort_columns(self, table: DatabaseTable) -> tuple[dict[str, str], dict[str, str]]:
         """Columns by what they become: one of the utterance table, or a label of the rater table."""
         names = self._names()
         schemes = [about.get("scheme_id") for about in table.columns.values()]
@@ -111,7 +111,7 @@ class Audformat:
             raise EmotoneError(f"columns {', '.join(repeated)} of one table are all {labels[repeated[0]]}; set columns")
         return labels, votes
 
-    def _rename(self, table: Table, labels: dict[str, str]) -> pd.DataFrame:
+    def _rename(self, table: DatabaseTable, labels: dict[str, str]) -> pd.DataFrame:
         """The rows of a table with Emotone's columns, and its split."""
         rows = table.rows[list(labels)].rename(columns=labels)
         if table.split is None:
@@ -196,7 +196,7 @@ def _add_languages(table: pd.DataFrame, database: Database) -> pd.DataFrame:
     return table
 
 
-def _gather_votes(tables: list[tuple[Table, dict[str, str]]], ids: pd.Series) -> pd.DataFrame | None:
+def _gather_votes(tables: list[tuple[DatabaseTable, dict[str, str]]], ids: pd.Series) -> pd.DataFrame | None:
     """The rater table of the columns that hold votes; None where no column does."""
     cells = []
     for table, votes in tables:
