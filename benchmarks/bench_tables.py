@@ -75,7 +75,7 @@ def synthetic_table(num_utterances: int = NUM_UTTERANCES, num_speakers: int = NU
 
 
 def synthetic_scan(table: pd.DataFrame) -> pd.DataFrame:
-    """What a scan tells of it; some recordings are there twice."""
+    """A scan of the table, in which some recordings are there twice."""
     random = np.random.default_rng(1)
     content = random.integers(9 * len(table) // 10, size=len(table))
     columns = {"content": [f"{number:032x}" for number in content], "duration_s": random.gamma(4, 1, len(table))}

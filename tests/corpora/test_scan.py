@@ -1,4 +1,4 @@
-"""The audio scan: equal audio is found whatever its container, clipping and faults are told, nothing is read twice."""
+"""The audio scan: equal audio is found whatever its container, faults are in their row, nothing is read twice."""
 
 from __future__ import annotations
 
