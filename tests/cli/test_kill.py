@@ -144,9 +144,15 @@ curriculum:
     training: {batch_size: 4, epochs: 4, learning_rate: 1e-3}
 """
 DEEP_MI_FILES = {
-    "metrics.csv", "predictions.parquet", "deep_mi.parquet", "deep_mi.json", "curriculum.parquet",
-    "semi-supervised/metrics.csv", "semi-supervised/clusters.parquet", "semi-supervised/bundle/model.onnx",
-}  # fmt: skip
+    "metrics.csv",
+    "predictions.parquet",
+    "deep_mi.parquet",
+    "deep_mi.json",
+    "curriculum.parquet",
+    "semi-supervised/metrics.csv",
+    "semi-supervised/clusters.parquet",
+    "semi-supervised/bundle/model.onnx",
+}
 
 SEQ2SEQ = """\
 feature: {name: mel, scale: log, num_mels: 16}
@@ -160,9 +166,14 @@ system:
 training: {batch_size: 4, epochs: 5, learning_rate: 1e-2}
 """
 SEQ2SEQ_FILES = {
-    "metrics.csv", "predictions.parquet", "curves.parquet", "bundle/model.onnx",
-    "ranker/metrics.csv", "ranker/preferences.parquet", "ranker/bundle/model.onnx",
-}  # fmt: skip
+    "metrics.csv",
+    "predictions.parquet",
+    "curves.parquet",
+    "bundle/model.onnx",
+    "ranker/metrics.csv",
+    "ranker/preferences.parquet",
+    "ranker/bundle/model.onnx",
+}
 
 
 @pytest.mark.parametrize(

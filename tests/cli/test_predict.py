@@ -127,7 +127,7 @@ def mixed(tmp_path: Path) -> dict[str, str]:
         "text.m4a": "is not audio" if has_av() else "needs the package av",
         "pipe.wav": "is not a regular file",
         "broken link.wav": "does not exist",
-    }  # fmt: skip
+    }
     (folder / "plain.wav").rename(folder / "new\nline.wav")
     (folder / "plain2.wav").rename(folder / "😀 ähm.wav")
     (folder / "plain3.wav").rename(folder / os.fsdecode(b"\xff\xfe.wav"))

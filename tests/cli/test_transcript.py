@@ -25,7 +25,7 @@ import pytest
 import soundfile
 
 import emotone
-from emotone.cli.main import main
+from emotone.cli.main import VERBS, main
 
 TRANSCRIPT = Path(__file__).with_name("transcript.txt")
 WRITE = "EMOTONE_WRITE_TRANSCRIPT"
@@ -36,11 +36,7 @@ OF_USAGE = "(see: emotone"
 """Is in every error that argparse found."""
 SCORE = re.compile(r"\b\d+\.\d{3}\b")
 RATE_HZ = 16_000
-VERBS = (
-    "predict", "retrieve", "transcribe", "pull", "list", "prepare", "info", "check", "export", "extract", "train",
-    "evaluate", "compare",
-)  # fmt: skip
-HELP = ("--help", *(f"{verb} --help" for verb in VERBS))
+HELP = ("--help", *(f"{add.__name__.removeprefix('add_')} --help" for add in VERBS))
 COMMANDS = (
     "",
     "--version",
@@ -364,8 +360,8 @@ def _write_audio(folder: Path) -> None:
 def _tone(pitch_hz: float, duration_s: float) -> np.ndarray:
     """Five harmonics with a slow beat: int16 [N]."""
     times_s = [number / RATE_HZ for number in range(round(duration_s * RATE_HZ))]
-    waves = ((1 + math.cos(18 * t)) * sum(math.sin(2 * math.pi * k * pitch_hz * t) / k for k in range(1, 6))
-             for t in times_s)  # fmt: skip
+    harmonics = [sum(math.sin(2 * math.pi * k * pitch_hz * t) / k for k in range(1, 6)) for t in times_s]
+    waves = [(1 + math.cos(18 * t)) * value for t, value in zip(times_s, harmonics, strict=True)]
     return np.array([round(4_000 * value) for value in waves], np.int16)
 
 

@@ -119,10 +119,8 @@ def stitch(curves: Sequence[Curve], chunk_s: float) -> Curve:
     columns = {
         name: np.where(is_scored, total / np.where(is_scored, weights, 1.0), np.nan) for name, total in sums.items()
     }
-    return Curve(
-        start_s, np.minimum(start_s + chunk_s, end_s), columns,
-        ["" if scored else error for scored, error in zip(is_scored, errors, strict=True)],
-    )  # fmt: skip
+    errors = ["" if scored else error for scored, error in zip(is_scored, errors, strict=True)]
+    return Curve(start_s, np.minimum(start_s + chunk_s, end_s), columns, errors)
 
 
 def _weigh(curve: Curve, time_s: NDArray[np.float64], chunk_s: float) -> tuple[slice, NDArray[np.float64]]:

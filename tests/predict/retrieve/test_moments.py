@@ -42,16 +42,13 @@ def planted(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     calm = sorted((data / "ravdess" / "Actor_02").glob("03-01-02-01-*.flac"))
     noise = sorted((data / "esc10" / "002_rain").glob("*.flac"))
     assert len(angry) == len(calm) == 4
-    order = [
-        ("read", read[0]), ("angry", angry[0]), ("read", read[1]), ("calm", calm[0]), ("noise", noise[0]),
-        ("read", read[2]), ("angry", angry[1]), ("read", read[3]), ("calm", calm[1]), ("read", read[4]),
-        ("noise", noise[1]), ("angry", angry[2]), ("read", read[5]),
-    ]  # fmt: skip
+    files = {kind: iter(found) for kind, found in (("read", read), ("angry", angry), ("calm", calm), ("noise", noise))}
+    order = "read angry read calm noise read angry read calm read noise angry read"
     places: dict[str, list[tuple[float, float]]] = {"read": [], "angry": [], "calm": [], "noise": []}
     parts: list[Samples] = []
     position = 0
-    for kind, file in order:
-        samples = load_audio(file)
+    for kind in order.split():
+        samples = load_audio(next(files[kind]))
         parts.append(0.05 * samples / np.sqrt(np.mean(samples**2)))  # so that loudness tells nothing
         places[kind].append((position / RATE_HZ, (position + len(samples)) / RATE_HZ))
         position += len(samples)

@@ -126,9 +126,10 @@ def test_audacity_labels(some: Findings, tmp_path: Path) -> None:
     write_findings(some, "audacity", tmp_path / "labels")
     lines = (tmp_path / "labels" / "a.txt").read_text().splitlines()
     assert lines == [
-        "0.000000\t3.000000\t4: arousal 4.000", "3.000000\t6.000000\t2: arousal 4.667",
+        "0.000000\t3.000000\t4: arousal 4.000",
+        "3.000000\t6.000000\t2: arousal 4.667",
         "9.500000\t12.500000\t3: arousal 4.333",
-    ]  # fmt: skip
+    ]
 
 
 def test_clips_are_parts_of_the_recordings(some: Findings, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,25 +76,112 @@ def find_moments(
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
     """One file searched; what is wrong with it becomes its `error`, or its `note` where it only holds nothing."""
     try:
-        heard = _hear(file, search, predictor.bundle)
+        scored = _score_windows(file, search, predictor.bundle)
     except AudioError as error:
         return Recording(file, error=error.reason)
-    note = _note(heard, search, predictor.bundle)
-    found = Recording(file, heard.num_samples / RATE_HZ, heard.speech_s, len(heard.score), note=note)
-    if not heard.score:
-        return replace(found, note="", error=note) if heard.num_spoken else found
-    start, stop, score = (np.array(column) for column in (heard.start, heard.stop, heard.score))
+    note = _note(scored, search, predictor.bundle)
+    found = Recording(file, scored.num_samples / RATE_HZ, scored.speech_s, len(scored.score), note=note)
+    if not scored.score:
+        return replace(found, note="", error=note) if scored.num_spoken else found
+    start, stop, score = (np.array(column) for column in (scored.start, scored.stop, scored.score))
     sign = -1 if search.lowest else 1
+    places = pick(start, stop, sign * score, search.num, round(search.min_gap_s * RATE_HZ))
     confidence = sign * stand_out(score)
-    moments = [
-        Moment(
-            file, heard.start[place] / RATE_HZ, heard.stop[place] / RATE_HZ, heard.score[place],
-            float(confidence[place]), heard.speech[place],
-        )
-        for place in pick(start, stop, sign * score, search.num, round(search.min_gap_s * RATE_HZ))
-    ]  # fmt: skip
-    outline = _outline(start + stop, 2 * heard.num_samples, score, search)
+    moments = [scored.moment(file, place, float(confidence[place])) for place in places]
+    outline = _outline(start + stop, 2 * scored.num_samples, score, search)
     return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
+
+
+def _search_file(search: Search, threads: int, file: str) -> Recording:
+    return search_recording(file, search, load_once(search.model, threads, search.device))
+
+
+def _died(file: str) -> Recording:
+    return Recording(file, error=DIED)
+
+
+class _SpokenWindow(NamedTuple):
+    """A window in which somebody speaks, samples `start` to `stop`: the share of speech, 0..1, and features [T, D]."""
+
+    start: int
+    stop: int
+    speech: float
+    features: NDArray[np.float32]
+
+
+@dataclass
+class _Scored:
+    """The scored windows of one recording, W of them, as columns: samples `start` to `stop`, score, share of speech.
+
+    num_samples: of the recording. num_spoken: windows with enough speech, those without a score included, of which
+    `error` is the last reason.
+    """
+
+    num_samples: int = 0
+    speech_s: float = 0.0
+    num_spoken: int = 0
+    start: array[int] = field(default_factory=lambda: array("q"))
+    stop: array[int] = field(default_factory=lambda: array("q"))
+    score: array[float] = field(default_factory=lambda: array("d"))
+    speech: array[float] = field(default_factory=lambda: array("d"))
+    error: str = ""
+
+    def add(self, window: _SpokenWindow, score: float) -> None:
+        """One more window; the network may give no number for it."""
+        if not np.isfinite(score):
+            self.error = "the network gives no number"
+            return
+        self.start.append(window.start)
+        self.stop.append(window.stop)
+        self.score.append(score)
+        self.speech.append(window.speech)
+
+    def moment(self, file: str, place: int, confidence: float) -> Moment:
+        """The window at a place of the columns."""
+        start_s, end_s = self.start[place] / RATE_HZ, self.stop[place] / RATE_HZ
+        return Moment(file, start_s, end_s, self.score[place], confidence, self.speech[place])
+
+
+def _score_windows(file: str, search: Search, bundle: Bundle) -> _Scored:
+    """A file from front to back: its windows with enough speech, scored in batches."""
+    scored = _Scored()
+    for batch in _batches(_spoken_windows(file, search, bundle, scored), BATCH_S):
+        scores = bundle.score_features([window.features for window in batch]).attributes[search.attribute]
+        for window, score in zip(batch, scores, strict=True):
+            scored.add(window, score)
+    return scored
+
+
+def _spoken_windows(file: str, search: Search, bundle: Bundle, scored: _Scored) -> Iterator[_SpokenWindow]:
+    """Windows with enough speech; what is found of the recording on the way is written into `scored`."""
+    speech_track = SpeechTrack()
+    least = shortest_s(bundle) * RATE_HZ
+    blocks = speech_track.listen(read_blocks(file))
+    for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
+        stop = scored.num_samples = start + len(samples)
+        speech = speech_track.share(start, stop)
+        if speech < search.min_speech or len(samples) < least:
+            continue
+        scored.num_spoken += 1
+        try:
+            yield _SpokenWindow(start, stop, speech, bundle.extract(samples))
+        except EmotoneError as error:
+            scored.error = str(error)
+    scored.speech_s = speech_track.speech_s
+
+
+def _batches(windows: Iterable[_SpokenWindow], batch_s: float) -> Iterator[list[_SpokenWindow]]:
+    """Windows in lists of about `batch_s` seconds."""
+    batch: list[_SpokenWindow] = []
+    num_samples = 0
+    for window in windows:
+        batch.append(window)
+        num_samples += window.stop - window.start
+        if num_samples >= batch_s * RATE_HZ:
+            yield batch
+            batch, num_samples = [], 0
+    if batch:
+        yield batch
 
 
 def pick(
@@ -133,87 +221,6 @@ def stand_out(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return distance / usual if len(scores) >= FEWEST_WINDOWS and usual > 0 else np.full(len(scores), np.nan)
 
 
-@dataclass
-class _Heard:
-    """The scored windows of one recording, in samples, and what else is known of it."""
-
-    num_samples: int = 0
-    speech_s: float = 0.0
-    num_spoken: int = 0
-    start: array[int] = field(default_factory=lambda: array("q"))
-    stop: array[int] = field(default_factory=lambda: array("q"))
-    score: array[float] = field(default_factory=lambda: array("d"))
-    speech: array[float] = field(default_factory=lambda: array("d"))
-    error: str = ""
-
-
-_Window = tuple[int, int, float, NDArray[np.float32]]
-
-
-def _hear(file: str, search: Search, bundle: Bundle) -> _Heard:
-    """A file from front to back: its windows with enough speech, scored."""
-    heard = _Heard()
-    for batch in _batches(_speech_windows(file, search, bundle, heard), BATCH_S):
-        scores = bundle.score_features([window[-1] for window in batch]).attributes[search.attribute]
-        for (start, stop, speech, _), score in zip(batch, scores, strict=True):
-            if not np.isfinite(score):
-                heard.error = "the network gives no number"
-                continue
-            heard.start.append(start)
-            heard.stop.append(stop)
-            heard.score.append(score)
-            heard.speech.append(speech)
-    return heard
-
-
-def _speech_windows(file: str, search: Search, bundle: Bundle, heard: _Heard) -> Iterator[_Window]:
-    """Windows with enough speech: first sample, sample behind the last, share of speech, features [T, D]."""
-    speech_track = SpeechTrack()
-    least = shortest_s(bundle) * RATE_HZ
-    blocks = speech_track.listen(read_blocks(file))
-    for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
-        stop = heard.num_samples = start + len(samples)
-        speech = speech_track.share(start, stop)
-        if speech < search.min_speech or len(samples) < least:
-            continue
-        heard.num_spoken += 1
-        try:
-            yield start, stop, speech, bundle.extract(samples)
-        except EmotoneError as error:
-            heard.error = str(error)
-    heard.speech_s = speech_track.speech_s
-
-
-def _batches(windows: Iterable[_Window], batch_s: float) -> Iterator[list[_Window]]:
-    """Windows in lists of about `batch_s` seconds."""
-    batch: list[_Window] = []
-    held = 0
-    for window in windows:
-        batch.append(window)
-        held += window[1] - window[0]
-        if held >= batch_s * RATE_HZ:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
-
-
-def _note(heard: _Heard, search: Search, bundle: Bundle) -> str:
-    """Why a recording has no moments, or fewer than it could have; nothing where all is well."""
-    duration_s, least_s = heard.num_samples / RATE_HZ, shortest_s(bundle)
-    if duration_s < least_s:
-        return f"is shorter ({duration_s:.2f} s) than {bundle.name} sees at once ({least_s:.2f} s)"
-    if not heard.num_spoken:
-        if not heard.speech_s:
-            return f"holds no speech ({duration_s:.1f} s)"
-        return (
-            f"holds too little speech ({heard.speech_s:.1f} of {duration_s:.1f} s): nowhere {search.min_speech:.0%} of "
-            f"{search.length_s:g} s"
-        )
-    num_failed = heard.num_spoken - len(heard.score)
-    return f"{num_failed} of {heard.num_spoken} windows cannot be scored ({heard.error})" if num_failed else ""
-
-
 def _outline(
     twice_middle: NDArray[np.integer], twice_total: int, score: NDArray[np.float64], search: Search
 ) -> NDArray[np.float64]:
@@ -226,6 +233,20 @@ def _outline(
     extreme = np.fmin if search.lowest else np.fmax
     extreme.at(outline, twice_middle * num_points // (twice_total + 1), score)
     return outline
+
+
+def _note(scored: _Scored, search: Search, bundle: Bundle) -> str:
+    """Why a recording has no moments, or fewer than it could have; nothing where all is well."""
+    duration_s, least_s = scored.num_samples / RATE_HZ, shortest_s(bundle)
+    if duration_s < least_s:
+        return f"is shorter ({duration_s:.2f} s) than {bundle.name} sees at once ({least_s:.2f} s)"
+    if not scored.num_spoken:
+        if not scored.speech_s:
+            return f"holds no speech ({duration_s:.1f} s)"
+        least = f"{search.min_speech:.0%} of {search.length_s:g} s"
+        return f"holds too little speech ({scored.speech_s:.1f} of {duration_s:.1f} s): nowhere {least}"
+    num_failed = scored.num_spoken - len(scored.score)
+    return f"{num_failed} of {scored.num_spoken} windows cannot be scored ({scored.error})" if num_failed else ""
 
 
 class _Ranking:
@@ -253,11 +274,3 @@ class _Ranking:
         for moment in moments:
             recordings[moment.file].moments.append(moment)
         return moments, recordings
-
-
-def _search_file(search: Search, threads: int, file: str) -> Recording:
-    return search_recording(file, search, load_once(search.model, threads, search.device))
-
-
-def _died(file: str) -> Recording:
-    return Recording(file, error=DIED)

@@ -23,6 +23,7 @@ import soundfile
 
 from emotone.audio.read import read_native_blocks
 from emotone.base.files import replace_file
+from emotone.base.result_table import Row
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
 from emotone.predict.retrieve.findings import Findings, Moment, Recording
@@ -33,7 +34,22 @@ FOLDERS = ("clips", "textgrid", "audacity")
 OUTPUTS = (*FILES, *FOLDERS)
 COLUMNS = ("rank", "file", "start_s", "end_s", "score", "confidence", "speech", "error")
 LONGEST_STEM = 40
-Row = dict[str, Any]
+TEXTGRID = """\
+File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = {end}
+tiers? <exists>
+size = 1
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "{tier}"
+        xmin = 0
+        xmax = {end}
+        intervals: size = {num}"""
+"""Praat's long text format, up to the intervals of its one tier."""
 
 
 def check_output(output: str, to: Path | None) -> None:
@@ -93,13 +109,15 @@ def json_text(findings: Findings) -> str:
     about = {
         "search": dataclasses.asdict(findings.search) | {"hop_s": findings.search.step_s},
         "bundle": findings.bundle,
-        "num_recordings": findings.num_recordings, "duration_s": findings.duration_s, "speech_s": findings.speech_s,
+        "num_recordings": findings.num_recordings,
+        "duration_s": findings.duration_s,
+        "speech_s": findings.speech_s,
         "moments": [_row(dataclasses.asdict(moment), COLUMNS[:-1]) for moment in findings.moments],
         "recordings": [
             _row(vars(recording), ("file", "duration_s", "speech_s", "num_windows", "median", "error", "note"))
             for recording in by_file.values()
         ],
-    }  # fmt: skip
+    }
     return json.dumps(about, indent=1, allow_nan=False)
 
 
@@ -196,11 +214,7 @@ def _textgrid(recording: Recording, attribute: str) -> str:
         position = stop
     if position != end:
         intervals.append((position, end, ""))
-    lines = [
-        'File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}", "tiers? <exists>",
-        "size = 1", "item []:", "    item [1]:", '        class = "IntervalTier"', f'        name = "{attribute}"',
-        "        xmin = 0", f"        xmax = {end}", f"        intervals: size = {len(intervals)}",
-    ]  # fmt: skip
+    lines = [TEXTGRID.format(end=end, tier=attribute, num=len(intervals))]
     for number, (start, stop, mark) in enumerate(intervals, start=1):
         lines.append(f"        intervals [{number}]:")
         lines += [f"            xmin = {start}", f"            xmax = {stop}", f'            text = "{mark}"']

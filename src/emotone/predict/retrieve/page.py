@@ -22,6 +22,7 @@ from emotone.predict.retrieve.findings import Findings, Moment, Recording
 
 MOST_PLAYERS = 100
 """Clips of 3 s are 15 kB each."""
+MOST_ERRORS = 10
 MOST_CURVES = 20
 MOST_LABELS = 30
 WIDTH, HEIGHT = 940, 170
@@ -40,13 +41,17 @@ def render_page(findings: Findings) -> str:
         f"{count}, {clock(findings.duration_s)}, of which speech {clock(findings.speech_s)}. Windows of "
         f"{search.length_s:g} s with at least {search.min_speech:.0%} speech, scored by {findings.bundle}."
     )
+    warnings = [*failed[:MOST_ERRORS], *findings.notes]
+    if len(failed) > MOST_ERRORS:
+        warnings.append(f"and {len(failed) - MOST_ERRORS} more that could not be used")
     body = [
-        f"<h1>{escape(title)}</h1>", f"<p>{escape(summary)}</p>",
-        *(f'<p class="warning">{_shown(line)}</p>' for line in [*failed[:10], *findings.notes]),
-        *([f'<p class="warning">and {len(failed) - 10} more that could not be used</p>'] if len(failed) > 10 else []),
-        *_table(findings.moments), *_curves(findings),
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(summary)}</p>",
+        *(f'<p class="warning">{_shown(line)}</p>' for line in warnings),
+        *_table(findings.moments),
+        *_curves(findings),
         f"<footer>Emotone {escape(__version__)}</footer>",
-    ]  # fmt: skip
+    ]
     return PAGE.format(title=escape(title), body="\n".join(body))
 
 
