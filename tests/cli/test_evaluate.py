@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emotone.cli.evaluate import Degraded
+from emotone.cli.evaluate import CurveOptions
 from emotone.errors import EmotoneError
 
 NOTHING = {"robustness": False, "missing": False, "noise": None, "num": None, "curves": None, "jobs": 2, "quiet": True}
@@ -19,21 +19,24 @@ SHARED = {"jobs": 2, "quiet": True}
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, Degraded(False, False, None, SHARED)),
-        ({"robustness": True}, Degraded(True, False, None, SHARED)),
-        ({"missing": True, "num": 5}, Degraded(False, True, None, SHARED | {"num_utterances": 5})),
-        ({"noise": Path("rain")}, Degraded(True, False, Path("rain"), SHARED)),
+        ({}, CurveOptions(False, False, None, SHARED)),
+        ({"robustness": True}, CurveOptions(True, False, None, SHARED)),
+        ({"missing": True, "num": 5}, CurveOptions(False, True, None, SHARED | {"num_utterances": 5})),
+        ({"noise": Path("rain")}, CurveOptions(True, False, Path("rain"), SHARED)),
         (
             {"robustness": True, "curves": "noise,babble"},
-            Degraded(True, False, None, SHARED | {"only": ["noise", "babble"]}),
+            CurveOptions(True, False, None, SHARED | {"only": ["noise", "babble"]}),
         ),
-        ({"robustness": True, "missing": True, "num": 1}, Degraded(True, True, None, SHARED | {"num_utterances": 1})),
+        (
+            {"robustness": True, "missing": True, "num": 1},
+            CurveOptions(True, True, None, SHARED | {"num_utterances": 1}),
+        ),
     ],
 )
-def test_curves_that_are_asked_for(given: dict[str, Any], expected: Degraded) -> None:
+def test_curves_that_are_asked_for(given: dict[str, Any], expected: CurveOptions) -> None:
     options = Namespace(**{**NOTHING, **given})
     before = dict(vars(options))
-    assert Degraded.asked(options) == expected
+    assert CurveOptions.read(options) == expected
     assert vars(options) == before  # reading options does not change them
 
 
@@ -48,7 +51,7 @@ def test_curves_that_are_asked_for(given: dict[str, Any], expected: Degraded) ->
 )
 def test_options_without_their_curves(given: dict[str, Any], words: str) -> None:
     with pytest.raises(EmotoneError, match=words):
-        Degraded.asked(Namespace(**{**NOTHING, **given}))
+        CurveOptions.read(Namespace(**{**NOTHING, **given}))
 
 
 @pytest.mark.parametrize("verb", [["evaluate", "nowhere"], ["compare", "one", "other"]])

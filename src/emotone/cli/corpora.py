@@ -21,7 +21,7 @@ def add_prepare(add_verb: AddVerb) -> None:
 
 
 def prepare(options: Namespace) -> int:
-    """An owner's folder as a corpus."""
+    """An owner's folder as a prepared corpus."""
     need(*TABLES)
     from emotone.base import plugins
     from emotone.corpora.corpus import check_name
@@ -51,7 +51,7 @@ def add_info(add_verb: AddVerb) -> None:
 
 
 def info(options: Namespace) -> int:
-    """What a corpus holds, as text or JSON, and as a picture."""
+    """Counts, hours and labels of a corpus as text or JSON, and as a picture."""
     need(*TABLES, *(["matplotlib"] if options.picture else []))
     from emotone.corpora.corpus import Corpus
     from emotone.corpora.info import corpus_info, print_info
@@ -83,7 +83,7 @@ def add_check(add_verb: AddVerb) -> None:
 
 
 def check(options: Namespace) -> int:
-    """What is wrong with a corpus, or with the splits of a recipe: 1 where something leaks or cannot be read."""
+    """Problems of a corpus, or of the splits of a recipe; exit code 1 where there are any."""
     need(*TABLES)
     from emotone.corpora.corpus import prepared
     from emotone.data import recipe_yaml as recipes

@@ -53,7 +53,7 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.plain import to_json
     from emotone.evaluate.protocol import evaluate_model, print_result
 
-    asked = Degraded.asked(options)
+    asked = CurveOptions.read(options)
     _check_report(options)
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
     curves = missing = None
@@ -114,7 +114,7 @@ def compare(options: Namespace) -> int:
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
-    asked = Degraded.asked(options)
+    asked = CurveOptions.read(options)
     _check_report(options)
     if asked.robustness or asked.missing:
         return _compare_degraded(options, asked)
@@ -125,7 +125,7 @@ def compare(options: Namespace) -> int:
     return 0
 
 
-def _compare_degraded(options: Namespace, asked: Degraded) -> int:
+def _compare_degraded(options: Namespace, asked: CurveOptions) -> int:
     """Runs against each other in what they lose as audio gets worse, or as words or audio go missing."""
     from emotone.evaluate.compare.degraded import compare_degraded
     from emotone.evaluate.compare.degraded_page import degradation_page
@@ -162,8 +162,8 @@ def _add_curves(parser: ArgumentParser) -> None:
     add("--num", type=positive, metavar="N", help=text)
 
 
-class Degraded(NamedTuple):
-    """Which curves are asked for, and the arguments that `score_robustness` and `score_missing` share (`settings`)."""
+class CurveOptions(NamedTuple):
+    """Which curves are asked for; settings: the arguments that `score_robustness` and `score_missing` share."""
 
     robustness: bool
     missing: bool
@@ -171,7 +171,7 @@ class Degraded(NamedTuple):
     settings: dict[str, Any]
 
     @classmethod
-    def asked(cls, options: Namespace) -> Degraded:
+    def read(cls, options: Namespace) -> CurveOptions:
         """What the options ask for; --noise asks for --robustness. Raises EmotoneError for options without a curve."""
         is_robustness = options.robustness or options.noise is not None
         settings: dict[str, Any] = {"jobs": options.jobs, "quiet": options.quiet}

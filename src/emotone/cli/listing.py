@@ -18,7 +18,7 @@ from emotone.errors import EmotoneError, unknown
 
 KINDS = ("bundles", "recipes", "corpora", "features", "systems", "models", "difficulties")
 PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av", "ssl": "transformers", "text": "transformers"}
-"""The package whose presence tells that an extra is installed."""
+"""Extras, each with a package that is there only where the extra is installed."""
 RECIPE_KEYS = ("base", "corpora", "teacher", "feature", "text_feature", "unlabelled")
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 
@@ -30,7 +30,7 @@ def add_list(add_verb: AddVerb) -> None:
 
 
 def list_all(options: Namespace) -> int:
-    """What there is, of one kind or of all."""
+    """All things of one kind, or of every kind."""
     print_listing([options.kind] if options.kind else list(KINDS), options.json)
     return 0
 

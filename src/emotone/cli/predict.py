@@ -138,7 +138,7 @@ def add_transcribe(add_verb: AddVerb) -> None:
 
 
 def transcribe(options: Namespace) -> int:
-    """What is said in files: a row per file, or per word with its times."""
+    """Transcripts of files: a row per file, or per word with its times."""
     from emotone.audio.folder import find_inputs
     from emotone.audio.words.whisper import RowUnit, Transcriber, write_transcripts
     from emotone.audio.words.whisper import transcribe as transcripts_of

@@ -1,4 +1,4 @@
-"""Predicting many files: over processes, streamed to a result file or to stdout, a bad file never stops the rest."""
+"""Predicting many files over processes, into a result file or onto stdout; a bad file never stops the rest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Input(NamedTuple):
-    """A file, and the transcript that is given for it; None: none, or Whisper's."""
+    """A file and its transcript; None where none is given, or Whisper is to recognise it."""
 
     file: str
     transcript: TranscriptLike | None = None
@@ -74,9 +74,9 @@ def predict_files(inputs: Iterable[Input], settings: PredictSettings) -> Iterato
 
 
 def predict_file(settings: PredictSettings, given: Input) -> Prediction:
-    """The prediction of one file, with its `error` where the file cannot be used; the bundle is loaded once a process.
+    """The prediction of one file, with an `error` where the file cannot be used; the bundle is loaded once a process.
 
-    Raises EmotoneError for what is wrong with the settings, not with the file.
+    Raises EmotoneError where the settings cannot be used.
     """
     file, transcript = given
     if settings.transcript == AUTO and not is_text_file(file):
@@ -99,7 +99,7 @@ def _transcriber(settings: PredictSettings) -> Transcriber:
 
 @functools.lru_cache(maxsize=1)
 def _load_transcriber(language: str | None, device: Any, threads: int) -> Transcriber:
-    """Loaded once in a process, as the predictor is."""
+    """Loaded once a process, as the bundle is."""
     from emotone.audio.words.whisper import Transcriber
 
     return Transcriber(language=language, device=device, threads=threads)
@@ -113,7 +113,7 @@ def _died(given: Input) -> Prediction:
 
 
 def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor, Table, list[Input]]:
-    """Predictor, table and inputs; raises EmotoneError for all that can be wrong with the settings."""
+    """Predictor, table and inputs; raises EmotoneError for settings that cannot be used."""
     predictor = _predictor(settings)
     settings.check(predictor)
     if predictor.relative:
@@ -136,7 +136,7 @@ def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: Pred
 
 
 def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettings) -> dict[str, TranscriptLike]:
-    """The transcripts of these files that a table holds, or a .txt the one; notes either that lacks the other."""
+    """Transcripts of the files, from a table or one .txt; notes files without one, and transcripts without a file."""
     from emotone.audio.words.transcript_table import FORMATS, match_files, read_transcripts
 
     path = Path(source)
@@ -157,7 +157,7 @@ def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettin
 
 
 def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]:
-    """All that decides a table: an interrupted run goes on only where this is the same."""
+    """Everything that decides the scores: an interrupted run goes on only where it is the same."""
     transcript = None
     if settings.transcript == AUTO:
         transcript = f"{AUTO} {_transcriber(settings).identity}"
@@ -172,7 +172,7 @@ def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]
     }
 
 
-# ---- after it ---------------------------------------------------------------------------------------------------
+# ---- results ----------------------------------------------------------------------------------------------------
 
 
 def _has_scores(row: Row) -> bool:
@@ -181,7 +181,7 @@ def _has_scores(row: Row) -> bool:
 
 @dataclass
 class _Notes:
-    """Notes of predictions, counted by what the scores are of in the end."""
+    """Notes of predictions, counted by the inputs that were scored."""
 
     num_files: int
     counts: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a prediction is: the scores of a recording, of its windows and over time, as table rows."""
+"""The prediction of one recording: its scores, those of its windows and over time; as table rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ Over = Literal["recording", "windows", "curve"]
 
 @dataclass
 class Prediction:
-    """What was found in one recording.
+    """The emotion in one recording, from `start_s` to `end_s`, or in a text, which has neither times nor windows.
 
-    `scores` {attribute: score on the bundle's range}, `probabilities` {category: 0..1}, `windows`: the same of every
-    window (one for a short recording). `curve`: the attributes over time where the bundle has curves, over the chunks
-    of one window, or stitched from those of several (`emotone.predict.curve.stitch`); else the windows. When nothing
-    could be scored, scores and probabilities are empty and `error` says why.
-
-    Of a bundle that takes text, `window_inputs` are those of each window, and `note` says why `inputs` are not all that
-    was given. Text alone has no times and no windows.
+    scores {attribute: on the bundle's range}, probabilities {category: 0..1}; both empty where nothing could be scored,
+    and `error` says why. windows: the same for every window, one for a short recording. curve: the attributes over
+    time where the bundle has curves, over the chunks of one window, or stitched from those of several
+    (`emotone.predict.curve.stitch`); else the windows. window_inputs: of a bundle that takes text the `inputs` of each
+    window, with a `note` where they are not all that was given.
     """
 
     file: str
@@ -45,7 +43,7 @@ class Prediction:
 
     @property
     def inputs(self) -> str:
-        """What the scores are of: "speech", "text", "speech+text"; "" for nothing and where a bundle takes no text."""
+        """Inputs that were scored: "speech", "text", "speech+text"; "" for none, and where a bundle takes no text."""
         return "+".join(name for name in ("speech", "text") if any(name in inputs for inputs in self.window_inputs))
 
     @property
@@ -87,5 +85,5 @@ def failed(file: str, error: str) -> Prediction:
 
 
 def _or_none(value: float | None) -> float | None:
-    """A score as it stands in a table: six digits are far finer than any score is meant, NaN is nothing."""
+    """A score as a table has it: six digits, which is far finer than any score is meant; None for NaN."""
     return None if value is None or np.isnan(value) else float(f"{value:.6g}")

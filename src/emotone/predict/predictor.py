@@ -1,4 +1,4 @@
-"""From audio to scores: one Predictor behind the command line, Python and whatever serves it.
+"""From audio to scores: the Predictor that the command line, Python and servers share.
 
 A recording no longer than the bundle's `max_utterance_s` is one utterance. A longer one, or any with `window_s` given,
 is cut into windows, each scored exactly like a file (`emotone.predict.windows`), and summarised by the mean weighted
@@ -82,7 +82,7 @@ class Predictor:
 
     @property
     def takes_speech(self) -> bool:
-        """Whether scores are of how something is said, not only of what is said."""
+        """Whether audio is scored, rather than transcripts alone."""
         return takes_speech(self.bundle)
 
     @property
@@ -93,7 +93,7 @@ class Predictor:
     def load_encoder(self) -> None:
         """Load the encoder of transcripts; raises EmotoneError where that cannot be done, or the bundle takes none.
 
-        What is wrong with the encoder is found here, so that it does not look like a bad transcript.
+        A fault of the encoder is found here, so that it does not look like a bad transcript.
         """
         if not self.bundle.takes_text:
             raise EmotoneError(f"bundle {self.bundle.name} takes no transcripts; it scores audio")
@@ -111,9 +111,9 @@ class Predictor:
     ) -> Prediction:
         """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
-        window_s, hop_s: seconds of a window, and from one window's start to the next. transcript: what is said in it,
-        for a bundle that takes text: text, or words with their times, which a recording needs that is longer than one
-        window. Where nothing of it can be used, scores are of the audio alone, as `Prediction.inputs` and its note say.
+        window_s, hop_s: seconds of a window, and from one window's start to the next. transcript: for a bundle that
+        takes text, a text, or words with their times, which a recording of more than one window needs. Where the
+        transcript cannot be used, the audio alone is scored, as `Prediction.inputs` and its note say.
 
         Raises AudioError for audio that cannot be used (see `try_predict` for batches), with this transcript or at all,
         and EmotoneError for bad window settings and for transcripts where the bundle takes none.
@@ -137,7 +137,7 @@ class Predictor:
         hop_s: float | None = None,
         transcript: TranscriptLike | None = None,
     ) -> Prediction:
-        """`predict` of a file for batches: what is wrong with the file becomes the prediction's `error`."""
+        """`predict` of a file for batches: a file that cannot be used is a prediction with an `error`."""
         try:
             return self.predict(file, None, window_s, hop_s, transcript)
         except AudioError as error:
@@ -245,7 +245,7 @@ def load_once(name: str, threads: int, device: str) -> Predictor:
 
 
 def _check_transcript(file: str, transcript: TranscriptLike, duration_s: float | None = None) -> None:
-    """`check_transcript`, where what is wrong with the transcript is an error of its file."""
+    """`check_transcript`, with AudioError, since a bad transcript is an error of its file."""
     try:
         check_transcript(transcript, duration_s)
     except EmotoneError as error:

@@ -1,4 +1,4 @@
-"""What the prediction of files is asked for, by the command line or by whatever else predicts files."""
+"""Settings of the prediction of files, for the command line and for whatever else predicts files."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from emotone.predict.predictor import Predictor
 from emotone.predict.windows import check_window
 
 AUTO, NONE = "auto", "none"
-"""Transcripts that are no file: those that Whisper hears, or none at all."""
+"""Values of `transcript` that are no file: recognised by Whisper, and no transcript at all."""
 
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """How files are predicted. Pickles, since worker processes need it, too.
+    """How files are predicted. It pickles: worker processes get it.
 
-    model: a bundle's name or folder, or the folder of a run. window_s, hop_s: seconds of a window (0.1 to 600), and
-    from one window's start to the next; None: windows only where a recording is longer than the bundle takes, as
-    `Predictor.predict` has it. curve: rows are points of the curve. transcript: "auto", "none" or a file (a table, or
-    the .txt of a single recording); None is "none" with a note where the bundle would take one. language: the code of
-    what Whisper hears, e.g. "da"; None: as Whisper finds. jobs: processes, at least 1. device: "cpu" or "cuda", of
-    network and Whisper. quiet: neither progress nor notes on stderr.
+    model: a bundle's name or folder, or a run's folder. window_s: seconds of a window, 0.1 to 600, and a row for each;
+    None: a row per recording, which is cut into windows only where it is longer than the bundle's longest utterance.
+    hop_s: seconds from one window's start to the next, at most a window; None: half a window, at most 4. curve: a row
+    per point of the curve. transcript: "auto" (Whisper's), "none", or a file: a table, or the .txt of a single
+    recording; None: as "none", with a note where the bundle takes transcripts. language: code of the language that
+    Whisper recognises, e.g. "da"; None: the one it detects. jobs: number of processes, at least 1. device: "cpu" or
+    "cuda", for the network and Whisper. quiet: neither progress nor notes on stderr.
 
-    Raises EmotoneError for windows that are impossible, and for a language without "auto".
+    Raises EmotoneError for impossible windows, and for a language without "auto".
 
     >>> PredictSettings(window_s=3.0, hop_s=1.0).over
     'windows'
@@ -64,7 +65,7 @@ class PredictSettings:
         return None if self.transcript in (None, AUTO, NONE) else self.transcript
 
     def check(self, predictor: Predictor) -> None:
-        """Raise EmotoneError for transcripts or a curve that this predictor does not take or give."""
+        """Raise EmotoneError for transcripts where the bundle takes none, and for a curve where it has none."""
         bundle = predictor.bundle
         if self.transcript not in (None, NONE) and not bundle.takes_text:
             raise EmotoneError(f"bundle {bundle.name} takes no transcripts; it scores audio, without --transcript")

@@ -31,7 +31,7 @@ Cut = tuple[int, Samples]
 
 
 def check_window(window_s: float | None, hop_s: float | None) -> None:
-    """Raise EmotoneError for window settings that make no sense."""
+    """Raise EmotoneError for impossible lengths of windows, or of the way from one to the next."""
     if window_s is not None and not 0.1 <= window_s <= 600:
         raise EmotoneError(f"window must be from 0.1 to 600 seconds, not {window_s:g}")
     if hop_s is not None and not 0.05 <= hop_s <= (window_s or WINDOW_S):
@@ -119,7 +119,7 @@ def score_text(bundle: Bundle, text: str) -> Window:
 
 
 def takes_speech(bundle: Bundle) -> bool:
-    """Whether scores are of how something is said, not only of what is said."""
+    """Whether audio is scored, rather than transcripts alone."""
     return not (isinstance(bundle.view, WordChunks) and bundle.view.streams == "text")
 
 
@@ -135,7 +135,7 @@ def chunks_of(bundle: Bundle) -> tuple[Chunks, float] | None:
 
 
 def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
-    """Features of the samples, or why there are none."""
+    """Features of the samples, or an error; of a bundle with curves where the chunks lie, too."""
     if is_silent(samples):
         window.error = SILENT
         return
@@ -153,7 +153,7 @@ def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
 
 
 def _add_text(window: Window, bundle: Bundle, transcript: TranscriptLike, is_last: bool = True) -> None:
-    """States of the words that are said in the window; a note where they cannot be encoded, or not all of them."""
+    """Encoder states of the words in the window; a note where they cannot be encoded, or not all of them."""
     words = (
         transcript if isinstance(transcript, str) else words_between(transcript, window.start_s, window.end_s, is_last)
     )
@@ -172,7 +172,7 @@ def _add_text(window: Window, bundle: Bundle, transcript: TranscriptLike, is_las
 
 
 def _decide_inputs(window: Window, bundle: Bundle) -> None:
-    """What the window is scored by; where its speech cannot be used by its text, with the reason as a note."""
+    """Name the inputs of the window; where its speech cannot be used, its text is, and the reason becomes a note."""
     view = bundle.view
     assert isinstance(view, WordChunks)
     window.inputs = window.utterance.inputs
@@ -186,7 +186,7 @@ def _decide_inputs(window: Window, bundle: Bundle) -> None:
 
 
 def _score_batch(batch: list[Window], bundle: Bundle) -> None:
-    """Give the windows without an error their scores, and drop all features, which would outlive the batch."""
+    """Give the windows their scores, or an error; drop all features, since windows outlive their batch."""
     good = [window for window in batch if not window.error]
     if good:
         scores = bundle.score_features([window.utterance for window in good])

@@ -1,4 +1,4 @@
-"""What is searched for, and what is found."""
+"""A search for moments, and its findings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emotone.predict.predictor import Predictor
 
 LENGTH_S = 3.0
 WINDOWS_PER_LENGTH = 3
-"""Windows start every third of their length, unless told: a moment is at most a sixth of it from a window's middle."""
+"""Windows start every third of their length, so that no moment is further than a sixth from a window's middle."""
 MIN_SPEECH = 0.4
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: the `num` highest (or `lowest`) windows of `length_s` seconds of an attribute.
+    """A search for the `num` windows of `length_s` seconds with the highest (or `lowest`) score of an attribute.
 
     `hop_s`: from one window's start to the next (default: a third of the length). `min_gap_s`: least time between the
     end of a moment and the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`:
@@ -48,7 +48,7 @@ class Search:
         return "lowest" if self.lowest else "highest"
 
     def check(self, predictor: Predictor) -> None:
-        """Raise EmotoneError for what cannot be looked for, or not with this bundle."""
+        """Raise EmotoneError for a search that is impossible, or not possible with this bundle."""
         bundle = predictor.bundle
         if self.attribute not in predictor.attributes:
             if not predictor.attributes:
@@ -86,7 +86,7 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What was found in one file: its best moments, and the `outline` of its curve.
+    """The findings in one file: its best moments, and the `outline` of its curve.
 
     `outline` [P] has the most extreme score of each of P equal parts of the duration, NaN where nobody speaks. `error`:
     why the file could not be used. `note`: why nothing was found in it, or not scored everywhere.
@@ -119,7 +119,7 @@ class Findings:
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know, a line each."""
+        """Notes for the user, a line each."""
         lines = []
         if self.noted:
             count = f"{len(self.noted)} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
@@ -131,6 +131,6 @@ class Findings:
 
 
 def shortest_s(bundle: Bundle) -> float:
-    """Seconds that a bundle needs to see something that is not repeated: its chunk, or its fewest frames."""
+    """Seconds of the shortest audio that a bundle scores without repeating frames: its chunk, or its fewest frames."""
     num_frames = getattr(bundle.view, "chunk_frames", getattr(bundle.view, "min_frames", 0))
     return max(bundle.feature.min_duration_s, num_frames * (bundle.feature.hop_s or 0.0))

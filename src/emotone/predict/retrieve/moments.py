@@ -32,7 +32,7 @@ from emotone.predict.retrieve.findings import Findings, Moment, Recording, Searc
 from emotone.predict.windows import BATCH_S, cut_windows
 
 FEWEST_WINDOWS = 10
-"""Fewer do not say what is usual in a recording."""
+"""Fewer windows do not say what is usual in a recording."""
 MAD_TO_STD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
 MOST_POINTS = 1000
@@ -74,7 +74,7 @@ def find_moments(
 
 
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
-    """One file searched; what is wrong with it becomes its `error`, or its `note` where it only holds nothing."""
+    """One file searched; `error` says why it cannot be used, `note` why there is nothing, or not all, in it."""
     try:
         scored = _score_windows(file, search, predictor.bundle)
     except AudioError as error:
@@ -153,7 +153,7 @@ def _score_windows(file: str, search: Search, bundle: Bundle) -> _Scored:
 
 
 def _spoken_windows(file: str, search: Search, bundle: Bundle, scored: _Scored) -> Iterator[_SpokenWindow]:
-    """Windows with enough speech; what is found of the recording on the way is written into `scored`."""
+    """Windows with enough speech; duration, speech and errors of the recording are written into `scored`."""
     speech_track = SpeechTrack()
     least = shortest_s(bundle) * RATE_HZ
     blocks = speech_track.listen(read_blocks(file))
@@ -250,7 +250,7 @@ def _note(scored: _Scored, search: Search, bundle: Bundle) -> str:
 
 
 class _Ranking:
-    """The `num` best moments so far, with their recordings; what falls out is forgotten with its recording."""
+    """The `num` best moments so far, with their recordings; others are forgotten with theirs."""
 
     def __init__(self, num: int, lowest: bool) -> None:
         self._num, self._sign = num, -1.0 if lowest else 1.0

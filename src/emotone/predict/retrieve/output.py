@@ -103,7 +103,7 @@ def to_rows(findings: Findings) -> list[Row]:
 
 
 def json_text(findings: Findings) -> str:
-    """All of it as a JSON object: search, bundle, totals, moments, recordings and what is to be said of them."""
+    """The findings as a JSON object: search, bundle, totals, moments, and the recordings with errors and notes."""
     recordings = [*findings.recordings.values(), *findings.noted, *findings.failed]
     by_file = {recording.file: recording for recording in recordings}
     about = {
@@ -131,7 +131,7 @@ def safe_stem(file: str) -> str:
 
 
 def _row(values: Row, columns: tuple[str, ...] = COLUMNS) -> Row:
-    """The columns of a row, numbers as in other tables: six digits, times in microseconds, NaN is nothing."""
+    """The columns of a row, numbers as in other tables: six digits, times in microseconds, None for NaN."""
 
     def tidy(name: str, value: Any) -> Any:
         if not isinstance(value, float):
@@ -149,13 +149,13 @@ def _text(findings: Findings) -> str:
     if not rows:
         return "no moments"
     names = COLUMNS if findings.failed else COLUMNS[:-1]
-    return align([{name: _shown(row[name]) for name in names} for row in rows])
+    return align([{name: _printable(row[name]) for name in names} for row in rows])
 
 
-def _shown(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """A value for `align`: what would end a line or steer a terminal is shown as its code.
 
-    >>> _shown("a\\nb"), _shown(None)
+    >>> _printable("a\\nb"), _printable(None)
     ('a\\\\nb', nan)
     """
     if isinstance(value, str):

@@ -47,7 +47,7 @@ def render_page(findings: Findings) -> str:
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(summary)}</p>",
-        *(f'<p class="warning">{_shown(line)}</p>' for line in warnings),
+        *(f'<p class="warning">{_escaped(line)}</p>' for line in warnings),
         *_table(findings.moments),
         *_curves(findings),
         f"<footer>Emotone {escape(__version__)}</footer>",
@@ -89,7 +89,7 @@ def _table(moments: list[Moment]) -> Iterator[str]:
         numbers = (f"{moment.start_s:.2f}", f"{moment.end_s:.2f}", f"{moment.score:.2f}", confidence)
         yield f'<tr id="m{moment.rank}"><td class="number">{moment.rank}</td><td>{player}</td>'
         yield "".join(f'<td class="number">{text}</td>' for text in (*numbers, f"{moment.speech:.0%}"))
-        yield f"<td>{_shown(moment.file)}</td></tr>"
+        yield f"<td>{_escaped(moment.file)}</td></tr>"
     yield "</table></div>"
     notes = [
         "Confidence says how far a moment stands out of the speech of its own recording, in robust standard deviations "
@@ -112,7 +112,7 @@ def _curves(findings: Findings) -> Iterator[str]:
     margin = max(0.05 * (high - low), 0.01)
     yield f"<h2>{escape(search.attribute.capitalize())} over time</h2>"
     for recording in recordings:
-        yield f"<h3>{_shown(recording.file)}</h3>"
+        yield f"<h3>{_escaped(recording.file)}</h3>"
         yield f"<figure>{draw_curve(recording, low - margin, high + margin)}</figure>"
     more = len(findings.recordings) - len(recordings)
     yield (
@@ -182,7 +182,7 @@ def _ticks(low: float, high: float, steps: Iterable[float], most: int) -> list[f
     return []
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
     """Text with file names in it for the page: escaped, and what UTF-8 does not have as codes."""
     return escape(text.encode("utf-8", "backslashreplace").decode())
 
