@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from emotone.bundle.view.chunk import chunk_size, count_chunks
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.training.system import System
+from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,7 +73,6 @@ class ChunkSystem(System):
         """Networks made of {target: number of outputs}: one per target, or one for all."""
         from emotone.models.side_by_side import SeparateNetworks
 
-        outputs = {target.name: max(1, len(target.labels)) for target in targets}
         if self.networks == "separate":
-            return SeparateNetworks({name: network({name: size}) for name, size in outputs.items()})
-        return network(outputs)
+            return SeparateNetworks({target.name: network(num_outputs([target])) for target in targets})
+        return network(num_outputs(targets))

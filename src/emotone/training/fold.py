@@ -1,7 +1,8 @@
-"""One fold of a run: features -> training -> bundle -> predictions of its test and validation parts, in one folder."""
+"""One fold of a run: training -> bundle -> predictions of its test and validation parts, in one folder."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,10 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import trained_card
 from emotone.bundle.view import view as views
 from emotone.bundle.view.streams import Utterance, stack
-from emotone.bundle.view.view import View, WordChunks, view_to_json
+from emotone.bundle.view.view import Segments, View, WordChunks, view_to_json
 from emotone.data import split as splits
 from emotone.data.recipe import Choice, Training
+from emotone.errors import EmotoneError
 from emotone.evaluate.prediction_table import predict_table
 from emotone.models.export import load_weights, write_bundle, write_network
 from emotone.training.curriculum import Curriculum, Schedule
@@ -32,15 +34,16 @@ from emotone.training.learners.learner import Lesson
 from emotone.training.loop import Validation, fit
 from emotone.training.system import System, Trained
 
-MOST_EXPLAINED = 5000
+MOST_CLUSTERED = 5000
 """Utterances of each part whose clusters are kept for reports; of more than these, as many spread evenly."""
 
 
 @dataclass
 class Fold:
-    """Trains and tests one fold; `alone` where the run has no other. The bundle's card carries the `warnings`.
+    """Trains and tests one fold, in the folder of its `data`.
 
-    `done` is what the run's result shall say of the fold besides its predictions.
+    alone: whether the run has no other. warnings: for the card of the bundle. done: fills with what the run's result
+    says of the fold besides its predictions (parameters, weights it started from, choices of a system that solves).
     """
 
     experiment: Experiment
@@ -50,7 +53,7 @@ class Fold:
     done: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Train, write the bundle, test it; what an earlier call finished is not done again."""
+        """Train, write the bundle, test it; an earlier call that was interrupted is resumed."""
         started, data, recipe = time.process_time(), self.data, self.experiment.recipe
         schedule = self._schedule()
         view = self._view(self.experiment.system, data.start)
@@ -59,19 +62,19 @@ class Fold:
         bundle = Bundle.load(str(data.folder / "bundle"))
         for table, name in ((data.test, "predictions"), (data.validation, "validation")):
             if len(table):
-                inputs = data.data.utterances(table) if bundle.takes_words else data.data.rows(table)
+                inputs = data.dataset.utterances(table) if bundle.takes_words else data.dataset.rows(table)
                 predictions = predict_table(bundle, inputs, table)
                 with replace_file(data.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=data.repeat, fold=data.number).to_parquet(path, index=False)
         write_json(data.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})
 
     def train_step(self, choice: Choice, training: Training, folder: Path, view: View | None = None) -> Trained:
-        """Train another system on this fold, as a step towards its own, and leave its bundle in `folder`.
+        """Train another system on this fold, as a step towards the recipe's own, and leave its bundle in `folder`.
 
-        Resumed, or read back where it is done. It sees utterances through a `view` of its own, unless one is given.
+        What an earlier call did is read back or resumed. Without a `view` it has its own.
         """
         system: System = plugins.create("systems", choice.name, choice.settings)
-        view = view or self._view(system, None)
+        view = view or self._view(system)
         if (folder / "bundle" / "bundle.json").is_file():
             network = self._build(system, view)
             load_weights(network, folder / "bundle")
@@ -90,13 +93,13 @@ class Fold:
         schedule: Schedule | None = None,
         start: Bundle | None = None,
     ) -> Trained:
-        """Train a system on this fold, resumed where that was interrupted, and leave its bundle in `folder`."""
+        """Train a system on this fold and leave its bundle in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         data = self.data
         train = data.train_examples(view)
         known = data.examples(data.validation, view) if len(data.validation) else None
         self.done |= system.prepare(data, folder, train, known, self.train_step)
-        torch.manual_seed(data.seed)  # after that, which draws numbers only where it is not done yet
+        torch.manual_seed(data.seed)  # after `prepare`, which draws random numbers only where it is not done yet
         network = self._build(system, view)
         self.done["num_parameters"] = sum(value.numel() for value in network.parameters())
         if start:
@@ -107,35 +110,46 @@ class Fold:
             self.done["chosen"] = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
         else:
             validation = Validation(known, system.scorer(data.targets, known)) if known else None
-            takes_pool = system.takes_unlabelled and len(data.unlabelled)
-            pool = data.examples(data.unlabelled, view) if takes_pool else None
-            lesson = Lesson(train, training, folder, data.seed, pool, schedule)
+            learns_from_it = system.takes_unlabelled and len(data.unlabelled)
+            unlabelled = data.examples(data.unlabelled, view) if learns_from_it else None
+            lesson = Lesson(train, training, folder, data.seed, unlabelled, schedule)
             network, _ = fit(system, network, lesson, validation, data.device, data.quiet)
         trained = Trained(system, network, view)
         self._finish(trained)
-        self._explain(trained, folder, training.batch_size)
+        self._write_clusters(trained, folder, training.batch_size)
         self._write_bundle(trained, folder)
         return trained
 
     def _build(self, system: System, view: View) -> nn.Module:
-        return system.build(len(self.data.data.feature.names), self.data.targets, view)
+        return system.build(len(self.data.dataset.feature.names), self.data.targets, view)
 
-    def _view(self, system: System, start: Bundle | None) -> View:
-        """What a system sees of an utterance: what the bundle it starts from does, where it starts from one."""
-        return self.data.complete_view(system.view(self.data.data.feature.hop_s, self.data.longest[1]), start)
+    def _view(self, system: System, start: Bundle | None = None) -> View:
+        """A system's view, with the sizes of the features; where training starts from a bundle, the bundle's."""
+        dataset = self.data.dataset
+        view = system.view(dataset.feature.hop_s, self.data.longest[1])
+        if isinstance(view, Segments):
+            view = dataclasses.replace(view, num_channels=getattr(dataset.feature, "num_channels", 1))
+        if isinstance(view, WordChunks) and dataset.text_feature is not None:
+            view = dataclasses.replace(view, num_text_features=len(dataset.text_feature.names))
+        if start is None:
+            return view
+        if _streams(start.view) != _streams(view):
+            raise EmotoneError(
+                f"recipe {dataset.recipe.name}: init {start.name} does not take the streams and tokens that the recipe "
+                "has; set system.streams and text_feature as it was trained"
+            )
+        return start.view
 
     def _schedule(self) -> Schedule | None:
-        """Which utterances come in which epoch, where the recipe has a curriculum; its scores are kept as a table."""
-        data, plan = self.data, self.experiment.recipe.curriculum
+        """The recipe's curriculum on the training part, if it has one; `curriculum.parquet` keeps scores and order."""
         if not self.experiment.has_curriculum:
             return None
-        scores = np.zeros(len(data.train))
-        easy = plan.easy or "highest"
-        if plan.order != "random":
-            difficulty = self.experiment.difficulty
-            scores, easy = difficulty(data, self.train_step), plan.easy or difficulty.easy
-        growth = Curriculum(plan.order, easy, plan.num_levels, plan.epochs_per_level)
-        schedule = growth.schedule(scores, list(data.train["store_id"]), data.seed)
+        data, settings, difficulty = self.data, self.experiment.recipe.curriculum, self.experiment.difficulty
+        scores, easy = np.zeros(len(data.train)), settings.easy or difficulty.easy
+        if settings.order != "random":
+            scores = difficulty(data, self.train_step)
+        curriculum = Curriculum(settings.order, easy, settings.num_levels, settings.epochs_per_level)
+        schedule = curriculum.schedule(scores, list(data.train["store_id"]), data.seed)
         place = np.argsort(schedule.ranking)
         table = data.train[["id", "store_id"]].assign(score=scores, place=place)
         with replace_file(data.folder / "curriculum.parquet") as path:
@@ -143,8 +157,8 @@ class Fold:
         return schedule
 
     def _finish(self, trained: Trained) -> None:
-        """The system's last change, given the outputs for the training speech without a category."""
-        if type(trained.system).finish is System.finish:  # which would throw them away
+        """The system's last change of the network, by its outputs for the training speech without a category."""
+        if type(trained.system).finish is System.finish:  # which does not use them
             return
         train = self.data.train
         plain = train[train["emotion"].isna() & (train["voice"] == 0) & (train["channel"] == 0)]
@@ -152,19 +166,19 @@ class Fold:
             outputs = predict_outputs(trained.network, self.data.examples(plain, trained.view), 1, "cpu")
             trained.system.finish(trained.network, self.data.targets, outputs)
 
-    def _explain(self, trained: Trained, folder: Path, batch_size: int) -> None:
-        """Write `clusters.parquet`: where every utterance lies, for systems that cluster (`emotone.evaluate`)."""
+    def _write_clusters(self, trained: Trained, folder: Path, batch_size: int) -> None:
+        """Write embedding and cluster of every utterance to `clusters.parquet`, for systems that find clusters."""
         data = self.data
-        parts = {
-            "train": data.train, "unlabelled": data.unlabelled, "validation": data.validation, "test": data.test,
-        }  # fmt: skip
         columns = ["id", "corpus", "speaker", *[target.name for target in data.targets]]
         tables = []
-        for part, table in parts.items():
-            if len(table) > MOST_EXPLAINED and self.experiment.recipe.normalise.by == "training":  # a speaker needs all
-                table = table.iloc[np.linspace(0, len(table) - 1, MOST_EXPLAINED).astype(int)]
-            examples = data.examples(table, trained.view) if len(table) else None
-            found = trained.system.find_clusters(trained.network, examples, batch_size, data.device) if examples else {}
+        for part in ("train", "unlabelled", "validation", "test"):
+            table = getattr(data, part)
+            if len(table) > MOST_CLUSTERED and self.experiment.recipe.normalise.by == "training":  # a speaker needs all
+                table = table.iloc[np.linspace(0, len(table) - 1, MOST_CLUSTERED).astype(int)]
+            if not len(table):
+                continue
+            examples = data.examples(table, trained.view)
+            found = trained.system.find_clusters(trained.network, examples, batch_size, data.device)
             for name, (embeddings, clusters) in found.items():
                 about = {"network": name, "part": part, "cluster": clusters, "embedding": list(embeddings)}
                 tables.append(table[columns].assign(**about))
@@ -174,7 +188,7 @@ class Fold:
 
     def _write_bundle(self, trained: Trained, folder: Path) -> None:
         data, view = self.data, trained.view
-        (frames, _), num_features = data.longest, len(data.data.feature.names)
+        (frames, _), num_features = data.longest, len(data.dataset.feature.names)
         about = self._about(trained, folder)
         if not isinstance(view, WordChunks):
             shape = views.shape_of(view, frames, num_features)
@@ -188,32 +202,39 @@ class Fold:
         write_network(folder / "bundle", trained.network, about, example._asdict(), named, trained_card(about))
 
     def _about(self, trained: Trained, folder: Path) -> dict[str, Any]:
-        """What `bundle.json` says."""
-        fold, data, recipe, system = self.data, self.data.data, self.experiment.recipe, trained.system
-        steps = [fold.folder.name] * (not self.alone) + [folder.name] * (folder != fold.folder)
+        """The content of `bundle.json`."""
+        data, dataset, recipe, system = self.data, self.data.dataset, self.experiment.recipe, trained.system
+        steps = [data.folder.name] * (not self.alone) + [folder.name] * (folder != data.folder)
+        text = {}
+        if recipe.text_feature is not None:
+            settings = plugins.settings_of(self.experiment.text_feature)
+            text = {"text_feature": {"name": recipe.text_feature.name, "settings": settings}}
         return {
             "name": "-".join([recipe.name, *steps]),
             "description": recipe.description or recipe.name,
-            "max_utterance_s": system.utterance_limit_s(fold.longest[1]),
-            "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(data.feature)},
-            **self._about_text(),
+            "max_utterance_s": system.utterance_limit_s(data.longest[1]),
+            "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(dataset.feature)},
+            **text,
             "normalise": recipe.to_json()["normalise"],
             "view": view_to_json(trained.view),
-            "targets": [target.to_json() for target in system.scored(fold.targets)],
+            "targets": [target.to_json() for target in system.scored(data.targets)],
             **({"curves": True} if system.gives_curves else {}),
             "training": {
-                "recipe": recipe.to_json(), "recipe_hash": recipe.hash, "corpora": data.fingerprints,
-                "split_hash": fold.split.fingerprint, "seed": recipe.seed, "repeat": fold.repeat, "fold": fold.number,
+                "recipe": recipe.to_json(),
+                "recipe_hash": recipe.hash,
+                "corpora": dataset.fingerprints,
+                "split_hash": data.split.fingerprint,
+                "seed": recipe.seed,
+                "repeat": data.repeat,
+                "fold": data.number,
                 "warnings": list(self.warnings),
             },
             "results": [],
-            "licence": "; ".join(sorted(set(data.table["licence"]))),
-            "citation": "; ".join(sorted(set(data.table["citation"]))),
-        }  # fmt: skip
+            "licence": "; ".join(sorted(set(dataset.table["licence"]))),
+            "citation": "; ".join(sorted(set(dataset.table["citation"]))),
+        }
 
-    def _about_text(self) -> dict[str, Any]:
-        """The feature of transcripts, where the bundle has one."""
-        choice, feature = self.experiment.recipe.text_feature, self.experiment.text_feature
-        if choice is None or feature is None:
-            return {}
-        return {"text_feature": {"name": choice.name, "settings": plugins.settings_of(feature)}}
+
+def _streams(view: View) -> tuple[str, int] | None:
+    """The streams and the size of tokens that a view of words takes; None of any other view."""
+    return (view.streams, view.num_text_features) if isinstance(view, WordChunks) else None

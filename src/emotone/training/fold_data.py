@@ -24,7 +24,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import SMALLEST_STD, Normaliser
 from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers
-from emotone.bundle.view.view import Segments, View, WordChunks
+from emotone.bundle.view.view import View, WordChunks
 from emotone.data.dataset import Dataset
 from emotone.data.rows import Rows
 from emotone.data.selection import labelled
@@ -35,13 +35,13 @@ from emotone.training.examples import StoreExamples, StreamExamples, predict_out
 
 @dataclass
 class FoldData:
-    """One fold of one repeat of a run: `split` divides the utterances of `data`.
+    """One fold of one repeat of a run: `split` divides the utterances of `dataset`.
 
     Tables have a row per utterance (those of `Dataset.table`) or, in training, per copy (those of `Dataset.copies`).
     `folder` is where the fold keeps what it makes.
     """
 
-    data: Dataset
+    dataset: Dataset
     split: Split
     folder: Path
     repeat: int = 0
@@ -52,8 +52,8 @@ class FoldData:
     @cached_property
     def train(self) -> pd.DataFrame:
         """Training copies with a label, in the table's order."""
-        copies = self.data.copies
-        return labelled(copies[copies["utterance"].isin(self.split.train)], self.data.targets)
+        copies = self.dataset.copies
+        return labelled(copies[copies["utterance"].isin(self.split.train)], self.dataset.targets)
 
     @cached_property
     def validation(self) -> pd.DataFrame:
@@ -68,60 +68,42 @@ class FoldData:
     @cached_property
     def unlabelled(self) -> pd.DataFrame:
         """Speech set apart as unlabelled, by the split or (where that trains on everything) by its corpus."""
-        table, split = self.data.table, self.split
+        table, split = self.dataset.table, self.split
         is_free = (table["split"] == "unlabelled") & ~table["id"].isin({*split.validation, *split.test})
         return table[table["id"].isin(split.unlabelled) | is_free].reset_index(drop=True)
 
     def _part(self, ids: Sequence[str]) -> pd.DataFrame:
-        table = self.data.table
-        return labelled(table[table["id"].isin(ids)], self.data.targets)
+        table = self.dataset.table
+        return labelled(table[table["id"].isin(ids)], self.dataset.targets)
 
     @cached_property
     def targets(self) -> list[Target]:
         """The recipe's targets, attributes with the moments of the training labels."""
-        return [_with_moments(target, self.train) for target in self.data.targets]
+        return [_with_moments(target, self.train) for target in self.dataset.targets]
 
     @property
     def seed(self) -> int:
         """Of everything random in this fold."""
-        return (self.data.recipe.seed + self.repeat) * 1000 + self.number
+        return (self.dataset.recipe.seed + self.repeat) * 1000 + self.number
 
     @cached_property
     def start(self) -> Bundle | None:
         """The bundle from which training starts, if there is one."""
-        return Bundle.load(self.data.recipe.init) if self.data.recipe.init else None
-
-    def complete_view(self, own: View, start: Bundle | None) -> View:
-        """A system's `own` view with what the features say of it; where training starts from a bundle, the bundle's."""
-        if isinstance(own, Segments):
-            own = dataclasses.replace(own, num_channels=getattr(self.data.feature, "num_channels", 1))
-        if isinstance(own, WordChunks) and self.data.text_feature is not None:
-            own = dataclasses.replace(own, num_text_features=len(self.data.text_feature.names))
-        if start is None:
-            return own
-        takes, given = (
-            (one.streams, one.num_text_features) if isinstance(one, WordChunks) else None for one in (own, start.view)
-        )
-        if takes != given:
-            raise EmotoneError(
-                f"recipe {self.data.recipe.name}: init {start.name} does not take the streams and tokens that the "
-                "recipe has; set system.streams and text_feature as it was trained"
-            )
-        return start.view
+        return Bundle.load(self.dataset.recipe.init) if self.dataset.recipe.init else None
 
     @cached_property
     def longest(self) -> tuple[int, float]:
         """Frames and seconds of the longest training utterance."""
-        frames = max(len(features) for features in self.data.rows(self.train).utterances)
-        return frames, frames * (self.data.feature.hop_s or 0.0)
+        frames = max(len(features) for features in self.dataset.rows(self.train).utterances)
+        return frames, frames * (self.dataset.feature.hop_s or 0.0)
 
     def examples(self, table: pd.DataFrame, view: View) -> StoreExamples | StreamExamples:
         """Utterances of this fold as its networks see them."""
-        normalise = self.data.recipe.normalise
+        normalise = self.dataset.recipe.normalise
         labels = _labels(table, self.targets)
         if isinstance(view, WordChunks):
-            return StreamExamples(self.data.utterances(table), view, self.stream_normalisers, labels)
-        rows = self.data.rows(table)
+            return StreamExamples(self.dataset.utterances(table), view, self.stream_normalisers, labels)
+        rows = self.dataset.rows(table)
         is_shared = normalise.by == "training"
         normaliser = self.normaliser if is_shared else rows.normalisers_of(table["speaker"], normalise.clip)
         return StoreExamples(rows, view, normaliser, labels)
@@ -140,7 +122,7 @@ class FoldData:
     @cached_property
     def _noisy(self) -> list[Rows]:
         """The training part with noise, a reader for each kind that the recipe's system learns from."""
-        return self.data.noisy_rows(self.train)
+        return self.dataset.noisy_rows(self.train)
 
     @cached_property
     def normaliser(self) -> Normaliser:
@@ -148,8 +130,8 @@ class FoldData:
         if self.start:
             found = self._clipped(self.start.normaliser)
         else:
-            readers = (self.data.rows(self.train), *self._noisy)
-            found = self.data.normaliser(itertools.chain.from_iterable(rows.utterances for rows in readers))
+            readers = (self.dataset.rows(self.train), *self._noisy)
+            found = self.dataset.normaliser(itertools.chain.from_iterable(rows.utterances for rows in readers))
         return found if found.clip is not None else _blind_to_constants(found)
 
     @cached_property
@@ -159,20 +141,20 @@ class FoldData:
 
     @property
     def _text_normaliser(self) -> Normaliser:
-        if self.data.text_feature is None:
+        if self.dataset.text_feature is None:
             return NO_TEXT
         if self.start:
             return self._clipped(self.start.stream_normalisers.text)
-        found = [one.text for one in self.data.utterances(self.train) if one.text is not None]
+        found = [one.text for one in self.dataset.utterances(self.train) if one.text is not None]
         if not found:
             raise EmotoneError(
-                f"recipe {self.data.recipe.name}: no training utterance has a transcript that can be read"
+                f"recipe {self.dataset.recipe.name}: no training utterance has a transcript that can be read"
             )
-        return self.data.normaliser(found)
+        return self.dataset.normaliser(found)
 
     def _clipped(self, normaliser: Normaliser) -> Normaliser:
         """The start bundle's normaliser with the recipe's clip."""
-        return dataclasses.replace(normaliser, clip=self.data.recipe.normalise.clip)
+        return dataclasses.replace(normaliser, clip=self.dataset.recipe.normalise.clip)
 
 
 def keep_table(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from emotone.base.files import replace_file
 from emotone.base.progress import track
 from emotone.data.recipe import Training
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError
 from emotone.models.side_by_side import networks_of
 from emotone.training.examples import Examples, outputs_of, predict_outputs
 from emotone.training.learners.learner import Learner, Lesson
@@ -95,14 +95,6 @@ def fit(
         events.close()
     state.restore_best(network)
     return network.cpu().eval(), state.history
-
-
-def check_device(device: str) -> None:
-    """Raise EmotoneError for a device that is not there, before any work starts."""
-    if device not in ("cpu", "cuda"):
-        raise unknown("device", device, ("cpu", "cuda"))
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EmotoneError("device 'cuda' is not available: no GPU, or a torch without CUDA; use --device cpu")
 
 
 def _validate(

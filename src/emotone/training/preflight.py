@@ -1,18 +1,34 @@
-"""What a run refuses before it makes any feature: settings that its system cannot follow, splits that test nothing."""
+"""What a run refuses before it extracts features: settings that do not go together, splits that test nothing, leaks."""
 
 from __future__ import annotations
 
-from emotone.data import split as splits
+from collections.abc import Sequence
+
+import torch
+
+from emotone.bundle.folder import locate, read_about
+from emotone.data import leakage
 from emotone.data.recipe import Recipe, Unlabelled
 from emotone.data.selection import Selection
-from emotone.errors import EmotoneError
+from emotone.data.split import Split
+from emotone.errors import EmotoneError, unknown
 from emotone.training.experiment import Experiment
 from emotone.training.system import System
 
 
-def check_system(experiment: Experiment) -> None:
-    """Refuse settings of training, curriculum, text and unlabelled speech that the recipe's system cannot follow."""
+def check_training_device(device: str) -> None:
+    """Raise EmotoneError for a device that is not there, before any work starts."""
+    if device not in ("cpu", "cuda"):
+        raise unknown("device", device, ("cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EmotoneError("device 'cuda' is not available: no GPU, or a torch without CUDA; use --device cpu")
+
+
+def check_experiment(experiment: Experiment) -> None:
+    """Raise EmotoneError for settings of training, curriculum, text or unlabelled speech that the system cannot use."""
     recipe, system, difficulty = experiment.recipe, experiment.system, experiment.difficulty
+    if recipe.split.repeats < 1:
+        raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
     _check_text(recipe, system)
     where = f"recipe {recipe.name}: system {recipe.system.name}"
     if experiment.has_curriculum:
@@ -26,7 +42,7 @@ def check_system(experiment: Experiment) -> None:
 
 
 def _check_text(recipe: Recipe, system: System) -> None:
-    """Text where the system takes it, and only there; what the systems of words do not work with."""
+    """Raise EmotoneError where text or words are set without a system that takes them, or the other way round."""
     where = f"recipe {recipe.name}: system {recipe.system.name}"
     if system.takes_text and recipe.text_feature is None:
         raise EmotoneError(f"{where} learns from transcripts too; set text_feature (e.g. minilm)")
@@ -38,8 +54,8 @@ def _check_text(recipe: Recipe, system: System) -> None:
         raise EmotoneError(f"{where} does not go by words; leave alignment out")
 
 
-def check_split(split: splits.Split, data: Selection, experiment: Experiment) -> None:
-    """Refuse an empty part, and a class to be tested that nothing trains."""
+def check_split(split: Split, data: Selection, experiment: Experiment) -> None:
+    """Raise EmotoneError for an empty part, and for a class without any training utterance."""
     recipe = experiment.recipe
     if recipe.split.name == "everything":
         needed = ["train"]
@@ -64,3 +80,33 @@ def check_split(split: splits.Split, data: Selection, experiment: Experiment) ->
                     f"recipe {recipe.name}: no training utterance has the category {', '.join(lost)}; name the wanted "
                     "ones by classes, or map it by label_map"
                 )
+
+
+def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Split]) -> list[str]:
+    """Raise EmotoneError for a leak that the recipe does not allow; the warnings that every report must carry."""
+    recipe, where = data.recipe, f"recipe {data.recipe.name}"
+    warnings: dict[str, None] = {}
+    for split in splits:
+        crossings = leakage.find_crossings(data.table, split, unlabelled_trains=experiment.learns_from_unlabelled)
+        leaks = [crossing for crossing in crossings if crossing.is_leak]
+        if not recipe.allow_leakage:
+            leakage.refuse(leaks, where)
+        warnings |= dict.fromkeys(f"LEAKAGE ALLOWED: {line}" for line in leakage.describe(leaks))
+    if recipe.normalise.by == "speaker":
+        warnings["transductive: features are normalised by statistics of all utterances of each test speaker"] = None
+    if recipe.init:
+        warnings |= dict.fromkeys(_check_init(data))
+    return list(warnings)
+
+
+def _check_init(data: Selection) -> list[str]:
+    """The same for a leak through the bundle to start from: training on a corpus of the recipe, with its test part."""
+    recipe = data.recipe
+    seen = read_about(locate(recipe.init)).get("training", {}).get("corpora", {})
+    shared = [name for name, fingerprint in data.fingerprints.items() if name in seen or fingerprint in seen.values()]
+    if not shared:
+        return []
+    line = f"the bundle {recipe.init} was itself trained on {', '.join(shared)}, so it may know the test part"
+    if not recipe.allow_leakage:
+        raise EmotoneError(f"recipe {recipe.name}: {line}; set allow_leakage=true if you mean it")
+    return [f"LEAKAGE ALLOWED: {line}"]

@@ -26,9 +26,7 @@ import yaml
 
 from emotone.base.files import LEDGER, RUNS, replace_file, write_json
 from emotone.base.version import __version__
-from emotone.bundle.folder import locate, read_about
 from emotone.bundle.target import Target
-from emotone.data import leakage
 from emotone.data.dataset import Dataset
 from emotone.data.recipe import Recipe
 from emotone.data.recipe_yaml import from_json
@@ -40,8 +38,7 @@ from emotone.evaluate.scores import score_predictions, summarise_folds
 from emotone.training.experiment import Experiment
 from emotone.training.fold import Fold
 from emotone.training.fold_data import FoldData
-from emotone.training.loop import check_device
-from emotone.training.preflight import check_split, check_system
+from emotone.training.preflight import check_experiment, check_leakage, check_split, check_training_device
 
 FILES_READ = "files_read.json"
 
@@ -53,32 +50,30 @@ def train_recipe(
 
     Its numbers also go to the ledger `results.parquet`, in `runs` or beside the folder `to`.
     """
-    check_device(device)
-    if recipe.split.repeats < 1:
-        raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
+    check_training_device(device)
     experiment = Experiment.resolve(recipe)
     recipe, system = experiment.recipe, experiment.system
     folder = to or RUNS / recipe.name / recipe.hash
-    check_system(experiment)
+    check_experiment(experiment)
     selection = Selection.read(recipe, jobs, quiet)
     system.check_data(selection, experiment.feature)
     places = list(_places(experiment, selection, folder))
-    warnings = _warnings(experiment, selection, places)
+    warnings = check_leakage(experiment, selection, [place.split for place in places])
     kinds = system.noise_kinds(recipe.seed)
     word_view = system.view if system.takes_words else None
     features = experiment.feature, experiment.text_feature
-    data = Dataset.extract(selection, *features, word_view, kinds, jobs, quiet)
-    warnings += [note for words in data.words.values() for note in words.notes]
+    dataset = Dataset.extract(selection, *features, word_view, kinds, jobs, quiet)
+    warnings += [note for words in dataset.words.values() for note in words.notes]
     folder.mkdir(parents=True, exist_ok=True)
     recordings = {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
     _claim(folder, recipe, system.files_read() | recordings)
     for place in places:
         if not (place.folder / "done.json").is_file():
             place.folder.mkdir(parents=True, exist_ok=True)
-            fold = FoldData(data, place.split, place.folder, place.repeat, place.number, device, quiet)
-            Fold(experiment, fold, len(places) == 1, warnings).run()
+            data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
+            Fold(experiment, data, len(places) == 1, warnings).run()
         (place.folder / "checkpoint.pt").unlink(missing_ok=True)
-    result = _result(data, system.scored(data.targets), places, warnings)
+    result = _result(dataset, system.scored(dataset.targets), places, warnings)
     write_json(folder / "test.json", result)
     ledger.record(result, folder, (to.parent if to else RUNS) / LEDGER)
     return folder
@@ -86,7 +81,7 @@ def train_recipe(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where one fold of one repeat goes."""
+    """The split of one fold of one repeat, and its folder."""
 
     repeat: int
     number: int
@@ -95,7 +90,7 @@ class _Place:
 
 
 def _places(experiment: Experiment, data: Selection, folder: Path) -> Iterator[_Place]:
-    """All folds of all repeats; every split is checked before any work starts."""
+    """All folds of all repeats; raises EmotoneError for a split that cannot be trained or tested."""
     repeats = data.recipe.split.repeats
     for repeat in range(repeats):
         folds = data.folds(repeat)
@@ -106,47 +101,23 @@ def _places(experiment: Experiment, data: Selection, folder: Path) -> Iterator[_
             yield _Place(repeat, number, split, folder if alone else above / f"fold-{number}")
 
 
-def _warnings(experiment: Experiment, data: Selection, places: list[_Place]) -> list[str]:
-    """What every report must say; raises EmotoneError for a leak that the recipe does not allow."""
-    recipe, where = data.recipe, f"recipe {data.recipe.name}"
-    warnings: dict[str, None] = {}
-    for place in places:
-        crossings = leakage.find_crossings(data.table, place.split, unlabelled_trains=experiment.learns_from_unlabelled)
-        leaks = [crossing for crossing in crossings if crossing.is_leak]
-        if not recipe.allow_leakage:
-            leakage.refuse(leaks, where)
-        warnings |= dict.fromkeys(f"LEAKAGE ALLOWED: {line}" for line in leakage.describe(leaks))
-    if recipe.normalise.by == "speaker":
-        warnings["transductive: features are normalised by statistics of all utterances of each test speaker"] = None
-    if recipe.init:
-        warnings |= _init_warnings(data)
-    return list(warnings)
-
-
-def _init_warnings(data: Selection) -> dict[str, None]:
-    """A bundle that was trained on a corpus of the recipe has seen its test part."""
-    recipe = data.recipe
-    seen = read_about(locate(recipe.init)).get("training", {}).get("corpora", {})
-    shared = [name for name, fingerprint in data.fingerprints.items() if name in seen or fingerprint in seen.values()]
-    if not shared:
-        return {}
-    line = f"the bundle {recipe.init} was itself trained on {', '.join(shared)}, so it may know the test part"
-    if not recipe.allow_leakage:
-        raise EmotoneError(f"recipe {recipe.name}: {line}; set allow_leakage=true if you mean it")
-    return {f"LEAKAGE ALLOWED: {line}": None}
-
-
-def _result(data: Dataset, targets: list[Target], places: list[_Place], warnings: list[str]) -> dict[str, Any]:
-    recipe = data.recipe
+def _result(dataset: Dataset, targets: list[Target], places: list[_Place], warnings: list[str]) -> dict[str, Any]:
+    """The content of `test.json`."""
+    recipe = dataset.recipe
     done = [json.loads((place.folder / "done.json").read_text()) for place in places]
     tables = [pd.read_parquet(path) for place in places if (path := place.folder / "predictions.parquet").is_file()]
     result: dict[str, Any] = {
-        "recipe": recipe.name, "hash": recipe.hash, "seed": recipe.seed, "corpora": data.fingerprints,
-        "splits": [place.split.fingerprint for place in places], "protocol": _describe(recipe, places),
-        "warnings": warnings, "left_out": data.left_out,
+        "recipe": recipe.name,
+        "hash": recipe.hash,
+        "seed": recipe.seed,
+        "corpora": dataset.fingerprints,
+        "splits": [place.split.fingerprint for place in places],
+        "protocol": _describe(recipe, places),
+        "warnings": warnings,
+        "left_out": dataset.left_out,
         "versions": {"emotone": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "cpu_s": sum(one["cpu_s"] for one in done),
-    }  # fmt: skip
+    }
     if "num_parameters" in done[0]:
         result["num_parameters"] = done[0]["num_parameters"]
     for key in ("chosen", "init", "start"):
@@ -161,6 +132,7 @@ def _result(data: Dataset, targets: list[Target], places: list[_Place], warnings
 
 
 def _describe(recipe: Recipe, places: list[_Place]) -> str:
+    """The protocol in words."""
     split = recipe.split
     num_folds = len(places) // split.repeats
     parts = [f"{', '.join(recipe.corpora)}: {split.name} by {split.group}"]

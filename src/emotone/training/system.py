@@ -48,6 +48,11 @@ TrainStep = Callable[["Choice", "Training", "Path", "View | None"], Trained]
 """Trains another system on the same fold, its bundle in a folder; with the view given, or else its own."""
 
 
+def num_outputs(targets: Sequence[Target]) -> dict[str, int]:
+    """The size of a network's output for each target: one per category, one for an attribute."""
+    return {target.name: max(1, len(target.labels)) for target in targets}
+
+
 class System(ABC):
     """Base of all systems (`training.systems`): how a network is built and fitted, never where data comes from."""
 

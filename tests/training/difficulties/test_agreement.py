@@ -46,13 +46,13 @@ def test_of_emotion_it_is_the_share_of_the_commonest_vote(shared: Path, fold_of:
 
 def test_one_vote_is_no_agreement(fold_of: Callable[..., FoldData]) -> None:
     fold = fold_of()
-    corpus = fold.data.corpora["emotale"]
+    corpus = fold.dataset.corpora["emotale"]
     first, second = fold.train["id"][:2]
     assert corpus.raters is not None
     alone = ~corpus.raters.duplicated("id") | ~corpus.raters["id"].isin([first, second])
     votes = corpus.raters[alone].copy()
     votes.loc[votes["id"] == second, "arousal"] = np.nan
-    fold.data.corpora = {"emotale": dataclasses.replace(corpus, raters=votes)}
+    fold.dataset.corpora = {"emotale": dataclasses.replace(corpus, raters=votes)}
     assert np.flatnonzero(np.isnan(Agreement()(fold, pytest.fail))).tolist() == [0, 1]
 
 
@@ -66,10 +66,10 @@ def test_copies_have_the_votes_of_their_utterance(fold_of: Callable[..., FoldDat
 def test_ids_may_end_like_those_of_copies(fold_of: Callable[..., FoldData]) -> None:
     fold = fold_of()
     expected = Agreement()(fold, pytest.fail)
-    corpus = fold.data.corpora["emotale"]
+    corpus = fold.dataset.corpora["emotale"]
     assert corpus.raters is not None
     named = {id_: f"{id_}#1" for id_ in corpus.utterances["id"]}
-    fold.data.corpora = {
+    fold.dataset.corpora = {
         "emotale": dataclasses.replace(
             corpus,
             utterances=corpus.utterances.assign(id=corpus.utterances["id"].map(named)),
@@ -77,14 +77,14 @@ def test_ids_may_end_like_those_of_copies(fold_of: Callable[..., FoldData]) -> N
         )
     }
     columns = ["id", "own_id", "store_id", "utterance"]
-    for table in (fold.train, fold.data.table):
+    for table in (fold.train, fold.dataset.table):
         table[columns] = table[columns].apply(lambda column: column.map(named))
     np.testing.assert_array_equal(Agreement()(fold, pytest.fail), expected)
 
 
 def test_a_corpus_without_votes_is_named(fold_of: Callable[..., FoldData]) -> None:
     fold = fold_of()
-    corpus = fold.data.corpora["emotale"]
-    fold.data.corpora = {"emotale": dataclasses.replace(corpus, raters=None)}
+    corpus = fold.dataset.corpora["emotale"]
+    fold.dataset.corpora = {"emotale": dataclasses.replace(corpus, raters=None)}
     with pytest.raises(EmotoneError, match="corpus emotale has no raters' votes, only one label"):
         Agreement()(fold, pytest.fail)

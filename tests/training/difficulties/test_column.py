@@ -15,7 +15,7 @@ from emotone.training.fold_data import FoldData
 def test_it_is_the_column_in_the_order_of_the_training_part(fold_of: Callable[..., FoldData]) -> None:
     fold = fold_of()
     for name in ("valence", "age"):  # one of every corpus, one of this
-        expected = fold.data.corpora["emotale"].utterances.set_index("id")[name][fold.train["id"]]
+        expected = fold.dataset.corpora["emotale"].utterances.set_index("id")[name][fold.train["id"]]
         np.testing.assert_array_equal(Column(name)(fold, pytest.fail), expected.to_numpy())
     assert Column.easy == "highest"
 

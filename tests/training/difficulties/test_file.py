@@ -34,7 +34,7 @@ def write(path: Path, values: dict[str, Any]) -> str:
 def test_values_are_found_by_any_kind_of_name(fold_of: Callable[..., FoldData], tmp_path: Path, name: Name) -> None:
     """Of all utterances, those that do not train too, in any order."""
     fold = fold_of()
-    rows = list(fold.data.table.itertuples())
+    rows = list(fold.dataset.table.itertuples())
     values = {name(row): number / 7 for number, row in enumerate(reversed(rows))}
     found = File(write(tmp_path / "values.json", values))(fold, pytest.fail)
     assert found.tolist() == [values[name(row)] for row in fold.train.itertuples()]
@@ -44,7 +44,7 @@ def test_values_are_found_by_any_kind_of_name(fold_of: Callable[..., FoldData], 
 
 def test_copies_have_the_value_of_their_utterance(fold_of: Callable[..., FoldData], tmp_path: Path) -> None:
     fold = fold_of(augmentation={"channels": 2})
-    values = {row.file: float(number) for number, row in enumerate(fold.data.table.itertuples())}
+    values = {row.file: float(number) for number, row in enumerate(fold.dataset.table.itertuples())}
     found = File(write(tmp_path / "values.json", values))(fold, pytest.fail)
     assert found.tolist() == [values[file] for file in fold.train["file"]] and len(found) == 20
 
@@ -52,17 +52,17 @@ def test_copies_have_the_value_of_their_utterance(fold_of: Callable[..., FoldDat
 def test_utterances_that_the_recipe_leaves_out_are_known(fold_of: Callable[..., FoldData], tmp_path: Path) -> None:
     """One file serves all recipes of a corpus."""
     whole = fold_of()
-    speakers = sorted(set(whole.data.table["speaker"]))[:3]
+    speakers = sorted(set(whole.dataset.table["speaker"]))[:3]
     fold = fold_of(where={"speaker": speakers}, split={"name": "leave-speakers-out", "num_folds": 3})
     for name in NAMES.values():
-        values = {name(row): 1.0 for row in whole.data.table.itertuples()}
+        values = {name(row): 1.0 for row in whole.dataset.table.itertuples()}
         assert len(File(write(tmp_path / "values.json", values))(fold, pytest.fail)) == 5
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=list(NAMES))
 def test_what_does_not_fit_is_counted_and_named(fold_of: Callable[..., FoldData], tmp_path: Path, name: Name) -> None:
     fold = fold_of()
-    values = {name(row): 0.5 for row in fold.data.table.itertuples()}
+    values = {name(row): 0.5 for row in fold.dataset.table.itertuples()}
     first, second = (name(row) for row in list(fold.train.itertuples())[:2])
     lacks = {key: value for key, value in values.items() if key not in (first, second)}
     with pytest.raises(EmotoneError, match=rf"lacks.json .*2 of 10 utterances have no value, e.g. '{first}'"):
@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_counted_and_named(fold_of: Callable[..., FoldData]
 def test_names_that_are_not_unique_are_refused(fold_of: Callable[..., FoldData], tmp_path: Path) -> None:
     """Two files of one name in two folders: neither can be meant."""
     fold = fold_of()
-    for table in (fold.train, fold.data.table):
+    for table in (fold.train, fold.dataset.table):
         table["file"] = [f"{number}/speech.wav" for number in range(len(table))]
     with pytest.raises(EmotoneError, match="'speech.wav'"):
         File(write(tmp_path / "values.json", {"speech.wav": 1.0}))(fold, pytest.fail)
@@ -98,7 +98,7 @@ def test_published_values_order_a_curriculum(shared: Path, attribute: str) -> No
     files = sorted(values)[::-1]  # whatever the order of the corpus
     table = pd.DataFrame({"file": [f"Audios/{file}" for file in files], "id": [file[:-4] for file in files]})
     fold: Any = SimpleNamespace(
-        data=SimpleNamespace(table=table, corpora={}), train=table.assign(utterance=table["id"])
+        dataset=SimpleNamespace(table=table, corpora={}), train=table.assign(utterance=table["id"])
     )
     scores = File(str(path))(fold, pytest.fail)
     schedule = Curriculum("easy-first", File.easy).schedule(scores, list(table["id"]))

@@ -17,7 +17,7 @@ from emotone.training.fold_data import FoldData
 
 def by_hand(fold: FoldData, bundle: str, target: str) -> list[float]:
     """|score - label|, the score brought from the bundle's range 1..7 to EmoTale's 1..5."""
-    corpus, teacher = fold.data.corpora["emotale"], Bundle.load(bundle)
+    corpus, teacher = fold.dataset.corpora["emotale"], Bundle.load(bundle)
     errors = []
     for row in fold.train.to_dict("records"):
         score = teacher.score_samples([load_audio(corpus.root / row["file"])]).attributes[target][0]

@@ -30,7 +30,7 @@ class Agreement(Difficulty):
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         target = fold.targets[0]
         found = np.full(len(fold.train), np.nan)
-        for name, corpus in fold.data.corpora.items():
+        for name, corpus in fold.dataset.corpora.items():
             rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
             if not len(rows):
                 continue

@@ -42,17 +42,17 @@ class File(Difficulty):
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         values = read_values(Path(self.path))
         # Whichever kind of name the file uses: the one that most of its values have.
-        kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.data, kind)))
+        kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.dataset, kind)))
         where = f"{self.path} (by {kind})"
         column, name = NAMES[kind]
-        table = fold.data.table
+        table = fold.dataset.table
         names = table[column].map(name).set_axis(table["id"])
         utterances = fold.train["utterance"].unique()
         wanted = names[utterances]
         repeated = wanted[names.duplicated(keep=False)[utterances]]
         if len(repeated):
             raise EmotoneError(f"{where}: {repeated.iloc[0]!r} is the name of several utterances; name them by id")
-        found = select_values(values, list(wanted), _names(fold.data, kind), where)
+        found = select_values(values, list(wanted), _names(fold.dataset, kind), where)
         return fold.train["utterance"].map(dict(zip(utterances, found, strict=True))).to_numpy(float)
 
 

@@ -43,7 +43,7 @@ class TeacherError(Difficulty):
         if target.name not in teacher.names:
             raise unknown("attribute", target.name, teacher.names, where=where)
         scores, ids = np.empty(len(fold.train)), fold.train["own_id"]
-        for corpus in fold.data.corpora.values():
+        for corpus in fold.dataset.corpora.values():
             rows = np.flatnonzero(fold.train["corpus"] == corpus.name)
             if len(rows):
                 store = extract(corpus, "scores", teacher, quiet=fold.quiet)

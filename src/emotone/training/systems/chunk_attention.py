@@ -48,9 +48,14 @@ class ChunkAttention(ChunkSystem):
 
         def network(outputs: dict[str, int]) -> nn.Module:
             return Network(
-                num_features, outputs, self.aggregation, self.hidden_size, self.dropout, self.num_heads,
-                self.across_chunks,
-            )  # fmt: skip
+                num_features,
+                outputs,
+                aggregation=self.aggregation,
+                hidden_size=self.hidden_size,
+                dropout=self.dropout,
+                num_heads=self.num_heads,
+                across_chunks=self.across_chunks,
+            )
 
         return self.side_by_side(network, targets)
 

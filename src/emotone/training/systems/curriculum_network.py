@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
-from emotone.training.system import System
+from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -58,8 +58,7 @@ class CurriculumNetwork(System):
         """The untrained network: [B, 1, D] -> {target: [B] or [B, K]}."""
         from emotone.models.networks.curriculum_network import CurriculumNetwork as Network
 
-        outputs = {target.name: max(1, len(target.labels)) for target in targets}
-        return Network(num_features, outputs, self.hidden_size, self.dropout)
+        return Network(num_features, num_outputs(targets), self.hidden_size, self.dropout)
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The sum over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""

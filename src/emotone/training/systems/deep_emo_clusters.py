@@ -12,7 +12,7 @@ from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_size, count_chunks
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.training.system import Found, System
+from emotone.training.system import Found, System, num_outputs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -134,9 +134,8 @@ class DeepEmoClusters(System):
             settings["chunk_frames"] = view.chunk_frames
 
         def network(group: list[Target]) -> nn.Module:
-            outputs = {target.name: max(1, len(target.labels)) for target in group}
             try:
-                one = model(num_features, outputs, **settings)
+                one = model(num_features, num_outputs(group), **settings)
             except ValueError as error:
                 raise EmotoneError(f"{NAME}: model {self.model}: {error}") from None
             num_clusters = self._num_clusters(group[0].name)

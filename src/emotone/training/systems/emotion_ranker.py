@@ -108,7 +108,7 @@ class EmotionRanker(ChunkSystem):
         for part, (table, examples) in parts.items():
             if examples is not None:
                 for name in (target.name for target in fold.targets):
-                    examples.pairs[name] = rule.prefer(fold.data, table, name, part, fold.seed)
+                    examples.pairs[name] = rule.prefer(fold.dataset, table, name, part, fold.seed)
                 ids[part], found[part] = table["id"], examples.pairs
         keep_table(folder / "preferences.parquet", lambda: _as_table(ids, found))
         return {}

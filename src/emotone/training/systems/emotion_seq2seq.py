@@ -121,7 +121,7 @@ class EmotionSeq2Seq(ChunkSystem):
         for target in fold.targets:
             if target.kind == "category":
                 continue
-            mean, _ = vote_statistics(fold.data, fold.train, target.name)
+            mean, _ = vote_statistics(fold.dataset, fold.train, target.name)
             label = torch.from_numpy((mean - target.mean) / target.std).float()
             train.labels[target.name] = torch.where(label.isnan(), train.labels[target.name], label)
             if curves is not None:
@@ -148,7 +148,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     def _rated(self, fold: FoldData, target: Target) -> pd.DataFrame:
         """The training utterances with mean and deviation of their votes, or what stands for these."""
-        mean, std = vote_statistics(fold.data, fold.train, target.name)
+        mean, std = vote_statistics(fold.dataset, fold.train, target.name)
         if self.curve_std is not None:
             std = np.where(std > 0, std, self.curve_std)
         mean = np.where(np.isnan(mean), fold.train[target.name].to_numpy(float), mean)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.training.system import Arrays, System
+from emotone.training.system import Arrays, System, num_outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +77,7 @@ class FunctionalsSvm(System):
         """The untrained network: vectors [B, 1, D] -> {target: [B] or [B, K]}."""
         from emotone.models.networks.linear import Linear
 
-        return Linear(num_features, {target.name: max(1, len(target.labels)) for target in targets})
+        return Linear(num_features, num_outputs(targets))
 
     def solve(
         self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int

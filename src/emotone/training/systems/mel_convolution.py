@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.training.system import System
+from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +105,7 @@ class MelConvolution(System):
             raise EmotoneError(
                 f"mel-convolution needs a number of features that is a multiple of 8, not {num_features}"
             )
-        outputs = {target.name: max(1, len(target.labels)) for target in targets}
+        outputs = num_outputs(targets)
         for target in targets:
             if target.kind == "category" and self.balance is not None:
                 _prior(self.balance, target.labels)  # what cannot be reached is said before training

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emotone.bundle.view.chunk import chunk_size
 from emotone.bundle.view.view import Strategy, StreamsTaken, WordChunks
 from emotone.errors import EmotoneError
-from emotone.training.system import System
+from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -97,11 +97,17 @@ class MultiScale(System):
         from emotone.models.networks.co_attention import CoAttention
 
         assert isinstance(view, WordChunks)
-        outputs = {target.name: max(1, len(target.labels)) for target in targets}
         return CoAttention(
-            NUM_MEANS * num_features, view.num_text_features, outputs, self.hidden_size, self.num_heads,
-            self.num_self_layers, self.num_co_layers, None, self.dropout, modality_dropout=self.modality_dropout,
-        )  # fmt: skip
+            NUM_MEANS * num_features,
+            view.num_text_features,
+            num_outputs(targets),
+            hidden_size=self.hidden_size,
+            num_heads=self.num_heads,
+            num_self_layers=self.num_self_layers,
+            num_co_layers=self.num_co_layers,
+            dropout=self.dropout,
+            modality_dropout=self.modality_dropout,
+        )
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The mean over targets of CCC loss (attributes, z-normalised) or cross-entropy (categories)."""

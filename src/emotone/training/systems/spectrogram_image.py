@@ -130,7 +130,7 @@ class SpectrogramImage(System):
         self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
     ) -> dict[str, Any]:
         """Say where the network starts."""
-        return {} if fold.data.recipe.init else {"start": self.files_read().get("weights", "at random")}
+        return {} if fold.dataset.recipe.init else {"start": self.files_read().get("weights", "at random")}
 
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Weighted accuracy of utterances, as published."""
