@@ -20,7 +20,7 @@ from emotone.base.version import __version__
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import USE
 from emotone.bundle.folder import read_about
-from emotone.evaluate.protocol import evaluate_model
+from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.scores import score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]

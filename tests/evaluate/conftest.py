@@ -23,7 +23,7 @@ def build_run(two_streams: list[Path], spoken: Corpus, tmp_path: Path, hears: No
 
     Each tests half of the speakers; odd folds, seeds and repeats are scored by the other bundle.
     """
-    from emotone.evaluate.protocol import evaluate_model
+    from emotone.evaluate.bundle_on_corpus import evaluate_model
 
     def build(name: str, seed: int = 0, repeats: int = 1, alignment: str = "transcript", **view: Any) -> Path:
         folder = tmp_path / name

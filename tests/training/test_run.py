@@ -19,8 +19,8 @@ from emotone.corpora.corpus import Corpus
 from emotone.data.recipe import Recipe
 from emotone.data.recipe_yaml import load_recipe
 from emotone.errors import EmotoneError
+from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.run_folder import load_run
 from emotone.training.fold_data import _blind_to_constants
 from emotone.training.run import train_recipe

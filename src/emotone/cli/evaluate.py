@@ -50,8 +50,9 @@ def add_evaluate(add_verb: AddVerb) -> None:
 def evaluate(options: Namespace) -> int:
     """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
     need(*TABLES, *(REPORTS if options.report else ()))
-    from emotone.evaluate.plain import to_json
-    from emotone.evaluate.protocol import evaluate_model, print_result
+    from emotone.evaluate.bundle_on_corpus import evaluate_model
+    from emotone.evaluate.numbers.interval import to_json
+    from emotone.evaluate.scores import print_result
 
     asked = CurveOptions.read(options)
     _check_report(options)

@@ -1,4 +1,11 @@
-"""The scores of a table of utterances, through a bundle."""
+"""Tables of predictions: what is known of test utterances, their labels, and what a bundle says of them.
+
+A prediction table has a row per utterance and repeat: `id, corpus, speaker, gender, language, duration_s, repeat,
+fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_emotion` and `p_LABEL` of every label.
+Where the bundle has curves, `curve_NAME` holds the scores of the utterance's chunks in time order (list<float32> [C],
+in the units of `predicted_NAME`). Scores of relative attributes compare within a fold only. A table that is read as
+that of a run also has `own_id`, the utterance's id in its corpus, and one of a bundle on a corpus no repeat nor fold.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +15,66 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle.bundle import Bundle
+from emotone.bundle.bundle import Bundle, Scores
+from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Utterance
 from emotone.data.rows import Rows
 
-ABOUT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
-BATCH = 32
+KEPT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
+"""What is kept of a table of utterances, as far as it is there."""
+BATCH_SIZE = 32
 
 
 def predict_table(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.DataFrame) -> pd.DataFrame:
-    """Scores and labels of utterances: who and what they are, `true_*`, `predicted_*`, `curve_*` and `p_*`.
+    """The prediction table of the utterances in `table`, without `repeat` and `fold`.
 
-    `inputs` are the utterances' features as extracted, in the order of `table`; columns: `emotone.evaluate.run_folder`.
+    `inputs` are their features as extracted, in the order of `table`, which has a column of labels per target.
     """
-    columns: dict[str, Any] = {name: table[name].to_numpy() for name in ABOUT_COLUMNS if name in table}
     rows: Sequence[Any] = inputs.utterances if isinstance(inputs, Rows) else inputs
-    speakers = None
+    normalisers = None
     if isinstance(inputs, Rows) and bundle.normalises_by_speaker:
-        speakers = inputs.normalisers_of(table["speaker"], bundle.normaliser.clip)
-    parts = []
-    for start in range(0, len(rows), BATCH):
-        batch = slice(start, start + BATCH)
-        parts.append(bundle.score_features(rows[batch], None if speakers is None else speakers[batch]))
+        normalisers = inputs.normalisers_of(table["speaker"], bundle.normaliser.clip)
+    batches = [slice(start, start + BATCH_SIZE) for start in range(0, len(rows), BATCH_SIZE)]
+    scores = [bundle.score_features(rows[batch], normalisers and normalisers[batch]) for batch in batches]
+    columns: dict[str, Any] = {name: table[name].to_numpy() for name in KEPT_COLUMNS if name in table}
     for target in bundle.targets:
-        if target.kind == "attribute":
-            columns[f"true_{target.name}"] = table[target.name].to_numpy(float)
-            columns[f"predicted_{target.name}"] = np.concatenate([part.attributes[target.name] for part in parts])
-            if bundle.has_curves:
-                curves = np.concatenate([part.curves[target.name] for part in parts])
-                columns[f"curve_{target.name}"] = list(curves.astype(np.float32))
-        else:
-            columns["true_emotion"] = table["emotion"].to_numpy()
-            for label in target.labels:
-                columns[f"p_{label}"] = np.concatenate([part.probabilities[label] for part in parts])
+        columns |= _columns_of(target, scores, table, bundle.has_curves)
     return pd.DataFrame(columns)
+
+
+def _columns_of(target: Target, scores: list[Scores], table: pd.DataFrame, has_curves: bool) -> dict[str, Any]:
+    """Labels and scores of one target."""
+    truth = table[label_column(target)]
+    if target.kind == "category":
+        shares = {f"p_{label}": np.concatenate([one.probabilities[label] for one in scores]) for label in target.labels}
+        return {"true_emotion": truth.to_numpy(), **shares}
+    columns: dict[str, Any] = {
+        f"true_{target.name}": truth.to_numpy(float),
+        f"predicted_{target.name}": np.concatenate([one.attributes[target.name] for one in scores]),
+    }
+    if has_curves:
+        curves = np.concatenate([one.curves[target.name] for one in scores])
+        columns[f"curve_{target.name}"] = list(curves.astype(np.float32))
+    return columns
+
+
+def label_column(target: Target) -> str:
+    """The column of a target's labels in a table of utterances; in a prediction table with "true_" before it."""
+    return "emotion" if target.kind == "category" else target.name
+
+
+def speakers_of(predictions: pd.DataFrame) -> pd.Series:
+    """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself."""
+    alone = "utterance " + predictions["id"].astype(str)
+    return predictions["speaker"].astype("object").where(predictions["speaker"].notna(), alone)
+
+
+def to_range(scores: Any, own: tuple[float, float] | None, wanted: tuple[float, float] | None) -> Any:
+    """Scores on their own range mapped linearly to another; as they are where one is None or both are the same.
+
+    >>> to_range(np.array([1.0, 4.0]), (1, 7), (0, 1)).tolist()
+    [0.0, 0.5]
+    """
+    if own is None or wanted is None or own == wanted:
+        return scores
+    return wanted[0] + (scores - own[0]) / (own[1] - own[0]) * (wanted[1] - wanted[0])

@@ -1,10 +1,4 @@
-"""A finished run, read back: its recipe and the prediction tables of all folds and repeats.
-
-A prediction table has a row per utterance and repeat: `id, corpus, speaker, gender, language, duration_s, repeat,
-fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_emotion` and `p_LABEL` of every label.
-Where the bundle has curves, `curve_NAME` holds the scores of the utterance's chunks in time order (list<float32> [C],
-in the units of `predicted_NAME`). Scores of relative attributes compare within a fold only.
-"""
+"""A finished run, read back: its recipe, its result, and the predictions of all folds and repeats."""
 
 from __future__ import annotations
 
@@ -26,7 +20,11 @@ from emotone.errors import EmotoneError
 
 @dataclass
 class Run:
-    """Everything that reports and comparisons need; `validation` is empty where the split validates nothing."""
+    """Everything that reports and comparisons need; a bundle tested on a corpus gives one, too.
+
+    `test` and `validation` are prediction tables (`emotone.evaluate.prediction_table`), that of the test part with
+    `own_id`; `validation` is empty where the split validates nothing.
+    """
 
     folder: Path
     recipe: dict[str, Any]
@@ -66,13 +64,16 @@ def load_run(folder: Path) -> Run:
     test = _concatenate(places, "predictions.parquet")
     if test.empty:
         raise EmotoneError(f"{folder}: this run has no test part; evaluate its bundle on a corpus with --corpus")
+    if "own_id" not in test:
+        test = test.assign(own_id=_own_ids(test, recipe))
     return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))
 
 
-def speakers_of(predictions: pd.DataFrame) -> pd.Series:
-    """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself."""
-    alone = "utterance " + predictions["id"].astype(str)
-    return predictions["speaker"].astype("object").where(predictions["speaker"].notna(), alone)
+def _own_ids(table: pd.DataFrame, recipe: dict[str, Any]) -> list[str]:
+    """The id of each row in its own corpus; where a recipe has several corpora, ids carry the corpus's name."""
+    if len(recipe.get("corpora", [])) < 2:
+        return list(table["id"])
+    return [name.removeprefix(f"{corpus}/") for name, corpus in zip(table["id"], table["corpus"], strict=True)]
 
 
 def places_of(folder: Path) -> list[Path]:
@@ -122,11 +123,3 @@ def corpora_of(run: Run) -> list[Corpus]:
         if corpus.fingerprint not in fingerprints.values():
             raise EmotoneError(f"corpus {corpus.name} has changed since {run.folder}: its fingerprint is another")
     return corpora
-
-
-def own_ids(run: Run, table: pd.DataFrame) -> pd.Series[str]:
-    """The id in its own corpus of each row; those of runs on several corpora carry the corpus's name."""
-    if len(run.recipe.get("corpora", [])) < 2:
-        return table["id"]
-    pairs = zip(table["id"], table["corpus"], strict=True)
-    return pd.Series([name.removeprefix(f"{corpus}/") for name, corpus in pairs], index=table.index, dtype=object)

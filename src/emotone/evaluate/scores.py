@@ -1,7 +1,9 @@
-"""Predictions as numbers with intervals."""
+"""The metrics of a prediction table, with intervals over speakers, and as text."""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ import pandas as pd
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.relative import published_test, shares_of_wins
+from emotone.evaluate.numbers.relative import describe_test, published_test, shares_of_wins
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
-from emotone.evaluate.run_folder import speakers_of
+from emotone.evaluate.prediction_table import label_column, speakers_of
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
@@ -29,9 +31,10 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
     """
     num_utterances = int(predictions["id"].nunique())
     result: dict[str, Any] = {
-        "num_speakers": int(predictions["speaker"].nunique()), "num_utterances": num_utterances,
+        "num_speakers": int(predictions["speaker"].nunique()),
+        "num_utterances": num_utterances,
         "num_unknown_speaker": int(predictions.loc[predictions["speaker"].isna(), "id"].nunique()),
-    }  # fmt: skip
+    }
     scores: dict[str, Any] = {}
     for target in targets:
         known, pair, classes = pairs_of(predictions, target)
@@ -73,9 +76,12 @@ def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[st
             values = np.array([one["value"] for one in each] or [np.nan])
             spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
             summary.setdefault(target.name, {})[name] = {
-                "mean": float(values.mean()), "std": spread, "min": float(values.min()), "max": float(values.max()),
+                "mean": float(values.mean()),
+                "std": spread,
+                "min": float(values.min()),
+                "max": float(values.max()),
                 "each": each,
-            }  # fmt: skip
+            }
     return summary
 
 
@@ -102,7 +108,7 @@ def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, t
 
 
 def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
-    return bool(predictions[f"true_{target.name}"].notna().any())
+    return bool(predictions[f"true_{label_column(target)}"].notna().any())
 
 
 def _shared_classes(
@@ -115,3 +121,18 @@ def _shared_classes(
         return known.iloc[:0], (np.zeros(0), np.zeros(0)), classes
     predicted = np.array(classes)[known[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
     return known, (predicted, known["true_emotion"].to_numpy(str)), classes
+
+
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result to stdout: one line per metric, or JSON; warnings and notes go to stderr."""
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{result['protocol']}: {result['num_utterances']} utterances, {result['num_speakers']} speakers")
+    for target, values in result["metrics"].items():
+        for name, interval in values.items():
+            print(f"  {target:<10} {name:<9} {interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]")
+    for target, published in result.get("published_test", {}).items():
+        print(f"  {target:<10} {describe_test(published)}")
+    for line in (*result.get("warnings", []), *result.get("notes", [])):
+        print(f"  {line}", file=sys.stderr)

@@ -20,6 +20,7 @@ from emotone.bundle.view.streams import Utterance
 from emotone.cli.main import main
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
+from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.compare.degraded import PooledDrop, compare_degraded
 from emotone.evaluate.degraded.degraded import DegradedScores
 from emotone.evaluate.degraded.degraded import choose as choose_utterances
@@ -28,7 +29,6 @@ from emotone.evaluate.degraded.missing_data import missing_data, score_missing
 from emotone.evaluate.degraded.robustness import robustness
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.significance import flip_test, sign_flip_test
-from emotone.evaluate.protocol import evaluate_model
 from emotone.evaluate.run_folder import Run, load_run
 
 Build = Callable[..., Path]

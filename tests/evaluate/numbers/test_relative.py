@@ -20,13 +20,12 @@ from emotone.bundle.target import UNBOUNDED, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.errors import EmotoneError
-from emotone.evaluate import protocol
+from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.degraded.robustness import robustness
 from emotone.evaluate.numbers.ranking import assess_as_published
 from emotone.evaluate.numbers.relative import describe_left_out, published_test, shares_of_wins
-from emotone.evaluate.protocol import evaluate_model, print_result
 from emotone.evaluate.run_folder import Run, load_run
-from emotone.evaluate.scores import pairs_of, score_predictions, summarise_folds
+from emotone.evaluate.scores import pairs_of, print_result, score_predictions, summarise_folds
 from emotone.features.extractors.scores import Scores
 from emotone.models.published.emotion_retrieval import RANKER, SEQ2SEQ
 
@@ -185,7 +184,7 @@ def test_a_ranker_on_a_corpus_is_one_group(
         passes.append(len(batch))
         return score_features(bundle, batch, speakers)
 
-    monkeypatch.setattr(protocol.Bundle, "score_features", count)
+    monkeypatch.setattr(Bundle, "score_features", count)
     tested = evaluate_model(str(folders[RANKER]), corpus.name, quiet=True)
     assert sum(passes) == 24  # one pass of the network for an utterance, not one for a pair
     curves = np.stack(tested.test["curve_arousal"].to_numpy())

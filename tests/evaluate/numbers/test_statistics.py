@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.statistics import BLOCK_CELLS, Interval, PooledMetric, bootstrap_over_speakers
+from emotone.evaluate.numbers.interval import Interval
+from emotone.evaluate.numbers.statistics import BLOCK_CELLS, PooledMetric, bootstrap_over_speakers
 
 NUMBER_METRICS = (metrics.ccc, metrics.pearson, metrics.rmse)
 CLASS_METRICS = (metrics.accuracy, metrics.uar, metrics.macro_f1)

@@ -22,7 +22,7 @@ from emotone.bundle.view import view as views
 from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Segments, view_to_json
 from emotone.corpora.corpus import Corpus
-from emotone.evaluate.report.activation import activation_of, choose, section
+from emotone.evaluate.report.activation import activation_of, choose_surest, section
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 from emotone.models.export import write_bundle
@@ -65,7 +65,7 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
     bundle = Bundle.load(str(tmp_path / "bundle"))
     scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in corpus.utterances["file"]])
     test = corpus.utterances[["id", "speaker"]].assign(
-        corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
+        own_id=corpus.utterances["id"], corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
         **{f"p_{label}": scores.probabilities[label] for label in LABELS},
     )  # fmt: skip
     test.to_parquet(tmp_path / "predictions.parquet")
@@ -89,7 +89,7 @@ def test_the_surest_right_and_wrong_ones_of_the_first_fold_are_shown() -> None:
     share = [0.9, 0.8, 0.3, 0.8, 0.4, 0.6, 1.0, 1.0]
     table = pd.DataFrame({"id": list("abcdefgh"), "true_emotion": truth, "p_high": share, "repeat": 0})
     table = table.assign(p_low=1 - table["p_high"], fold=[2] * 7 + [3])
-    found = choose(table, list(LABELS), num_wrong=2)
+    found = choose_surest(table, list(LABELS), num_wrong=2)
     assert found["id"].tolist() == ["a", "c", "d", "e"]
     assert found["predicted"].tolist() == ["high", "low", "high", "low"]
     assert found["confidence"].tolist() == pytest.approx([0.9, 0.7, 0.8, 0.6])

@@ -16,7 +16,7 @@ from sklearn.metrics import mutual_info_score
 from emotone.base.page import Section, render
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
-from emotone.evaluate.plain import to_json
+from emotone.evaluate.numbers.interval import to_json
 from emotone.evaluate.report.clusters import draw_evenly, measure_clusters, project, read_clusters, section
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run

@@ -13,7 +13,7 @@ from emotone.base.page import Player, Section, render
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
-from emotone.evaluate.report.curves import choose, locate, section
+from emotone.evaluate.report.curves import choose_examples, section
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
@@ -29,11 +29,11 @@ def predictions(num: int = 50, **columns: Any) -> pd.DataFrame:
         "id": [f"u{n:02d}" for n in range(num)], "corpus": "mine", "speaker": "s", "duration_s": 2.0, "repeat": 0,
         "fold": np.arange(num) % 2, "true_arousal": truth, "predicted_arousal": truth, "curve_arousal": curves,
     })  # fmt: skip
-    return table.assign(**columns)
+    return table.assign(own_id=table["id"]).assign(**columns)
 
 
-def sections_of(test: pd.DataFrame, target: Target = AROUSAL, **recipe: Any) -> list[Section]:
-    run = Run(Path("run"), {"name": "x", **recipe}, {}, [target], test, pd.DataFrame())
+def sections_of(test: pd.DataFrame, target: Target = AROUSAL) -> list[Section]:
+    run = Run(Path("run"), {"name": "x"}, {}, [target], test, pd.DataFrame())
     return section(Evaluated(run)).sections
 
 
@@ -48,29 +48,26 @@ def emotale(shared: Path) -> Corpus:
 def test_those_shown_are_spread_over_the_labels_of_the_first_fold() -> None:
     table = predictions(true_arousal=lambda table: table["true_arousal"].where(table["id"] != "u00"))
     again = pd.concat([table, table.assign(repeat=1)], ignore_index=True)
-    chosen = choose(again, "arousal")
+    chosen = choose_examples(again, "arousal")
     own = table[(table["fold"] == 0) & table["true_arousal"].notna()]["true_arousal"]
     assert len(chosen) == 6 and set(chosen["fold"]) == {0} and set(chosen["repeat"]) == {0}
     assert chosen["true_arousal"].is_monotonic_increasing
     assert chosen["true_arousal"].iloc[[0, -1]].tolist() == [own.min(), own.max()]
-    assert len(choose(table.head(3), "arousal")) == 1  # one has no label, one is of the other fold
+    assert len(choose_examples(table.head(3), "arousal")) == 1  # one has no label, one is of the other fold
 
 
-@pytest.mark.parametrize("prefixed", [True, False])
-def test_utterances_play_by_their_place_in_the_corpus(emotale: Corpus, prefixed: bool) -> None:
-    ids = [f"emotale/{name}" if prefixed else name for name in emotale.utterances["id"].head(50)]
-    recipe = {"corpora": ["emotale", "other"] if prefixed else ["emotale"]}
-    overview, arousal = sections_of(predictions(id=ids, corpus="emotale"), **recipe)
+def test_utterances_play_by_their_place_in_the_corpus(emotale: Corpus) -> None:
+    own_ids = emotale.utterances["id"].head(50).to_numpy()
+    overview, arousal = sections_of(predictions(id="emotale/" + own_ids, own_id=own_ids, corpus="emotale"))
     assert (overview.title, arousal.title, arousal.level) == ("Curves", "Arousal", 3)
     rows = list(arousal.table or [])
     assert [row[""] for row in rows] == [1, 2, 3, 4, 5, 6] and "mind the licence" in arousal.note
     assert all(isinstance(row["listen"], Player) for row in rows)
-    files = locate(predictions(id=ids, corpus="emotale"), prefixed)["file"]
-    assert files.tolist() == emotale.utterances["file"].head(50).tolist()
 
 
 def test_audio_that_is_not_at_hand_is_said() -> None:
-    table = predictions(id=[f"{HOSTILE}{n}" for n in range(50)], corpus=HOSTILE, speaker=HOSTILE)
+    ids = [f"{HOSTILE}{n}" for n in range(50)]
+    table = predictions(id=ids, own_id=ids, corpus=HOSTILE, speaker=HOSTILE)
     overview, arousal = sections_of(table)
     assert "6 of 6 utterances have no player" in arousal.note
     assert all(row["listen"] is None for row in arousal.table or [])

@@ -22,7 +22,7 @@ from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels
 from emotone.errors import EmotoneError
-from emotone.evaluate.plain import to_json
+from emotone.evaluate.numbers.interval import to_json
 from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_mi, section
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run

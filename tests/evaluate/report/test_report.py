@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from emotone.bundle.target import Target
-from emotone.evaluate.numbers.statistics import Interval
-from emotone.evaluate.plain import to_json
+from emotone.evaluate.numbers.interval import Interval, to_json
 from emotone.evaluate.report.report import build_report
 from emotone.evaluate.report.worst import worst_errors
 from emotone.evaluate.run_folder import Run

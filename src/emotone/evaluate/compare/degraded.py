@@ -35,10 +35,11 @@ from emotone.evaluate.degraded.degraded import (
     is_scored,
     predictions_of,
 )
+from emotone.evaluate.numbers.interval import Interval, to_json
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
-from emotone.evaluate.numbers.statistics import Floats, Interval, Metric, PooledMetric
-from emotone.evaluate.plain import to_json
-from emotone.evaluate.run_folder import Run, load_run, speakers_of
+from emotone.evaluate.numbers.statistics import Floats, Metric, PooledMetric
+from emotone.evaluate.prediction_table import speakers_of
+from emotone.evaluate.run_folder import Run, load_run
 from emotone.evaluate.scores import metrics_of, pairs_of
 
 _Named = tuple[str, DegradedScores]

@@ -15,7 +15,7 @@ from emotone.evaluate.compare.systems import (
     letters_of,
 )
 from emotone.evaluate.degraded.degraded import ALL_CURVES, MeasuredCurve
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 
 
 def print_degraded(found: DegradationComparison, as_json: bool = False) -> None:

@@ -29,10 +29,11 @@ from emotone.evaluate.compare.systems import (
     run_warnings,
     speaker_notes,
 )
+from emotone.evaluate.numbers.interval import Interval, to_json
 from emotone.evaluate.numbers.significance import RankTest, cliques, friedman, holm, sign_flip_test
-from emotone.evaluate.numbers.statistics import Interval, PooledMetric
-from emotone.evaluate.plain import to_json
-from emotone.evaluate.run_folder import load_run, speakers_of
+from emotone.evaluate.numbers.statistics import PooledMetric
+from emotone.evaluate.prediction_table import speakers_of
+from emotone.evaluate.run_folder import load_run
 from emotone.evaluate.scores import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
 
 

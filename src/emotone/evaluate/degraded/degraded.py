@@ -18,7 +18,8 @@ from emotone.bundle.view.streams import Utterance
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.degraded import missing
 from emotone.evaluate.numbers.statistics import PooledMetric
-from emotone.evaluate.run_folder import Run, bundles_of, speakers_of
+from emotone.evaluate.prediction_table import speakers_of, to_range
+from emotone.evaluate.run_folder import Run, bundles_of
 from emotone.evaluate.scores import metrics_of, pairs_of
 
 ALL_CURVES: Mapping[str, DegradationCurve] = {**degrade.CURVES, **missing.CURVES}
@@ -194,7 +195,7 @@ def score_utterances(bundle: Bundle, batch: Sequence[Utterance], targets: Sequen
     for target in targets:
         if target.kind == "attribute":
             values = scores.attributes[target.name]
-            columns[f"predicted_{target.name}"] = _to_range(values, own[target.name], target.range)
+            columns[f"predicted_{target.name}"] = to_range(values, own[target.name], target.range)
     return pd.DataFrame(columns)
 
 
@@ -225,10 +226,3 @@ def predictions_of(rows: pd.DataFrame, target: Target, classes: Sequence[str]) -
     if target.kind == "attribute":
         return rows[f"predicted_{target.name}"].to_numpy()
     return np.array(classes)[rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
-
-
-def _to_range(values: Any, own: tuple[float, float] | None, wanted: tuple[float, float] | None) -> Any:
-    """Scores on another range, mapped linearly."""
-    if own is None or wanted is None or own == wanted:
-        return values
-    return wanted[0] + (values - own[0]) / (own[1] - own[0]) * (wanted[1] - wanted[0])

@@ -29,8 +29,8 @@ from emotone.evaluate.degraded.degraded import (
 )
 from emotone.evaluate.degraded.missing import CURVES
 from emotone.evaluate.degraded.missing_inputs import NO_WORDS, MissingInputs
-from emotone.evaluate.prediction_table import BATCH
-from emotone.evaluate.run_folder import Run, bundles_of, own_ids
+from emotone.evaluate.prediction_table import BATCH_SIZE
+from emotone.evaluate.run_folder import Run, bundles_of
 
 NUM_UTTERANCES = 100
 """Whose audio is changed at most: their features are extracted anew for every severity."""
@@ -57,7 +57,7 @@ def score_missing(
     """
     names = choose_curves(CURVES, only)
     check_scorable(run, "missing data")
-    tested = run.test.assign(own_id=own_ids(run, run.test), bundle=bundles_of(run))
+    tested = run.test.assign(bundle=bundles_of(run))
     chosen = choose(tested.drop_duplicates("id"), num_utterances, seed)
     bundle = Bundle.load(tested["bundle"].iloc[0])
     inputs = MissingInputs(run, bundle, tested, chosen, names, seed, jobs, quiet)
@@ -90,8 +90,8 @@ def score_missing(
 def _score(bundle: Bundle, inputs: MissingInputs, condition: Condition, rows: pd.DataFrame) -> list[pd.DataFrame]:
     """Scores of the rows that can be scored, with their index."""
     found = []
-    for start in range(0, len(rows), BATCH):
-        batch = rows.iloc[start : start + BATCH]
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = rows.iloc[start : start + BATCH_SIZE]
         utterances = inputs.utterances(condition, batch)
         index = [place for place, utterance in zip(batch.index, utterances, strict=True) if utterance is not None]
         if index:

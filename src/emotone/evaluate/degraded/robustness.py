@@ -42,7 +42,7 @@ from emotone.evaluate.degraded.degraded import (
     score_utterances,
     to_report,
 )
-from emotone.evaluate.run_folder import Run, bundles_of, corpora_of, own_ids
+from emotone.evaluate.run_folder import Run, bundles_of, corpora_of
 
 NUM_UTTERANCES = 200
 NUM_VOICES = 5
@@ -261,14 +261,13 @@ def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]
         utterances = corpus.utterances.set_index("id")
         spoken = utterances[utterances["speaker"].notna()]
         rows = chosen[chosen["corpus"] == corpus.name]
-        names = own_ids(run, rows)
-        about = words_of_bundle(bundle, corpus, rows.assign(id=names).drop_duplicates("id"), quiet=quiet)
-        for row, name in zip(rows.itertuples(), names, strict=True):
-            own = utterances.loc[name]
+        words = words_of_bundle(bundle, corpus, rows.assign(id=rows["own_id"]).drop_duplicates("id"), quiet=quiet)
+        for row in rows.itertuples():
+            own = utterances.loc[row.own_id]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
             lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_CANDIDATES]
             voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
-            said = Utterance(None, about.read_text(name), about.words[name])
+            said = Utterance(None, words.read_text(row.own_id), words.words[row.own_id])
             items[row.Index] = Item(row.id, _part(corpus, own), voices, row.bundle, said)
     return [items[place] for place in chosen.index]
 

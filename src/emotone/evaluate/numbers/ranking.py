@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from emotone.data.labels.rank_sequence import check_margins
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.statistics import Interval, bootstrap_over_speakers
+from emotone.evaluate.numbers.interval import Interval
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 
 Floats = NDArray[np.float64]
 BLOCK_CELLS = 2**22

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import EmotoneError
-from emotone.evaluate.numbers.statistics import Interval, Metric, PooledMetric
+from emotone.evaluate.numbers.interval import Interval
+from emotone.evaluate.numbers.statistics import Metric, PooledMetric
 
 Floats = NDArray[np.float64]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.numbers.resampled_ranks import resampled_kendall, resampled_spearman
 
 Metric = Callable[[Any, Any], float]
@@ -36,27 +36,6 @@ RESOLUTION = 1e-13
 """A resample's variance below this share of the overall one is rounding, not variation: it counts as constant."""
 BLOCK_CELLS = 2**21
 """Resamples are made in blocks of so many numbers (16 MiB), whatever their count and that of speakers."""
-
-
-class Interval(NamedTuple):
-    """A metric's value and the ends of its confidence interval.
-
-    >>> print(Interval(0.612, 0.658, 0.7))
-    .658 [.612, .700]
-    """
-
-    low: float
-    value: float
-    high: float
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Interval:
-        """Of an object with its fields, as results hold it."""
-        return cls(*(values[end] for end in cls._fields))
-
-    def __str__(self) -> str:
-        low, value, high = (re.sub(r"^(-?)0\.", r"\1.", f"{number:.3f}") for number in self)
-        return f"{value} [{low}, {high}]"
 
 
 def bootstrap_over_speakers(

@@ -17,8 +17,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.view import view as views
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.report.clips import make_players
-from emotone.evaluate.report.curves import locate
+from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run, bundles_of
 
@@ -43,12 +42,12 @@ def _sections(run: Run) -> list[Section]:
         return [
             Section(TITLE, f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}")
         ]
-    shown = choose(run.test.assign(bundle=bundles_of(run)), list(run.targets[0].labels))
+    shown = choose_surest(run.test.assign(bundle=bundles_of(run)), list(run.targets[0].labels))
     if not len(shown):
         return []
     bundle = Bundle.load(shown["bundle"].iloc[0])
     labels = list(bundle.targets[0].labels)
-    shown = locate(shown, len(run.recipe.get("corpora", [])) > 1)
+    shown = locate_audio(shown)
     network = _load_network(system, bundle)
     panels, notes = {}, []
     for place, row in shown.iterrows():
@@ -69,7 +68,7 @@ def _sections(run: Run) -> list[Section]:
     return [Section(TITLE, text, rows, figure, note)]
 
 
-def choose(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
+def choose_surest(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
     """Of the first fold the surest right one of each class, then the surest wrong ones; `predicted`, `confidence`."""
     known = predictions[predictions["true_emotion"].isin(labels)]
     for key in ("repeat", "fold"):

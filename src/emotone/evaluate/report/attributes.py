@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY
 from emotone.base.page import Section
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.calibration import attribute_calibration
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of

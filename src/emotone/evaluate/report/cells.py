@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 
 Row = dict[str, Any]
 """A row of a table on the page: {column: cell}."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -15,6 +16,21 @@ from emotone.errors import EmotoneError
 
 MOST_S = 15.0
 """A clip on the page is at most so long: twenty of them stay below 2 MB."""
+
+
+def locate_audio(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a prediction table with `file, start_s, end_s` in their corpora, as far as these are prepared here.
+
+    A row that is not found has its own id as the file's name: the note on the players says so.
+    """
+    parts = []
+    for name, rows in predictions.groupby("corpus"):
+        places = pd.DataFrame(columns=["file", "start_s", "end_s"])
+        with contextlib.suppress(EmotoneError):
+            places = Corpus.load(str(name)).utterances.set_index("id")[list(places)]
+        found = places.reindex(rows["own_id"]).set_axis(rows.index)
+        parts.append(rows.join(found.assign(file=found["file"].fillna(rows["own_id"]))))
+    return pd.concat(parts).sort_index().astype({"start_s": float, "end_s": float})
 
 
 def make_players(table: pd.DataFrame) -> tuple[dict[int, Player], str]:

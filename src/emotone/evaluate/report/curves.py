@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +13,7 @@ from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY
 from emotone.base.page import Section
 from emotone.bundle.target import Target
-from emotone.corpora.corpus import Corpus
-from emotone.errors import EmotoneError
-from emotone.evaluate.report.clips import make_players
+from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 
 NUM_SHOWN = 6
@@ -27,12 +24,12 @@ def section(evaluated: Evaluated) -> Part:
     run, sections = evaluated.run, []
     for target in evaluated.targets:
         if f"curve_{target.name}" in run.test:
-            chosen = locate(choose(run.test, target.name), len(run.recipe.get("corpora", [])) > 1)
+            chosen = locate_audio(choose_examples(run.test, target.name))
             sections.append(_section(chosen, target))
     return Part(sections=[Section("Curves", TEXT), *sections] if sections else [])
 
 
-def choose(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) -> pd.DataFrame:
+def choose_examples(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) -> pd.DataFrame:
     """Utterances of the first fold whose labels of an attribute are spread evenly over their order."""
     known = predictions[predictions[f"true_{name}"].notna()]
     for key in ("repeat", "fold"):
@@ -41,22 +38,6 @@ def choose(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) -> pd.Dat
     known = known.sort_values([f"true_{name}", "id"], ignore_index=True)
     places = np.unique(np.linspace(0, len(known) - 1, num).round().astype(int))
     return known.iloc[places].reset_index(drop=True)
-
-
-def locate(chosen: pd.DataFrame, has_prefix: bool) -> pd.DataFrame:
-    """The rows with `file, start_s, end_s` of their corpora, as far as these are prepared here.
-
-    With `has_prefix`, ids carry the corpus's name. A row that is not found keeps its id as the file's name.
-    """
-    parts = []
-    for name, rows in chosen.groupby("corpus"):
-        places = pd.DataFrame(columns=["file", "start_s", "end_s"])
-        with contextlib.suppress(EmotoneError):  # a corpus that is not at hand: the note on the players says so
-            places = Corpus.load(str(name)).utterances.set_index("id")[list(places)]
-        own = rows["id"].str.removeprefix(f"{name}/") if has_prefix else rows["id"]
-        found = places.reindex(own).set_axis(rows.index)
-        parts.append(rows.join(found.assign(file=found["file"].fillna(own))))
-    return pd.concat(parts).sort_index().astype({"start_s": float, "end_s": float})
 
 
 def _section(chosen: pd.DataFrame, target: Target) -> Section:

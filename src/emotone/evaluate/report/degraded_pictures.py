@@ -12,7 +12,7 @@ from emotone.audio.change.degrade import severity_text
 from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY, plain
 from emotone.evaluate.degraded.degraded import Measured, MeasuredCurve, MeasuredCurves
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import metric_name
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY, plain
 from emotone.base.page import Section
 from emotone.bundle.target import Target
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import KINDS, UNKNOWN, Group, compare_groups, find_groups, groups_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emotone.base.page import Section
-from emotone.evaluate.numbers.statistics import Interval
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import KINDS, groups_of

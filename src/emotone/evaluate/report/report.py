@@ -7,7 +7,7 @@ from typing import Any
 
 from emotone.base.page import render
 from emotone.evaluate.degraded.degraded import MeasuredCurves
-from emotone.evaluate.plain import to_json
+from emotone.evaluate.numbers.interval import to_json
 from emotone.evaluate.report import (
     activation,
     attributes,

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.statistics import Interval, PooledMetric, bootstrap_over_speakers
-from emotone.evaluate.run_folder import speakers_of
+from emotone.evaluate.numbers.interval import Interval
+from emotone.evaluate.numbers.statistics import PooledMetric, bootstrap_over_speakers
+from emotone.evaluate.prediction_table import speakers_of
 from emotone.evaluate.scores import metrics_of, pairs_of
 
 KINDS = {
