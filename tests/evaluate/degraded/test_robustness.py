@@ -260,7 +260,8 @@ def wanted(bundle: Path) -> list[Target]:
 
 def on_corpus(corpus: Corpus, bundle: Path, targets: list[Target]) -> Run:
     result = {"corpora": {corpus.name: corpus.fingerprint}}
-    return Run(bundle, {"name": "tiny"}, result, targets, predictions(corpus, bundle), pd.DataFrame())
+    table = predictions(corpus, bundle)
+    return Run(bundle, {"name": "tiny"}, result, targets, table.assign(own_id=table["id"]), pd.DataFrame())
 
 
 def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -> None:
