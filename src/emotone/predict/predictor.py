@@ -143,28 +143,6 @@ class Predictor:
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
-    def predict_text(self, text: str) -> Prediction:
-        """The emotion in what is said, from its text alone.
-
-        Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
-        """
-        self.load_encoder()
-        check_transcript(text)
-        prediction = self._summarise("text", [score_text(self.bundle, text)])
-        if prediction.error:
-            raise EmotoneError(prediction.error)
-        return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
-
-    def _predict_text_file(self, file: str) -> Prediction:
-        text = read_text_file(file)
-        if not self.bundle.takes_text:
-            raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
-        self.load_encoder()
-        try:
-            return replace(self.predict_text(text), file=file)
-        except EmotoneError as error:
-            raise AudioError(file, str(error)) from None
-
     def _predict_audio(
         self,
         file: str,
@@ -203,6 +181,28 @@ class Predictor:
                 "and its transcript has no times; use --transcript auto, or a table of words with times",
             )
         return first
+
+    def predict_text(self, text: str) -> Prediction:
+        """The emotion in what is said, from its text alone.
+
+        Raises EmotoneError for a bundle that scores audio alone, and for text of which the encoder knows no token.
+        """
+        self.load_encoder()
+        check_transcript(text)
+        prediction = self._summarise("text", [score_text(self.bundle, text)])
+        if prediction.error:
+            raise EmotoneError(prediction.error)
+        return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
+
+    def _predict_text_file(self, file: str) -> Prediction:
+        text = read_text_file(file)
+        if not self.bundle.takes_text:
+            raise AudioError(file, f"is a transcript; bundle {self.bundle.name} scores audio")
+        self.load_encoder()
+        try:
+            return replace(self.predict_text(text), file=file)
+        except EmotoneError as error:
+            raise AudioError(file, str(error)) from None
 
     def _summarise(self, file: str, windows: list[Window]) -> Prediction:
         """The mean scores of a recording's windows, weighted with their seconds of sound, and its curve."""
