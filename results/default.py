@@ -7,6 +7,7 @@ same numbers go as JSON to results/default/HASH.json.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
@@ -17,14 +18,15 @@ from typing import Any
 import pandas as pd
 
 from emotone.base.version import __version__
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import USE
-from emotone.bundle.folder import read_about
+from emotone.bundle.folder import read_about, write_about
 from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.scores import score_predictions
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "src" / "emotone" / "bundle" / "bundles" / "default"
+TARGET = BUNDLED / "default"
 FOUR = "anger,happiness,neutral,sadness"
 TEACHERS = ("chunk-attention-self", "chunk-attention-rnn")
 
@@ -34,22 +36,21 @@ def main(run: Path, held_out: Path) -> None:
     shutil.rmtree(TARGET, ignore_errors=True)
     shutil.copytree(run / "bundle", TARGET, copy_function=shutil.copyfile)
     results = measure(held_out)
-    about = read_about(TARGET)
-    about["results"] = results
+    about = dataclasses.replace(read_about(TARGET), results=results)
     (TARGET / "README.md").write_text(card(about), encoding="utf-8")
-    (TARGET / "bundle.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_about(TARGET, about)
     spent_s = [json.loads(path.read_text())["cpu_s"] for one in (run, held_out) for path in one.rglob("done.json")]
-    training = about["training"]
+    training = about.training
     summary = {
         "recipe": "default",
-        "hash": training["recipe_hash"],
-        "seed": training["seed"],
+        "hash": training.recipe_hash,
+        "seed": training.seed,
         "date": str(datetime.date.today()),
         "emotone": __version__,
         "cpu_hours": round(sum(spent_s) / 3600, 2),
         "results": results,
     }
-    path = ROOT / "results" / "default" / f"{training['recipe_hash']}.json"
+    path = ROOT / "results" / "default" / f"{training.recipe_hash}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(summary, indent=1) + "\n")
     print(card(about))
@@ -72,19 +73,19 @@ def measure(held_out: Path) -> list[dict[str, Any]]:
     return results
 
 
-def card(about: dict[str, Any]) -> str:
+def card(about: BundleAbout) -> str:
     """The model card."""
-    training = about["training"]
+    training = about.training
     lines = [
-        f"# {about['name']}",
+        f"# {about.name}",
         "",
-        f"{about['description']}. Attributes are on 1..7; the categories are "
-        + ", ".join(next(target["labels"] for target in about["targets"] if target["kind"] == "category"))
+        f"{about.description}. Attributes are on 1..7; the categories are "
+        + ", ".join(next(target.labels for target in about.targets if target.kind == "category"))
         + ".",
         "",
         *TRAINING.strip().splitlines(),
         "",
-        f"Recipe hash {training['recipe_hash']}, seed {training['seed']}, corpora {training['corpora']}.",
+        f"Recipe hash {training.recipe_hash}, seed {training.seed}, corpora {training.corpora}.",
         "",
         "## Measured",
         "",
@@ -93,7 +94,7 @@ def card(about: dict[str, Any]) -> str:
         "| protocol | what | value |",
         "|---|---|---|",
     ]
-    for result in about["results"]:
+    for result in about.results:
         size = f"{result['num_utterances']} utterances, {result['num_speakers']} speakers"
         size += f", classes {', '.join(result['classes'])}" if result.get("num_left_out") is not None else ""
         for target, numbers in result["metrics"].items():

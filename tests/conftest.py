@@ -80,10 +80,14 @@ def write_tiny_bundle(folder: Path) -> Path:
     import torch
     from torch import nn
 
+    from emotone.base.plugins import Choice
+    from emotone.bundle.about import BundleAbout
+    from emotone.bundle.target import Target
     from emotone.bundle.view.normalise import Normaliser
+    from emotone.bundle.view.view import Whole
     from emotone.models.export import write_bundle
 
-    labels = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+    labels = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
     attributes = ["arousal", "dominance", "valence"]
 
     class Network(nn.Module):
@@ -99,16 +103,18 @@ def write_tiny_bundle(folder: Path) -> Path:
             return outputs | {"emotion": values[:, len(attributes) :]}
 
     torch.manual_seed(0)
-    about: dict[str, Any] = {
-        "name": "tiny", "description": "A bundle for tests", "max_utterance_s": 10.0,
-        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
-        "view": {"name": "whole", "min_frames": 4},
-        "targets": [
-            *({"name": name, "kind": "attribute", "range": [1, 7], "mean": 4.0, "std": 1.0} for name in attributes),
-            {"name": "emotion", "kind": "category", "labels": labels},
+    about = BundleAbout(
+        name="tiny",
+        description="A bundle for tests",
+        max_utterance_s=10.0,
+        feature=Choice("mel", {"num_mels": 16, "scale": "log", "log_floor": 1e-5}),
+        view=Whole(min_frames=4),
+        targets=[
+            *(Target(name, "attribute", (1, 7), 4.0, 1.0) for name in attributes),
+            Target("emotion", "category", labels=labels),
         ],
-        "training": {}, "results": [], "licence": "CC0", "citation": "",
-    }  # fmt: skip
+        licence="CC0",
+    )
     normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
     return write_bundle(folder, Network().eval(), about, (50, 16), normaliser, "# tiny\n")
 

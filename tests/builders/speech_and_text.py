@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout, Provenance
+from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.view import WordChunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.nemo import Nemo
 from emotone.data.heard import CORPUS_COLUMNS
@@ -85,16 +89,20 @@ def _write(folder: Path, text_encoder: Path) -> Path:
 
     torch.manual_seed(0)
     network = CoAttention(7 * 16, 32, {"emotion": 6, "arousal": 1}, 8, 2, 1, 1).eval()
-    labels = sorted(Nemo.emotions)
-    about: dict[str, Any] = {
-        "name": "both", "description": "A bundle for tests", "max_utterance_s": 10.0,
-        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
-        "text_feature": {"name": "roberta", "settings": {"weights": str(text_encoder)}},
-        "view": {"name": "word-chunks", "chunk_frames": 20, "hop_s": 0.016, "num_text_features": 32},
-        "targets": [{"name": "emotion", "kind": "category", "labels": labels},
-                    {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3.0, "std": 1.0}],
-        "training": {"recipe": {"alignment": "transcript"}}, "results": [], "licence": "CC0", "citation": "",
-    }  # fmt: skip
+    about = BundleAbout(
+        name="both",
+        description="A bundle for tests",
+        max_utterance_s=10.0,
+        feature=Choice("mel", {"num_mels": 16, "scale": "log", "log_floor": 1e-5}),
+        text_feature=Choice("roberta", {"weights": str(text_encoder)}),
+        view=WordChunks(chunk_frames=20, hop_s=0.016, num_text_features=32),
+        targets=[
+            Target("emotion", "category", labels=tuple(sorted(Nemo.emotions))),
+            Target("arousal", "attribute", (1.0, 5.0), 3.0, 1.0),
+        ],
+        training=Provenance(recipe={"alignment": "transcript"}),
+        licence="CC0",
+    )
     example = {
         "speech": np.zeros((2, 3, 7 * 16), np.float32), "text": np.zeros((2, 3, 32), np.float32),
         "speech_length": np.array([3, 2]), "text_length": np.array([2, 3]),

@@ -19,10 +19,13 @@ from onnx import TensorProto, helper
 from safetensors.numpy import load_file, save
 
 from emotone.base.files import sha256_of
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES, available, bundles_folder, locate, write
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
 from emotone.models.export import write_bundle
 from emotone.models.networks.chunk_attention import ChunkAttention
@@ -31,6 +34,7 @@ from emotone.models.side_by_side import SeparateNetworks
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
 AS_IS = Normaliser(np.zeros(16), np.ones(16))
+AROUSAL = Target("arousal", "attribute", (1.0, 5.0), 3.0, 2.0)
 
 
 def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
@@ -58,6 +62,12 @@ def refused(folder: Path, *words: str) -> None:
     line = str(caught.value)
     assert "\n" not in line and str(folder) in line
     assert all(word in line for word in words), line
+
+
+def about_of(*targets: Target, curves: bool = False) -> BundleAbout:
+    """A description of a network that sees mels in 4 chunks."""
+    feature, view = Choice("mel", {"num_mels": 16}), Chunks(9, 4)
+    return BundleAbout(name="x", max_utterance_s=4.0, feature=feature, view=view, targets=list(targets), curves=curves)
 
 
 # ---- round trip -------------------------------------------------------------------------------------------------
@@ -103,7 +113,7 @@ def test_a_bundle_is_not_there_until_it_is_whole(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("emotone.bundle.folder.sha256_of", disk_full)
     with pytest.raises(OSError, match="No space"):
-        write(tmp_path / "b", {}, b"", {}, {}, "")
+        write(tmp_path / "b", about_of(AROUSAL), b"", {}, {}, "")
     with pytest.raises(EmotoneError, match="no bundle in this folder"):
         locate(str(tmp_path / "b"))
 
@@ -126,15 +136,8 @@ def test_onnx_equals_torch(tmp_path: Path, aggregation: Any, across_chunks: bool
             module.running_mean.uniform_(-0.5, 0.5)
             module.running_var.uniform_(0.5, 2.0)
     network = SeparateNetworks(dict(zip(sizes, parts, strict=True))) if separate else parts[0]
-    about = {
-        "name": "x", "max_utterance_s": 4.0, "feature": {"name": "mel", "settings": {"num_mels": 16}},
-        "view": {"name": "chunks", "chunk_frames": 9, "num_chunks": 4},
-        "targets": [
-            {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3.0, "std": 2.0},
-            {"name": "emotion", "kind": "category", "labels": list("abcde")},
-        ],
-    }  # fmt: skip
-    write_bundle(tmp_path / "b", network.eval(), about, (4, 9, 16), AS_IS, "")
+    emotion = Target("emotion", "category", labels=tuple("abcde"))
+    write_bundle(tmp_path / "b", network.eval(), about_of(AROUSAL, emotion), (4, 9, 16), AS_IS, "")
     bundle = Bundle.load(str(tmp_path / "b"))
     for batch_size in (1, 3, 7):
         features = [np.random.default_rng(n).normal(size=(36 + n, 16)).astype(np.float32) for n in range(batch_size)]
@@ -157,15 +160,8 @@ CURVE_OUTPUTS = {"arousal": 1, "valence": 1, "emotion": 2}
 
 def write_curves(folder: Path, network: torch.nn.Module) -> Path:
     """A bundle with curves over 4 chunks: arousal on 1..5, valence relative, a category of two (without a curve)."""
-    about = {
-        "name": "x", "max_utterance_s": 4.0, "feature": {"name": "mel", "settings": {"num_mels": 16}},
-        "view": {"name": "chunks", "chunk_frames": 9, "num_chunks": 4}, "curves": True,
-        "targets": [
-            {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3.0, "std": 2.0},
-            {"name": "valence", "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0},
-            {"name": "emotion", "kind": "category", "labels": ["a", "b"]},
-        ],
-    }  # fmt: skip
+    valence = Target("valence", "attribute", UNBOUNDED)
+    about = about_of(AROUSAL, valence, Target("emotion", "category", labels=("a", "b")), curves=True)
     return write_bundle(folder, network.eval(), about, (4, 9, 16), AS_IS, "")
 
 

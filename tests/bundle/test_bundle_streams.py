@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from emotone.base import plugins
 from emotone.base.files import sha256_of
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
+from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
-from emotone.bundle.view.view import StreamsTaken, WordChunks, view_to_json
+from emotone.bundle.view.view import StreamsTaken, WordChunks
 from emotone.errors import EmotoneError
 from emotone.models.export import write_network
 from emotone.models.networks.co_attention import CoAttention
@@ -27,9 +30,9 @@ from emotone.training.examples import StreamTensors
 
 NUM_MELS, HOP_S, CHUNK_FRAMES = 16, 0.016, 20
 OUTPUTS = {"arousal": 1, "emotion": 3}
-TARGETS: list[dict[str, Any]] = [
-    {"name": "arousal", "kind": "attribute", "range": [1, 7], "mean": 4.0, "std": 1.5},
-    {"name": "emotion", "kind": "category", "labels": ["joy", "calm", "fear"]},
+TARGETS = [
+    Target("arousal", "attribute", (1.0, 7.0), 4.0, 1.5),
+    Target("emotion", "category", labels=("joy", "calm", "fear")),
 ]
 TEXTS = ["so good to see you", "see you soon", "good"]
 
@@ -43,17 +46,17 @@ def write(folder: Path, roberta: Path, streams: StreamsTaken = "both") -> Path:
     """A bundle of mels and a tiny RoBERTa, of one layer of each kind."""
     text = plugins.create("features", "roberta", {"weights": str(roberta)})
     view = WordChunks(CHUNK_FRAMES, HOP_S, len(text.names), streams=streams, max_steps=20)
-    about: dict[str, Any] = {
-        "name": "both", "description": "A bundle for tests", "max_utterance_s": 10.0,
-        "feature": {"name": "mel", "settings": {"num_mels": NUM_MELS, "scale": "log", "log_floor": 1e-5}},
-        "text_feature": {"name": "roberta", "settings": plugins.settings_of(text)},
-        "view": view_to_json(view), "targets": TARGETS,
-        "training": {}, "results": [], "licence": "CC0", "citation": "",
-    }  # fmt: skip
+    about = BundleAbout(
+        name="both",
+        description="A bundle for tests",
+        max_utterance_s=10.0,
+        feature=Choice("mel", {"num_mels": NUM_MELS, "scale": "log", "log_floor": 1e-5}),
+        text_feature=None if streams == "speech" else Choice("roberta", plugins.settings_of(text)),
+        view=view,
+        targets=TARGETS,
+    )
     normalisers = {"feature": Normaliser(np.full(NUM_MELS, -5.0), np.full(NUM_MELS, 3.0))}
-    if streams == "speech":
-        del about["text_feature"]
-    else:
+    if streams != "speech":
         normalisers["text"] = Normaliser(np.full(32, 0.1), np.full(32, 0.9))
     silence = Utterance(np.zeros((40, NUM_MELS), np.float32))
     example = stack([silence] * 2, view, StreamNormalisers(*normalisers.values()))
@@ -118,7 +121,7 @@ def test_the_bundle_is_the_network(both: Path) -> None:
         np.testing.assert_allclose(scores.outputs[name], output.numpy(), atol=1e-5)
     np.testing.assert_allclose(scores.attributes["arousal"], expected["arousal"].numpy() * 1.5 + 4, atol=2e-5)
     shares = torch.softmax(expected["emotion"].double(), dim=1).numpy()
-    for place, label in enumerate(TARGETS[1]["labels"]):
+    for place, label in enumerate(TARGETS[1].labels):
         np.testing.assert_allclose(scores.probabilities[label], shares[:, place], atol=1e-5)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
+from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.normalise import Normaliser
-
-NO_CLAIMS = {"training": {}, "results": [], "licence": "CC0", "citation": ""}
+from emotone.bundle.view.view import Chunks, StreamsTaken, WordChunks
 
 
 @pytest.fixture(scope="session")
@@ -30,16 +31,16 @@ def text_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def loudness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with curves: a chunk's arousal is the mean of its log-mel frames; not to be changed."""
-    return _write_loudness(tmp_path_factory.mktemp("bundles") / "loudness", [1, 7])
+    return _write_loudness(tmp_path_factory.mktemp("bundles") / "loudness", (1.0, 7.0))
 
 
 @pytest.fixture(scope="session")
 def relative_loudness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with scores of which only the order says something; not to be changed."""
-    return _write_loudness(tmp_path_factory.mktemp("bundles") / "relative", None)
+    return _write_loudness(tmp_path_factory.mktemp("bundles") / "relative", UNBOUNDED)
 
 
-def _write_two_streams(folder: Path, streams: str) -> Path:
+def _write_two_streams(folder: Path, streams: StreamsTaken) -> Path:
     import torch
 
     from emotone.features.extractors.minilm import Minilm
@@ -49,19 +50,17 @@ def _write_two_streams(folder: Path, streams: str) -> Path:
     torch.manual_seed(0)
     outputs = {"arousal": 1, "emotion": 2}
     network = CoAttention(7 * 8, 384, outputs, hidden_size=8, num_heads=2, num_self_layers=1, num_co_layers=1).eval()
-    view = {"name": "word-chunks", "chunk_frames": 62, "hop_s": 0.016, "num_text_features": 384}
-    about = NO_CLAIMS | {
-        "name": streams,
-        "description": "",
-        "max_utterance_s": 3.0,
-        "feature": {"name": "mel", "settings": {"num_mels": 8, "scale": "log"}},
-        "text_feature": {"name": "minilm", "settings": {"sha256": Minilm().sha256}},
-        "view": view | {"streams": streams, "max_steps": 20},
-        "targets": [
-            {"name": "arousal", "kind": "attribute", "range": [1, 7], "mean": 4.0, "std": 1.0},
-            {"name": "emotion", "kind": "category", "labels": ["high", "low"]},
+    about = BundleAbout(
+        name=streams,
+        max_utterance_s=3.0,
+        feature=Choice("mel", {"num_mels": 8, "scale": "log"}),
+        text_feature=Choice("minilm", {"sha256": Minilm().sha256}),
+        view=WordChunks(62, 0.016, num_text_features=384, streams=streams, max_steps=20),
+        targets=[
+            Target("arousal", "attribute", (1.0, 7.0), 4.0, 1.0),
+            Target("emotion", "category", labels=("high", "low")),
         ],
-    }
+    )
     example = {
         "speech": np.zeros((2, 5, 7 * 8), np.float32),
         "text": np.zeros((2, 5, 384), np.float32),
@@ -75,7 +74,7 @@ def _write_two_streams(folder: Path, streams: str) -> Path:
     return write_network(folder, network, about, example, normalisers, "# both\n")
 
 
-def _write_loudness(folder: Path, limits: list[float] | None) -> Path:
+def _write_loudness(folder: Path, limits: tuple[float, float]) -> Path:
     import torch
     from torch import nn
 
@@ -86,17 +85,17 @@ def _write_loudness(folder: Path, limits: list[float] | None) -> Path:
             mean = chunks.mean(dim=(2, 3))
             return {"arousal": mean, "emotion": torch.stack([mean, -mean], dim=2)}
 
-    about: dict[str, Any] = NO_CLAIMS | {
-        "name": "loudness",
-        "description": "A bundle for tests",
-        "max_utterance_s": 11.0,
-        "curves": True,
-        "feature": {"name": "mel", "settings": {"num_mels": 16, "scale": "log", "log_floor": 1e-5}},
-        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 22},
-        "targets": [
-            {"name": "arousal", "kind": "attribute", "range": limits, "mean": 4.0, "std": 1.0},
-            {"name": "emotion", "kind": "category", "labels": ["anger", "neutral"]},
+    about = BundleAbout(
+        name="loudness",
+        description="A bundle for tests",
+        max_utterance_s=11.0,
+        feature=Choice("mel", {"num_mels": 16, "scale": "log", "log_floor": 1e-5}),
+        view=Chunks(62, 22),
+        targets=[
+            Target("arousal", "attribute", limits, 4.0, 1.0),
+            Target("emotion", "category", labels=("anger", "neutral")),
         ],
-    }
+        curves=True,
+    )
     normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
     return write_bundle(folder, Loudness(), about, (22, 62, 16), normaliser, "# loudness\n")

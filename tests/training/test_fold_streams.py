@@ -14,6 +14,7 @@ import soundfile
 import yaml
 
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.view import WordChunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data.dataset import Dataset
@@ -104,11 +105,9 @@ def test_the_published_recipe_runs_from_audio_to_result(trained: Path) -> None:
     bundle = Bundle.load(str(trained))
     about = bundle.about
     assert bundle.takes_text and bundle.takes_words
-    assert about["view"] == {
-        "name": "word-chunks", "chunk_frames": 50, "hop_s": 0.02, "num_text_features": 32, "strategy": "multi-scale",
-        "streams": "both", "max_steps": 127,
-    }  # fmt: skip
-    assert {len(about[name]["settings"]["sha256"]) for name in ("feature", "text_feature")} == {64}
+    assert about.view == WordChunks(50, 0.02, 32, strategy="multi-scale", streams="both", max_steps=127)
+    assert about.text_feature is not None
+    assert {len(feature.settings["sha256"]) for feature in (about.feature, about.text_feature)} == {64}
 
 
 def test_the_run_is_named_by_its_encoders_weights(trained: Path, encoders: tuple[str, str]) -> None:
@@ -122,7 +121,7 @@ def test_the_run_is_named_by_its_encoders_weights(trained: Path, encoders: tuple
 
 def test_what_cannot_be_used_is_counted_in_warnings(trained: Path) -> None:
     warnings = json.loads((trained / "test.json").read_text())["warnings"]
-    assert Bundle.load(str(trained)).about["training"]["warnings"] == warnings
+    assert Bundle.load(str(trained)).about.training.warnings == warnings
     aligned, text = sorted(warnings)
     assert aligned.startswith("msp-podcast-1.10: 1 alignments cannot be used, chunks go by duration: Audios/")
     assert "MSP-PODCAST_0007_0001: word 4, 'w3' at 0.70-9.00 s, lies outside the audio" in aligned
@@ -156,7 +155,7 @@ def test_a_finished_run_is_read_back_and_a_lost_part_made_again(trained: Path, e
 def test_words_alone_and_what_is_cut_of_them(folder: Path, tmp_path: Path) -> None:
     run = train_recipe(cheap("system.strategy=lexical", "system.max_steps=3"), tmp_path / "run", quiet=True)
     bundle = Bundle.load(str(run))
-    assert not bundle.takes_text and bundle.takes_words and "text_feature" not in bundle.about
+    assert not bundle.takes_text and bundle.takes_words and bundle.about.text_feature is None
     unfit, cut = json.loads((run / "test.json").read_text())["warnings"]
     assert "1 alignments cannot be used" in unfit
     assert cut == f"msp-podcast-1.10: {NUM - 1} utterances have more than 3 words or tokens; the rest is cut"

@@ -196,7 +196,7 @@ def test_teacher_and_augmented_copies(trained: Path, recipe: Path, tmp_path: Pat
     folder = train_recipe(load(recipe, *settings), tmp_path / "student", quiet=True)
     result = json.loads((folder / "test.json").read_text())
     assert result["num_utterances"] == 12
-    assert Bundle.load(str(folder)).about["training"]["recipe"]["teacher"] == [str(trained / "bundle")]
+    assert Bundle.load(str(folder)).about.training.recipe["teacher"] == [str(trained / "bundle")]
 
 
 # ---- repeats, maps, normalisation per speaker, starting from a bundle -------------------------------------------

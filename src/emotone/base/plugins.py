@@ -13,11 +13,19 @@ import inspect
 import pkgutil
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from emotone.base.settings import check_settings
 from emotone.errors import unknown
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin's name and its settings, as recipes and bundles name it."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

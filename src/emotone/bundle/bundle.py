@@ -26,17 +26,16 @@ from numpy.typing import NDArray
 
 from emotone.base import plugins
 from emotone.base.files import sha256_of
-from emotone.base.settings import fits
-from emotone.bundle.folder import check_files, locate, read_about
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
+from emotone.bundle.folder import locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.streams import StreamNormalisers, Streams, Utterance, stack
+from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers, Streams, Utterance, stack
 from emotone.bundle.view.temporal_pyramid import NUM_MEANS
 from emotone.errors import EmotoneError
-
-Clip = float | None
 
 
 @dataclass
@@ -63,14 +62,12 @@ class Bundle:
     """
 
     folder: Path
-    about: dict[str, Any]
+    about: BundleAbout
     feature: Any
-    view: views.View
-    targets: list[Target]
+    text_feature: Any
+    stream_normalisers: StreamNormalisers
     threads: int = 0
     device: str = "cpu"
-    text_feature: Any = None
-    _arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str, threads: int = 0, device: str = "cpu") -> Bundle:
@@ -79,42 +76,41 @@ class Bundle:
         `threads` = 0 lets onnxruntime use all cores; `device` is "cpu" or "cuda".
         """
         folder = locate(name)
-        about = read_about(folder)
         check_device(device)
+        about = read_about(folder, ("model.onnx", "arrays.safetensors"))
         where = str(folder / "bundle.json")
-        try:
-            check_files(folder, about, ("model.onnx", "arrays.safetensors"))
-            feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
-            text = about.get("text_feature")
-            text_feature = plugins.create("features", text["name"], text["settings"]) if text else None
-            view = views.view_from_json(about["view"], where)
-            targets = [Target.from_json(target, where) for target in about["targets"]]
-            numbers = fits(about["max_utterance_s"], float) and fits(about["normalise"]["clip"], Clip)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
-        if not targets or "name" not in about or not numbers:
-            raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
-        if about.get("curves", False) not in ([False, True] if isinstance(view, views.Chunks) else [False]):
-            raise EmotoneError(f"{where}: curves must be true or false, and true needs the view 'chunks'")
-        _check_text(text_feature, view, where)
+        feature = _create(about.feature, where)
+        text_feature = None if about.text_feature is None else _create(about.text_feature, where)
+        _check_text(text_feature, about.view, where)
         features = {"feature": feature} | ({} if text_feature is None else {"text": text_feature})
-        arrays = _read_arrays(folder, {name: len(one.names) for name, one in features.items()})
-        return cls(folder, about, feature, view, targets, threads, device, text_feature, arrays)
+        found = _read_normalisers(folder / "arrays.safetensors", features, about.clip)
+        normalisers = StreamNormalisers(found["feature"], found.get("text", NO_TEXT))
+        return cls(folder, about, feature, text_feature, normalisers, threads, device)
 
     @property
     def name(self) -> str:
         """The bundle's own name."""
-        return str(self.about["name"])
+        return self.about.name
+
+    @property
+    def view(self) -> views.View:
+        """What the network sees of an utterance."""
+        return self.about.view
+
+    @property
+    def targets(self) -> list[Target]:
+        """What the network's outputs say, in order."""
+        return self.about.targets
 
     @property
     def max_utterance_s(self) -> float:
         """Longest utterance that is scored as a whole; longer recordings are windowed by the predictor."""
-        return float(self.about["max_utterance_s"])
+        return float(self.about.max_utterance_s)
 
     @property
     def has_curves(self) -> bool:
         """Whether scores come with their curve over the chunks."""
-        return bool(self.about.get("curves"))
+        return self.about.curves
 
     @property
     def fingerprint(self) -> str:
@@ -168,20 +164,12 @@ class Bundle:
     @property
     def normaliser(self) -> Normaliser:
         """The normaliser of audio features [D], by the training speech."""
-        return self._normaliser_of("feature")
-
-    @property
-    def stream_normalisers(self) -> StreamNormalisers:
-        """The normalisers of speech and text."""
-        return StreamNormalisers(self.normaliser, *([self._normaliser_of("text")] if self.takes_text else []))
-
-    def _normaliser_of(self, name: str) -> Normaliser:
-        return Normaliser(self._arrays[f"{name}_mean"], self._arrays[f"{name}_std"], self.about["normalise"]["clip"])
+        return self.stream_normalisers.speech
 
     @property
     def normalises_by_speaker(self) -> bool:
         """Whether scores need statistics of a speaker's other utterances, which single files do not have."""
-        return self.about["normalise"].get("by") == "speaker"
+        return self.about.normalises_by_speaker
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
         scores = Scores({}, {}, outputs)
@@ -219,6 +207,14 @@ class Bundle:
         return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
 
 
+def _create(choice: Choice, where: str) -> Any:
+    """The feature that a description names; raises EmotoneError where its settings are not what it takes."""
+    try:
+        return plugins.create("features", choice.name, choice.settings)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
+
+
 def _check_text(feature: Any, view: views.View, where: str) -> None:
     """Raise EmotoneError where the feature of transcripts is not the one whose tokens the network takes."""
     is_taken = isinstance(view, views.WordChunks) and view.streams != "speech"
@@ -233,18 +229,20 @@ def _check_text(feature: Any, view: views.View, where: str) -> None:
         )
 
 
-def _read_arrays(folder: Path, sizes: dict[str, int]) -> dict[str, NDArray[np.float32]]:
-    """The normaliser's arrays {NAME_mean, NAME_std} of as many features as `sizes` {NAME} says."""
+def _read_normalisers(path: Path, features: dict[str, Any], clip: float | None) -> dict[str, Normaliser]:
+    """The normalisers of `features` {NAME: feature}, from the arrays NAME_mean and NAME_std [D] of a file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = folder / "arrays.safetensors"
     try:
         arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
     except SafetensorError as error:
         raise EmotoneError(f"{path}: not readable ({error})") from None
-    for name, size in sizes.items():
+    found = {}
+    for name, feature in features.items():
+        size = len(feature.names)
         for array in (f"{name}_mean", f"{name}_std"):
             if array not in arrays or arrays[array].shape != (size,):
                 raise EmotoneError(f"{path}: {array} must be there with shape ({size},)")
-    return arrays
+        found[name] = Normaliser(arrays[f"{name}_mean"], arrays[f"{name}_std"], clip)
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from emotone.bundle.about import BundleAbout
+from emotone.bundle.target import Target
 
 USE = """## What the scores are, and what they are not
 
@@ -22,44 +23,43 @@ RELATIVE = (
 )
 
 
-def published_card(about: dict[str, Any]) -> str:
+def published_card(about: BundleAbout) -> str:
     """The model card of a bundle made from published weights."""
-    training, result = about["training"], about["results"][0]
-    numbers = ", ".join(f"{target['name']} {result[target['name']]}" for target in about["targets"])
+    training, result = about.training, about.results[0]
+    numbers = ", ".join(f"{target.name} {result[target.name]}" for target in about.targets)
     return (
-        f"# {about['name']}\n\n{about['description']}. Scores on 1..7.\n\n"
-        f"- Weights: {training['repository']} at {training['commit']}, checked by SHA-256, converted by Emotone.\n"
+        f"# {about.name}\n\n{about.description}. Scores on 1..7.\n\n"
+        f"- Weights: {training.repository} at {training.commit}, checked by SHA-256, converted by Emotone.\n"
         f"- {result['protocol']}: {result['metric']} {numbers}.\n"
-        f"- Licence: {about['licence']}.\n- Cite: {about['citation']}.\n\n{USE}"
+        f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
     )
 
 
-def trained_card(about: dict[str, Any]) -> str:
+def trained_card(about: BundleAbout) -> str:
     """The model card of a bundle that a recipe trained."""
-    training = about["training"]
-    targets = "; ".join(map(_describe, about["targets"]))
-    is_relative = any(target["kind"] == "attribute" and target["range"] is None for target in about["targets"])
-    meaning = f"- {RELATIVE}\n" if is_relative else ""
-    corpora = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in training["corpora"].items())
-    warnings = "".join(f"- **{warning}**\n" for warning in training.get("warnings", []))
+    training = about.training
+    targets = "; ".join(map(_describe, about.targets))
+    meaning = f"- {RELATIVE}\n" if any(target.is_relative for target in about.targets) else ""
+    corpora = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in training.corpora.items())
+    warnings = "".join(f"- **{warning}**\n" for warning in training.warnings or [])
     return (
-        f"# {about['name']}\n\n{about['description']}\n\n{warnings}- Scores: {targets}.\n{meaning}"
+        f"# {about.name}\n\n{about.description}\n\n{warnings}- Scores: {targets}.\n{meaning}"
         f"- Corpora: {corpora}.\n"
-        f"- Recipe hash {training['recipe_hash']}, seed {training['seed']}, split {training['split_hash']}; "
+        f"- Recipe hash {training.recipe_hash}, seed {training.seed}, split {training.split_hash}; "
         f"the recipe is in bundle.json, the test result in the run's test.json.\n"
-        f"- Licence of the corpora: {about['licence'] or 'not stated'}.\n"
-        f"- Cite: {about['citation'] or 'not stated'}.\n\n{USE}"
+        f"- Licence of the corpora: {about.licence or 'not stated'}.\n"
+        f"- Cite: {about.citation or 'not stated'}.\n\n{USE}"
     )
 
 
-def _describe(target: dict[str, Any]) -> str:
+def _describe(target: Target) -> str:
     """A target's name, and its range or labels.
 
-    >>> _describe({"name": "arousal", "kind": "attribute", "range": None})
-    'arousal, relative'
+    >>> _describe(Target("arousal", "attribute", (1.0, 7.0)))
+    'arousal on 1..7'
     """
-    if target["kind"] == "category":
-        return f"{target['name']}: {', '.join(target['labels'])}"
-    if target["range"] is None:
-        return f"{target['name']}, relative"
-    return "{} on {:g}..{:g}".format(target["name"], *target["range"])
+    if target.range is None:
+        return f"{target.name}: {', '.join(target.labels)}"
+    if target.is_relative:
+        return f"{target.name}, relative"
+    return "{} on {:g}..{:g}".format(target.name, *target.range)

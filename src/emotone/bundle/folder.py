@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.base.files import cache_folder, sha256_of
-from emotone.bundle.view.normalise import CLIP
+from emotone.bundle.about import FORMAT, BundleAbout
 from emotone.errors import EmotoneError, unknown
 
-FORMAT = 1
 FILES = ("model.onnx", "arrays.safetensors", "weights.safetensors")
 LARGEST_JSON_BYTES = 4_000_000
 BUNDLED = Path(__file__).parent / "bundles"
@@ -55,8 +55,8 @@ def locate(name: str) -> Path:
     return known[name]
 
 
-def read_about(folder: Path) -> dict[str, Any]:
-    """`bundle.json` as a dict; raises EmotoneError when it is damaged or of a newer format."""
+def read_json(folder: Path) -> dict[str, Any]:
+    """`bundle.json` as plain data; raises EmotoneError when it is damaged or of a newer format."""
     path = folder / "bundle.json"
     try:
         if path.stat().st_size > LARGEST_JSON_BYTES:
@@ -74,19 +74,28 @@ def read_about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def check_files(folder: Path, about: dict[str, Any], names: Sequence[str]) -> None:
-    """Raise EmotoneError when a file of the bundle is missing or not the one its description was written for."""
-    for name in names:
+def read_about(folder: Path, files: Sequence[str] = ()) -> BundleAbout:
+    """The description of a bundle, checked.
+
+    Raises EmotoneError when it is damaged, incomplete or newer, and when one of `files`, which the caller will read, is
+    missing or not the one it was written for.
+    """
+    about, where = read_json(folder), str(folder / "bundle.json")
+    hashes = about.get("sha256", {})
+    if not isinstance(hashes, dict):
+        raise EmotoneError(f"{where}: not a complete bundle description (sha256 is no mapping)")
+    for name in files:
         path = folder / name
         if not path.is_file():
             raise EmotoneError(f"{path}: missing from the bundle")
-        if sha256_of(path) != about.get("sha256", {}).get(name):
+        if sha256_of(path) != hashes.get(name):
             raise EmotoneError(f"{path}: damaged (its SHA-256 is not the one in bundle.json)")
+    return BundleAbout.from_json(about, where)
 
 
 def write(
     folder: Path,
-    about: dict[str, Any],
+    about: BundleAbout,
     onnx_model: bytes,
     arrays: dict[str, NDArray[np.float32]],
     weights: dict[str, NDArray[Any]],
@@ -101,11 +110,12 @@ def write(
     (folder / "arrays.safetensors").write_bytes(save(arrays))
     (folder / "weights.safetensors").write_bytes(save(weights))
     (folder / "README.md").write_text(card, encoding="utf-8")
-    about = {
-        "format": FORMAT, "normalise": {"clip": CLIP}, **about,
-        "sha256": {name: sha256_of(folder / name) for name in FILES},
-    }  # fmt: skip
-    temporary = folder / ".bundle.json.tmp"
-    temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(folder / "bundle.json")
+    write_about(folder, dataclasses.replace(about, sha256={name: sha256_of(folder / name) for name in FILES}))
     return folder
+
+
+def write_about(folder: Path, about: BundleAbout) -> None:
+    """Write `bundle.json`, whole or not at all."""
+    temporary = folder / ".bundle.json.tmp"
+    temporary.write_text(json.dumps(about.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(folder / "bundle.json")

@@ -87,10 +87,10 @@ def _bundles() -> list[dict[str, Any]]:
 
 
 def _bundle(name: str, folder: Path) -> dict[str, Any]:
-    from emotone.bundle.folder import read_about
+    from emotone.bundle.folder import read_json
 
     try:
-        about = read_about(folder)
+        about = read_json(folder)
         return _entry(name, str(about["description"]), _plugin("features", str(about["feature"]["name"]))["needs"])
     except (EmotoneError, KeyError, TypeError) as error:  # one damaged bundle must not hide the others
         return _entry(name, f"cannot be used: {error if isinstance(error, EmotoneError) else 'not complete'}", [])

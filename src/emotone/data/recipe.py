@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from emotone.base.plugins import Choice
 from emotone.errors import EmotoneError
 
 Alignment = Literal["transcript", "corpus", "whisper", "none"]
@@ -22,14 +23,6 @@ def _later(default: Any) -> Any:
     made = dict if default == {} else list if default == [] else None
     given = {"default": default} if made is None else {"default_factory": made}
     return field(**given, metadata={"later": True})
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A plugin and its settings: in YAML one mapping, `{name: lld, frame_size_ms: 32}`."""
-
-    name: str
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

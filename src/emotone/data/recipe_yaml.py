@@ -17,8 +17,9 @@ from typing import Any
 import yaml
 
 from emotone.base import plugins
+from emotone.base.plugins import Choice
 from emotone.base.settings import check_settings, describe, fits
-from emotone.data.recipe import Choice, Recipe, Training
+from emotone.data.recipe import Recipe, Training
 from emotone.errors import EmotoneError, unknown
 from emotone.features.feature import takes_text
 
@@ -93,10 +94,8 @@ def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     from emotone.bundle.folder import read_about
 
     bundle = read_about(locate_bundle(str(about["init"])))
-    feature = bundle.get("feature", {})
-    given = {"feature": {"name": feature.get("name"), **feature.get("settings", {})}}
-    training = bundle.get("training", {})
-    system = training.get("system") or training.get("recipe", {}).get("system")
+    given = {"feature": {"name": bundle.feature.name, **bundle.feature.settings}}
+    system = bundle.training.trained_system
     if "system" not in about and not system:
         raise EmotoneError(f"{where}: the bundle {about['init']} does not say which system trained it; set system")
     return merge(given | {"system": system}, about)

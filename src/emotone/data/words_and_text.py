@@ -132,14 +132,14 @@ def words_of_bundle(
 
 def alignment_of(bundle: Bundle) -> Alignment:
     """The recipe's `alignment` with which the bundle was trained."""
-    return bundle.about.get("training", {}).get("recipe", {}).get("alignment", "transcript")
+    return bundle.about.training.recipe.get("alignment", "transcript")
 
 
 def text_store(bundle: Bundle, corpus: Corpus, jobs: int = 1, quiet: bool = False) -> FeatureStore | None:
     """The bundle's features of a corpus's transcripts; None where it takes no text, or there is none."""
-    if not bundle.takes_text or not has_transcripts(corpus):
+    if bundle.about.text_feature is None or not has_transcripts(corpus):
         return None
-    return extract(corpus, bundle.about["text_feature"]["name"], bundle.text_feature, jobs, quiet=quiet)
+    return extract(corpus, bundle.about.text_feature.name, bundle.text_feature, jobs, quiet=quiet)
 
 
 def has_transcripts(corpus: Corpus) -> bool:

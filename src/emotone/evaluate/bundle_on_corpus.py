@@ -57,7 +57,7 @@ def run_on_corpus(
     targets = [target for target in bundle.targets if has_labels[target.name]]
     if not targets:
         raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(has_labels)}")
-    store = extract(corpus, bundle.about["feature"]["name"], bundle.feature, jobs, quiet=quiet)
+    store = extract(corpus, bundle.about.feature.name, bundle.feature, jobs, quiet=quiet)
     usable = table[table["id"].isin(store.index.index)].reset_index(drop=True)
     rows = store.rows(list(usable["id"]))
     words = words_of_bundle(bundle, corpus, usable, jobs, quiet)
@@ -80,7 +80,7 @@ def run_on_corpus(
 
 
 def _warnings(bundle: Bundle, corpus: Corpus) -> list[str]:
-    trained = bundle.about.get("training", {}).get("corpora", {})
+    trained = bundle.about.training.corpora
     if corpus.name in trained or corpus.fingerprint in trained.values():
         return [f"the bundle {bundle.name} was trained on {corpus.name} itself: this is no test"]
     return []

@@ -60,7 +60,7 @@ def load_run(folder: Path) -> Run:
         raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus")
     recipe, result = _read(folder / "recipe.yaml"), _read(folder / "test.json")
     places = places_of(folder)
-    targets = [Target.from_json(target, str(folder)) for target in read_about(places[0] / "bundle")["targets"]]
+    targets = read_about(places[0] / "bundle").targets
     test = _concatenate(places, "predictions.parquet")
     if test.empty:
         raise EmotoneError(f"{folder}: this run has no test part; evaluate its bundle on a corpus with --corpus")

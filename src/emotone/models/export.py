@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from emotone.bundle.folder import check_files, read_about, write
+from emotone.bundle.about import BundleAbout
+from emotone.bundle.folder import read_about, write
 from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 
@@ -81,14 +82,14 @@ def to_onnx(
 def write_bundle(
     folder: Path,
     network: nn.Module,
-    about: dict[str, Any],
+    about: BundleAbout,
     view_shape: tuple[int, ...],
     normaliser: Normaliser,
     card: str,
 ) -> Path:
     """Write a network of one feature as a bundle; `view_shape` is one input's shape without the batch.
 
-    Where `about` has "curves", what is written are the network's `curves` (chunks [B, C, m, D] -> {name: [B, C] or
+    Where `about` has curves, what is written are the network's `curves` (chunks [B, C, m, D] -> {name: [B, C] or
     [B, C, K]}) of attributes, and the means of all of them as scores.
     """
     example = {"features": np.zeros((2, *view_shape), np.float32)}
@@ -98,7 +99,7 @@ def write_bundle(
 def write_network(
     folder: Path,
     network: nn.Module,
-    about: dict[str, Any],
+    about: BundleAbout,
     example: Mapping[str, NDArray[Any]],
     normalisers: Mapping[str, Normaliser],
     card: str,
@@ -107,12 +108,12 @@ def write_network(
 
     `normalisers` are those of "feature" and, where the network takes it, of "text".
     """
-    names = [target["name"] for target in about["targets"]]
+    names = [target.name for target in about.targets]
     exported = network
-    if about.get("curves"):
-        names += [f"{target['name']}_curve" for target in about["targets"] if target["kind"] == "attribute"]
+    if about.curves:
+        names += [f"{target.name}_curve" for target in about.targets if target.kind == "attribute"]
         exported = ScoresAndCurves(network)
-    axes = {name: DYNAMIC[about["view"]["name"]][array.ndim] for name, array in example.items()}
+    axes = {name: DYNAMIC[about.view.name][array.ndim] for name, array in example.items()}
     weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
     arrays = {
         f"{name}_{part}": getattr(normaliser, part).astype(np.float32)
@@ -128,7 +129,7 @@ def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:
     Returns the number of arrays taken and the names of those that begin anew (e.g. the output of other categories).
     Raises EmotoneError where nothing agrees or the file is damaged.
     """
-    check_files(folder, read_about(folder), ("weights.safetensors",))
+    read_about(folder, ("weights.safetensors",))
     given, own = load_file(folder / "weights.safetensors"), network.state_dict()
     taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     if not taken:

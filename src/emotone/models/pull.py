@@ -1,8 +1,7 @@
 """Published weights as bundles: fetched (or taken from a folder), checked by SHA-256, converted.
 
 What is published, and how it becomes a bundle, stands in `emotone.models.published`, one module per system with its
-`SYSTEMS`. Everything but the transport is shared by the download and the folder. Weight files are read with
-`torch.load(weights_only=True)`, which runs no code from them.
+`SYSTEMS`. Download and folder differ in the transport alone.
 """
 
 from __future__ import annotations
@@ -10,32 +9,15 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from emotone.base.download import check_hash, download
 from emotone.base.files import cache_folder, replace_file, sha256_of
 from emotone.bundle.folder import bundles_folder
 from emotone.errors import EmotoneError, unknown
+from emotone.models.published_weights import OWNER, Published
 
-OWNER = "winston-lin-wei-cheng"
 SOURCE_URL = "https://github.com/{owner}/{repository}/raw/{commit}/{path}"
-
-
-@dataclass(frozen=True)
-class Published:
-    """One published system: where its files are, at which commit, with which hashes, and how they become a bundle.
-
-    `needs` are the extras for making and using it.
-    """
-
-    repository: str
-    commit: str
-    about: str
-    files: dict[str, str]
-    build: Callable[[dict[str, Path], Path], Path]
-    needs: tuple[str, ...] = ("train",)
 
 
 def published_systems() -> dict[str, Published]:

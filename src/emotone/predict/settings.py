@@ -70,7 +70,7 @@ class PredictSettings:
         if self.transcript not in (None, NONE) and not bundle.takes_text:
             raise EmotoneError(f"bundle {bundle.name} takes no transcripts; it scores audio, without --transcript")
         if self.curve and not predictor.has_curves:
-            others = [name for name, folder in available().items() if read_about(folder).get("curves")]
+            others = [name for name, folder in available().items() if read_about(folder).curves]
             with_curves = f"--model {' or '.join(others)}" if others else "emotone pull emotion-seq2seq"
             raise EmotoneError(
                 f"bundle {bundle.name} has no curves; take one that has ({with_curves}), or a row per window "

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotone.base import plugins
-from emotone.data.recipe import Choice, Recipe
+from emotone.base.plugins import Choice
+from emotone.data.recipe import Recipe
 from emotone.features.feature import BatchedFeature, Feature
 from emotone.training.difficulty import Difficulty
 from emotone.training.system import System

@@ -16,13 +16,15 @@ from torch import nn
 
 from emotone.base import plugins
 from emotone.base.files import replace_file, write_json
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import trained_card
 from emotone.bundle.view import view as views
 from emotone.bundle.view.streams import Utterance, stack
-from emotone.bundle.view.view import Segments, View, WordChunks, view_to_json
+from emotone.bundle.view.view import Segments, View, WordChunks
 from emotone.data import split as splits
-from emotone.data.recipe import Choice, Training
+from emotone.data.recipe import Training
 from emotone.errors import EmotoneError
 from emotone.evaluate.prediction_table import predict_table
 from emotone.models.export import load_weights, write_bundle, write_network
@@ -201,38 +203,36 @@ class Fold:
             named["text"] = normalisers.text
         write_network(folder / "bundle", trained.network, about, example._asdict(), named, trained_card(about))
 
-    def _about(self, trained: Trained, folder: Path) -> dict[str, Any]:
+    def _about(self, trained: Trained, folder: Path) -> BundleAbout:
         """The content of `bundle.json`."""
         data, dataset, recipe, system = self.data, self.data.dataset, self.experiment.recipe, trained.system
         steps = [data.folder.name] * (not self.alone) + [folder.name] * (folder != data.folder)
-        text = {}
+        text_feature = None
         if recipe.text_feature is not None:
-            settings = plugins.settings_of(self.experiment.text_feature)
-            text = {"text_feature": {"name": recipe.text_feature.name, "settings": settings}}
-        return {
-            "name": "-".join([recipe.name, *steps]),
-            "description": recipe.description or recipe.name,
-            "max_utterance_s": system.utterance_limit_s(data.longest[1]),
-            "feature": {"name": recipe.feature.name, "settings": plugins.settings_of(dataset.feature)},
-            **text,
-            "normalise": recipe.to_json()["normalise"],
-            "view": view_to_json(trained.view),
-            "targets": [target.to_json() for target in system.scored(data.targets)],
-            **({"curves": True} if system.gives_curves else {}),
-            "training": {
-                "recipe": recipe.to_json(),
-                "recipe_hash": recipe.hash,
-                "corpora": dataset.fingerprints,
-                "split_hash": data.split.fingerprint,
-                "seed": recipe.seed,
-                "repeat": data.repeat,
-                "fold": data.number,
-                "warnings": list(self.warnings),
-            },
-            "results": [],
-            "licence": "; ".join(sorted(set(dataset.table["licence"]))),
-            "citation": "; ".join(sorted(set(dataset.table["citation"]))),
-        }
+            text_feature = Choice(recipe.text_feature.name, plugins.settings_of(self.experiment.text_feature))
+        return BundleAbout(
+            normalise=recipe.to_json()["normalise"],
+            name="-".join([recipe.name, *steps]),
+            description=recipe.description or recipe.name,
+            max_utterance_s=system.utterance_limit_s(data.longest[1]),
+            feature=Choice(recipe.feature.name, plugins.settings_of(dataset.feature)),
+            text_feature=text_feature,
+            view=trained.view,
+            targets=system.scored(data.targets),
+            curves=system.gives_curves,
+            training=Provenance(
+                recipe=recipe.to_json(),
+                recipe_hash=recipe.hash,
+                corpora=dataset.fingerprints,
+                split_hash=data.split.fingerprint,
+                seed=recipe.seed,
+                repeat=data.repeat,
+                fold=data.number,
+                warnings=list(self.warnings),
+            ),
+            licence="; ".join(sorted(set(dataset.table["licence"]))),
+            citation="; ".join(sorted(set(dataset.table["citation"]))),
+        )
 
 
 def _streams(view: View) -> tuple[str, int] | None:

@@ -102,7 +102,7 @@ def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Spli
 def _check_init(data: Selection) -> list[str]:
     """The same for a leak through the bundle to start from: training on a corpus of the recipe, with its test part."""
     recipe = data.recipe
-    seen = read_about(locate(recipe.init)).get("training", {}).get("corpora", {})
+    seen = read_about(locate(recipe.init)).training.corpora
     shared = [name for name, fingerprint in data.fingerprints.items() if name in seen or fingerprint in seen.values()]
     if not shared:
         return []

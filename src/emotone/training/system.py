@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor, nn
 
+    from emotone.base.plugins import Choice
     from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
     from emotone.data.noisy_copies import NoisyCopy
-    from emotone.data.recipe import Choice, Training
+    from emotone.data.recipe import Training
     from emotone.data.selection import Selection
     from emotone.features.feature import Feature
     from emotone.training.examples import Examples

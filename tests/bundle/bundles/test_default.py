@@ -11,7 +11,7 @@ from scipy.stats import pearsonr
 
 import emotone
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.folder import BUNDLED, check_files, read_about
+from emotone.bundle.folder import BUNDLED, FILES, read_about
 from emotone.data.recipe_yaml import load_recipe
 
 DEFAULT = BUNDLED / "default"
@@ -19,7 +19,7 @@ DEFAULT = BUNDLED / "default"
 
 def test_folder_is_small_and_whole() -> None:
     assert sum(path.stat().st_size for path in DEFAULT.iterdir()) <= 4_000_000
-    check_files(DEFAULT, read_about(DEFAULT), ("model.onnx", "arrays.safetensors", "weights.safetensors"))
+    read_about(DEFAULT, FILES)
 
 
 def test_onnx_equals_the_weights_for_fine_tuning() -> None:
@@ -29,9 +29,9 @@ def test_onnx_equals_the_weights_for_fine_tuning() -> None:
     from emotone.base import plugins
 
     bundle = Bundle.load("default")
-    recipe = bundle.about["training"]["recipe"]
-    settings = {key: value for key, value in recipe["system"].items() if key != "name"}
-    network = plugins.create("systems", recipe["system"]["name"], settings).build(128, bundle.targets)
+    system = bundle.about.training.trained_system
+    settings = {key: value for key, value in system.items() if key != "name"}
+    network = plugins.create("systems", system["name"], settings).build(128, bundle.targets)
     network.load_state_dict(load_file(DEFAULT / "weights.safetensors"))
     for num_frames in (16, 100, 501):
         inputs = np.random.default_rng(num_frames).normal(0, 1, (3, num_frames, 128)).astype(np.float32)
@@ -42,11 +42,11 @@ def test_onnx_equals_the_weights_for_fine_tuning() -> None:
 
 
 def test_trained_on_emodb_and_librispeech_alone() -> None:
-    assert set(read_about(DEFAULT)["training"]["corpora"]) == {"emodb", "librispeech"}
+    assert set(read_about(DEFAULT).training.corpora) == {"emodb", "librispeech"}
 
 
 def test_committed_recipe_is_the_one_it_was_trained_by() -> None:
-    assert read_about(DEFAULT)["training"]["recipe_hash"] == load_recipe("default").hash
+    assert read_about(DEFAULT).training.recipe_hash == load_recipe("default").hash
 
 
 def test_agrees_with_human_ratings_of_arousal_and_dominance(shared: Path) -> None:
@@ -62,7 +62,7 @@ def test_agrees_with_human_ratings_of_arousal_and_dominance(shared: Path) -> Non
 
 
 def test_card_reports_what_the_limits_are_about() -> None:
-    results = read_about(DEFAULT)["results"]
+    results = read_about(DEFAULT).results
     by_protocol = {result["protocol"]: result["metrics"] for result in results}
     for corpus in ("ravdess", "nemo"):
         metrics = next(metrics for protocol, metrics in by_protocol.items() if f"all of {corpus}" in protocol)

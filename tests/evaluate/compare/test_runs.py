@@ -22,6 +22,14 @@ TARGETS = [
     {"name": "arousal", "kind": "attribute", "range": [1, 7], "mean": 4.0, "std": 1.0},
     {"name": "emotion", "kind": "category", "labels": LABELS},
 ]
+DESCRIBED = {
+    "format": 1,
+    "normalise": {"clip": 3.0},
+    "name": "made",
+    "max_utterance_s": 10.0,
+    "feature": {"name": "mel", "settings": {}},
+    "view": {"name": "whole"},
+}
 
 
 def predict(seed: int, noise: float, num_speakers: int = 8) -> pd.DataFrame:
@@ -50,7 +58,7 @@ def write_run(
     about = {"hash": f"{size}-{seed}", "recipe": "made", "seed": seed, "splits": ["x"], **result}
     (folder / "test.json").write_text(json.dumps(about))
     (folder / "done.json").write_text("{}")
-    (folder / "bundle" / "bundle.json").write_text(json.dumps({"format": 1, "targets": targets or TARGETS}))
+    (folder / "bundle" / "bundle.json").write_text(json.dumps(DESCRIBED | {"targets": targets or TARGETS}))
     table.to_parquet(folder / "predictions.parquet", index=False)
     return folder
 

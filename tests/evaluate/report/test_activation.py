@@ -16,11 +16,13 @@ from torch import nn
 from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.base.page import Player
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Segments, view_to_json
+from emotone.bundle.view.view import Segments
 from emotone.corpora.corpus import Corpus
 from emotone.evaluate.report.activation import activation_of, choose_surest, section
 from emotone.evaluate.report.part import Evaluated
@@ -53,12 +55,14 @@ def network() -> Any:
 def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run:
     """A finished run on tones, as far as the report looks at it."""
     corpus = write_tones(tmp_path, "tones", num_tones=10)
-    about: dict[str, Any] = {
-        "name": "tiny", "description": "", "max_utterance_s": 2.0,
-        "feature": {"name": "logspec", "settings": {"num_bins": 20}}, "view": view_to_json(VIEW),
-        "targets": [EMOTION.to_json()], "training": {"recipe": {"system": SYSTEM}}, "results": [], "licence": "CC0",
-        "citation": "",
-    }  # fmt: skip
+    about = BundleAbout(
+        name="tiny",
+        max_utterance_s=2.0,
+        feature=Choice("logspec", {"num_bins": 20}),
+        view=VIEW,
+        targets=[EMOTION],
+        training=Provenance(recipe={"system": SYSTEM}),
+    )
     unit = Normaliser(np.full(20, -80), np.full(20, 80))
     write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), unit, "# tiny\n")
     (tmp_path / "done.json").write_text("{}")

@@ -17,7 +17,7 @@ from emotone.bundle.view import view
 from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered
 from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
-from emotone.models.published.deep_emo_clusters import load_network, read_checkpoint
+from emotone.models.published.deep_emo_clusters import load_network
 from emotone.models.pull import published_systems, pull
 from emotone.models.side_by_side import SeparateNetworks
 from emotone.predict.predictor import Predictor
@@ -104,36 +104,16 @@ def test_what_the_bundle_says(folder: Path) -> None:
     predictor = Predictor.load(str(folder))
     assert predictor.attributes == dict.fromkeys(ATTRIBUTES, (1.0, 7.0)) and predictor.categories == []
     about = predictor.bundle.about
-    assert about["name"] == "deep-emo-clusters" and about["max_utterance_s"] == 11.0
-    assert about["training"]["files"] == published_systems()["deep-emo-clusters"].files
-    assert about["training"]["system"]["num_clusters"] == NUM_CLUSTERS
-    (result,) = about["results"]
+    assert about.name == "deep-emo-clusters" and about.max_utterance_s == 11.0
+    assert about.training.files == published_systems()["deep-emo-clusters"].files
+    assert about.training.system["num_clusters"] == NUM_CLUSTERS
+    (result,) = about.results
     assert {name: result[name] for name in ATTRIBUTES} == {"arousal": 0.6732, "dominance": 0.5547, "valence": 0.1902}
     card = (folder / "README.md").read_text()
     assert "perceived" in card and "0.6732" in card and "K. Sridhar" in card
 
 
-@pytest.mark.parametrize(
-    "content", [torch.zeros(3), {"a": torch.zeros(3)}, {"state_dict": torch.zeros(3)}, {"state_dict": {"a": 3}}]
-)
-def test_things_that_are_no_checkpoint(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "w")
-    with pytest.raises(EmotoneError, match="refused, not a checkpoint with a dictionary of tensors"):
-        read_checkpoint(tmp_path / "w")
-
-
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch, of what it refuses
-def test_what_is_more_than_tensors_is_refused(tmp_path: Path) -> None:
-    for content in (b"", b"text", b"PK\x03\x04"):
-        (tmp_path / "w").write_bytes(content)
-        with pytest.raises(EmotoneError, match="refused, not a file of plain tensors"):
-            read_checkpoint(tmp_path / "w")
-    torch.save({"state_dict": {"a": print}}, tmp_path / "w")
-    with pytest.raises(EmotoneError, match="refused, not a file of plain tensors"):
-        read_checkpoint(tmp_path / "w")
-
-
-def test_other_weights_are_refused(shared: Path, tmp_path: Path) -> None:
+def test_other_weights_are_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"classifier.0.weight": torch.zeros(2)}}, tmp_path / "w")
     with pytest.raises(EmotoneError, match="not the weights of a published DeepEmoClusters network") as caught:
         load_network(tmp_path / "w", "arousal")

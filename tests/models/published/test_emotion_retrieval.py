@@ -109,10 +109,10 @@ def test_what_the_seq2seq_bundle_says(folders: dict[str, Path]) -> None:
     predictor = Predictor.load(str(folders[SEQ2SEQ]))
     assert predictor.attributes == dict.fromkeys(ATTRIBUTES, (1.0, 7.0)) and predictor.categories == []
     about = predictor.bundle.about
-    assert predictor.bundle.has_curves and about["max_utterance_s"] == 11.0
+    assert predictor.bundle.has_curves and about.max_utterance_s == 11.0
     assert not any(target.is_relative for target in predictor.bundle.targets)
-    assert about["training"]["files"] == published_systems()[SEQ2SEQ].files
-    (result,) = about["results"]
+    assert about.training.files == published_systems()[SEQ2SEQ].files
+    (result,) = about.results
     assert {name: result[name] for name in ATTRIBUTES} == {"arousal": 0.7103, "dominance": 0.6302, "valence": 0.3222}
     card = (folders[SEQ2SEQ] / "README.md").read_text()
     assert "perceived" in card and "0.7103" in card and "Scores on 1..7" in card

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
 from emotone.predict.predictor import Predictor
 from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search, shortest_s
@@ -62,7 +63,8 @@ def test_searches_that_make_no_sense(settings: dict[str, Any], words: str) -> No
 
 def test_bundles_without_attributes(default: Predictor) -> None:
     targets = [target for target in default.bundle.targets if target.kind == "category"]
-    predictor = Predictor(dataclasses.replace(default.bundle, targets=targets))
+    about = dataclasses.replace(default.bundle.about, targets=targets)
+    predictor = Predictor(dataclasses.replace(default.bundle, about=about))
     with pytest.raises(EmotoneError, match="default has categories only"):
         Search("arousal").check(predictor)
 
@@ -74,7 +76,8 @@ def test_a_chunk_is_what_a_bundle_of_chunks_sees(pulled: dict[str, Path]) -> Non
 def test_a_bundle_sees_no_less_than_its_feature_and_its_view(default: Predictor, tiny_bundle: Path) -> None:
     tiny = Bundle.load(str(tiny_bundle))
     assert shortest_s(tiny) == max(tiny.feature.min_duration_s, 4 * tiny.feature.hop_s)
-    whole = dataclasses.replace(tiny, view=dataclasses.replace(default.bundle.view, min_frames=100))
+    about = dataclasses.replace(tiny.about, view=Whole(min_frames=100))
+    whole = dataclasses.replace(tiny, about=about)
     assert shortest_s(whole) == 100 * tiny.feature.hop_s
 
 

@@ -16,9 +16,12 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Moments, Normaliser
+from emotone.bundle.view.view import Whole
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
@@ -185,8 +188,8 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     table = corpus.utterances[corpus.utterances["emotion"].isin(target.labels)]
     tests = table["speaker"] == "16"
     chosen = [table[~tests & table["speaker"].isin(["03", "08", "14"])].iloc[::3], table[tests].iloc[::3]]
-    about_feature = {"name": "functionals", "settings": {"feature_set": "eGeMAPSv02"}}
-    feature = plugins.create("features", about_feature["name"], about_feature["settings"])
+    choice = Choice("functionals", {"feature_set": "eGeMAPSv02"})
+    feature = plugins.create("features", choice.name, choice.settings)
     samples = [[load_audio(corpus.path_of(file)) for file in part["file"]] for part in chosen]
     train, test = (np.concatenate([feature(one) for one in part]) for part in samples)
     places = [target.labels.index(emotion) for emotion in chosen[0]["emotion"]]
@@ -195,10 +198,9 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     normaliser = Normaliser.of(moments, clip=None)
     vectors = normaliser(train)[:, None]
     network, _ = solve(system(c=0.01), [target], (vectors, {"emotion": np.eye(3, dtype=np.float32)[places]}))
-    about = {
-        "name": "svm", "max_utterance_s": 60.0, "feature": about_feature, "view": {"name": "whole", "min_frames": 1},
-        "normalise": {"clip": None}, "targets": [target.to_json()],
-    }  # fmt: skip
+    about = BundleAbout(
+        normalise={"clip": None}, name="svm", max_utterance_s=60.0, feature=choice, view=Whole(), targets=[target]
+    )
     bundle = Bundle.load(str(write_bundle(tmp_path / "bundle", network, about, (1, 88), normaliser, "# svm\n")))
     pipeline = make_pipeline(StandardScaler(), oracle(0.01)).fit(train.astype(float), places)
     found = bundle.score_samples(samples[1]).outputs["emotion"]

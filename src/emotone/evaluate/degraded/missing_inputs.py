@@ -187,7 +187,7 @@ class MissingInputs:
 
     def _extract(self, corpora: dict[str, Corpus], transform: Transform | None = None) -> dict[str, FeatureStore]:
         """The stores of the run's feature; those of whole audio are the ones it was trained and tested with."""
-        name, dtype = self.bundle.about["feature"]["name"], self.run.recipe.get("feature_dtype", "float32")
+        name, dtype = self.bundle.about.feature.name, self.run.recipe.get("feature_dtype", "float32")
         return {
             corpus.name: extract(corpus, name, self.bundle.feature, self.jobs, dtype, self.quiet, transform)
             for corpus in corpora.values()

@@ -32,7 +32,7 @@ def section(evaluated: Evaluated) -> Part:
 
 def _sections(run: Run) -> list[Section]:
     is_bundle = (run.folder / "bundle.json").is_file()
-    recipe = Bundle.load(str(run.folder)).about.get("training", {}).get("recipe", {}) if is_bundle else run.recipe
+    recipe = Bundle.load(str(run.folder)).about.training.recipe if is_bundle else run.recipe
     chosen = recipe.get("system", {})
     if chosen.get("name") != SYSTEM or "true_emotion" not in run.test:
         return []

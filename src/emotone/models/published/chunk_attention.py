@@ -6,17 +6,23 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.card import published_card
-from emotone.bundle.view.normalise import Normaliser
-from emotone.errors import EmotoneError
-from emotone.models.pull import OWNER, Published
+from emotone.bundle.view.view import Chunks
+from emotone.models.published_weights import (
+    ATTRIBUTES,
+    CORPUS,
+    Published,
+    attribute_targets,
+    published_result,
+    read_normaliser,
+    with_weights,
+)
 from emotone.models.torch_file import read_weights
 
 if TYPE_CHECKING:
-    from torch import nn
+    from emotone.models.networks.chunk_attention import ChunkAttention
 
 REPOSITORY = "Chunk-Level-Attention-SER-PyTorch"
 COMMIT = "4c04dc2"
@@ -24,8 +30,6 @@ CITATION = (
     "W.-C. Lin and C. Busso, Chunk-Level Speech Emotion Recognition: A General Framework of Sequence-to-One Dynamic "
     "Temporal Modeling, IEEE Transactions on Affective Computing 14(2), 2023"
 )
-ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
-RANGE = (1.0, 7.0)  # MSP-Podcast's scale
 NORM_FILES = {
     "NormTerm/act_norm_means.mat": "ffe2e592d10b80dbc4b2b1a9cf6caafe73798f771c8c63f6dea049be2e8cffe3",
     "NormTerm/act_norm_stds.mat": "7c35869625c4e2d4672640e454e21a5c0670e835689c1a5952027dd997dd7efd",
@@ -52,7 +56,6 @@ PUBLISHED_CCC = {
     "RnnAttenVec": {"arousal": 0.6906, "dominance": 0.6132, "valence": 0.2747},
     "SelfAttenVec": {"arousal": 0.7099, "dominance": 0.6299, "valence": 0.3206},
 }
-# How the parameters are called there and here; the first prefix that fits counts.
 PARAMETER_NAMES = {
     "bn.": "norm.",
     "fc1.": "hidden.",
@@ -67,6 +70,7 @@ PARAMETER_NAMES = {
     "attn.norm1.": "aggregation.norm_1.",
     "attn.norm2.": "aggregation.norm_2.",
 }
+"""How parameters are called there and here."""
 
 
 def weight_path(aggregation: str, attribute: str) -> str:
@@ -74,45 +78,12 @@ def weight_path(aggregation: str, attribute: str) -> str:
     return f"trained_model_v1.6/LSTM_iter5000_batch128_ChunkSeq2One_{aggregation}_{ATTRIBUTES[attribute]}.pth.tar"
 
 
-def read_norm(path: Path) -> NDArray[np.float64]:
-    """A published normalisation term: float64 [D]."""
-    from scipy.io import loadmat
-
-    return loadmat(path)["normal_para"].reshape(-1)
-
-
-def read_normaliser(files: dict[str, Path]) -> Normaliser:
-    """What normalises the features of a repository."""
-    mean, std = (read_norm(files[f"NormTerm/feat_norm_{which}.mat"]) for which in ("means", "stds"))
-    return Normaliser(mean, std)
-
-
-def attribute_targets(files: dict[str, Path]) -> list[dict[str, Any]]:
-    """Targets with the mean and deviation of the labels that the published networks were trained on."""
-    return [
-        {
-            "name": attribute, "kind": "attribute", "range": list(RANGE),
-            "mean": float(read_norm(files[f"NormTerm/{short.lower()}_norm_means.mat"])[0]),
-            "std": float(read_norm(files[f"NormTerm/{short.lower()}_norm_stds.mat"])[0]),
-        }
-        for attribute, short in ATTRIBUTES.items()
-    ]  # fmt: skip
-
-
-def load_network(path: Path, attribute: str, aggregation: Any) -> nn.Module:
+def load_network(path: Path, attribute: str, aggregation: Any) -> ChunkAttention:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
     from emotone.models.networks.chunk_attention import ChunkAttention
 
-    weights = {}
-    for name, value in read_weights(path).items():
-        prefix = next((prefix for prefix in PARAMETER_NAMES if name.startswith(prefix)), "")
-        weights[PARAMETER_NAMES.get(prefix, "") + name.removeprefix(prefix)] = value
     network = ChunkAttention(130, {attribute: 1}, aggregation, across_chunks=False)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise EmotoneError(f"{path}: not the weights of a published chunk-attention network ({error})") from None
-    return network.eval()
+    return with_weights(network, read_weights(path), PARAMETER_NAMES, path, "chunk-attention")
 
 
 def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path:
@@ -126,35 +97,25 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
             for attribute in ATTRIBUTES
         }
     )
-    about = {
-        "name": name,
-        "description": f"Published chunk-level attention networks ({aggregation}), MSP-Podcast 1.6, one per attribute",
-        "max_utterance_s": 11.0,
-        "feature": {"name": "lld", "settings": {"frame_size_ms": 32.0, "frame_step_ms": 16.0}},
-        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
-        "targets": attribute_targets(files),
-        "training": {
-            "system": {"name": "chunk-attention", "aggregation": aggregation, "across_chunks": False},
-            "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}", "commit": COMMIT,
-            "files": SYSTEMS[name].files,
-        },
-        "results": [
-            {
-                "protocol": "MSP-Podcast 1.6 test, as published (not measured by Emotone)",
-                "metric": "CCC",
-                **PUBLISHED_CCC[aggregation],
-            }
-        ],
-        "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
-        "citation": CITATION,
-    }  # fmt: skip
-    normaliser = read_normaliser(files)
-    return write_bundle(to, networks.eval(), about, (11, 62, 130), normaliser, published_card(about))
+    system = {"name": "chunk-attention", "aggregation": aggregation, "across_chunks": False}
+    about = BundleAbout(
+        name=name,
+        description=f"Published chunk-level attention networks ({aggregation}), {CORPUS}, one per attribute",
+        max_utterance_s=11.0,
+        feature=Choice("lld", {"frame_size_ms": 32.0, "frame_step_ms": 16.0}),
+        view=Chunks(62, 11),
+        targets=attribute_targets(files),
+        training=SYSTEMS[name].provenance(system),
+        results=[published_result(PUBLISHED_CCC[aggregation])],
+        licence="MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
+        citation=CITATION,
+    )
+    return write_bundle(to, networks.eval(), about, (11, 62, 130), read_normaliser(files), published_card(about))
 
 
 def _published(aggregation: str, name: str) -> Published:
     weights = {weight_path(aggregation, attribute): sha for attribute, sha in WEIGHT_HASHES[aggregation].items()}
-    about = f"chunk-level attention, {aggregation}, arousal, dominance and valence (MSP-Podcast 1.6)"
+    about = f"chunk-level attention, {aggregation}, arousal, dominance and valence ({CORPUS})"
     make = functools.partial(build, aggregation, name)
     return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, make, needs=("train", "opensmile"))
 

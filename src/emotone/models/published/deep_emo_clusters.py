@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.card import published_card
-from emotone.errors import EmotoneError
-from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_normaliser
-from emotone.models.pull import OWNER, Published
-from emotone.models.torch_file import READ_ERRORS
+from emotone.bundle.view.view import Chunks
+from emotone.models.published_weights import (
+    ATTRIBUTES,
+    CORPUS,
+    Published,
+    attribute_targets,
+    published_result,
+    read_normaliser,
+    with_weights,
+)
+from emotone.models.torch_file import read_checkpoint
 
 if TYPE_CHECKING:
     from emotone.models.cluster_branch import Clustered
@@ -65,37 +74,13 @@ def parameter_names(attribute: str) -> dict[str, str]:
     }
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state dict within a published checkpoint; raises EmotoneError for anything that is more than tensors."""
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except READ_ERRORS as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({reason})") from None
-    weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise EmotoneError(f"{path}: refused, not a checkpoint with a dictionary of tensors")
-    return weights
-
-
 def load_network(path: Path, attribute: str) -> Clustered:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
     from emotone.models.cluster_branch import Clustered
     from emotone.models.networks.deep_emo_clusters import DeepEmoClusters
 
-    names = parameter_names(attribute)
-    weights = {}
-    for name, value in read_checkpoint(path).items():
-        prefix = next((prefix for prefix in names if name.startswith(prefix)), "")
-        weights[names.get(prefix, "") + name.removeprefix(prefix)] = value
     network = Clustered(DeepEmoClusters(128, {attribute: 1}), NUM_CLUSTERS[attribute])
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise EmotoneError(f"{path}: not the weights of a published DeepEmoClusters network ({error})") from None
-    return network.eval()
+    return with_weights(network, read_checkpoint(path), parameter_names(attribute), path, "DeepEmoClusters")
 
 
 def build(files: dict[str, Path], to: Path) -> Path:
@@ -106,37 +91,27 @@ def build(files: dict[str, Path], to: Path) -> Path:
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(attribute)], attribute) for attribute in ATTRIBUTES}
     )
-    about = {
-        "name": NAME,
-        "description": "Published DeepEmoClusters networks, MSP-Podcast 1.6, one per attribute",
-        "max_utterance_s": 11.0,
-        "feature": {"name": "mel", "settings": {"num_fft": 512, "hop_samples": 256, "num_mels": 128, "scale": "power"}},
-        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
-        "targets": attribute_targets(files),
-        "training": {
-            "system": {"name": NAME, "networks": "separate", "num_clusters": NUM_CLUSTERS, "heads": "frozen"},
-            "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}", "commit": COMMIT,
-            "files": SYSTEMS[NAME].files,
-        },
-        "results": [
-            {
-                "protocol": "MSP-Podcast 1.6 test, as published (not measured by Emotone)",
-                "metric": "CCC",
-                **PUBLISHED_CCC,
-            }
-        ],
-        "licence": "MIT",
-        "citation": CITATION,
-    }  # fmt: skip
-    normaliser = read_normaliser(files)
-    return write_bundle(to, networks.eval(), about, (11, 62, 128), normaliser, published_card(about))
+    system = {"name": NAME, "networks": "separate", "num_clusters": NUM_CLUSTERS, "heads": "frozen"}
+    about = BundleAbout(
+        name=NAME,
+        description=f"Published DeepEmoClusters networks, {CORPUS}, one per attribute",
+        max_utterance_s=11.0,
+        feature=Choice("mel", {"num_fft": 512, "hop_samples": 256, "num_mels": 128, "scale": "power"}),
+        view=Chunks(62, 11),
+        targets=attribute_targets(files),
+        training=SYSTEMS[NAME].provenance(system),
+        results=[published_result(PUBLISHED_CCC)],
+        licence="MIT",
+        citation=CITATION,
+    )
+    return write_bundle(to, networks.eval(), about, (11, 62, 128), read_normaliser(files), published_card(about))
 
 
 SYSTEMS = {
     NAME: Published(
         REPOSITORY,
         COMMIT,
-        "DeepEmoClusters, arousal, dominance and valence (MSP-Podcast 1.6)",
+        f"DeepEmoClusters, arousal, dominance and valence ({CORPUS})",
         NORM_FILES | WEIGHT_FILES,
         build,
     )

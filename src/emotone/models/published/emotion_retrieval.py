@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout
 from emotone.bundle.card import RELATIVE, USE, published_card
-from emotone.errors import EmotoneError
-from emotone.models.published.chunk_attention import ATTRIBUTES, attribute_targets, read_normaliser
-from emotone.models.pull import OWNER, Published
+from emotone.bundle.target import UNBOUNDED, Target
+from emotone.bundle.view.view import Chunks
+from emotone.models.published_weights import (
+    ATTRIBUTES,
+    CORPUS,
+    Published,
+    attribute_targets,
+    published_result,
+    read_normaliser,
+    with_weights,
+)
 from emotone.models.torch_file import read_weights
 
 if TYPE_CHECKING:
-    from torch import nn
+    from emotone.models.networks.emotion_ranker import EmotionRanker
+    from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 
 RANKER, SEQ2SEQ = "emotion-ranker", "emotion-seq2seq"
 REPOSITORY = "Chunk-Level-Emotion-Retrieval"
@@ -55,7 +66,8 @@ WEIGHT_HASHES = {
         "valence": "b8d78e3119dbb92bbe99241130b340faa11a641aba0f90f2e794e479646fda7b",
     },
 }
-PARAMETER_NAMES = {"fc1": "hidden", "fc2": "output"}  # there and here; those of the LSTM are the same
+PARAMETER_NAMES = {"fc1.": "hidden.", "fc2.": "output."}
+"""How parameters are called there and here; those of the LSTM are the same."""
 
 
 def weight_path(name: str, attribute: str) -> str:
@@ -63,21 +75,13 @@ def weight_path(name: str, attribute: str) -> str:
     return WEIGHT_PATHS[name].format(ATTRIBUTES[attribute])
 
 
-def load_network(path: Path, name: str, attribute: str) -> nn.Module:
+def load_network(path: Path, name: str, attribute: str) -> EmotionRanker | EmotionSeq2Seq:
     """One published network with its weights, in evaluation mode; raises EmotoneError for other weights."""
     from emotone.models.networks.emotion_ranker import EmotionRanker
     from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 
-    weights = {}
-    for parameter, value in read_weights(path).items():
-        layer, _, rest = parameter.partition(".")
-        weights[f"{PARAMETER_NAMES.get(layer, layer)}.{rest}"] = value
     network = (EmotionRanker if name == RANKER else EmotionSeq2Seq)(130, {attribute: 1})
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise EmotoneError(f"{path}: not the weights of a published {name} network ({error})") from None
-    return network.eval()
+    return with_weights(network, read_weights(path), PARAMETER_NAMES, path, name)
 
 
 def build(name: str, files: dict[str, Path], to: Path) -> Path:
@@ -88,50 +92,36 @@ def build(name: str, files: dict[str, Path], to: Path) -> Path:
     networks = SeparateNetworks(
         {attribute: load_network(files[weight_path(name, attribute)], name, attribute) for attribute in ATTRIBUTES}
     )
-    about = {
-        "name": name,
-        "max_utterance_s": 11.0,
-        "feature": {"name": "lld", "settings": {"frame_size_ms": 32.0, "frame_step_ms": 16.0}},
-        "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 22},
-        "curves": True,
-        **(_say_of_rankers() if name == RANKER else _say_of_seq2seq(files)),
-        "training": {
-            "system": {"name": name, "networks": "separate"},
-            "corpus": "MSP-Podcast 1.6", "repository": f"{OWNER}/{REPOSITORY}", "commit": COMMIT,
-            "files": SYSTEMS[name].files,
-        },
-        "licence": "MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
-        "citation": CITATION,
-    }  # fmt: skip
-    normaliser = read_normaliser(files)
+    if name == RANKER:
+        description = f"Published chunk-level emotion rankers, {CORPUS}, one per attribute. {RELATIVE}"
+        targets, results = [Target(attribute, "attribute", UNBOUNDED) for attribute in ATTRIBUTES], []
+    else:
+        description = f"Published Seq2Seq networks with emotion curves, {CORPUS}, one per attribute"
+        targets, results = attribute_targets(files), [published_result(PUBLISHED_CCC)]
+    about = BundleAbout(
+        name=name,
+        description=description,
+        max_utterance_s=11.0,
+        feature=Choice("lld", {"frame_size_ms": 32.0, "frame_step_ms": 16.0}),
+        view=Chunks(62, 22),
+        targets=targets,
+        curves=True,
+        training=SYSTEMS[name].provenance({"name": name, "networks": "separate"}),
+        results=results,
+        licence="MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
+        citation=CITATION,
+    )
     card = _ranker_card(about) if name == RANKER else published_card(about)
-    return write_bundle(to, networks.eval(), about, (22, 62, 130), normaliser, card)
+    return write_bundle(to, networks.eval(), about, (22, 62, 130), read_normaliser(files), card)
 
 
-def _say_of_seq2seq(files: dict[str, Path]) -> dict[str, Any]:
-    protocol = "MSP-Podcast 1.6 test, as published (not measured by Emotone)"
-    return {
-        "description": "Published Seq2Seq networks with emotion curves, MSP-Podcast 1.6, one per attribute",
-        "targets": attribute_targets(files),
-        "results": [{"protocol": protocol, "metric": "CCC", **PUBLISHED_CCC}],
-    }
-
-
-def _say_of_rankers() -> dict[str, Any]:
-    return {
-        "description": f"Published chunk-level emotion rankers, MSP-Podcast 1.6, one per attribute. {RELATIVE}",
-        "targets": [{"name": name, "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0} for name in ATTRIBUTES],
-        "results": [],
-    }
-
-
-def _ranker_card(about: dict[str, Any]) -> str:
-    training = about["training"]
+def _ranker_card(about: BundleAbout) -> str:
+    training = about.training
     return (
-        f"# {about['name']}\n\n{about['description']}\n\n"
+        f"# {about.name}\n\n{about.description}\n\n"
         "- A chunk's score is the ranker's margin, an utterance's the mean over its chunks.\n"
-        f"- Weights: {training['repository']} at {training['commit']}, checked by SHA-256, converted by Emotone.\n"
-        f"- Licence: {about['licence']}.\n- Cite: {about['citation']}.\n\n{USE}"
+        f"- Weights: {training.repository} at {training.commit}, checked by SHA-256, converted by Emotone.\n"
+        f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
     )
 
 
@@ -145,7 +135,7 @@ SYSTEMS = {
     RANKER: _published(RANKER, "chunk-level emotion rankers, relative scores with curves", FEATURE_NORMS),
     SEQ2SEQ: _published(
         SEQ2SEQ,
-        "Seq2Seq of emotion retrieval, arousal, dominance and valence with curves (MSP-Podcast 1.6)",
+        f"Seq2Seq of emotion retrieval, arousal, dominance and valence with curves ({CORPUS})",
         FEATURE_NORMS | LABEL_NORMS,
     ),
 }

@@ -9,8 +9,9 @@ import numpy as np
 
 from emotone.base import plugins
 from emotone.base.files import replace_file
+from emotone.base.plugins import Choice
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels, write_values
-from emotone.data.recipe import Choice, Training
+from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.difficulty import Difficulty

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.base import plugins
+from emotone.base.plugins import Choice
 from emotone.data.labels.emotion_curve import emotion_curve
 from emotone.data.labels.rank_sequence import rank_chunks
 from emotone.data.labels.votes import check_votes, vote_statistics
-from emotone.data.recipe import Choice, Training
+from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.chunk_system import ChunkSystem

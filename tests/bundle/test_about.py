@@ -1,0 +1,138 @@
+"""Descriptions of bundles: plain data and back, byte for byte; what is refused; what later versions add is kept."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotone.base.plugins import Choice
+from emotone.bundle.about import BundleAbout, Provenance
+from emotone.bundle.folder import BUNDLED
+from emotone.bundle.target import UNBOUNDED, Target
+from emotone.bundle.view.view import Chunks, Whole
+from emotone.errors import EmotoneError
+
+PLAIN: dict[str, Any] = {
+    "format": 1,
+    "normalise": {"by": "speaker", "clip": None, "over": "frames", "scale": "z-score"},
+    "name": "x",
+    "description": "y",
+    "max_utterance_s": 9.5,
+    "feature": {"name": "mel", "settings": {"num_mels": 16}},
+    "text_feature": {"name": "roberta", "settings": {}},
+    "view": {"name": "chunks", "chunk_frames": 62, "num_chunks": 11},
+    "targets": [
+        {"name": "arousal", "kind": "attribute", "range": [1.0, 5.0], "mean": 3.0, "std": 0.5},
+        {"name": "valence", "kind": "attribute", "range": None, "mean": 0.0, "std": 1.0},
+        {"name": "emotion", "kind": "category", "labels": ["anger", "calm"]},
+    ],
+    "curves": True,
+    "training": {
+        "recipe": {"alignment": "corpus", "system": {"name": "multi-scale"}},
+        "recipe_hash": "0a1b",
+        "corpora": {"mine": "feed"},
+        "split_hash": "2c3d",
+        "seed": 0,
+        "repeat": 0,
+        "fold": 2,
+        "warnings": [],
+    },
+    "results": [{"protocol": "p", "metric": "CCC", "arousal": 0.5}],
+    "licence": "CC0",
+    "citation": "Us",
+    "sha256": {"model.onnx": "ff"},
+}
+LEAST = {key: PLAIN[key] for key in ("format", "normalise", "name", "max_utterance_s", "feature", "view", "targets")}
+
+
+def test_every_key_has_its_type() -> None:
+    about = BundleAbout.from_json(PLAIN, "bundle.json")
+    assert (about.name, about.description, about.max_utterance_s, about.curves) == ("x", "y", 9.5, True)
+    assert (about.feature, about.text_feature) == (Choice("mel", {"num_mels": 16}), Choice("roberta"))
+    assert about.view == Chunks(62, 11) and about.clip is None and about.normalises_by_speaker
+    assert about.targets == [
+        Target("arousal", "attribute", (1.0, 5.0), 3.0, 0.5),
+        Target("valence", "attribute", UNBOUNDED),
+        Target("emotion", "category", labels=("anger", "calm")),
+    ]
+    training = about.training
+    assert (training.recipe_hash, training.split_hash, training.corpora) == ("0a1b", "2c3d", {"mine": "feed"})
+    assert (training.seed, training.repeat, training.fold, training.warnings) == (0, 0, 2, [])
+    assert training.recipe["alignment"] == "corpus" and training.trained_system == {"name": "multi-scale"}
+    assert about.results[0]["arousal"] == 0.5 and about.sha256 == {"model.onnx": "ff"}
+
+
+def test_json_and_back_is_the_same_text() -> None:
+    assert json.dumps(BundleAbout.from_json(PLAIN, "").to_json()) == json.dumps(PLAIN)
+
+
+def bundles_of_the_first_version() -> list[Path]:
+    fixtures = Path(__file__).parents[1] / "fixtures"
+    return [BUNDLED / "default" / "bundle.json", *sorted(fixtures.rglob("bundle.json"))]
+
+
+@pytest.mark.parametrize("path", bundles_of_the_first_version(), ids=lambda path: path.parents[1].name)
+def test_bundles_that_were_written_before_are_written_the_same(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    about = BundleAbout.from_json(json.loads(text), str(path))
+    assert json.dumps(about.to_json(), indent=1, ensure_ascii=False) == text
+
+
+def test_what_later_versions_add_is_kept() -> None:
+    later = copy.deepcopy(PLAIN)
+    later["energy_wh"], later["training"]["device"] = 3.5, "tpu"
+    again = BundleAbout.from_json(later, "").to_json()
+    assert again == later and list(again)[-2:] == ["energy_wh", "sha256"]
+
+
+def test_little_is_enough() -> None:
+    about = BundleAbout.from_json(LEAST, "")
+    assert (about.description, about.results, about.training, about.text_feature) == ("", [], Provenance(), None)
+    assert not about.curves and about.to_json()["training"] == {} and "text_feature" not in about.to_json()
+    assert BundleAbout.from_json(LEAST | {"training": None, "text_feature": None}, "").training == Provenance()
+
+
+def test_a_new_description_clips_as_published() -> None:
+    about = BundleAbout(name="x", max_utterance_s=1, feature=Choice("mel"), view=Whole(), targets=[])
+    assert about.to_json()["normalise"] == {"clip": 3.0} and not about.normalises_by_speaker
+
+
+def test_the_system_of_published_weights() -> None:
+    training = Provenance(system={"name": "a"}, recipe={"system": {"name": "b"}}, files={"w": "ff"}, commit="c0ffee")
+    assert training.trained_system == {"name": "a"} and Provenance().trained_system == {}
+    assert list(training.to_json()) == ["system", "commit", "files", "recipe"]
+
+
+EDITS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
+    ("no view", lambda about: about.pop("view"), "not a complete bundle description (KeyError('view'))"),
+    ("no clip", lambda about: about.update(normalise={}), "not a complete bundle description (KeyError('clip'))"),
+    ("no settings", lambda about: about["feature"].pop("settings"), "description (KeyError('settings'))"),
+    ("settings", lambda about: about["feature"].update(settings=[]), "settings must be a mapping, not []"),
+    ("feature", lambda about: about["feature"].update(name=None), "name must be text, not None"),
+    ("name", lambda about: about.update(name=3), "name must be text, not 3"),
+    ("results", lambda about: about.update(results={}), "results must be a list (a mapping), not {}"),
+    ("training", lambda about: about.update(training="mine"), "not a complete bundle description"),
+    ("corpora", lambda about: about["training"].update(corpora=["mine"]), "corpora must be a mapping, not ['mine']"),
+    (
+        "seed",
+        lambda about: about["training"].update(seed="1"),
+        "seed must be a whole number or nothing",
+    ),
+    ("limit", lambda about: about.update(max_utterance_s=True), "max_utterance_s and normalise.clip must be there"),
+    ("targets", lambda about: about.update(targets=[]), "name, targets, max_utterance_s and normalise.clip must be"),
+    ("curves", lambda about: about.update(view={"name": "whole"}), "true needs the view 'chunks'"),
+]
+
+
+@pytest.mark.parametrize(("edit", "words"), [pytest.param(*rest, id=name) for name, *rest in EDITS])
+def test_descriptions_that_are_refused(edit: Callable[[dict[str, Any]], object], words: str) -> None:
+    about = copy.deepcopy(PLAIN)
+    edit(about)
+    with pytest.raises(EmotoneError) as caught:
+        BundleAbout.from_json(about, "b/bundle.json")
+    assert str(caught.value).startswith("b/bundle.json: ") and words in str(caught.value)
