@@ -21,7 +21,7 @@ from emotone.base.version import __version__
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import USE
-from emotone.bundle.folder import read_about, write_about
+from emotone.bundle.folder import BUNDLED, read_about, write_about
 from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.scores import score_predictions
 
