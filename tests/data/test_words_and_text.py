@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from emotone.base import plugins
+from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Words
 from emotone.bundle.view.view import WordChunks
 from emotone.bundle.view.word_chunks import lexical_spans
@@ -19,7 +21,7 @@ from emotone.corpora.readers.iemocap import Iemocap
 from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data import words_and_text as utterances
 from emotone.data.store import extract
-from emotone.data.words_and_text import words_of
+from emotone.data.words_and_text import words_of, words_of_bundle
 from emotone.errors import EmotoneError
 
 TEXTS = ["so good to see you", "good", None, "", "  ", "see you soon"]
@@ -234,3 +236,35 @@ def test_what_the_network_cuts_is_counted(
     found = words_of(corpus, table(corpus), "transcript", store, view=view)
     line = f"tones: {num_cut} utterances have more than {max_steps} words or tokens; the rest is cut"
     assert found.notes[-1] == line
+
+
+# ---- of bundles ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unspoken(few_spoken: Corpus) -> Corpus:
+    """The corpus without transcripts."""
+    return replace(few_spoken, utterances=few_spoken.utterances.assign(transcript=None, duration_s=1.0))
+
+
+def test_both_streams_are_left_with_speech(unspoken: Corpus, two_streams: list[Path]) -> None:
+    about = words_of_bundle(Bundle.load(str(two_streams[0])), unspoken, unspoken.utterances, quiet=True)
+    assert about.text is None and set(about.words.values()) == {None}
+    assert about.notes == [
+        "nemo has no transcripts: scored by speech alone",
+        "nemo: 12 of 12 utterances have no words, chunks go by duration",
+    ]
+
+
+def test_text_alone_is_left_with_nothing(unspoken: Corpus, two_streams: list[Path]) -> None:
+    bundle = Bundle.load(str(two_streams[0]))
+    assert isinstance(bundle.view, WordChunks)
+    bundle = replace(bundle, view=replace(bundle.view, streams="text"))
+    with pytest.raises(EmotoneError, match="nemo has no transcripts, and bundle both scores nothing else"):
+        words_of_bundle(bundle, unspoken, unspoken.utterances, quiet=True)
+
+
+def test_audio_alone_needs_none(unspoken: Corpus, tiny_bundle: Path) -> None:
+    about = words_of_bundle(Bundle.load(str(tiny_bundle)), unspoken, unspoken.utterances)
+    assert list(about.words) == list(unspoken.utterances["id"]) and set(about.words.values()) == {None}
+    assert about.text is None and about.notes == []
