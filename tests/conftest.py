@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 # Read when numpy and torch are loaded. As many threads as cores in each of several processes would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,10 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-if TYPE_CHECKING:
-    from emotone.corpora.corpus import Corpus
-
-pytest_plugins = ("encoders", "speech_and_text")  # of `builders`
+pytest_plugins = ("encoders", "speech_and_text", "tones")  # of `builders`
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))
@@ -38,41 +35,6 @@ def shared() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache."""
     monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture(scope="session")
-def write_tones() -> Callable[..., Corpus]:
-    """write_tones(folder, name, num_tones, seed, num_speakers): a corpus of tones, their audio below `folder`, saved.
-
-    Pitch is arousal and, above the middle, the category "high"; valence is anything; two raters differ by up to 1.
-    """
-    import pandas as pd
-    import soundfile
-
-    from emotone.corpora.corpus import Corpus
-
-    def write(folder: Path, name: str = "tones", num_tones: int = 24, seed: int = 0, num_speakers: int = 4) -> Corpus:
-        random = np.random.default_rng(seed)
-        root = folder / name
-        root.mkdir(parents=True)
-        rows, votes = [], []
-        for number in range(num_tones):
-            pitch, duration_s, valence = random.uniform((200, 0.3, 1), (2000, 0.6, 7))
-            samples = 0.5 * np.sin(2 * np.pi * pitch * np.arange(int(duration_s * 16_000)) / 16_000)
-            file, arousal = f"{number:02d}.wav", 1 + 6 * (pitch - 200) / 1800
-            soundfile.write(root / file, samples + random.normal(0, 0.01, len(samples)), 16_000)
-            emotion = "high" if pitch > 1100 else "low"
-            rows.append({"id": file[:-4], "file": file, "speaker": str(number % num_speakers), "emotion": emotion,
-                         "arousal": arousal, "valence": valence})  # fmt: skip
-            for rater, share in (("a", 0.0), ("b", random.uniform(0, 1))):
-                vote = arousal + share * (1 if arousal < 4 else -1)
-                votes.append({"id": file[:-4], "rater": rater, "arousal": vote, "emotion": emotion})
-        meta = {"ranges": {"arousal": [1, 7], "valence": [1, 7]}, "licence": "CC0"}
-        corpus = Corpus(name, root, pd.DataFrame(rows), pd.DataFrame(votes), meta)
-        corpus.save()
-        return corpus
-
-    return write
 
 
 def write_tiny_bundle(folder: Path) -> Path:

@@ -32,7 +32,7 @@ def prepare(name: str, folder: Path, **columns: Any) -> Corpus:
 # ---- a corpus ---------------------------------------------------------------------------------------------------
 
 
-def test_a_clean_corpus(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clean_corpus(tones_recipe: Make, capsys: pytest.CaptureFixture[str]) -> None:
     found = check_prepared("tones", quiet=True)
     assert found["corpus"] == "tones" and found["fingerprint"] == Corpus.load("tones").fingerprint
     assert found["problems"] == []
@@ -41,7 +41,7 @@ def test_a_clean_corpus(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_problems_of_the_official_split_and_of_the_audio(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tones_recipe: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     corpus = prepare("bad", tmp_path, split=["train", "test"] * 6, speaker=["0", "1"] * 5 + ["0", "0"])
     soundfile.write(tmp_path / "03.wav", np.zeros(8_000), 16_000)
@@ -59,8 +59,8 @@ def test_problems_of_the_official_split_and_of_the_audio(
 # ---- a recipe ---------------------------------------------------------------------------------------------------
 
 
-def test_every_fold_of_a_recipe(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    found = check_recipe(make(targets=["emotion"]), quiet=True)
+def test_every_fold_of_a_recipe(tones_recipe: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    found = check_recipe(tones_recipe(targets=["emotion"]), quiet=True)
     assert (found["recipe"], found["allow_leakage"], found["left_out"]) == ("mine", False, {})
     assert found["problems"] == found["notes"] == []
     assert [(one["fold"], one["train"], one["validation"], one["test"]) for one in found["folds"]] == [
@@ -78,11 +78,11 @@ def test_every_fold_of_a_recipe(make: Make, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_leaks_and_crossings_are_named_once_with_their_folds(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tones_recipe: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tones = prepare("twice", tmp_path, script="x")
     (tmp_path / "01.wav").write_bytes((tmp_path / "00.wav").read_bytes())  # of speakers 0 and 1
-    found = check_recipe(make(corpora=[tones.name]), quiet=True)
+    found = check_recipe(tones_recipe(corpora=[tones.name]), quiet=True)
     problems = {one["line"]: one["folds"] for one in found["problems"]}
     assert problems == {
         "1 duplicate recording is in validation and test (1 and 1 utterances): 01 = 00": [0],
@@ -96,11 +96,13 @@ def test_leaks_and_crossings_are_named_once_with_their_folds(
     assert "PROBLEM: 1 duplicate recording" in out and "note: in 4 folds, e.g. fold 0: " in out
 
 
-def test_what_is_left_out_or_unreadable_is_told(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_out_or_unreadable_is_told(
+    tones_recipe: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arousal = np.where(np.arange(12) < 2, np.nan, 4.0)
     corpus = prepare("holes", tmp_path, arousal=arousal, emotion="odd")
     (tmp_path / "05.wav").write_bytes(b"RIFF")
-    found = check_recipe(make(corpora=[corpus.name]), quiet=True)
+    found = check_recipe(tones_recipe(corpora=[corpus.name]), quiet=True)
     assert found["left_out"] == {"emotion odd": 2}
     assert [one["line"] for one in found["problems"]] == ["1 of 12 utterances cannot be read: 05"]
     print_check(found, as_json=False)

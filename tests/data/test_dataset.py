@@ -41,21 +41,21 @@ def samples_of(corpus: str, file: str) -> Any:
 # ---- features ---------------------------------------------------------------------------------------------------
 
 
-def test_every_row_has_the_features_of_its_audio(make: Make) -> None:
-    data = extract(make(corpora=["tones", "others"]))
+def test_every_row_has_the_features_of_its_audio(tones_recipe: Make) -> None:
+    data = extract(tones_recipe(corpora=["tones", "others"]))
     assert list(data.stores) == ["tones", "others"] and len(data.table) == 24
     table = data.table.iloc[[20, 3, 11]]  # of both, in an order of its own
     for row, features in zip(table.itertuples(), data.rows(table).utterances, strict=True):
         np.testing.assert_allclose(features, Mel(num_mels=4)(samples_of(row.corpus, row.file)), atol=1e-6)
 
 
-def test_without_augmentation_the_utterances_themselves_train(make: Make) -> None:
-    data = extract(make())
+def test_without_augmentation_the_utterances_themselves_train(tones_recipe: Make) -> None:
+    data = extract(tones_recipe())
     pd.testing.assert_frame_equal(data.copies, data.table)
 
 
-def test_copies_are_changed_voices_through_changed_channels(make: Make) -> None:
-    data = extract(make(augmentation={"voices": 2, "channels": 3, "seed": 7}))
+def test_copies_are_changed_voices_through_changed_channels(tones_recipe: Make) -> None:
+    data = extract(tones_recipe(augmentation={"voices": 2, "channels": 3, "seed": 7}))
     assert len(data.copies) == 6 * 12 and set(data.stores) == {"tones", "tones#"}
     copies = data.copies[data.copies["utterance"] == "04"]
     assert [Copy.parse(name)[1:3] for name in copies["store_id"]] == [(v, c) for v in (0, 1) for c in (0, 1, 2)]
@@ -67,8 +67,8 @@ def test_copies_are_changed_voices_through_changed_channels(make: Make) -> None:
     np.testing.assert_array_equal(data.rows(copies.iloc[:1]).utterances[0], data.rows(data.table).utterances[4])
 
 
-def test_a_teacher_scores_utterances_and_the_voices_of_copies(make: Make) -> None:
-    recipe = make(teacher=["default"], augmentation={"voices": 2, "channels": 2, "seed": 7})
+def test_a_teacher_scores_utterances_and_the_voices_of_copies(tones_recipe: Make) -> None:
+    recipe = tones_recipe(teacher=["default"], augmentation={"voices": 2, "channels": 2, "seed": 7})
     data, teacher = extract(recipe), Scores(("default",))
     row = data.table.iloc[2]
     expected = teacher(samples_of("tones", row["file"]))[0]
@@ -79,8 +79,8 @@ def test_a_teacher_scores_utterances_and_the_voices_of_copies(make: Make) -> Non
     np.testing.assert_allclose(found, [expected, expected, voice, voice], atol=1e-5)
 
 
-def test_noisy_copies_have_stores_of_their_own(make: Make) -> None:
-    data = extract(make(), noise=kinds_of(None, seed=3))
+def test_noisy_copies_have_stores_of_their_own(tones_recipe: Make) -> None:
+    data = extract(tones_recipe(), noise=kinds_of(None, seed=3))
     assert data.noise == ["reverberation", "gaussian"]
     assert set(data.stores) == {"tones", "tones~reverberation", "tones~gaussian"}
     table = data.table.iloc[[5]]
@@ -101,9 +101,11 @@ def test_noisy_copies_have_stores_of_their_own(make: Make) -> None:
     ],
 )
 def test_normalisers_are_what_the_recipe_says(
-    make: Make, normalise: dict[str, Any], mean: float, std: float, clip: float | None
+    tones_recipe: Make, normalise: dict[str, Any], mean: float, std: float, clip: float | None
 ) -> None:
-    found = extract(make(normalise=normalise)).normaliser([np.float32([[0], [4]]), np.float32([[3], [5], [3], [3]])])
+    found = extract(tones_recipe(normalise=normalise)).normaliser(
+        [np.float32([[0], [4]]), np.float32([[3], [5], [3], [3]])]
+    )
     np.testing.assert_allclose([found.mean, found.std], [[mean], [std]], rtol=1e-6)
     assert found.clip == clip
 
@@ -111,8 +113,8 @@ def test_normalisers_are_what_the_recipe_says(
 # ---- words ------------------------------------------------------------------------------------------------------
 
 
-def test_copies_say_what_their_utterance_says(make: Make) -> None:
-    data = extract(make(augmentation={"channels": 2}))
+def test_copies_say_what_their_utterance_says(tones_recipe: Make) -> None:
+    data = extract(tones_recipe(augmentation={"channels": 2}))
     data.words["tones"] = WordsAndText({f"{number:02d}": number for number in range(12)})
     table = data.copies.iloc[[7, 2]]
     found = data.utterances(table)
@@ -126,7 +128,7 @@ def test_copies_say_what_their_utterance_says(make: Make) -> None:
 
 
 @pytest.fixture
-def broken(make: Make, tmp_path: Path) -> Corpus:
+def broken(tones_recipe: Make, tmp_path: Path) -> Corpus:
     """The tones, of which the third cannot be read."""
     tones = Corpus.load("tones")
     for file in tones.utterances["file"]:
@@ -137,23 +139,23 @@ def broken(make: Make, tmp_path: Path) -> Corpus:
     return corpus
 
 
-def test_an_utterance_without_features_is_an_error(make: Make, broken: Corpus) -> None:
+def test_an_utterance_without_features_is_an_error(tones_recipe: Make, broken: Corpus) -> None:
     with pytest.raises(EmotoneError, match="1 utterances have no features, e.g. 02: "):
-        extract(make(corpora=["broken"]))
+        extract(tones_recipe(corpora=["broken"]))
 
 
-def test_unlabelled_speech_without_features_is_left_out_and_counted(make: Make, tmp_path: Path) -> None:
+def test_unlabelled_speech_without_features_is_left_out_and_counted(tones_recipe: Make, tmp_path: Path) -> None:
     for name, num_samples in (("long", 8_000), ("short", 1)):
         soundfile.write(tmp_path / f"{name}.wav", np.full(num_samples, 0.1), 16_000)
     table = pd.DataFrame({"id": ["long", "short"], "file": ["long.wav", "short.wav"]})
     corpus = Corpus("free", tmp_path, table)
     corpus.save()
     settings = {"unlabelled": {"corpora": ["free"]}, "feature": "logdeltaspec"}  # which refuses what is very short
-    data = extract(make(**settings))
+    data = extract(tones_recipe(**settings))
     assert data.table.loc[data.table["split"] == "unlabelled", "id"].tolist() == ["free/long"]
     ((reason, count),) = data.lost.items()
     assert reason.startswith("unlabelled and without features, e.g. short: ") and count == 1
     assert data.left_out == data.lost
     replace(corpus, utterances=corpus.utterances[1:].reset_index(drop=True)).save()
     with pytest.raises(EmotoneError, match="no unlabelled utterance has features: unlabelled and without features"):
-        extract(make(**settings))
+        extract(tones_recipe(**settings))

@@ -34,8 +34,8 @@ def prepare(name: str, **columns: Any) -> Corpus:
 # ---- table and targets ------------------------------------------------------------------------------------------
 
 
-def test_the_table_has_the_utterances_with_what_was_measured_of_their_audio(make: Make) -> None:
-    found, tones = read(make(targets=["arousal", "emotion"])), Corpus.load("tones")
+def test_the_table_has_the_utterances_with_what_was_measured_of_their_audio(tones_recipe: Make) -> None:
+    found, tones = read(tones_recipe(targets=["arousal", "emotion"])), Corpus.load("tones")
     assert found.table["id"].tolist() == tones.utterances["id"].tolist()
     assert found.table["duration_s"].between(0.3, 0.6).all() and found.table["content"].is_unique
     assert found.targets == [
@@ -45,46 +45,46 @@ def test_the_table_has_the_utterances_with_what_was_measured_of_their_audio(make
     assert found.lost == found.left_out == {} and found.fingerprints == {"tones": tones.fingerprint}
 
 
-def test_where_keeps_the_rows_with_one_of_the_values(make: Make) -> None:
-    found = read(make(where={"speaker": ["0", "3"], "emotion": ["low"]})).table
+def test_where_keeps_the_rows_with_one_of_the_values(tones_recipe: Make) -> None:
+    found = read(tones_recipe(where={"speaker": ["0", "3"], "emotion": ["low"]})).table
     assert set(found["speaker"]) <= {"0", "3"} and set(found["emotion"]) == {"low"} and 0 < len(found) < 6
 
 
-def test_several_corpora_are_one_table(make: Make) -> None:
-    found = read(make(corpora=["tones", "others"]))
+def test_several_corpora_are_one_table(tones_recipe: Make) -> None:
+    found = read(tones_recipe(corpora=["tones", "others"]))
     assert found.table["corpus"].value_counts().to_dict() == {"tones": 12, "others": 12}
     assert found.table["id"].is_unique and found.table["id"].str.startswith("tones/").sum() == 12
     assert found.table["speaker"].nunique() == 8 and list(found.corpora) == ["tones", "others"]
 
 
-def test_classes_choose_and_order_the_categories(make: Make) -> None:
-    (target,) = read(make(targets=["emotion"], classes=["low", "high"])).targets
+def test_classes_choose_and_order_the_categories(tones_recipe: Make) -> None:
+    (target,) = read(tones_recipe(targets=["emotion"], classes=["low", "high"])).targets
     assert target.labels == ("low", "high")
 
 
-def test_a_teacher_labels_every_utterance_on_its_own_range(make: Make) -> None:
+def test_a_teacher_labels_every_utterance_on_its_own_range(tones_recipe: Make) -> None:
     prepare("unrated", arousal=np.nan, emotion=None)
-    found = read(make(corpora=["unrated"], teacher=["default"], targets=["dominance"]))
+    found = read(tones_recipe(corpora=["unrated"], teacher=["default"], targets=["dominance"]))
     assert found.targets == [Target("dominance", "attribute", (1.0, 7.0))] and found.left_out == {}
-    assert teacher_of(found.recipe) is not None and teacher_of(make()) is None
+    assert teacher_of(found.recipe) is not None and teacher_of(tones_recipe()) is None
 
 
 # ---- labels -----------------------------------------------------------------------------------------------------
 
 
-def test_categories_are_mapped_and_those_left_out_counted(make: Make) -> None:
+def test_categories_are_mapped_and_those_left_out_counted(tones_recipe: Make) -> None:
     labels = np.array(["high", "low", "odd"], dtype=object)[np.arange(12) % 3]
     prepare("thirds", emotion=labels)
     mapping = {"thirds": {"high": "joy", "low": "grief", "odd": None}}
-    found = read(make(corpora=["thirds"], targets=["emotion"], label_map=mapping))
+    found = read(tones_recipe(corpora=["thirds"], targets=["emotion"], label_map=mapping))
     assert found.table["emotion"].tolist() == ["joy", "grief", None] * 4
     assert found.targets[0].labels == ("grief", "joy") and found.left_out == {"no label": 4}
-    part = read(make(corpora=["thirds"], targets=["emotion"], classes=["high", "low"]))
+    part = read(tones_recipe(corpora=["thirds"], targets=["emotion"], classes=["high", "low"]))
     assert part.left_out == {"emotion odd": 4}
 
 
-def test_ranges_are_mapped_linearly(make: Make) -> None:
-    found = read(make(ranges={"arousal": [-1, 1]}))
+def test_ranges_are_mapped_linearly(tones_recipe: Make) -> None:
+    found = read(tones_recipe(ranges={"arousal": [-1, 1]}))
     np.testing.assert_allclose(found.table["arousal"], (Corpus.load("tones").utterances["arousal"] - 4) / 3)
     assert found.targets[0].range == (-1.0, 1.0)
 
@@ -99,24 +99,24 @@ def test_labelled_rows_have_one_of_the_targets() -> None:
 # ---- folds ------------------------------------------------------------------------------------------------------
 
 
-def test_folds_are_numbered_and_one_can_be_chosen(make: Make) -> None:
-    found = read(make())
+def test_folds_are_numbered_and_one_can_be_chosen(tones_recipe: Make) -> None:
+    found = read(tones_recipe())
     folds = found.folds()
     assert list(folds) == [0, 1, 2, 3]
     speaker = found.table.set_index("id")["speaker"]
     assert [set(speaker[list(fold.test)]) for fold in folds.values()] == [{"0"}, {"1"}, {"2"}, {"3"}]
     split = {"name": "leave-speakers-out", "num_folds": 4, "fold": 2}
-    assert read(make(split=split)).folds() == {2: folds[2]}
-    everything = read(make(split=split | {"validate": False})).folds()[2]
+    assert read(tones_recipe(split=split)).folds() == {2: folds[2]}
+    everything = read(tones_recipe(split=split | {"validate": False})).folds()[2]
     assert not everything.validation and set(everything.train) == {*folds[2].train, *folds[2].validation}
 
 
-def test_a_repeat_is_another_seed_of_a_split_that_takes_one(make: Make) -> None:
+def test_a_repeat_is_another_seed_of_a_split_that_takes_one(tones_recipe: Make) -> None:
     split = {"name": "stratified-folds", "num_folds": 3, "seed": 5, "stratify": "emotion"}
-    found = read(make(split=split))
+    found = read(tones_recipe(split=split))
     assert found.folds(0) == found.folds(0)
-    assert found.folds(1) == read(make(split=split | {"seed": 6})).folds(0)
-    fixed = read(make())
+    assert found.folds(1) == read(tones_recipe(split=split | {"seed": 6})).folds(0)
+    fixed = read(tones_recipe())
     assert fixed.folds(0) == fixed.folds(1)
 
 
@@ -148,18 +148,18 @@ LEAVE = {"name": "leave-speakers-out", "num_folds": 4}
         ({"split": LEAVE | {"test": ["tones"]}}, "leave-speakers-out has no test (it takes num_folds, group)"),
     ],
 )
-def test_settings_that_do_not_fit_the_corpora(make: Make, settings: dict[str, Any], words: str) -> None:
+def test_settings_that_do_not_fit_the_corpora(tones_recipe: Make, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(EmotoneError) as caught:
-        read(make(**settings)).folds()
+        read(tones_recipe(**settings)).folds()
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_ranges_that_differ_must_be_mapped(make: Make) -> None:
+def test_ranges_that_differ_must_be_mapped(tones_recipe: Make) -> None:
     others = Corpus.load("others")
     replace(others, name="wide", meta={"ranges": {"arousal": [0, 100]}}).save()
     corpora = ["tones", "wide"]
     with pytest.raises(EmotoneError, match=r"found tones \[1, 7\], wide \[0, 100\]; where they differ, set ranges.aro"):
-        read(make(corpora=corpora))
-    found = read(make(corpora=corpora, ranges={"arousal": [1, 7]})).table
+        read(tones_recipe(corpora=corpora))
+    found = read(tones_recipe(corpora=corpora, ranges={"arousal": [1, 7]})).table
     expected = 1 + others.utterances["arousal"] * 6 / 100
     np.testing.assert_allclose(found.loc[found["corpus"] == "wide", "arousal"], expected)
