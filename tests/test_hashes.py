@@ -18,9 +18,17 @@ from emotone.data.recipe_yaml import available, from_json, load_recipe
 HASHES = Path(__file__).with_name("hashes.json")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SETTINGS = (
-    "feature", "text_feature", "alignment", "normalise", "split", "unlabelled", "curriculum", "system", "training",
+    "feature",
+    "text_feature",
+    "alignment",
+    "normalise",
+    "split",
+    "unlabelled",
+    "curriculum",
+    "system",
+    "training",
     "seed",
-)  # fmt: skip
+)
 """What a result says of its recipe; what it does not say is as in the recipe that comes with Emotone."""
 FILES = sorted(path for path in RESULTS.glob("*/*.json") if "hash" in json.loads(path.read_text(encoding="utf-8")))
 

@@ -31,8 +31,13 @@ def few_spoken(shared: Path) -> Corpus:
     few = few.groupby(["speaker", "emotion"]).head(1).reset_index(drop=True)
     random = np.random.default_rng(0)
     texts = [SENTENCES[number % len(SENTENCES)] for number in range(len(few))]
-    return Corpus("nemo", whole.root, few.assign(transcript=texts, arousal=random.uniform(1, 5, len(few))), None,
-                  {"ranges": {"arousal": [1, 5]}})  # fmt: skip
+    return Corpus(
+        "nemo",
+        whole.root,
+        few.assign(transcript=texts, arousal=random.uniform(1, 5, len(few))),
+        None,
+        {"ranges": {"arousal": [1, 5]}},
+    )
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +109,11 @@ def _write(folder: Path, text_encoder: Path) -> Path:
         licence="CC0",
     )
     example = {
-        "speech": np.zeros((2, 3, 7 * 16), np.float32), "text": np.zeros((2, 3, 32), np.float32),
-        "speech_length": np.array([3, 2]), "text_length": np.array([2, 3]),
-    }  # fmt: skip
+        "speech": np.zeros((2, 3, 7 * 16), np.float32),
+        "text": np.zeros((2, 3, 32), np.float32),
+        "speech_length": np.array([3, 2]),
+        "text_length": np.array([2, 3]),
+    }
     normalisers = {
         "feature": Normaliser(np.full(16, -5.0), np.full(16, 2.0)),
         "text": Normaliser(np.zeros(32), np.full(32, 0.5)),

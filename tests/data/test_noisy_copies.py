@@ -28,9 +28,11 @@ def noises(shared: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "noises"
     esc10 = shared / "data/esc10"
     for source, target in (
-        ("002_rain/1-17367-A", "cafe-1"), ("002_rain/1-21189-A", "Cafe 2"), ("008_chainsaw/1-19898-A", "Living_Room/x"),
+        ("002_rain/1-17367-A", "cafe-1"),
+        ("002_rain/1-21189-A", "Cafe 2"),
+        ("008_chainsaw/1-19898-A", "Living_Room/x"),
         ("007_helicopter/1-172649-A", "helicopter"),
-    ):  # fmt: skip
+    ):
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(esc10 / f"{source}.flac", folder / f"{target}.flac")
     return folder

@@ -27,9 +27,15 @@ def load(path: Path, *overrides: str) -> Recipe:
 
 def test_overrides_reach_every_depth(small: Path) -> None:
     loaded = load(
-        small, "seed=3", "training.learning_rate=1e-3", "feature.num_mels=40", "targets=[arousal, valence]",
-        "split={name: leave-speakers-out, num_folds: 5}", "split.fold=2", "system.aggregation=NonAtten",
-    )  # fmt: skip
+        small,
+        "seed=3",
+        "training.learning_rate=1e-3",
+        "feature.num_mels=40",
+        "targets=[arousal, valence]",
+        "split={name: leave-speakers-out, num_folds: 5}",
+        "split.fold=2",
+        "system.aggregation=NonAtten",
+    )
     assert (loaded.seed, loaded.training.learning_rate, loaded.targets) == (3, 1e-3, ["arousal", "valence"])
     assert loaded.feature.settings == {"num_mels": 40} and loaded.system.settings == {"aggregation": "NonAtten"}
     assert (loaded.split.name, loaded.split.num_folds, loaded.split.fold) == ("leave-speakers-out", 5, 2)
@@ -38,8 +44,9 @@ def test_overrides_reach_every_depth(small: Path) -> None:
 def test_another_plugin_brings_its_own_settings(small: Path) -> None:
     assert load(small, "system.name=mel-convolution").system.settings == {}
     assert load(small, "system={name: chunk-attention, scale: 2}").system.settings == {
-        "aggregation": "GatedVec", "scale": 2,
-    }  # fmt: skip
+        "aggregation": "GatedVec",
+        "scale": 2,
+    }
     assert load(small, "system=mel-convolution").system == Choice("mel-convolution")
 
 
@@ -180,10 +187,19 @@ def test_overrides_are_nested_and_the_last_one_counts() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1e-3", 1e-3), ("1E5", 1e5), ("3", 3), ("true", True), ("null", None), ("", None), ("a=b", "a=b"),
-        ("[1, x]", [1, "x"]), ("{a: 1e2}", {"a": 100.0}), ("'03'", "03"), ("eel", "eel"),
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("3", 3),
+        ("true", True),
+        ("null", None),
+        ("", None),
+        ("a=b", "a=b"),
+        ("[1, x]", [1, "x"]),
+        ("{a: 1e2}", {"a": 100.0}),
+        ("'03'", "03"),
+        ("eel", "eel"),
     ],
-)  # fmt: skip
+)
 def test_values_are_read_as_yaml(text: str, value: object) -> None:
     assert parse_overrides([f"key={text}"]) == {"key": value}
 
@@ -248,13 +264,16 @@ def test_files_that_hold_no_mapping(tmp_path: Path, content: bytes, words: str) 
         ({"a": {"x": 1}}, {"a": 3}, {"a": 3}),
         ({"f": "mel"}, {"f": {"scale": "log"}}, {"f": {"name": "mel", "scale": "log"}}),
         ({"f": {"name": "mel", "scale": "log"}}, {"f": {"name": "lld"}}, {"f": {"name": "lld"}}),
-        ({"f": {"name": "mel", "scale": "log"}}, {"f": {"name": "mel", "x": 1}},
-         {"f": {"name": "mel", "scale": "log", "x": 1}}),
+        (
+            {"f": {"name": "mel", "scale": "log"}},
+            {"f": {"name": "mel", "x": 1}},
+            {"f": {"name": "mel", "scale": "log", "x": 1}},
+        ),
         ({"f": {"name": "mel", "scale": "log"}}, {"f": "lld"}, {"f": "lld"}),
         ({"f": None}, {"f": {"name": "minilm"}}, {"f": {"name": "minilm"}}),
         ({"f": {"name": "minilm"}}, {"f": None}, {"f": None}),
     ],
-)  # fmt: skip
+)
 def test_merging(base: dict[str, Any], change: dict[str, Any], expected: dict[str, Any]) -> None:
     before = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
     assert merge(base, change) == expected and base == before

@@ -13,10 +13,14 @@ from emotone.data.rows import Rows
 
 
 @given(
-    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6), chunk_frames=st.integers(1, 12),
-    num_chunks=st.integers(1, 5), by_row=st.booleans(), clip=st.sampled_from([0.5, 3.0, None]),
-    dtype=st.sampled_from(["float32", "float16"]), seed=st.integers(0, 99),
-)  # fmt: skip
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    chunk_frames=st.integers(1, 12),
+    num_chunks=st.integers(1, 5),
+    by_row=st.booleans(),
+    clip=st.sampled_from([0.5, 3.0, None]),
+    dtype=st.sampled_from(["float32", "float16"]),
+    seed=st.integers(0, 99),
+)
 def test_single_chunks_are_slices_of_batches(
     lengths: list[int], chunk_frames: int, num_chunks: int, by_row: bool, clip: float | None, dtype: str, seed: int
 ) -> None:
@@ -33,9 +37,12 @@ def test_single_chunks_are_slices_of_batches(
 
 
 @given(
-    lengths=st.lists(st.integers(1, 25), min_size=1, max_size=6), segment_frames=st.integers(1, 12),
-    padding=st.sampled_from(["white", "floor"]), dtype=st.sampled_from(["float32", "float16"]), seed=st.integers(0, 99),
-)  # fmt: skip
+    lengths=st.lists(st.integers(1, 25), min_size=1, max_size=6),
+    segment_frames=st.integers(1, 12),
+    padding=st.sampled_from(["white", "floor"]),
+    dtype=st.sampled_from(["float32", "float16"]),
+    seed=st.integers(0, 99),
+)
 def test_single_segments_are_slices_of_batches(
     lengths: list[int], segment_frames: int, padding: Padding, dtype: str, seed: int
 ) -> None:

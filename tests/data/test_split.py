@@ -195,10 +195,12 @@ def big_table() -> pd.DataFrame:
     """Forty speakers with four utterances each, in twenty sessions and two corpora, and an unlabelled utterance."""
     places = [divmod(row, 4) for row in range(160)]
     columns = {
-        "id": [f"u{speaker:02d}{k}" for speaker, k in places], "speaker": [f"{speaker:02d}" for speaker, _ in places],
-        "session": [f"{speaker // 2:02d}" for speaker, _ in places], "split": None,
+        "id": [f"u{speaker:02d}{k}" for speaker, k in places],
+        "speaker": [f"{speaker:02d}" for speaker, _ in places],
+        "session": [f"{speaker // 2:02d}" for speaker, _ in places],
+        "split": None,
         "corpus": ["a" if speaker < 30 else "b" for speaker, _ in places],
-    }  # fmt: skip
+    }
     lone = {"id": ["v1"], "speaker": None, "session": None, "corpus": "a", "split": "unlabelled"}
     return pd.concat([pd.DataFrame(columns, dtype="object"), pd.DataFrame(lone, dtype="object")], ignore_index=True)
 

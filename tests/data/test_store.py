@@ -201,10 +201,14 @@ def test_a_shard_of_another_size_is_named(corpus: Corpus, size: int) -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("shard-00001.data", None), ("shard-00002.parquet", b"PAR1"), ("shard-00002.parquet", b""),
-        ("feature.json", None), ("feature.json", b"{"), ("feature.json", b"\xff"),
+        ("shard-00001.data", None),
+        ("shard-00002.parquet", b"PAR1"),
+        ("shard-00002.parquet", b""),
+        ("feature.json", None),
+        ("feature.json", b"{"),
+        ("feature.json", b"\xff"),
     ],
-)  # fmt: skip
+)
 def test_damaged_files_are_named(corpus: Corpus, name: str, damage: bytes | None) -> None:
     folder = extract(corpus, "mel", MEL, quiet=True).folder
     (folder / name).unlink()

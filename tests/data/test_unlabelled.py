@@ -24,15 +24,20 @@ from emotone.features.extractors.mel import Mel
 from emotone.training.run import train_recipe
 
 ABOUT: dict[str, Any] = {
-    "name": "tones", "corpora": ["tones"], "targets": ["arousal"],
+    "name": "tones",
+    "corpora": ["tones"],
+    "targets": ["arousal"],
     "feature": {"name": "mel", "scale": "log", "num_mels": 8},
     "split": {"name": "leave-speakers-out", "num_folds": 4, "fold": 0},
     "system": {
-        "name": "deep-emo-clusters", "chunk_s": 0.16, "num_clusters": 3, "hidden_std": None,
+        "name": "deep-emo-clusters",
+        "chunk_s": 0.16,
+        "num_clusters": 3,
+        "hidden_std": None,
         "model_settings": {"channels": [2, 2], "embedding_size": 4},
     },
     "training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-3},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +206,14 @@ def test_a_run_says_what_was_clustered(tmp_path: Path) -> None:
     assert sorted(clusters.loc[~own, "id"]) == split["unlabelled"]
     metrics = pd.read_csv(run / "metrics.csv")
     assert list(metrics) == [
-        "epoch", "loss", "nmi_unlabelled", "clusters_unlabelled", "nmi_labelled", "clusters_labelled", "arousal",
-    ]  # fmt: skip
+        "epoch",
+        "loss",
+        "nmi_unlabelled",
+        "clusters_unlabelled",
+        "nmi_labelled",
+        "clusters_labelled",
+        "arousal",
+    ]
     assert np.isnan(metrics["nmi_unlabelled"][0]) and metrics["clusters_unlabelled"].between(1, 3).all()
 
 
@@ -283,9 +294,10 @@ def test_it_is_one_too_where_the_curriculum_alone_learns_from_it(
 ) -> None:
     copies_of_test(folder)
     settings = {
-        "system": {"name": "curriculum-network"}, "feature": {"name": "scores", "bundles": [str(tiny_bundle)]},
+        "system": {"name": "curriculum-network"},
+        "feature": {"name": "scores", "bundles": [str(tiny_bundle)]},
         "curriculum": {"order": "easy-first", "score": "deep-mi", "num_levels": 2},
-    }  # fmt: skip
+    }
     with pytest.raises(EmotoneError, match="the split leaks: 1 duplicate recording is in test and unlabelled"):
         train_recipe(recipe({"corpora": ["leaking"]}, **settings), tmp_path / "run", quiet=True)
 

@@ -135,8 +135,9 @@ def test_words_that_were_heard(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     found = words_of(corpus, table(corpus), "whisper", None)
     assert found.words["00"] == heard[0] and found.words["01"] == [] and found.words["02"] is None
     assert [note.split(",")[0] for note in found.notes] == [
-        "tones: 1 alignments cannot be used", "tones: 4 of 6 utterances have no words"
-    ]  # fmt: skip
+        "tones: 1 alignments cannot be used",
+        "tones: 4 of 6 utterances have no words",
+    ]
 
 
 # ---- corpora with alignments ------------------------------------------------------------------------------------

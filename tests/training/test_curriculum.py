@@ -34,9 +34,11 @@ def test_the_published_schedule(num_rows: int) -> None:
 def test_orders_equal_sorting(scores: list[float]) -> None:
     names = names_of(scores)
     for order, easy, sign in (
-        ("easy-first", "highest", -1), ("easy-first", "lowest", 1),
-        ("hard-first", "highest", 1), ("hard-first", "lowest", -1),
-    ):  # fmt: skip
+        ("easy-first", "highest", -1),
+        ("easy-first", "lowest", 1),
+        ("hard-first", "highest", 1),
+        ("hard-first", "lowest", -1),
+    ):
         setting: Any = {"order": order, "easy": easy}
         expected = sorted(range(len(scores)), key=lambda row, sign=sign: (sign * scores[row], names[row]))
         assert Curriculum(**setting).schedule(scores, names).ranking.tolist() == expected

@@ -28,13 +28,17 @@ from emotone.training.run import train_recipe
 
 EPOCHS = 5
 DEEP_MI: dict[str, Any] = {
-    "name": "deep-mi", "alpha": 0.5,
+    "name": "deep-mi",
+    "alpha": 0.5,
     "system": {
-        "name": "deep-emo-clusters", "model": "dense-res-net", "model_settings": {"widths": [8, 6], "num_blocks": 1},
-        "num_clusters": 4, "hidden_std": None,
+        "name": "deep-emo-clusters",
+        "model": "dense-res-net",
+        "model_settings": {"widths": [8, 6], "num_blocks": 1},
+        "num_clusters": 4,
+        "hidden_std": None,
     },
     "training": {"batch_size": 6, "epochs": 2, "learning_rate": 1e-3},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +63,15 @@ Make = Callable[..., Recipe]
 def recipe_of(bundle: Path, curriculum: dict[str, Any], **settings: Any) -> Recipe:
     """A recipe on the scores of a bundle, one vector per utterance."""
     about: dict[str, Any] = {
-        "name": "tones", "corpora": ["tones"], "targets": ["arousal"],
+        "name": "tones",
+        "corpora": ["tones"],
+        "targets": ["arousal"],
         "feature": {"name": "scores", "bundles": [str(bundle)]},
         "split": {"name": "leave-speakers-out", "num_folds": 4, "fold": 0},
         "system": {"name": "curriculum-network", "hidden_size": 8},
         "training": {"batch_size": 100, "epochs": EPOCHS, "learning_rate": 1e-3},
         "curriculum": {"num_levels": 3, "epochs_per_level": 1, **curriculum},
-    }  # fmt: skip
+    }
     return from_json({**about, **settings}, "here")
 
 
@@ -190,9 +196,22 @@ def test_deep_mi_is_that_of_the_first_step_s_clusters_and_scores(deep_mi_run: Pa
     table = pd.read_parquet(deep_mi_run / "deep_mi.parquet")
     own = training_table(deep_mi_run)
     assert list(table) == [
-        "id", "corpus", "file", "start_s", "end_s", "speaker", "gender", "duration_s", "target", "cluster", "label",
-        "level", "predicted", "predicted_level", "deep_mi",
-    ]  # fmt: skip
+        "id",
+        "corpus",
+        "file",
+        "start_s",
+        "end_s",
+        "speaker",
+        "gender",
+        "duration_s",
+        "target",
+        "cluster",
+        "label",
+        "level",
+        "predicted",
+        "predicted_level",
+        "deep_mi",
+    ]
     assert list(table["id"]) == list(own["id"]) and set(table["target"]) == {"arousal"}
     np.testing.assert_allclose(table["label"], own["arousal"])
     np.testing.assert_allclose(table["duration_s"], own["duration_s"], atol=1e-4)
@@ -230,8 +249,15 @@ def test_deep_mi_s_curriculum_is_its_order(deep_mi_run: Path) -> None:
 
 
 def results(run: Path) -> dict[str, bytes]:
-    names = ("deep_mi.parquet", "deep_mi.json", "curriculum.parquet", "metrics.csv", "predictions.parquet",
-             "bundle/weights.safetensors", "semi-supervised/bundle/weights.safetensors")  # fmt: skip
+    names = (
+        "deep_mi.parquet",
+        "deep_mi.json",
+        "curriculum.parquet",
+        "metrics.csv",
+        "predictions.parquet",
+        "bundle/weights.safetensors",
+        "semi-supervised/bundle/weights.safetensors",
+    )
     return {name: (run / name).read_bytes() for name in names}
 
 

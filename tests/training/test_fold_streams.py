@@ -29,9 +29,13 @@ NUM, NUM_WORDS = 18, 4
 HEADER = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
 GRID = 'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n1\n<exists>\n1\n"IntervalTier" "words"\n0 1 4\n'
 SMALL = (
-    "system.hidden_size=8", "system.num_self_layers=1", "system.num_co_layers=1", "training.batch_size=6",
-    "training.iterations=4", "training.validate_every=2",
-)  # fmt: skip
+    "system.hidden_size=8",
+    "system.num_self_layers=1",
+    "system.num_co_layers=1",
+    "training.batch_size=6",
+    "training.iterations=4",
+    "training.validate_every=2",
+)
 
 
 def write_release(folder: Path) -> Path:

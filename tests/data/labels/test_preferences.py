@@ -67,9 +67,7 @@ def test_labels_and_shares_equal_the_reference(shared: Path) -> None:
 @given(st.lists(ratings, min_size=2, max_size=7), st.sampled_from(["0.6", "0.51", "0.75", "1"]))
 def test_all_pairs_equal_loops_over_votes(votes: list[list[float]], threshold: str) -> None:
     rated = [number for number, own in enumerate(votes) if any(vote == vote for vote in own)]
-    labels = {
-        (i, j): label_by_loops(votes[i], votes[j], Fraction(threshold)) for i in rated for j in rated if i != j
-    }  # fmt: skip
+    labels = {(i, j): label_by_loops(votes[i], votes[j], Fraction(threshold)) for i in rated for j in rated if i != j}
     expected = {pair: label for pair, label in labels.items() if label is not None}
     counts = count_votes(*table(votes))
     if not expected:

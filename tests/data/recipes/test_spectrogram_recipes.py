@@ -101,9 +101,14 @@ def plant(tmp_path: Path) -> Callable[[Callable[[Path], None]], None]:
     ],
 )
 def test_a_fold_of_each_protocol(
-    corpus: Callable[[Path], None], recipe: str, num_tested: int, num_classes: int, num_folds: int,
-    plant: Callable[[Callable[[Path], None]], None], tmp_path: Path,
-) -> None:  # fmt: skip
+    corpus: Callable[[Path], None],
+    recipe: str,
+    num_tested: int,
+    num_classes: int,
+    num_folds: int,
+    plant: Callable[[Callable[[Path], None]], None],
+    tmp_path: Path,
+) -> None:
     plant(corpus)
     loaded = load_recipe(recipe, (*SMALL, "split.fold=1", "split.repeats=1"))
     assert load_recipe(recipe).training.epochs == 100

@@ -38,10 +38,14 @@ def fold_of(emotale_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     def load(**settings: Any) -> FoldData:
         about: dict[str, Any] = {
-            "name": "small", "corpora": ["emotale"], "targets": ["arousal"], "feature": {"name": "mel", "num_mels": 4},
-            "split": {"name": "leave-speakers-out", "num_folds": 4}, "system": "deep-emo-clusters",
+            "name": "small",
+            "corpora": ["emotale"],
+            "targets": ["arousal"],
+            "feature": {"name": "mel", "num_mels": 4},
+            "split": {"name": "leave-speakers-out", "num_folds": 4},
+            "system": "deep-emo-clusters",
             "training": {"epochs": 1},
-        }  # fmt: skip
+        }
         recipe = from_json({**about, **settings}, "here")
         feature = plugins.create("features", recipe.feature.name, recipe.feature.settings)
         data = Dataset.extract(Selection.read(recipe, quiet=True), feature, quiet=True)

@@ -49,10 +49,17 @@ def _one_seed() -> None:
 
 def system(model: str = "deep-emo-clusters", **settings: Any) -> Any:
     return plugins.create(
-        "systems", "deep-emo-clusters",
-        {"model": model, "model_settings": SMALL[model], "num_clusters": 3, "shared_rate": SHARED_RATE,
-         "hidden_std": None, **settings},
-    )  # fmt: skip
+        "systems",
+        "deep-emo-clusters",
+        {
+            "model": model,
+            "model_settings": SMALL[model],
+            "num_clusters": 3,
+            "shared_rate": SHARED_RATE,
+            "hidden_std": None,
+            **settings,
+        },
+    )
 
 
 def view_of(model: str) -> View:
@@ -436,10 +443,13 @@ def test_how_batches_are_read_does_not_matter_to_what_is_clustered(tmp_path: Pat
 @pytest.mark.parametrize(
     ("model", "networks", "num_done"),
     [
-        ("deep-emo-clusters", "joint", 1), ("deep-emo-clusters", "separate", 2), ("dense-res-net", "joint", 2),
-        ("dense-res-net", "separate", 1), ("chunk-attention", "joint", 1),
+        ("deep-emo-clusters", "joint", 1),
+        ("deep-emo-clusters", "separate", 2),
+        ("dense-res-net", "joint", 2),
+        ("dense-res-net", "separate", 1),
+        ("chunk-attention", "joint", 1),
     ],
-)  # fmt: skip
+)
 def test_resumed_training_equals_an_undisturbed_one(
     model: str, networks: str, num_done: int, check_resumption: Any, tmp_path: Path
 ) -> None:

@@ -100,11 +100,14 @@ def test_steps_are_those_of_the_published_ranker(networks: str, clip_norm: float
     for step, start in enumerate(range(0, 30, 12)):
         parts = [
             loss_as_published(
-                published.networks[name] if networks == "separate" else published, train, name,
-                order[start : start + 12], 0 if networks == "separate" else place,
+                published.networks[name] if networks == "separate" else published,
+                train,
+                name,
+                order[start : start + 12],
+                0 if networks == "separate" else place,
             )
             for place, (name, order) in enumerate(orders.items())
-        ]  # fmt: skip
+        ]
         loss = parts[0] + parts[1]
         assert losses[step] == pytest.approx(loss.item(), abs=1e-10)
         optimiser.zero_grad()

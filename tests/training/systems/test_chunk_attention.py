@@ -103,13 +103,19 @@ def test_settings_reach_the_network() -> None:
 
 
 TORCH_NAMES = {
-    "query_key_value.weight": "self_attn.in_proj_weight", "query_key_value.bias": "self_attn.in_proj_bias",
-    "output.weight": "self_attn.out_proj.weight", "output.bias": "self_attn.out_proj.bias",
-    "widen.weight": "linear1.weight", "widen.bias": "linear1.bias",
-    "narrow.weight": "linear2.weight", "narrow.bias": "linear2.bias",
-    "norm_1.weight": "norm1.weight", "norm_1.bias": "norm1.bias",
-    "norm_2.weight": "norm2.weight", "norm_2.bias": "norm2.bias",
-}  # fmt: skip
+    "query_key_value.weight": "self_attn.in_proj_weight",
+    "query_key_value.bias": "self_attn.in_proj_bias",
+    "output.weight": "self_attn.out_proj.weight",
+    "output.bias": "self_attn.out_proj.bias",
+    "widen.weight": "linear1.weight",
+    "widen.bias": "linear1.bias",
+    "narrow.weight": "linear2.weight",
+    "narrow.bias": "linear2.bias",
+    "norm_1.weight": "norm1.weight",
+    "norm_1.bias": "norm1.bias",
+    "norm_2.weight": "norm2.weight",
+    "norm_2.bias": "norm2.bias",
+}
 
 
 @pytest.mark.parametrize("across_chunks", [True, False])

@@ -64,9 +64,10 @@ def examples(view: View, num: int = 12, seed: int = 0) -> StoreExamples:
     length = 20 if isinstance(view, Chunks) else 1
     frames = [(random.normal(0, 0.3, (length, D)) + 2 * np.eye(3, D)[kind]).astype(np.float32) for kind in kinds]
     labels = {
-        "arousal": torch.from_numpy(kinds.astype(np.float32) - 1), "valence": torch.randn(num),
+        "arousal": torch.from_numpy(kinds.astype(np.float32) - 1),
+        "valence": torch.randn(num),
         "emotion": torch.eye(3)[kinds],
-    }  # fmt: skip
+    }
     labels["valence"][::3] = torch.nan
     return StoreExamples(Rows(frames, D), view, Normaliser(np.zeros(D), np.ones(D)), labels)
 
@@ -113,8 +114,10 @@ def test_every_model_that_embeds_takes_the_branch(model: str, networks: str) -> 
     network: Any = build(small(model, networks=networks), model).eval()
     outputs = network(examples(view_of(model)).batch(np.arange(4))[0])
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
-        "arousal": (4,), "valence": (4,), "emotion": (4, 3),
-    }  # fmt: skip
+        "arousal": (4,),
+        "valence": (4,),
+        "emotion": (4, 3),
+    }
     parts = list(network.networks.values()) if networks == "separate" else [network]
     assert len(parts) == (3 if networks == "separate" else 1) and all(isinstance(part, Clustered) for part in parts)
     assert isinstance(network, SeparateNetworks) == (networks == "separate")
@@ -242,7 +245,7 @@ DENSE = {"model": "dense-res-net"}
         ({"model_settings": {"channels": []}}, "model deep-emo-clusters: channels must be"),
         ({"model_settings": {"embedding_size": 0}}, "model deep-emo-clusters: embedding_size must be"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(EmotoneError, match=".") as caught:
         system(**settings)

@@ -131,11 +131,14 @@ def _own_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recipe(system: dict[str, Any] | None = None, **settings: Any) -> Recipe:
     about: dict[str, Any] = {
-        "name": "ranked", "corpora": ["tones"], "targets": ["arousal"],
+        "name": "ranked",
+        "corpora": ["tones"],
+        "targets": ["arousal"],
         "feature": {"name": "mel", "num_mels": 6, "scale": "log"},
         "split": {"name": "leave-speakers-out", "num_folds": 4, "fold": 0},
-        "system": {**SMALL, **(system or {})}, "training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-2},
-    }  # fmt: skip
+        "system": {**SMALL, **(system or {})},
+        "training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-2},
+    }
     return from_json({**about, **settings}, "here")
 
 

@@ -38,9 +38,12 @@ from emotone.training.run import train_recipe
 AROUSAL, VALENCE = (Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence"))
 EMOTION = Target("emotion", "category", labels=("high", "low"))
 SMALL: dict[str, Any] = {
-    "name": "emotion-seq2seq", "chunk_s": 0.2, "hidden_size": 6, "ranker": {"hidden_size": 5, "num_pairs": 40},
+    "name": "emotion-seq2seq",
+    "chunk_s": 0.2,
+    "hidden_size": 6,
+    "ranker": {"hidden_size": 5, "num_pairs": 40},
     "ranker_training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-2},
-}  # fmt: skip
+}
 NAN = float("nan")
 
 
@@ -153,11 +156,14 @@ def _own_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recipe(system: dict[str, Any] | None = None, **settings: Any) -> Recipe:
     about: dict[str, Any] = {
-        "name": "curved", "corpora": ["tones"], "targets": ["arousal"],
+        "name": "curved",
+        "corpora": ["tones"],
+        "targets": ["arousal"],
         "feature": {"name": "mel", "num_mels": 6, "scale": "log"},
         "split": {"name": "leave-speakers-out", "num_folds": 4, "fold": 0},
-        "system": {**SMALL, **(system or {})}, "training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-2},
-    }  # fmt: skip
+        "system": {**SMALL, **(system or {})},
+        "training": {"batch_size": 8, "epochs": 1, "learning_rate": 1e-2},
+    }
     return from_json({**about, **settings}, "here")
 
 

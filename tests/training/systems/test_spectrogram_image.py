@@ -61,11 +61,15 @@ def _own_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def recipe_of(system: dict[str, Any] | None = None, **settings: Any) -> Recipe:
     """The first fold: speaker 03 tests, 08 validates, 09 trains."""
     about: dict[str, Any] = {
-        "name": "small", "corpora": ["small"], "targets": ["emotion"], "feature": "logspec",
-        "normalise": {"scale": "min-max"}, "split": {"name": "leave-one-speaker-out", "fold": 0},
+        "name": "small",
+        "corpora": ["small"],
+        "targets": ["emotion"],
+        "feature": "logspec",
+        "normalise": {"scale": "min-max"},
+        "split": {"name": "leave-one-speaker-out", "fold": 0},
         "system": {"name": "spectrogram-image", "short_side": 63, **(system or {})},
         "training": {"batch_size": 8, "epochs": 1},
-    }  # fmt: skip
+    }
     return from_json({**about, **settings}, "here")
 
 
@@ -193,7 +197,7 @@ def write_silence(folder: Path) -> Path:
         ({"mixup": 0.0}, {}, "mixup must be above 0, or nothing (null), not 0.0"),
         ({"network": "alexnet_gap"}, {}, "network must be one of"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_one_line_before_any_feature_is_made(
     system: dict[str, Any], settings: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
