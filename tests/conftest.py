@@ -46,6 +46,7 @@ def write_tiny_bundle(folder: Path) -> Path:
     from emotone.bundle.about import BundleAbout
     from emotone.bundle.target import Target
     from emotone.bundle.view.normalise import Normaliser
+    from emotone.bundle.view.streams import StreamNormalisers
     from emotone.bundle.view.view import Whole
     from emotone.models.export import write_bundle
 
@@ -78,7 +79,7 @@ def write_tiny_bundle(folder: Path) -> Path:
         licence="CC0",
     )
     normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
-    return write_bundle(folder, Network().eval(), about, (50, 16), normaliser, "# tiny\n")
+    return write_bundle(folder, Network().eval(), about, StreamNormalisers(normaliser), "# tiny\n", num_frames=50)
 
 
 @pytest.fixture(scope="session")

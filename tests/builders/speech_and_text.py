@@ -14,6 +14,7 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import WordChunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.nemo import Nemo
@@ -89,7 +90,7 @@ def two_streams(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) ->
 def _write(folder: Path, text_encoder: Path) -> Path:
     import torch
 
-    from emotone.models.export import write_network
+    from emotone.models.export import write_bundle
     from emotone.models.networks.co_attention import CoAttention
 
     torch.manual_seed(0)
@@ -108,14 +109,7 @@ def _write(folder: Path, text_encoder: Path) -> Path:
         training=Provenance(recipe={"alignment": "transcript"}),
         licence="CC0",
     )
-    example = {
-        "speech": np.zeros((2, 3, 7 * 16), np.float32),
-        "text": np.zeros((2, 3, 32), np.float32),
-        "speech_length": np.array([3, 2]),
-        "text_length": np.array([2, 3]),
-    }
-    normalisers = {
-        "feature": Normaliser(np.full(16, -5.0), np.full(16, 2.0)),
-        "text": Normaliser(np.zeros(32), np.full(32, 0.5)),
-    }
-    return write_network(folder / "bundle", network, about, example, normalisers, "# both\n")
+    normalisers = StreamNormalisers(
+        Normaliser(np.full(16, -5.0), np.full(16, 2.0)), Normaliser(np.zeros(32), np.full(32, 0.5))
+    )
+    return write_bundle(folder / "bundle", network, about, normalisers, "# both\n", num_frames=60)

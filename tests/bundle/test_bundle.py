@@ -25,6 +25,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES, available, bundles_folder, locate, write
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
 from emotone.models.export import write_bundle
@@ -33,7 +34,7 @@ from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq
 from emotone.models.side_by_side import SeparateNetworks
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
-AS_IS = Normaliser(np.zeros(16), np.ones(16))
+AS_IS = StreamNormalisers(Normaliser(np.zeros(16), np.ones(16)))
 AROUSAL = Target("arousal", "attribute", (1.0, 5.0), 3.0, 2.0)
 
 
@@ -137,7 +138,7 @@ def test_onnx_equals_torch(tmp_path: Path, aggregation: Any, across_chunks: bool
             module.running_var.uniform_(0.5, 2.0)
     network = SeparateNetworks(dict(zip(sizes, parts, strict=True))) if separate else parts[0]
     emotion = Target("emotion", "category", labels=tuple("abcde"))
-    write_bundle(tmp_path / "b", network.eval(), about_of(AROUSAL, emotion), (4, 9, 16), AS_IS, "")
+    write_bundle(tmp_path / "b", network.eval(), about_of(AROUSAL, emotion), AS_IS, "")
     bundle = Bundle.load(str(tmp_path / "b"))
     for batch_size in (1, 3, 7):
         features = [np.random.default_rng(n).normal(size=(36 + n, 16)).astype(np.float32) for n in range(batch_size)]
@@ -162,7 +163,7 @@ def write_curves(folder: Path, network: torch.nn.Module) -> Path:
     """A bundle with curves over 4 chunks: arousal on 1..5, valence relative, a category of two (without a curve)."""
     valence = Target("valence", "attribute", UNBOUNDED)
     about = about_of(AROUSAL, valence, Target("emotion", "category", labels=("a", "b")), curves=True)
-    return write_bundle(folder, network.eval(), about, (4, 9, 16), AS_IS, "")
+    return write_bundle(folder, network.eval(), about, AS_IS, "")
 
 
 @pytest.mark.parametrize("separate", [True, False])

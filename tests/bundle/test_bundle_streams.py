@@ -24,7 +24,7 @@ from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import StreamsTaken, WordChunks
 from emotone.errors import EmotoneError
-from emotone.models.export import write_network
+from emotone.models.export import write_bundle
 from emotone.models.networks.co_attention import CoAttention
 from emotone.training.examples import StreamTensors
 
@@ -55,12 +55,10 @@ def write(folder: Path, roberta: Path, streams: StreamsTaken = "both") -> Path:
         view=view,
         targets=TARGETS,
     )
-    normalisers = {"feature": Normaliser(np.full(NUM_MELS, -5.0), np.full(NUM_MELS, 3.0))}
+    normalisers = StreamNormalisers(Normaliser(np.full(NUM_MELS, -5.0), np.full(NUM_MELS, 3.0)))
     if streams != "speech":
-        normalisers["text"] = Normaliser(np.full(32, 0.1), np.full(32, 0.9))
-    silence = Utterance(np.zeros((40, NUM_MELS), np.float32))
-    example = stack([silence] * 2, view, StreamNormalisers(*normalisers.values()))
-    return write_network(folder, network(), about, example._asdict(), normalisers, "# both\n")
+        normalisers = normalisers._replace(text=Normaliser(np.full(32, 0.1), np.full(32, 0.9)))
+    return write_bundle(folder, network(), about, normalisers, "# both\n", num_frames=40)
 
 
 @pytest.fixture(scope="module")

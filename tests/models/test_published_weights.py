@@ -17,7 +17,7 @@ from emotone.models.published_weights import (
     Published,
     attribute_targets,
     published_result,
-    read_normaliser,
+    read_normalisers,
     with_weights,
 )
 
@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_normalisation_terms(files: dict[str, Path]) -> None:
-    normaliser = read_normaliser(files)
+    normaliser = read_normalisers(files).speech
     assert (normaliser.mean.tolist(), normaliser.std.tolist(), normaliser.clip) == ([1, 2, 3], [4, 5, 6], 3.0)
     assert attribute_targets(files) == [
         Target("arousal", "attribute", (1.0, 7.0), 0.5, 0.25),

@@ -11,6 +11,7 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Chunks, StreamsTaken, WordChunks
 
 
@@ -44,7 +45,7 @@ def _write_two_streams(folder: Path, streams: StreamsTaken) -> Path:
     import torch
 
     from emotone.features.extractors.minilm import Minilm
-    from emotone.models.export import write_network
+    from emotone.models.export import write_bundle
     from emotone.models.networks.co_attention import CoAttention
 
     torch.manual_seed(0)
@@ -61,17 +62,10 @@ def _write_two_streams(folder: Path, streams: StreamsTaken) -> Path:
             Target("emotion", "category", labels=("high", "low")),
         ],
     )
-    example = {
-        "speech": np.zeros((2, 5, 7 * 8), np.float32),
-        "text": np.zeros((2, 5, 384), np.float32),
-        "speech_length": np.array([5, 3]),
-        "text_length": np.array([4, 5]),
-    }
-    normalisers = {
-        "feature": Normaliser(np.full(8, -5.0), np.full(8, 3.0)),
-        "text": Normaliser(np.zeros(384), np.full(384, 0.3)),
-    }
-    return write_network(folder, network, about, example, normalisers, "# both\n")
+    normalisers = StreamNormalisers(
+        Normaliser(np.full(8, -5.0), np.full(8, 3.0)), Normaliser(np.zeros(384), np.full(384, 0.3))
+    )
+    return write_bundle(folder, network, about, normalisers, "# both\n", num_frames=130)
 
 
 def _write_loudness(folder: Path, limits: tuple[float, float]) -> Path:
@@ -97,5 +91,5 @@ def _write_loudness(folder: Path, limits: tuple[float, float]) -> Path:
         ],
         curves=True,
     )
-    normaliser = Normaliser(np.full(16, -5.0), np.full(16, 3.0))
-    return write_bundle(folder, Loudness(), about, (22, 62, 16), normaliser, "# loudness\n")
+    normalisers = StreamNormalisers(Normaliser(np.full(16, -5.0), np.full(16, 3.0)))
+    return write_bundle(folder, Loudness(), about, normalisers, "# loudness\n")

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.folder import read_about, write
-from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
+from emotone.bundle.view.view import View, WordChunks, shape_of
 from emotone.errors import EmotoneError
 
 DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
@@ -80,47 +81,37 @@ def to_onnx(
 
 
 def write_bundle(
-    folder: Path,
-    network: nn.Module,
-    about: BundleAbout,
-    view_shape: tuple[int, ...],
-    normaliser: Normaliser,
-    card: str,
+    folder: Path, network: nn.Module, about: BundleAbout, normalisers: StreamNormalisers, card: str, num_frames: int = 1
 ) -> Path:
-    """Write a network of one feature as a bundle; `view_shape` is one input's shape without the batch.
+    """Write a network as a bundle; it is traced with utterances of `num_frames`. Returns the folder.
 
     Where `about` has curves, what is written are the network's `curves` (chunks [B, C, m, D] -> {name: [B, C] or
     [B, C, K]}) of attributes, and the means of all of them as scores.
-    """
-    example = {"features": np.zeros((2, *view_shape), np.float32)}
-    return write_network(folder, network, about, example, {"feature": normaliser}, card)
-
-
-def write_network(
-    folder: Path,
-    network: nn.Module,
-    about: BundleAbout,
-    example: Mapping[str, NDArray[Any]],
-    normalisers: Mapping[str, Normaliser],
-    card: str,
-) -> Path:
-    """Write a network as a bundle; `example` {input: [2, ...]} is a batch of its inputs.
-
-    `normalisers` are those of "feature" and, where the network takes it, of "text".
     """
     names = [target.name for target in about.targets]
     exported = network
     if about.curves:
         names += [f"{target.name}_curve" for target in about.targets if target.kind == "attribute"]
         exported = ScoresAndCurves(network)
+    example = _example(about.view, num_frames, normalisers)
     axes = {name: DYNAMIC[about.view.name][array.ndim] for name, array in example.items()}
-    weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
+    given = {"feature": normalisers.speech} | ({} if about.text_feature is None else {"text": normalisers.text})
     arrays = {
         f"{name}_{part}": getattr(normaliser, part).astype(np.float32)
-        for name, normaliser in normalisers.items()
+        for name, normaliser in given.items()
         for part in ("mean", "std")
     }
+    weights = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
     return write(folder, about, to_onnx(exported, example, names, axes), arrays, weights, card)
+
+
+def _example(view: View, num_frames: int, normalisers: StreamNormalisers) -> dict[str, NDArray[Any]]:
+    """Two utterances of so many frames as the inputs of a network with this view: {input: [2, ...]}."""
+    num_features = len(normalisers.speech.mean)
+    if isinstance(view, WordChunks):
+        silence = Utterance(np.zeros((num_frames, num_features), np.float32))
+        return stack([silence] * 2, view, normalisers)._asdict()
+    return {"features": np.zeros((2, *shape_of(view, num_frames, num_features)), np.float32)}
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emotone.bundle.about import Provenance
 from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def read_norm(path: Path) -> NDArray[np.float64]:
     return loadmat(path)["normal_para"].reshape(-1)
 
 
-def read_normaliser(files: Mapping[str, Path]) -> Normaliser:
-    """The normaliser of a repository's features."""
-    return Normaliser(*_read_moments(files, "feat"))
+def read_normalisers(files: Mapping[str, Path]) -> StreamNormalisers:
+    """The normaliser of a repository's speech features; none takes text."""
+    return StreamNormalisers(Normaliser(*_read_moments(files, "feat")))
 
 
 def attribute_targets(files: Mapping[str, Path]) -> list[Target]:

@@ -20,14 +20,12 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import trained_card
-from emotone.bundle.view import view as views
-from emotone.bundle.view.streams import Utterance, stack
 from emotone.bundle.view.view import Segments, View, WordChunks
 from emotone.data import split as splits
 from emotone.data.recipe import Training
 from emotone.errors import EmotoneError
 from emotone.evaluate.prediction_table import predict_table
-from emotone.models.export import load_weights, write_bundle, write_network
+from emotone.models.export import load_weights, write_bundle
 from emotone.training.curriculum import Curriculum, Schedule
 from emotone.training.examples import StoreExamples, StreamExamples, predict_outputs
 from emotone.training.experiment import Experiment
@@ -189,19 +187,10 @@ class Fold:
                 pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
 
     def _write_bundle(self, trained: Trained, folder: Path) -> None:
-        data, view = self.data, trained.view
-        (frames, _), num_features = data.longest, len(data.dataset.feature.names)
-        about = self._about(trained, folder)
-        if not isinstance(view, WordChunks):
-            shape = views.shape_of(view, frames, num_features)
-            write_bundle(folder / "bundle", trained.network, about, shape, data.normaliser, trained_card(about))
-            return
-        normalisers = data.stream_normalisers
-        example = stack([Utterance(np.zeros((frames, num_features), np.float32))] * 2, view, normalisers)
-        named = {"feature": normalisers.speech}
-        if self.experiment.text_feature is not None:
-            named["text"] = normalisers.text
-        write_network(folder / "bundle", trained.network, about, example._asdict(), named, trained_card(about))
+        data, about = self.data, self._about(trained, folder)
+        num_frames, _ = data.longest
+        card = trained_card(about)
+        write_bundle(folder / "bundle", trained.network, about, data.stream_normalisers, card, num_frames)
 
     def _about(self, trained: Trained, folder: Path) -> BundleAbout:
         """The content of `bundle.json`."""

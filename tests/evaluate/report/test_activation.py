@@ -22,6 +22,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Segments
 from emotone.corpora.corpus import Corpus
 from emotone.evaluate.report.activation import activation_of, choose_surest, section
@@ -64,7 +65,7 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
         training=Provenance(recipe={"system": SYSTEM}),
     )
     unit = Normaliser(np.full(20, -80), np.full(20, 80))
-    write_bundle(tmp_path / "bundle", network, about, (1, 100, 20), unit, "# tiny\n")
+    write_bundle(tmp_path / "bundle", network, about, StreamNormalisers(unit), "# tiny\n")
     (tmp_path / "done.json").write_text("{}")
     bundle = Bundle.load(str(tmp_path / "bundle"))
     scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in corpus.utterances["file"]])

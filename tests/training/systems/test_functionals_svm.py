@@ -21,6 +21,7 @@ from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view.normalise import Moments, Normaliser
+from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Whole
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
@@ -201,7 +202,8 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     about = BundleAbout(
         normalise={"clip": None}, name="svm", max_utterance_s=60.0, feature=choice, view=Whole(), targets=[target]
     )
-    bundle = Bundle.load(str(write_bundle(tmp_path / "bundle", network, about, (1, 88), normaliser, "# svm\n")))
+    write_bundle(tmp_path / "bundle", network, about, StreamNormalisers(normaliser), "# svm\n")
+    bundle = Bundle.load(str(tmp_path / "bundle"))
     pipeline = make_pipeline(StandardScaler(), oracle(0.01)).fit(train.astype(float), places)
     found = bundle.score_samples(samples[1]).outputs["emotion"]
     np.testing.assert_allclose(found, pipeline.decision_function(test.astype(float)), atol=1e-4)

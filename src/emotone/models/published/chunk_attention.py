@@ -16,7 +16,7 @@ from emotone.models.published_weights import (
     Published,
     attribute_targets,
     published_result,
-    read_normaliser,
+    read_normalisers,
     with_weights,
 )
 from emotone.models.torch_file import read_weights
@@ -110,7 +110,7 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
         licence="MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
         citation=CITATION,
     )
-    return write_bundle(to, networks.eval(), about, (11, 62, 130), read_normaliser(files), published_card(about))
+    return write_bundle(to, networks.eval(), about, read_normalisers(files), published_card(about))
 
 
 def _published(aggregation: str, name: str) -> Published:

@@ -15,7 +15,7 @@ from emotone.models.published_weights import (
     Published,
     attribute_targets,
     published_result,
-    read_normaliser,
+    read_normalisers,
     with_weights,
 )
 from emotone.models.torch_file import read_checkpoint
@@ -104,7 +104,7 @@ def build(files: dict[str, Path], to: Path) -> Path:
         licence="MIT",
         citation=CITATION,
     )
-    return write_bundle(to, networks.eval(), about, (11, 62, 128), read_normaliser(files), published_card(about))
+    return write_bundle(to, networks.eval(), about, read_normalisers(files), published_card(about))
 
 
 SYSTEMS = {

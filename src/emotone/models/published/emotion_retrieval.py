@@ -21,7 +21,7 @@ from emotone.models.published_weights import (
     Published,
     attribute_targets,
     published_result,
-    read_normaliser,
+    read_normalisers,
     with_weights,
 )
 from emotone.models.torch_file import read_weights
@@ -112,7 +112,7 @@ def build(name: str, files: dict[str, Path], to: Path) -> Path:
         citation=CITATION,
     )
     card = _ranker_card(about) if name == RANKER else published_card(about)
-    return write_bundle(to, networks.eval(), about, (22, 62, 130), read_normaliser(files), card)
+    return write_bundle(to, networks.eval(), about, read_normalisers(files), card)
 
 
 def _ranker_card(about: BundleAbout) -> str:
