@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
@@ -17,11 +16,9 @@ from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.view import Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
-from emotone.errors import EmotoneError
 from emotone.training.curriculum import Schedule
 from emotone.training.examples import StoreExamples
 from emotone.training.learners.learner import Lesson, PlainLearner
-from emotone.training.loop import Validation, fit
 
 NUM, D = 11, 4
 TARGET = Target("arousal", "attribute", (1.0, 7.0))
@@ -123,54 +120,3 @@ def test_gradients_may_be_clipped() -> None:
 
 def test_it_has_no_further_measures() -> None:
     assert learn(Training(epochs=1), range(1))[2].measures() == {}
-
-
-@pytest.mark.parametrize("training", [Training(4, epochs=6), Training(4, iterations=12, validate_every=2)])
-def test_a_resumed_run_equals_an_undisturbed_one(training: Training, check_resumption: Any, tmp_path: Path) -> None:
-    schedule = Schedule(np.arange(NUM)[::-1], 3, 1) if training.epochs else None
-
-    def train(folder: Path, score: Any) -> tuple[dict[str, Tensor], Any]:
-        owner = system(halve_every=2)
-        network, history = fit(
-            owner,
-            build(owner),
-            Lesson(examples(), training, folder, 3, schedule=schedule),
-            Validation(examples(5), score),
-            quiet=True,
-        )
-        return network.state_dict(), history
-
-    assert len(check_resumption(train, lambda outputs: {"arousal": float(outputs["arousal"].sum())}, num_done=3)) == 6
-    head, *lines = (tmp_path / "whole" / "metrics.csv").read_text().splitlines()
-    assert head == ("epoch" if training.epochs else "iteration") + ",loss,arousal"
-    assert [line.split(",")[0] for line in lines[:2]] == (["1", "2"] if training.epochs else ["2", "4"])
-
-
-def test_the_best_epoch_is_kept_or_the_last(tmp_path: Path) -> None:
-    owner, seen = system(), []
-
-    def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-        seen.append(outputs["arousal"])
-        return {"arousal": float(-abs(len(seen) % 4 - 2))}  # the second is the best
-
-    found = {}
-    for best in ("metric", "last"):
-        seen.clear()
-        training = Training(4, epochs=3, best=best)
-        (tmp_path / best).mkdir()
-        network, _ = fit(
-            owner,
-            build(owner),
-            Lesson(examples(), training, tmp_path / best, 0),
-            Validation(examples(5), score),
-            quiet=True,
-        )
-        found[best] = network(examples(5).batch(np.arange(5))[0])["arousal"].detach().numpy()
-        np.testing.assert_allclose(found[best], seen[1 if best == "metric" else 2], atol=1e-6)
-    assert not np.allclose(found["metric"], found["last"])
-
-
-def test_without_a_validation_part_only_the_last_weights_can_be_kept(tmp_path: Path) -> None:
-    owner = system()
-    with pytest.raises(EmotoneError, match="best"):
-        fit(owner, build(owner), Lesson(examples(), Training(4, epochs=2), tmp_path, 0), quiet=True)

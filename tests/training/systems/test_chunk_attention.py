@@ -11,7 +11,6 @@ from torch import Tensor
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
 from emotone.models.side_by_side import SeparateNetworks
 from emotone.training.systems import chunk_attention as module
@@ -32,32 +31,6 @@ def small(**settings: Any) -> module.ChunkAttention:
 
 def chunks(num_utterances: int = 4, num_chunks: int = 3) -> Tensor:
     return torch.randn(num_utterances, num_chunks, 5, 6, generator=torch.Generator().manual_seed(1))
-
-
-# ---- the view ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("hop_s", "scale", "expected"),
-    [
-        (0.016, 1, Chunks(62, 11)),  # attention: 1 s of 16 ms frames, 11 s
-        (0.016, 2, Chunks(62, 22)),  # rankers
-        (0.02, 1, Chunks(50, 11)),  # wav2vec2
-    ],
-)
-def test_published_chunks(hop_s: float, scale: int, expected: Chunks) -> None:
-    assert system(max_utterance_s=11.0, scale=scale).view(hop_s, longest_s=11.0) == expected
-
-
-def test_the_longest_training_utterance_is_tmax_where_none_is_set() -> None:
-    assert system().view(0.016, 8.2) == Chunks(62, 9) and system().utterance_limit_s(8.2) == 8.2
-    fixed = system(max_utterance_s=4.0, chunk_s=0.5)
-    assert fixed.view(0.016, 8.2) == Chunks(31, 8) and fixed.utterance_limit_s(8.2) == 4.0
-
-
-def test_functionals_are_refused() -> None:
-    with pytest.raises(EmotoneError, match="needs a feature with frames; this one gives one vector per utterance"):
-        system().view(None, 3.0)
 
 
 # ---- networks ---------------------------------------------------------------------------------------------------
@@ -230,17 +203,7 @@ def test_the_order_of_targets_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"chunk_s": 0.0}, "chunk_s must be a positive number of seconds, not 0.0"),
-        ({"chunk_s": NAN}, "chunk_s must be a positive number of seconds, not nan"),
-        ({"max_utterance_s": 0.0}, "max_utterance_s must be a positive number of seconds, not 0.0"),
-        ({"max_utterance_s": -5}, "max_utterance_s must be a positive number of seconds, not -5"),
-        ({"max_utterance_s": 0.5}, "max_utterance_s must be at least chunk_s, 1.0, not 0.5"),
-        ({"max_utterance_s": float("inf")}, "max_utterance_s must be a positive number of seconds, not inf"),
-        ({"scale": 0}, "scale must be at least 1, not 0"),
-        ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
         ({"num_heads": 0}, "num_heads must be at least 1, not 0"),
-        ({"dropout": 1.5}, "dropout must be from 0 to 1, not 1.5"),
-        ({"dropout": NAN}, "dropout must be from 0 to 1, not nan"),
         ({"aggregation": "SelfAttenVec", "num_heads": 4}, "hidden_size 130 must be a multiple of num_heads 4"),
         ({"aggregation": "selfattenvec"}, "aggregation must be one of 'NonAtten', 'GatedVec'"),
         ({"across_chunk": True}, "did you mean 'across_chunks'"),

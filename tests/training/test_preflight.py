@@ -1,0 +1,173 @@
+"""What a run refuses before it extracts features, each in one line, and what it only warns of."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from emotone.corpora.corpus import Corpus
+from emotone.data.recipe import Recipe
+from emotone.data.selection import Selection
+from emotone.data.split import Split
+from emotone.errors import EmotoneError
+from emotone.training.experiment import Experiment
+from emotone.training.preflight import check_experiment, check_leakage, check_split, check_training_device
+
+Make = Callable[..., Recipe]
+CLUSTERS = {"name": "deep-emo-clusters"}
+WORDS = {"name": "multi-scale", "streams": "speech"}
+EPOCHS = {"epochs": 1}
+EASY = {"order": "easy-first"}
+
+
+def line_of(call: Callable[..., Any], *arguments: Any) -> str:
+    """The one line of what it raises."""
+    with pytest.raises(EmotoneError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# ---- device -----------------------------------------------------------------------------------------------------
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    check_training_device("cpu")
+    assert "device 'cuda' is not available" in line_of(check_training_device, "cuda")
+    assert "unknown device 'gpu'" in line_of(check_training_device, "gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_training_device("cuda")
+
+
+# ---- settings ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"curriculum": EASY, "training": EPOCHS},
+        {"system": CLUSTERS, "training": EPOCHS, "unlabelled": {"num": 3}},
+        {"curriculum": EASY | {"score": "deep-mi"}, "training": EPOCHS, "unlabelled": {"num": 3}},
+        {"system": WORDS, "alignment": "whisper"},
+        {"system": {"name": "multi-scale"}, "text_feature": "minilm"},
+    ],
+)
+def test_settings_that_go_together(tones_recipe: Make, settings: dict[str, Any]) -> None:
+    check_experiment(Experiment.resolve(tones_recipe(**settings)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"split": {"repeats": 0}}, "recipe mine: split.repeats must be at least 1, not 0"),
+        ({"system": {"name": "multi-scale"}}, "learns from transcripts too; set text_feature (e.g. minilm)"),
+        ({"system": WORDS, "text_feature": "minilm"}, "as it is set takes no transcripts; set text_feature=null"),
+        ({"text_feature": "minilm"}, "system chunk-attention as it is set takes no transcripts"),
+        ({"system": WORDS, "normalise": {"by": "speaker"}}, "normalises by the training part only; set normalise.by"),
+        ({"alignment": "corpus"}, "does not go by words; leave alignment out"),
+        ({"curriculum": EASY, "training": EPOCHS, "system": "functionals-svm"}, "solved at once, so it takes no"),
+        ({"curriculum": EASY, "training": EPOCHS, "system": CLUSTERS}, "evenly over its clusters, so it takes no"),
+        ({"curriculum": EASY | {"score": "deep-mi"}, "training": EPOCHS, "targets": ["emotion"]}, "not emotion"),
+        ({"curriculum": EASY | {"score": "teacher-error"}, "training": EPOCHS, "targets": ["emotion"]}, "first target"),
+        ({"system": CLUSTERS}, "set training.epochs"),
+        ({"unlabelled": {"num": 3}}, "does not learn from unlabelled speech; set unlabelled.corpora=[] unlabelled.num"),
+    ],
+)
+def test_settings_that_do_not(tones_recipe: Make, settings: dict[str, Any], words: str) -> None:
+    assert words in line_of(check_experiment, Experiment.resolve(tones_recipe(**settings)))
+
+
+# ---- splits -----------------------------------------------------------------------------------------------------
+
+IDS = tuple(f"{number:02d}" for number in range(12))
+
+
+@pytest.mark.parametrize(
+    ("settings", "split", "words"),
+    [
+        ({}, Split(IDS[:6], IDS[6:9], IDS[9:]), ""),
+        ({}, Split((), IDS[:9], IDS[9:]), "the train part of split leave-speakers-out is empty"),
+        ({}, Split(IDS[:9], (), IDS[9:]), "the validation part of split leave-speakers-out is empty"),
+        ({}, Split(IDS[:9], IDS[9:]), "the test part of split leave-speakers-out is empty"),
+        ({"split": {"name": "everything"}}, Split(IDS), "validates nothing, so training.best must be 'last', not 'met"),
+        ({"split": {"name": "everything"}, "training": {"best": "last"}}, Split(IDS), ""),
+        ({"split": {"validate": False}}, Split(IDS[:9], (), IDS[9:]), "validates nothing, so training.best must be"),
+        ({"split": {"validate": False}, "system": "functionals-svm"}, Split(IDS[:9], (), IDS[9:]), ""),
+    ],
+)
+def test_parts_that_are_needed(tones_recipe: Make, settings: dict[str, Any], split: Split, words: str) -> None:
+    experiment = Experiment.resolve(tones_recipe(**settings))
+    data = Selection.read(experiment.recipe, quiet=True)
+    if words:
+        assert words in line_of(check_split, split, data, experiment)
+    else:
+        check_split(split, data, experiment)
+
+
+def test_every_class_must_train(tones_recipe: Make) -> None:
+    experiment = Experiment.resolve(tones_recipe(targets=["emotion"]))
+    data = Selection.read(experiment.recipe, quiet=True)
+    by_emotion = data.table.groupby("emotion")["id"].agg(tuple)
+    low, high = by_emotion["low"], by_emotion["high"]
+    check_split(Split((*low[1:], high[0]), low[:1], high[1:]), data, experiment)
+    line = line_of(check_split, Split(low[1:], low[:1], high), data, experiment)
+    assert f"no training utterance has the category high ({len(high)}); name the wanted ones by classes" in line
+
+
+# ---- leaks ------------------------------------------------------------------------------------------------------
+
+
+def check(recipe: Recipe, *splits: Split) -> list[str]:
+    experiment = Experiment.resolve(recipe)
+    data = Selection.read(experiment.recipe, quiet=True)
+    return check_leakage(experiment, data, splits or list(data.folds().values()))
+
+
+def test_no_leak_no_warning(tones_recipe: Make) -> None:
+    assert check(tones_recipe()) == []
+
+
+def test_a_leak_is_refused_unless_it_is_allowed(tones_recipe: Make) -> None:
+    leaking = Split(IDS[:4], IDS[4:8], IDS[8:])  # all four speakers in each
+    line = line_of(check, tones_recipe(), leaking)
+    assert line.startswith("recipe mine: the split leaks: 4 speakers are in train, validation and test")
+    clean = Split(*(tuple(IDS[k] for k in range(12) if k % 4 in speakers) for speakers in ((0, 1), (2,), (3,))))
+    (warning,) = check(tones_recipe(allow_leakage=True), leaking, clean, leaking)  # once, whatever the folds
+    assert warning.startswith("LEAKAGE ALLOWED: 4 speakers are in train, validation and test (4, 4 and 4 utterances)")
+
+
+def test_unlabelled_speech_leaks_where_something_learns_from_it(tones_recipe: Make) -> None:
+    tones = Corpus.load("tones")
+    Corpus("again", tones.root, tones.utterances.assign(speaker=None)).save()
+    settings: dict[str, Any] = {"unlabelled": {"corpora": ["again"]}, "training": EPOCHS}
+    assert check(tones_recipe(**settings)) == []  # of a system that does not
+    line = line_of(check, tones_recipe(**settings, system=CLUSTERS))
+    assert "duplicate recordings are in test and unlabelled" in line
+    curriculum = EASY | {"score": "deep-mi"}
+    assert "and unlabelled" in line_of(check, tones_recipe(**settings, curriculum=curriculum))
+
+
+def test_normalising_per_speaker_is_told(tones_recipe: Make) -> None:
+    assert check(tones_recipe(normalise={"by": "speaker"})) == [
+        "transductive: features are normalised by statistics of all utterances of each test speaker"
+    ]
+
+
+def test_a_bundle_to_start_from_may_know_the_test_part(tones_recipe: Make, tiny_bundle: Path, tmp_path: Path) -> None:
+    start = shutil.copytree(tiny_bundle, tmp_path / "start")
+    assert check(tones_recipe(init=str(start))) == []
+    about = json.loads((start / "bundle.json").read_text())
+    about["training"]["corpora"] = {"renamed": Corpus.load("tones").fingerprint}
+    (start / "bundle.json").write_text(json.dumps(about))
+    told = f"the bundle {start} was itself trained on tones, so it may know the test part"
+    line = line_of(check, tones_recipe(init=str(start)))
+    assert line == f"recipe mine: {told}; set allow_leakage=true if you mean it"
+    assert check(tones_recipe(init=str(start), allow_leakage=True)) == [f"LEAKAGE ALLOWED: {told}"]
