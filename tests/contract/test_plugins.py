@@ -25,7 +25,7 @@ from emotone.bundle.view.view import View, WordChunks, apply
 from emotone.cli.listing import PACKAGES
 from emotone.corpora.corpus import ATTRIBUTES, Reader
 from emotone.errors import EmotoneError
-from emotone.features.feature import BatchedFeature, takes_text
+from emotone.features.feature import BatchedFeature
 from emotone.models.pull import published_systems
 from emotone.training.system import System
 
@@ -104,8 +104,15 @@ def test_misspelt_settings_are_refused(kind: str, name: str) -> None:
 # ---- features ---------------------------------------------------------------------------------------------------
 
 
-TEXT_FEATURES = [name for name in plugins.names("features") if takes_text(plugins.find("features", name))]
+TEXT_FEATURES = [name for name in plugins.names("features") if plugins.find("features", name).input == "text"]
 AUDIO_FEATURES = sorted(set(plugins.names("features")) - set(TEXT_FEATURES))
+
+
+@pytest.mark.parametrize("name", plugins.names("features"))
+def test_a_feature_says_what_it_takes_and_finds(name: str, settings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    feature = build("features", name, settings.get(("features", name), {}))
+    assert feature.input in ("audio", "text") and set(feature.resolved) <= set(plugins.settings_of(feature))
+    assert all(plugins.settings_of(feature)[setting] for setting in feature.resolved)
 
 
 @pytest.mark.parametrize("name", AUDIO_FEATURES)

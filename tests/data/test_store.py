@@ -168,7 +168,7 @@ def test_nothing_is_done_twice(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
 class Large:
     """A feature beyond float16."""
 
-    names = ("large",)
+    input, names = "audio", ("large",)
 
     def __call__(self, samples: Samples) -> NDArray[np.float32]:
         return np.full((3, 1), 70_000, np.float32)
@@ -264,6 +264,7 @@ class Letters:
 
     input = "text"
     requires = ()
+    resolved = ()
     names = ("code",)
     hop_s = None
     min_duration_s = 0.0

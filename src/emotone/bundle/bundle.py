@@ -218,7 +218,7 @@ def _create(choice: Choice, where: str) -> Any:
 def _check_text(feature: Any, view: views.View, where: str) -> None:
     """Raise EmotoneError where the feature of transcripts is not the one whose tokens the network takes."""
     is_taken = isinstance(view, views.WordChunks) and view.streams != "speech"
-    if (feature is not None) != is_taken or (feature is not None and getattr(feature, "input", "audio") != "text"):
+    if (feature is not None) != is_taken or (feature is not None and feature.input != "text"):
         raise EmotoneError(
             f"{where}: text_feature must be one of transcripts where the network takes text, and only there"
         )

@@ -21,7 +21,6 @@ from emotone.base.plugins import Choice
 from emotone.base.settings import check_settings, describe, fits
 from emotone.data.recipe import Recipe, Training
 from emotone.errors import EmotoneError, unknown
-from emotone.features.feature import takes_text
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -74,7 +73,7 @@ def from_json(about: Mapping[str, Any], where: str) -> Recipe:
     for kind, choice in chosen:
         plugin = plugins.find(kind, choice.name)
         check_settings(plugin, choice.settings, where=f"{where}: {plugins.KINDS[kind].singular} {choice.name}")
-    if recipe.text_feature and not takes_text(plugins.find("features", recipe.text_feature.name)):
+    if recipe.text_feature and plugins.find("features", recipe.text_feature.name).input != "text":
         raise EmotoneError(f"{where}: text_feature must be one of transcripts, which {recipe.text_feature.name} is not")
     if recipe.curriculum.order != "none" and recipe.training.epochs is None:
         raise EmotoneError(f"{where}: a curriculum goes by epochs; set training.epochs")

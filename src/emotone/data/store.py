@@ -31,7 +31,7 @@ from emotone.bundle.view.normalise import Moments
 from emotone.corpora.corpus import Corpus
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
-from emotone.features.feature import BatchedFeature, takes_text
+from emotone.features.feature import BatchedFeature
 
 UTTERANCES_PER_SHARD = 128
 
@@ -123,7 +123,7 @@ def store_folder(
     settings: list[Any] = [plugins.settings_of(feature), dtype, str(corpus.root.resolve())]
     if transform is not None:
         settings += [type(transform).__name__, plugins.settings_of(transform)]
-    if takes_text(feature):  # other transcripts are other features
+    if feature.input == "text":  # other transcripts are other features
         settings.append(corpus.utterances[["id", "transcript"]].to_json())
     about = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(about.encode()).hexdigest()[:8]
@@ -145,9 +145,9 @@ def extract(
     nothing else to do tries it again. `transform` changes the samples before the feature sees them (augmented copies).
     A feature of text is given the corpus's transcripts, to which there is no transform.
     """
-    if transform is not None and takes_text(feature):
+    if transform is not None and feature.input == "text":
         raise EmotoneError(f"feature {feature_name} is one of transcripts, which changed copies of the audio share")
-    if takes_text(feature) and not corpus.utterances["transcript"].astype(bool).any():
+    if feature.input == "text" and not corpus.utterances["transcript"].astype(bool).any():
         raise EmotoneError(f"feature {feature_name} is one of transcripts, of which the corpus {corpus.name} has none")
     folder = store_folder(corpus, feature_name, feature, dtype, transform)
     folder.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ def _extract_all(
 ) -> Iterator[Extracted]:
     """Features of the rows of a table, in their order; where the feature is batched, a shard's utterances together."""
     rows = table.itertuples()
-    if takes_text(feature):
+    if feature.input == "text":
         texts = (Extracted(row.id, row.transcript, "" if row.transcript else "has no transcript") for row in rows)
         yield from _encode_all(feature, texts)
         return

@@ -18,6 +18,7 @@ from emotone.audio.read import RATE_HZ
 from emotone.base.weights import Weights, find_weights
 from emotone.errors import EmotoneError, missing_extra
 from emotone.features.buckets import buckets
+from emotone.features.feature import Input
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,8 @@ class Encoder(ABC):
     """
 
     requires: ClassVar[tuple[str, ...]]
-    input: ClassVar[Literal["audio", "text"]]
+    input: ClassVar[Input]
+    resolved: ClassVar[tuple[str, ...]] = ("sha256",)
     states_per_batch: ClassVar[dict[str, int]] = {"cpu": 1_500, "cuda": 24_000}
 
     weights: str
@@ -141,7 +143,7 @@ class Encoder(ABC):
 class SpeechEncoder(Encoder):
     """An encoder of samples [N] at 16 kHz."""
 
-    input: ClassVar[Literal["audio", "text"]] = "audio"
+    input: ClassVar[Input] = "audio"
 
     @property
     @abstractmethod
@@ -167,7 +169,7 @@ class SpeechEncoder(Encoder):
 class TextEncoder(Encoder):
     """An encoder of text in tokens, the special ones included: a network of transformers with its tokenizer."""
 
-    input: ClassVar[Literal["audio", "text"]] = "text"
+    input: ClassVar[Input] = "text"
     requires: ClassVar[tuple[str, ...]] = ("text",)
 
     def __post_init__(self) -> None:

@@ -9,15 +9,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Input = Literal["audio", "text"]
+"""Samples, float32 [N] at 16 kHz in [-1, 1], or the transcript of an utterance."""
+
 
 class Feature(Protocol):
     """Samples or text -> float32 [T, D]; a frozen dataclass whose fields are its settings.
 
-    `requires`: extras it needs. `names`: of the D columns. `hop_s`: seconds from one row to the next, None for one
-    vector per utterance and for tokens. `min_duration_s`: of the shortest audio it takes.
+    requires: extras it needs. input: what it takes. resolved: settings whose values are found when it is made, such as
+    the SHA-256 of an encoder's weights; a recipe's hash covers what is found. names: of the D columns. hop_s: seconds
+    from one row to the next; None for one vector per utterance and for tokens. min_duration_s: of the shortest audio.
     """
 
     requires: ClassVar[tuple[str, ...]]
+    input: ClassVar[Input]
+    resolved: ClassVar[tuple[str, ...]]
 
     @property
     def names(self) -> list[str]: ...
@@ -36,17 +42,5 @@ class BatchedFeature(Feature, Protocol):
     ("" for all others); `encode` gives what calling it gives for each of inputs that were checked.
     """
 
-    input: ClassVar[Literal["audio", "text"]]
-
     def check(self, source: Any, /) -> str: ...
     def encode(self, sources: Sequence[Any], /) -> list[NDArray[np.float32]]: ...
-
-
-def takes_text(feature: Feature | type) -> bool:
-    """Whether a feature is one of transcripts; those that do not say are of audio.
-
-    >>> from emotone.features.extractors.mel import Mel
-    >>> takes_text(Mel())
-    False
-    """
-    return getattr(feature, "input", "audio") == "text"

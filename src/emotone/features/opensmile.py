@@ -19,6 +19,7 @@ import numpy as np
 
 from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError, missing_extra, unknown
+from emotone.features.feature import Input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +89,8 @@ class OpenSmileFeature:
     """
 
     requires: ClassVar[tuple[str, ...]] = ("opensmile",)
+    input: ClassVar[Input] = "audio"
+    resolved: ClassVar[tuple[str, ...]] = ()
     level: ClassVar[Literal["lld_and_deltas", "functionals"]]
 
     feature_set: FeatureSetName

@@ -16,6 +16,7 @@ import numpy as np
 
 from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
+from emotone.features.feature import Input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,8 @@ class Spectrogram(ABC):
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+    input: ClassVar[Input] = "audio"
+    resolved: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ("",)
     """What the names of each channel's columns begin with."""
     num_frames_min: ClassVar[int] = 1

@@ -13,9 +13,6 @@ from emotone.features.feature import BatchedFeature, Feature
 from emotone.training.difficulty import Difficulty
 from emotone.training.system import System
 
-IDENTITY = ("sha256", "settings")
-"""Settings by which a feature says which encoder's weights it uses: its own, or those of a feature of another one."""
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -61,6 +58,6 @@ def _create(kind: str, choice: Choice) -> Any:
 
 
 def _pin(choice: Choice, feature: Any) -> Choice:
-    """The choice of a feature with the identity of its encoder's weights, where it has any."""
+    """The choice of a feature with the settings that were found when it was made, which name its encoder's weights."""
     settings = plugins.settings_of(feature)
-    return Choice(choice.name, choice.settings | {key: settings[key] for key in IDENTITY if key in settings})
+    return Choice(choice.name, choice.settings | {key: settings[key] for key in feature.resolved})

@@ -15,6 +15,7 @@ import numpy as np
 
 from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
+from emotone.features.feature import Input
 from emotone.features.spectrogram import PEAK_FLOOR, count_frames, find_peak, power_blocks
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Mel:
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+    input: ClassVar[Input] = "audio"
+    resolved: ClassVar[tuple[str, ...]] = ()
 
     num_fft: int = 512
     hop_samples: int = 256

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.base import plugins
 from emotone.errors import EmotoneError
-from emotone.features.feature import BatchedFeature, takes_text
+from emotone.features.feature import BatchedFeature, Input
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,15 @@ class Moments:
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
-    input: ClassVar[Literal["audio", "text"]] = "audio"
+    input: ClassVar[Input] = "audio"
+    resolved: ClassVar[tuple[str, ...]] = ("settings",)
 
     of: str = "mel"
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         feature = self._feature
-        if takes_text(feature) or feature.hop_s is None:
+        if feature.input != "audio" or feature.hop_s is None:
             raise EmotoneError(f"feature moments: takes a feature of audio with frames, which {self.of} is not")
         object.__setattr__(self, "settings", plugins.settings_of(feature))  # an encoder's with the hash of its weights
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from emotone.errors import EmotoneError
+from emotone.features.feature import Input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Scores:
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+    input: ClassVar[Input] = "audio"
+    resolved: ClassVar[tuple[str, ...]] = ()
 
     bundles: tuple[str, ...] = ("default",)
 
