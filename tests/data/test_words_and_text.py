@@ -260,7 +260,8 @@ def test_both_streams_are_left_with_speech(unspoken: Corpus, two_streams: list[P
 def test_text_alone_is_left_with_nothing(unspoken: Corpus, two_streams: list[Path]) -> None:
     bundle = Bundle.load(str(two_streams[0]))
     assert isinstance(bundle.view, WordChunks)
-    bundle = replace(bundle, view=replace(bundle.view, streams="text"))
+    about = replace(bundle.about, view=replace(bundle.view, streams="text"))
+    bundle = replace(bundle, about=about)
     with pytest.raises(EmotoneError, match="nemo has no transcripts, and bundle both scores nothing else"):
         words_of_bundle(bundle, unspoken, unspoken.utterances, quiet=True)
 
