@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +89,11 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     transformers.RobertaForMaskedLM(config).save_pretrained(folder)  # a checkpoint without pooler, as the real one
     return folder
+
+
+def edited_copy(folder: Path, to: Path, **config: Any) -> Path:
+    """A copy of an encoder with other values in its configuration."""
+    shutil.copytree(folder, to)
+    about = json.loads((to / "config.json").read_text())
+    (to / "config.json").write_text(json.dumps(about | config))
+    return to

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bundle_edits import Edit
 
 from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
@@ -108,29 +108,39 @@ def test_the_system_of_published_weights() -> None:
     assert list(training.to_json()) == ["system", "commit", "files", "recipe"]
 
 
-EDITS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
-    ("no view", lambda about: about.pop("view"), "not a complete bundle description (KeyError('view'))"),
-    ("no clip", lambda about: about.update(normalise={}), "not a complete bundle description (KeyError('clip'))"),
+WHOLE = {"name": "whole"}
+EDITS: list[tuple[str, Edit, str]] = [
+    ("no feature", lambda about: about.pop("feature"), "not a complete bundle description (KeyError('feature'))"),
+    ("feature a word", lambda about: about.update(feature="mel"), "not a complete bundle description"),
+    ("feature of no name", lambda about: about["feature"].update(name=None), "name must be text, not None"),
     ("no settings", lambda about: about["feature"].pop("settings"), "description (KeyError('settings'))"),
-    ("settings", lambda about: about["feature"].update(settings=[]), "settings must be a mapping, not []"),
-    ("feature", lambda about: about["feature"].update(name=None), "name must be text, not None"),
-    ("name", lambda about: about.update(name=3), "name must be text, not 3"),
-    ("results", lambda about: about.update(results={}), "results must be a list (a mapping), not {}"),
-    ("training", lambda about: about.update(training="mine"), "not a complete bundle description"),
-    ("corpora", lambda about: about["training"].update(corpora=["mine"]), "corpora must be a mapping, not ['mine']"),
-    (
-        "seed",
-        lambda about: about["training"].update(seed="1"),
-        "seed must be a whole number or nothing",
-    ),
-    ("limit", lambda about: about.update(max_utterance_s=True), "max_utterance_s and normalise.clip must be there"),
-    ("targets", lambda about: about.update(targets=[]), "name, targets, max_utterance_s and normalise.clip must be"),
-    ("curves", lambda about: about.update(view={"name": "whole"}), "true needs the view 'chunks'"),
+    ("settings a list", lambda about: about["feature"].update(settings=[]), "settings must be a mapping, not []"),
+    ("no view", lambda about: about.pop("view"), "not a complete bundle description (KeyError('view'))"),
+    ("other view", lambda about: about["view"].update(name="chunk"), "unknown view 'chunk'; did you mean 'chunks'?"),
+    ("view setting", lambda about: about["view"].update(chunk_frame=4), "did you mean 'chunk_frames'?"),
+    ("huge view", lambda about: about["view"].update(num_chunks=10**9), "from 1 to 1000000"),
+    ("no targets", lambda about: about.update(targets=[]), "name, targets, max_utterance_s and normalise.clip must be"),
+    ("targets a number", lambda about: about.update(targets=3), "not a complete bundle description"),
+    ("target a word", lambda about: about.update(targets=["arousal"]), "is not complete"),
+    ("target kind", lambda about: about["targets"][0].update(kind="x"), "target kind must be"),
+    ("curves of frames", lambda about: about.update(view=WHOLE), "curves must be true or false, and true needs"),
+    ("curves a word", lambda about: about.update(curves="no"), "curves must be true or false"),
+    ("no name", lambda about: about.pop("name"), "must be there"),
+    ("name a number", lambda about: about.update(name=3), "name must be text, not 3"),
+    ("no limit", lambda about: about.pop("max_utterance_s"), "not a complete bundle description"),
+    ("limit a word", lambda about: about.update(max_utterance_s="x"), "must be there"),
+    ("limit a flag", lambda about: about.update(max_utterance_s=True), "must be there"),
+    ("no clip", lambda about: about.update(normalise={}), "not a complete bundle description (KeyError('clip'))"),
+    ("clip a word", lambda about: about.update(normalise={"clip": "3"}), "must be there"),
+    ("results a mapping", lambda about: about.update(results={}), "results must be a list (a mapping), not {}"),
+    ("training a word", lambda about: about.update(training="mine"), "not a complete bundle description"),
+    ("corpora a list", lambda about: about["training"].update(corpora=["mine"]), "corpora must be a mapping"),
+    ("seed a word", lambda about: about["training"].update(seed="1"), "seed must be a whole number or nothing"),
 ]
 
 
 @pytest.mark.parametrize(("edit", "words"), [pytest.param(*rest, id=name) for name, *rest in EDITS])
-def test_descriptions_that_are_refused(edit: Callable[[dict[str, Any]], object], words: str) -> None:
+def test_descriptions_that_are_refused(edit: Edit, words: str) -> None:
     about = copy.deepcopy(PLAIN)
     edit(about)
     with pytest.raises(EmotoneError) as caught:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,23 +53,6 @@ def test_long_text_is_cut_and_noted(tiny_roberta: Path) -> None:
 def test_no_text_is_refused(tiny_roberta: Path, text: str) -> None:
     with pytest.raises(EmotoneError, match="the transcript is empty"):
         Roberta(str(tiny_roberta))(text)
-
-
-def test_a_folder_without_tokenizer(tiny_roberta: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_roberta, tmp_path / "encoder")
-    for path in [*(tmp_path / "encoder").glob("tokenizer*"), *(tmp_path / "encoder").glob("vocab*")]:
-        path.unlink()
-    with pytest.raises(EmotoneError, match="lacks a tokenizer") as caught:
-        Roberta(str(tmp_path / "encoder"))("good")
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_a_damaged_tokenizer(tiny_roberta: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_roberta, tmp_path / "encoder")
-    (tmp_path / "encoder" / "tokenizer.json").write_text("{")
-    with pytest.raises(EmotoneError, match="no tokenizer that can be loaded") as caught:
-        Roberta(str(tmp_path / "encoder"))("good")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_speech_encoder_is_refused(tiny_wav2vec2: Path) -> None:
