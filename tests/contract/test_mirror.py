@@ -14,7 +14,6 @@ TESTS = Path(__file__).resolve().parents[1]
 MODULES = {path.relative_to(SOURCE) for path in SOURCE.rglob("*.py")} - {Path("__init__.py"), Path("errors.py")}
 FILES = sorted(path.relative_to(TESTS) for room in SOURCE.iterdir() for path in (TESTS / room.name).rglob("test_*.py"))
 ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "bundle/test_bundle.py": ("bundle/folder.py",),
     "evaluate/compare/test_runs.py": ("evaluate/compare/page.py", "evaluate/compare/systems.py"),
     "evaluate/degraded/test_missing_data.py": (
         "evaluate/bundle_on_corpus.py",
@@ -42,9 +41,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "evaluate/run_folder.py",
         "evaluate/scores.py",
     ),
-    "features/extractors/test_wav2vec2.py": ("features/encoder.py",),  # whose base it is
     "models/networks/test_alexnet.py": ("models/networks/_image_network.py",),
-    "models/networks/test_co_attention.py": ("models/export.py",),
     "training/difficulties/test_duration.py": ("training/difficulty.py",),  # an abstract base
 }
 """Modules without tests of their own, by the tests that cover them. None may be added."""
