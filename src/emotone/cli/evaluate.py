@@ -111,7 +111,8 @@ def compare(options: Namespace) -> int:
         print(tabulate(options.ledger))
         return 0
     from emotone.evaluate.compare.page import comparison_page
-    from emotone.evaluate.compare.runs import compare_runs, print_comparison
+    from emotone.evaluate.compare.runs import compare_runs
+    from emotone.evaluate.compare.text import print_comparison
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")

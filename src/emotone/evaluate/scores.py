@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,15 @@ def metrics_of(target: Target) -> dict[str, Any]:
     if target.kind == "category":
         return CATEGORY_METRICS
     return RELATIVE_METRICS if target.is_relative else ATTRIBUTE_METRICS
+
+
+def main_metrics(targets: Iterable[Target]) -> dict[str, str]:
+    """{target: the name of its main metric}.
+
+    >>> main_metrics([Target("arousal", "attribute", (1, 7)), Target("emotion", "category", labels=("calm", "tense"))])
+    {'arousal': 'ccc', 'emotion': 'uar'}
+    """
+    return {target.name: next(iter(metrics_of(target))) for target in targets}
 
 
 def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:

@@ -13,7 +13,8 @@ import yaml
 
 from emotone.errors import EmotoneError
 from emotone.evaluate.compare.page import comparison_page
-from emotone.evaluate.compare.runs import Comparison, compare_runs, print_comparison
+from emotone.evaluate.compare.runs import Comparison, compare_runs
+from emotone.evaluate.compare.text import print_comparison
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.significance import sign_flip_test
 

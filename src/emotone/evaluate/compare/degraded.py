@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from emotone.audio.change.degrade import Severity
 from emotone.bundle.target import Target
 from emotone.evaluate.compare.systems import (
+    ComparedSystem,
     ScoredSystem,
-    System,
     check_alike,
     group_runs,
     join_runs,
@@ -40,9 +40,10 @@ from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, h
 from emotone.evaluate.numbers.statistics import Floats, Metric, PooledMetric
 from emotone.evaluate.prediction_table import speakers_of
 from emotone.evaluate.run_folder import Run, load_run
-from emotone.evaluate.scores import metrics_of, pairs_of
+from emotone.evaluate.scores import main_metrics, metrics_of, pairs_of
 
-_Named = tuple[str, DegradedScores]
+_Labelled = tuple[str, DegradedScores]
+"""A system's label and its scores."""
 PERMUTATIONS_PER_TEST = 100
 """So that the least p is still small after Holm's correction for many tests, where speakers are many, too."""
 
@@ -51,9 +52,9 @@ PERMUTATIONS_PER_TEST = 100
 class DropPair:
     """Two systems in one condition: `drops` from clean, the first's and the second's, and their `difference`.
 
-    A negative difference says that the first system loses less. `there` is the difference of the metric in the
-    condition, whatever it is clean: a positive one says that the first system is better there, `p_there` how surely.
-    `p_holm` and `p_there_holm` are over all pairs, conditions and targets; the rest is that of
+    A negative difference says that the first system loses less. `there` is the difference of the metric itself in the
+    condition: a positive one says that the first system is better there, and `p_there` is its p. `p_holm` and
+    `p_there_holm` are corrected for all pairs, conditions and targets; the other fields are those of
     `emotone.evaluate.numbers.significance.PairedTest`.
     """
 
@@ -77,7 +78,7 @@ class DropPair:
 class DegradationComparison:
     """What `compare_degraded` found; `curves` {system: its curves}."""
 
-    systems: list[System]
+    systems: list[ComparedSystem]
     metrics: dict[str, str]
     curves: dict[str, dict[str, MeasuredCurve]]
     pairs: list[DropPair]
@@ -92,7 +93,7 @@ class DegradationComparison:
 
 
 class PooledDrop(PooledMetric):
-    """What the metric of Q systems loses from `clean` to `degraded` predictions of the same N rows.
+    """The drop of a metric from `clean` to `degraded` predictions of the same N rows, for Q systems.
 
     >>> from emotone.evaluate.numbers.metrics import accuracy
     >>> PooledDrop(accuracy, [["a", "b"]], [["b", "b"]], ["a", "b"], ["x", "y"]).values
@@ -126,9 +127,9 @@ def compare_degraded(
 ) -> DegradationComparison:
     """Compare finished runs in what each loses along curves: main metric of each target, all pairs of systems.
 
-    `score` scores a run in all conditions: `score_robustness` or `score_missing`. Seeds and repeats of a system are
-    averaged, and every condition takes the same away from all. A condition that only one of a pair can be measured in
-    is not compared; an utterance counts where both could score it. Raises EmotoneError as
+    `score` scores a run in all conditions: `score_robustness` or `score_missing`; each changes the utterances in the
+    same way for all runs. Seeds and repeats of a system are averaged. A pair is compared in the conditions in which
+    both systems were measured, on the utterances that both could score. Raises EmotoneError as
     `emotone.evaluate.compare.runs.compare_runs` and `score` do.
     """
     runs = [load_run(folder) for folder in folders]
@@ -151,20 +152,21 @@ def compare_degraded(
     table = pd.concat([one.clean(targets)[["id", "speaker"]] for one in scores.values()]).drop_duplicates("id")
     num_speakers, num_unknown = speakers_of(table).nunique(), int(table["speaker"].isna().sum())
     notes = [f"{label}: {note}" for label, one in scores.items() for note in one.notes]
+    notes += speaker_notes(num_speakers, len(pairs), num_unknown, num_permutations)
     return DegradationComparison(
-        [each.system for each in tested],
-        {target.name: next(iter(metrics_of(target))) for target in targets},
-        {label: describe(one, targets) for label, one in scores.items()},
-        [replace(pair, p_holm=p, p_there_holm=q) for pair, (p, q) in zip(pairs, corrected, strict=True)],
-        len(table),
-        num_speakers,
-        list(dict.fromkeys([*notes, *speaker_notes(num_speakers, len(pairs), num_unknown, num_permutations)])),
-        run_warnings(tested),
+        systems=[each.system for each in tested],
+        metrics=main_metrics(targets),
+        curves={label: describe(one, targets) for label, one in scores.items()},
+        pairs=[replace(pair, p_holm=p, p_there_holm=q) for pair, (p, q) in zip(pairs, corrected, strict=True)],
+        num_utterances=len(table),
+        num_speakers=num_speakers,
+        notes=list(dict.fromkeys(notes)),
+        warnings=run_warnings(tested),
     )
 
 
 def _joined(each: ScoredSystem, by_run: dict[Path, DegradedScores]) -> DegradedScores:
-    """The scores of a system, its seeds together; of curves that all its runs have."""
+    """The scores of a system's runs as one table per condition, of the curves that all of them have."""
     parts = [by_run[run.folder] for run in each.runs]
 
     def stack(name: str, severity: Severity) -> pd.DataFrame:
@@ -176,8 +178,10 @@ def _joined(each: ScoredSystem, by_run: dict[Path, DegradedScores]) -> DegradedS
     return DegradedScores(curves, tables, [note for part in parts for note in part.notes], parts[0].repeated)
 
 
-def _compare(target: Target, first: _Named, second: _Named, num_permutations: int, seed: int) -> Iterator[DropPair]:
-    """Two systems in every condition that both were measured in and that changes either, in each once."""
+def _compare(
+    target: Target, first: _Labelled, second: _Labelled, num_permutations: int, seed: int
+) -> Iterator[DropPair]:
+    """The tests of two systems, one in each condition that changes the predictions of either."""
     metric = next(iter(metrics_of(target).values()))
     (label, ours), (other_label, others) = first, second
     shared = [(curve, level) for curve in ours.tables if curve in others.tables for level in ours.tables[curve]]
@@ -199,7 +203,18 @@ def _compare(target: Target, first: _Named, second: _Named, num_permutations: in
         pooled = PooledDrop(metric, [a, b], [less_a, less_b], truth[kept], speakers, repeats)
         p, p_there = (flip_test(one, num_permutations, seed) for one in (pooled, pooled.degraded))
         yield DropPair(
-            target.name, curve, severity, label, other_label, int(known["id"][kept].nunique()),
-            pooled.values.tolist(), pooled.interval([1, -1], seed=seed), p, p, standardised_difference(pooled),
-            pooled.degraded.interval([1, -1], seed=seed), p_there, p_there,
-        )  # fmt: skip
+            target=target.name,
+            curve=curve,
+            severity=severity,
+            first=label,
+            second=other_label,
+            num_utterances=int(known["id"][kept].nunique()),
+            drops=pooled.values.tolist(),
+            difference=pooled.interval([1, -1], seed=seed),
+            p=p,
+            p_holm=p,  # corrected where all pairs are known
+            effect_size=standardised_difference(pooled),
+            there=pooled.degraded.interval([1, -1], seed=seed),
+            p_there=p_there,
+            p_there_holm=p_there,
+        )

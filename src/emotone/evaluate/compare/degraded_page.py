@@ -26,11 +26,13 @@ def degradation_page(found: DegradationComparison, heading: str, note: str) -> s
     letters = letters_of(found.systems)
     rows = [
         {
-            "": letters[system.label], "system": system.label, "seeds": ", ".join(map(str, system.seeds)),
+            "": letters[system.label],
+            "system": system.label,
+            "seeds": ", ".join(map(str, system.seeds)),
             "runs": ", ".join(system.folders),
         }
         for system in found.systems
-    ]  # fmt: skip
+    ]
     text = f"{found.num_utterances} test utterances of {found.num_speakers} speakers, degraded alike for all systems."
     notes = " ".join(map(sentence, found.notes))
     sections = [Section("Systems", text, rows, note=notes)]

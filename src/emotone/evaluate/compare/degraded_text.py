@@ -9,11 +9,8 @@ from typing import Any
 from emotone.audio.change.degrade import Severity
 from emotone.base.text_table import align
 from emotone.evaluate.compare.degraded import DegradationComparison
-from emotone.evaluate.compare.runs import p_text
-from emotone.evaluate.compare.systems import (
-    LEVEL,
-    letters_of,
-)
+from emotone.evaluate.compare.systems import letters_of
+from emotone.evaluate.compare.text import corrected_p_text, p_text
 from emotone.evaluate.degraded.degraded import ALL_CURVES, MeasuredCurve
 from emotone.evaluate.numbers.interval import Interval
 
@@ -57,19 +54,21 @@ def pair_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]
     """A row per pair of systems and condition: what both lose, and the test of the difference."""
     letters = letters_of(found.systems)
     return [
-        {"pair": f"{letters[pair.first]} - {letters[pair.second]}",
-         "condition": _condition(found, pair.curve, pair.severity),
-         "first loses": pair.drops[0], "second loses": pair.drops[1], "difference [95%]": str(pair.difference),
-         "p": p_text(pair.p), "p (Holm)": _marked(pair.p_holm), "d_z": pair.effect_size,
-         "better there by [95%]": str(pair.there), "p there (Holm)": _marked(pair.p_there_holm)}
+        {
+            "pair": f"{letters[pair.first]} - {letters[pair.second]}",
+            "condition": _condition(found, pair.curve, pair.severity),
+            "first loses": pair.drops[0],
+            "second loses": pair.drops[1],
+            "difference [95%]": str(pair.difference),
+            "p": p_text(pair.p),
+            "p (Holm)": corrected_p_text(pair.p_holm),
+            "d_z": pair.effect_size,
+            "better there by [95%]": str(pair.there),
+            "p there (Holm)": corrected_p_text(pair.p_there_holm),
+        }
         for pair in found.pairs
         if pair.target == target
-    ]  # fmt: skip
-
-
-def _marked(p: float) -> str:
-    """A corrected p, with a star where it is significant."""
-    return p_text(p) + (" *" if p <= LEVEL else "")
+    ]
 
 
 def curves_of(found: DegradationComparison) -> dict[str, MeasuredCurve]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from emotone.base import figure
 from emotone.base.page import Section, render
-from emotone.evaluate.compare.runs import Comparison, MetricComparison, Ranks, p_text
+from emotone.evaluate.compare.runs import Comparison, MetricComparison, Ranks
 from emotone.evaluate.compare.systems import LEVEL, letters_of
+from emotone.evaluate.compare.text import corrected_p_text, p_text
 
 LABEL_WIDTH = 34
 
@@ -54,24 +55,30 @@ def _system_rows(comparison: Comparison) -> list[dict[str, Any]]:
     letters = letters_of(comparison.systems)
     return [
         {
-            "": letters[system.label], "system": system.label,
+            "": letters[system.label],
+            "system": system.label,
             **{f"{result.target} {result.metric}": str(result.values[system.label]) for result in comparison.results},
-            "seeds": ", ".join(map(str, system.seeds)), "runs": ", ".join(system.folders),
+            "seeds": ", ".join(map(str, system.seeds)),
+            "runs": ", ".join(system.folders),
         }
         for system in comparison.systems
-    ]  # fmt: skip
+    ]
 
 
 def _pair_rows(comparison: Comparison, result: MetricComparison) -> list[dict[str, Any]]:
     letters = letters_of(comparison.systems)
     return [
         {
-            "pair": f"{letters[pair.first]} - {letters[pair.second]}", "first": pair.first, "second": pair.second,
-            f"difference in {result.metric}": str(pair.difference), "p": p_text(pair.p),
-            "p (Holm)": p_text(pair.p_holm) + (" *" if pair.p_holm <= LEVEL else ""), "d_z": pair.effect_size,
+            "pair": f"{letters[pair.first]} - {letters[pair.second]}",
+            "first": pair.first,
+            "second": pair.second,
+            f"difference in {result.metric}": str(pair.difference),
+            "p": p_text(pair.p),
+            "p (Holm)": corrected_p_text(pair.p_holm),
+            "d_z": pair.effect_size,
         }
         for pair in result.pairs
-    ]  # fmt: skip
+    ]
 
 
 def _picture_names(comparison: Comparison) -> dict[str, str]:
@@ -81,8 +88,7 @@ def _picture_names(comparison: Comparison) -> dict[str, str]:
     names = {}
     for label, letter in letters.items():
         text = label.split(" ", 1)[1] if len(first_words) == 1 and " " in label else label
-        # matplotlib reads $...$ as mathematics
-        names[label] = "\n".join(textwrap.wrap(f"{letter}  {text}", LABEL_WIDTH)).replace("$", r"\$")
+        names[label] = figure.plain("\n".join(textwrap.wrap(f"{letter}  {text}", LABEL_WIDTH)))
     return names
 
 

@@ -6,8 +6,6 @@ Metrics are computed per seed of a system (`emotone.evaluate.compare.systems`) a
 from __future__ import annotations
 
 import itertools
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,16 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.base.text_table import align
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.compare.systems import (
     LEVEL,
+    ComparedSystem,
     ScoredSystem,
-    System,
     check_alike,
     group_runs,
-    letters_of,
     run_warnings,
     speaker_notes,
 )
@@ -79,7 +75,7 @@ class MetricComparison:
 class Comparison:
     """What `compare_runs` found."""
 
-    systems: list[System]
+    systems: list[ComparedSystem]
     results: list[MetricComparison]
     warnings: list[str] = field(default_factory=list)
 
@@ -192,49 +188,3 @@ def _order_note(tested: list[ScoredSystem], name: str) -> str:
     ranged = [label for label, target in own.items() if not target.is_relative]
     others = f"; of scores on a range ({', '.join(ranged)}) too, the order alone counts here" if ranged else ""
     return f"by order: an utterance counts by the share of the others of its fold that it is ranked above{others}"
-
-
-def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
-    """Print a comparison to stdout: tables for people, or JSON; warnings also go to stderr with JSON."""
-    if as_json:
-        print(json.dumps(comparison.to_json(), indent=1))
-        for warning in comparison.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        return
-    letters = letters_of(comparison.systems)
-    num_seeds = len(comparison.systems[0].seeds)
-    print(f"{len(letters)} systems, {f'{num_seeds} seeds each, averaged' if num_seeds > 1 else 'one seed each'}")
-    for warning in comparison.warnings:
-        print(f"WARNING {warning}")
-    for result in comparison.results:
-        print(f"\n{result.target}: {result.metric}, {result.num_utterances} utterances, {result.num_speakers} speakers")
-        ranks = result.ranks.mean_ranks if result.ranks else {}
-        rows = [
-            {"": letters[label], "system": label, f"{result.metric} [95%]": str(value)}
-            | ({"mean rank": ranks[label]} if ranks else {})
-            for label, value in result.values.items()
-        ]
-        print(align(rows, "  "))
-        print()
-        print(align([_pair_row(pair, letters) for pair in result.pairs], "  "))
-        if result.ranks:
-            print(f"  Friedman over speakers ({result.ranks.score}): p {p_text(result.ranks.p)}")
-        for note in result.notes:
-            print(f"  NOTE {note}")
-
-
-def _pair_row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:
-    return {
-        "pair": f"{letters[pair.first]} - {letters[pair.second]}", "difference [95%]": str(pair.difference),
-        "p": p_text(pair.p), "p (Holm)": p_text(pair.p_holm), "d_z": pair.effect_size,
-        "": "*" if pair.p_holm <= LEVEL else "",
-    }  # fmt: skip
-
-
-def p_text(p: float) -> str:
-    """A p-value as people write it.
-
-    >>> p_text(0.25), p_text(0.00003)
-    ('0.250', '<0.001')
-    """
-    return "<0.001" if p < 0.001 else f"{p:.3f}"

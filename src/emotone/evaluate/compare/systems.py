@@ -24,7 +24,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class System:
+class ComparedSystem:
     """What is compared: a recipe, its finished runs and their seeds (a seed per run and repeat)."""
 
     label: str
@@ -36,7 +36,7 @@ class System:
 class ScoredSystem:
     """A system with its predictions of all seeds: a row per utterance and seed, the `repeat` 0, 1, ...; sorted."""
 
-    system: System
+    system: ComparedSystem
     runs: list[Run]
     table: pd.DataFrame
     targets: list[Target]
@@ -80,7 +80,7 @@ def join_runs(label: str, runs: list[Run]) -> ScoredSystem:
     twice = table[table.duplicated(["repeat", "id"])]["id"]
     if len(twice):
         raise EmotoneError(f"{label}: {len(twice)} utterances are in several test parts, e.g. {twice.iloc[0]!r}")
-    system = System(label, [str(run.folder) for run in runs], [seed for seed, _ in sorted(units)])
+    system = ComparedSystem(label, [str(run.folder) for run in runs], [seed for seed, _ in sorted(units)])
     return ScoredSystem(system, runs, table, runs[0].targets)
 
 
@@ -138,7 +138,7 @@ def run_warnings(systems: list[ScoredSystem]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def letters_of(systems: Sequence[System]) -> dict[str, str]:
+def letters_of(systems: Sequence[ComparedSystem]) -> dict[str, str]:
     """A letter (A, B, ..., Z, A1, ...) per system label, for tables of pairs."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     numbers = range(len(systems))

@@ -20,7 +20,7 @@ from emotone.evaluate.degraded import missing
 from emotone.evaluate.numbers.statistics import PooledMetric
 from emotone.evaluate.prediction_table import speakers_of, to_range
 from emotone.evaluate.run_folder import Run, bundles_of
-from emotone.evaluate.scores import metrics_of, pairs_of
+from emotone.evaluate.scores import main_metrics, metrics_of, pairs_of
 
 ALL_CURVES: Mapping[str, DegradationCurve] = {**degrade.CURVES, **missing.CURVES}
 """All curves that scores are measured along."""
@@ -113,7 +113,7 @@ def to_report(scores: DegradedScores, targets: Sequence[Target], what: str) -> M
         "num_utterances": int(clean["id"].nunique()),
         "num_speakers": int(clean["speaker"].nunique()),
         "notes": scores.notes,
-        "metrics": {target.name: next(iter(metrics_of(target))) for target in targets},
+        "metrics": main_metrics(targets),
         "curves": describe(scores, targets),
     }
 

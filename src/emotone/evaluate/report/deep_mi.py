@@ -20,21 +20,46 @@ from emotone.base.page import Player, Section
 from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import PUBLISHED_CUTS, cut_points, information_table
 from emotone.errors import EmotoneError, unknown
+from emotone.evaluate.report.artefacts import check_codes, find_folds, finite_numbers, fold_note, read_artefact
+from emotone.evaluate.report.cells import Row
 from emotone.evaluate.report.clips import make_players
 from emotone.evaluate.report.cluster_pictures import INK, WIDTH_IN, draw_box
-from emotone.evaluate.report.clusters import check_codes, find_folds, of_fold, read_artefact, to_numbers
 from emotone.evaluate.report.part import Evaluated, Part
 
 DEEP_MI = "deep_mi.parquet"
-COLUMNS = (
-    "id", "corpus", "file", "start_s", "end_s", "speaker", "gender", "duration_s", "target", "cluster", "label",
-    "level", "predicted", "predicted_level", "deep_mi",
-)  # fmt: skip
 NUMBERS = ("start_s", "end_s", "duration_s", "label", "predicted", "deep_mi")
+COLUMNS = (
+    "id",
+    "corpus",
+    "file",
+    "start_s",
+    "end_s",
+    "speaker",
+    "gender",
+    "duration_s",
+    "target",
+    "cluster",
+    "label",
+    "level",
+    "predicted",
+    "predicted_level",
+    "deep_mi",
+)
+LISTED_COLUMNS = ("id", "corpus", "speaker", "duration_s", "cluster", "label", "level", "predicted", "deep_mi")
+"""What the JSON says of an utterance."""
 NUM_LEVELS = len(PUBLISHED_CUTS) + 1
 NUM_LISTED = 10
 NUM_CELLS = 12
-Row = dict[str, Any]
+VALUES_NOTE = (
+    "DeepMI = (1 - a) mi(cluster, level) + a mi(predicted level, level), mi(x, y) = p(x, y) ln(p(x, y) / (p(x) p(y))) "
+    "over the training utterances: high where a cluster is large and speaks for one level, below 0 where the label is "
+    "one that its cluster speaks against. The published curriculum begins with the highest. Boxes: median and "
+    "quartiles."
+)
+CELLS_NOTE = (
+    "mi of each cell, red: more utterances than if clusters knew nothing of the label, blue: fewer, empty: none. "
+    "All cells together are the mutual information."
+)
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -46,22 +71,22 @@ def section(evaluated: Evaluated) -> Part:
     folds = find_folds(run, DEEP_MI)
     if not folds:
         return Part({"deep_mi": None})
-    table = read_deep_mi(next(iter(folds.values())) / DEEP_MI, run.targets)
-    about: Row = {"fold": next(iter(folds)), "num_folds": len(folds), "targets": {}}
-    sections = []
+    first, folder = next(iter(folds.items()))
+    table = read_deep_mi(folder / DEEP_MI, run.targets)
+    measured, sections = {}, []
     for target in run.targets:
         own = table[table["target"] == target.name].reset_index(drop=True)
         if len(own):
-            measured = about["targets"][target.name] = measure_deep_mi(own, target)
-            sections += _sections(own, measured, target, of_fold(about))
-    return Part({"deep_mi": about}, sections)
+            measured[target.name] = measure_deep_mi(own, target)
+            sections += _sections(own, measured[target.name], target, fold_note(first, len(folds)))
+    return Part({"deep_mi": {"fold": first, "num_folds": len(folds), "targets": measured}}, sections)
 
 
 def read_deep_mi(path: Path, targets: Sequence[Target]) -> pd.DataFrame:
     """The table of DeepMI, checked; raises EmotoneError, counted and named, for cells that do not fit."""
     table = read_artefact(path, COLUMNS)
     for column in NUMBERS:
-        table[column] = to_numbers(table[column], path)
+        table[column] = finite_numbers(table[column], path)
     num_unknown = int(table["deep_mi"].isna().sum())
     if num_unknown:
         raise EmotoneError(f"{path}: {num_unknown} of {len(table)} utterances have no DeepMI")
@@ -74,22 +99,33 @@ def read_deep_mi(path: Path, targets: Sequence[Target]) -> pd.DataFrame:
     return table
 
 
-def measure_deep_mi(table: pd.DataFrame, target: Target) -> Row:
+def measure_deep_mi(table: pd.DataFrame, target: Target) -> dict[str, Any]:
     """Values by level, cells of cluster and level, and the ends of the order, of one target; the table's own order."""
     values, names = table["deep_mi"], level_names(target)
     by_level = values.groupby(table["level"])
     levels = [
-        {"level": level, "label": names[level], "num_utterances": len(own), "least": float(own.min()),
-         "median": float(own.median()), "mean": float(own.mean()), "most": float(own.max())}
+        {
+            "level": level,
+            "label": names[level],
+            "num_utterances": len(own),
+            "least": float(own.min()),
+            "median": float(own.median()),
+            "mean": float(own.mean()),
+            "most": float(own.max()),
+        }
         for level, own in ((int(level), own) for level, own in by_level)
-    ]  # fmt: skip
+    ]
     most, least = ends_of(table)
     return {
-        "num_utterances": len(table), "num_distinct": int(values.nunique()), "num_negative": int((values < 0).sum()),
-        "mutual_information": float(_cells(table)[1].sum()), "levels": levels, "cells": _cell_rows(table, names),
-        "most": [_utterance(row) for row in most.to_dict("records")],
-        "least": [_utterance(row) for row in least.to_dict("records")],
-    }  # fmt: skip
+        "num_utterances": len(table),
+        "num_distinct": int(values.nunique()),
+        "num_negative": int((values < 0).sum()),
+        "mutual_information": float(_cells(table)[1].sum()),
+        "levels": levels,
+        "cells": _cell_rows(table, names),
+        "most": most[list(LISTED_COLUMNS)].to_dict("records"),
+        "least": least[list(LISTED_COLUMNS)].to_dict("records"),
+    }
 
 
 def level_names(target: Target) -> list[str]:
@@ -122,39 +158,45 @@ def _cells(table: pd.DataFrame) -> tuple[list[int], NDArray[np.float64], NDArray
     return [int(clusters[place]) for place in order], information[order], counts[order]
 
 
-def _cell_rows(table: pd.DataFrame, names: Sequence[str]) -> list[Row]:
+def _cell_rows(table: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
     """Cells that were seen, the largest first."""
     clusters, information, counts = _cells(table)
     rows = [
-        {"cluster": clusters[x], "level": int(level), "label": names[level], "mi": float(information[x, level]),
-         "num_utterances": int(counts[x, level]), "share_of_cluster": float(counts[x, level] / counts[x].sum())}
+        {
+            "cluster": clusters[x],
+            "level": int(level),
+            "label": names[level],
+            "mi": float(information[x, level]),
+            "num_utterances": int(counts[x, level]),
+            "share_of_cluster": float(counts[x, level] / counts[x].sum()),
+        }
         for x, level in zip(*np.nonzero(counts), strict=True)
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: -row["mi"])
 
 
-def _utterance(row: Row) -> Row:
-    columns = ("id", "corpus", "speaker", "duration_s", "cluster", "label", "level", "predicted", "deep_mi")
-    return {column: row[column] for column in columns}
-
-
-def _sections(table: pd.DataFrame, about: Row, target: Target, fold: str) -> list[Section]:
+def _sections(table: pd.DataFrame, measured: dict[str, Any], target: Target, fold: str) -> list[Section]:
     names, (clusters, information, counts) = level_names(target), _cells(table)
     text = (
-        f"{about['num_utterances']} training utterances in {len(clusters)} clusters{fold}. Cluster and level share "
-        f"{about['mutual_information']:.3f} nats; {about['num_distinct']} different values of DeepMI, "
-        f"{about['num_negative']} utterances below 0."
+        f"{measured['num_utterances']} training utterances in {len(clusters)} clusters{fold}. Cluster and level share "
+        f"{measured['mutual_information']:.3f} nats; {measured['num_distinct']} different values of DeepMI, "
+        f"{measured['num_negative']} utterances below 0."
     )
     picture = plot_values(table["deep_mi"].to_numpy(), table["level"].to_numpy(), names)
     cells_picture = plot_cells(np.where(counts > 0, information, np.nan), clusters, names)
     cells = [
-        {"cluster": row["cluster"], "label": row["label"], "mi (nats)": f"{row['mi']:.4f}",
-         "utterances": row["num_utterances"], "of the cluster": f"{100 * row['share_of_cluster']:.0f}%"}
-        for row in about["cells"][:NUM_CELLS]
-    ]  # fmt: skip
+        {
+            "cluster": cell["cluster"],
+            "label": cell["label"],
+            "mi (nats)": f"{cell['mi']:.4f}",
+            "utterances": cell["num_utterances"],
+            "of the cluster": f"{100 * cell['share_of_cluster']:.0f}%",
+        }
+        for cell in measured["cells"][:NUM_CELLS]
+    ]
     cells_note = CELLS_NOTE
-    if len(about["cells"]) > NUM_CELLS:
-        cells_note += f" The {NUM_CELLS} largest of {len(about['cells'])} cells are listed; the JSON has all."
+    if len(measured["cells"]) > NUM_CELLS:
+        cells_note += f" The {NUM_CELLS} largest of {len(measured['cells'])} cells are listed; the JSON has all."
     most, least = ends_of(table)
     players, audio_note = make_players(pd.concat([most, least]))
     ends = {"Most informative utterances": most, "Least informative utterances": least}
@@ -169,18 +211,6 @@ def _sections(table: pd.DataFrame, about: Row, target: Target, fold: str) -> lis
     ]
 
 
-VALUES_NOTE = (
-    "DeepMI = (1 - a) mi(cluster, level) + a mi(predicted level, level), mi(x, y) = p(x, y) ln(p(x, y) / (p(x) p(y))) "
-    "over the training utterances: high where a cluster is large and speaks for one level, below 0 where the label is "
-    "one that its cluster speaks against. The published curriculum begins with the highest. Boxes: median and "
-    "quartiles."
-)
-CELLS_NOTE = (
-    "mi of each cell, red: more utterances than if clusters knew nothing of the label, blue: fewer, empty: none. "
-    "All cells together are the mutual information."
-)
-
-
 def _tied(table: pd.DataFrame, shown: pd.DataFrame) -> str:
     """How many share the first value of those shown, where not all of them can be listed."""
     value = shown["deep_mi"].iloc[0]
@@ -192,11 +222,19 @@ def _tied(table: pd.DataFrame, shown: pd.DataFrame) -> str:
 
 def _rows(shown: pd.DataFrame, players: dict[int, Player]) -> list[Row]:
     return [
-        {"utterance": row["id"], "corpus": row["corpus"], "speaker": row["speaker"], "cluster": row["cluster"],
-         "label": row["label"], "predicted": row["predicted"], "seconds": row["duration_s"],
-         "DeepMI": f"{row['deep_mi']:.5f}", "listen": players.get(place)}
+        {
+            "utterance": row["id"],
+            "corpus": row["corpus"],
+            "speaker": row["speaker"],
+            "cluster": row["cluster"],
+            "label": row["label"],
+            "predicted": row["predicted"],
+            "seconds": row["duration_s"],
+            "DeepMI": f"{row['deep_mi']:.5f}",
+            "listen": players.get(place),
+        }
         for place, row in zip(shown.index, shown.to_dict("records"), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def plot_values(values: NDArray[np.floating], levels: NDArray[np.integer], names: Sequence[str]) -> str:

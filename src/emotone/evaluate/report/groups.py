@@ -17,7 +17,7 @@ from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import KINDS, UNKNOWN, Group, compare_groups, find_groups, groups_of
-from emotone.evaluate.scores import metrics_of
+from emotone.evaluate.scores import main_metrics, metrics_of
 
 MOST_NAMES = 30
 """More speakers than this are dots without a name."""
@@ -44,20 +44,16 @@ def section(evaluated: Evaluated) -> Part:
         if kind == "speaker":
             sections.append(_speakers(title, groups, rows, targets, test))
             continue
-        picture = plot_groups(groups, _main_metrics(targets))
+        picture = plot_groups(groups, main_metrics(targets))
         sections.append(Section(title, table=rows, figure=picture, note=_few_speakers(groups, len(rows))))
         if kind == "gender" and any(differences.values()):
             sections.append(_differences(differences, targets))
     return Part({"groups": measured, "gender_differences": differences}, sections)
 
 
-def _main_metrics(targets: Sequence[Target]) -> dict[str, str]:
-    return {target.name: next(iter(metrics_of(target))) for target in targets}
-
-
 def _rows(groups: dict[str, list[Group]], kind: str, targets: Sequence[Target]) -> list[Row]:
     """One row per group: the main metric of each target, or all of a single target; biases of attributes."""
-    shown = {name: [metric] for name, metric in _main_metrics(targets).items()}
+    shown = {name: [metric] for name, metric in main_metrics(targets).items()}
     if len(targets) == 1:
         shown = {targets[0].name: list(metrics_of(targets[0]))}
     rows: dict[str, Row] = {}
@@ -83,7 +79,7 @@ def _speakers(
     title: str, groups: dict[str, list[Group]], rows: list[Row], targets: Sequence[Target], test: pd.DataFrame
 ) -> Section:
     """All speakers, or where they are many the worst and the best by the first target."""
-    metrics, note = _main_metrics(targets), SPEAKERS_NOTE
+    metrics, note = main_metrics(targets), SPEAKERS_NOTE
     picture = plot_speakers(groups, metrics, _genders(test))
     if len(rows) > MOST_ROWS:
         target, metric = next(iter(metrics.items()))
@@ -106,7 +102,7 @@ def _genders(test: pd.DataFrame) -> dict[str, str]:
 
 
 def _differences(differences: dict[str, list[dict[str, Any]]], targets: Sequence[Target]) -> Section:
-    metrics = _main_metrics(targets)
+    metrics = main_metrics(targets)
     rows = [
         {
             "target": target,
