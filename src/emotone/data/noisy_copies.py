@@ -30,20 +30,20 @@ from emotone.errors import EmotoneError, unknown
 Source = Literal["recording", "voices", "room", "gaussian"]
 RECORDING: Source = "recording"
 MADE: dict[str, Source] = {"babble": "voices", "reverberation": "room", "gaussian": "gaussian"}
-"""Kinds that are no recordings of noise, in their order after those."""
+"""Kinds that are made without recordings of noise, listed after those that are."""
 
 DECAY_S = (0.2, 1.0)
 """The room of an utterance decays by 60 dB in a time between these."""
 NUM_VOICES = 5
-"""Speakers of one babble, where there are as many."""
+"""Speakers of one babble, at most."""
 DEFAULT_SNR_DB = 5.0
-"""For names that the published set has not, whose ratios are 4.5 dB on average."""
+"""For kinds that are not in the published set; its ratios are 4.5 dB on average."""
 MOST_SNR_DB = 100.0
 MOST_KINDS = 64
-"""Each is a copy of the corpus on disk, so more are a folder that was not meant so."""
+"""Each kind is a copy of the corpus on disk; more are probably a folder given by mistake."""
 LONGEST_HELD_S = 20.0
 NUM_HELD = 128
-"""Recordings up to this long are kept in memory, so many of them (164 MB); of longer ones a part is decoded."""
+"""Recordings of up to LONGEST_HELD_S are kept in memory, NUM_HELD of them (164 MB); of longer ones a part is read."""
 DIGEST_SIZE = 16
 
 

@@ -124,9 +124,9 @@ class Augmentation:
 class Unlabelled:
     """Speech without labels, for systems that learn from it: `num` utterances (null: all), drawn by `seed`.
 
-    `corpora` are prepared corpora, whose labels are not looked at; of one that the recipe trains on, only the
-    utterances that its owner set apart as `unlabelled`, which need not be named. They are drawn as evenly over the
-    corpora as these allow, and the first ones of a larger `num` are those of a smaller.
+    `corpora` are prepared corpora, whose labels are ignored. Of a corpus that the recipe trains on, only the utterances
+    that its owner set apart as `unlabelled` count, named or not. They are drawn as evenly over the corpora as possible;
+    a larger `num` keeps those of a smaller one.
     """
 
     corpora: list[str] = field(default_factory=list)
@@ -195,7 +195,7 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """Identity of the experiment: of everything that decides its outcome, not of its name and description."""
+        """Identity of the experiment: a hash of all that decides its outcome, so not of name and description."""
         about = _without_later_defaults(self, self.to_json())
         about = {key: value for key, value in about.items() if key not in ("name", "description", "cpu_hours")}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
@@ -211,7 +211,7 @@ class Recipe:
 
 
 def _without_later_defaults(part: Any, about: dict[str, Any]) -> dict[str, Any]:
-    """The data of a recipe or a part of it without the later keys that are not set."""
+    """The plain data of a recipe, or of a part of it, without the later keys that have their default."""
     kept = dict(about)
     for item in dataclasses.fields(part):
         value = getattr(part, item.name)

@@ -65,7 +65,7 @@ class Split:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of which utterance is in which part, whatever their order."""
+        """Hash of the parts; the order of the utterances does not matter."""
         text = json.dumps({part: getattr(self, part) for part in PARTS})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Rows of a recipe's table: which corpus an utterance is of, and what it is called among several corpora.
+"""Rows of a recipe's table: utterances of several corpora under names of their own.
 
 `id` is an utterance's name in the table, `own_id` that in its own corpus, `utterance` the `id` of the utterance that a
 row is of (a training copy has an `own_id` and an `utterance`, too). `store_id` is its name in the feature store, and

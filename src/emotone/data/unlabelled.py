@@ -1,4 +1,4 @@
-"""The unlabelled speech of a recipe: which utterances of which corpora a semi-supervised system learns from."""
+"""The unlabelled speech of a recipe, from which a semi-supervised system learns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotone.errors import EmotoneError
 def add(
     table: pd.DataFrame, recipe: Recipe, corpora: Mapping[str, Corpus], scans: Mapping[str, pd.DataFrame]
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The recipe's table with the drawn unlabelled utterances, and what had to be left out: {reason: number}.
+    """The recipe's table with the drawn unlabelled utterances, and those left out: {reason: number}.
 
     Their `split` is `unlabelled` and they have no labels, ids and speakers carry the corpus's name. Utterances whose
     audio cannot be read are not drawn. Raises EmotoneError where fewer are left than asked for, and where the setting
@@ -47,7 +47,7 @@ def add(
 
 
 def draw_evenly(pool: pd.DataFrame, num: int, seed: int) -> pd.DataFrame:
-    """`num` random rows, as many of each `corpus` as there are; what a small one lacks, the others give.
+    """`num` random rows, equally many of each `corpus` as far as it has them; larger ones give the rest.
 
     >>> pool = pd.DataFrame({"id": list("abcdef"), "corpus": list("xxxxxy")})
     >>> draw_evenly(pool, 3, seed=0)["corpus"].tolist()

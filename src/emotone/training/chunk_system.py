@@ -1,4 +1,4 @@
-"""What systems on chunks of an utterance have in common: how it is cut, and one network per target or one for all."""
+"""The base of systems on chunks: how an utterance is cut, and one network per target or one for all."""
 
 from __future__ import annotations
 

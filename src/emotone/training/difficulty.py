@@ -1,4 +1,4 @@
-"""What makes an utterance easy or hard: the base of `emotone.training.difficulties`, which order a curriculum."""
+"""The base of difficulties: scores of how easy or hard an utterance is, which order a curriculum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Difficulty(ABC):
 
     requires: ClassVar[tuple[str, ...]] = ()
     easy: ClassVar[Literal["highest", "lowest"]]
-    """Which scores are the easy ones, unless the recipe says otherwise."""
+    """Whether a high or a low score is an easy utterance, unless the recipe says otherwise."""
     takes_unlabelled: ClassVar[bool] = False
     """Whether it learns from the recipe's unlabelled speech."""
 
@@ -29,5 +29,5 @@ class Difficulty(ABC):
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none.
 
-        What must be trained for it, by `train_step`, is kept in the fold's folder.
+        A system that must be trained for it, by `train_step`, is kept in the fold's folder.
         """

@@ -38,14 +38,14 @@ Inputs = Tensor | StreamTensors
 
 
 def outputs_of(network: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
-    """What a network gives for a batch."""
+    """The outputs {target: [B] or [B, K]} of a network for a batch."""
     return network(*inputs) if isinstance(inputs, StreamTensors) else network(inputs)
 
 
 class Examples(Protocol):
     """Utterances in a fixed order; `labels` {target: [N] or [N, K]}, empty where there are none.
 
-    `pairs` {target: rows of which one has more of it} are there for systems that learn from such.
+    `pairs` {target: pairs of rows, of which one has more of it} are for systems that learn from preferences.
     """
 
     labels: Labels
@@ -53,7 +53,7 @@ class Examples(Protocol):
 
     @property
     def view(self) -> View:
-        """What networks see of an utterance."""
+        """The view of an utterance that the inputs are."""
         ...
 
     def __len__(self) -> int: ...
@@ -92,7 +92,7 @@ class StoreExamples:
         return self.view.num_chunks if isinstance(self.view, Chunks) else 1
 
     def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
-        """All rows, in batches of equal shape: of so many utterances, or of as many segments."""
+        """All rows, in batches of equal shape: of `batch_size` utterances, or of utterances with as many segments."""
         sizes = np.array([self._size(len(row)) for row in self.rows.utterances])
         batches = []
         for size in np.unique(sizes):
@@ -133,13 +133,13 @@ class StoreExamples:
         return torch.from_numpy(noisy.segments(range(len(rows)), places, self.view, self.normaliser))
 
     def _size(self, num_frames: int) -> int:
-        """What utterances must share to be read together."""
+        """The size that utterances of one batch must share: frames or segments; 0 where any go together."""
         if isinstance(self.view, Chunks):
             return 0
         return self.view.count(num_frames) if isinstance(self.view, Segments) else num_frames
 
     def arrays(self) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """All of it at once, for systems that solve (`emotone.training.system.Arrays`)."""
+        """All inputs and labels at once, for systems that solve (`emotone.training.system.Arrays`)."""
         inputs, labels = self.batch(np.arange(len(self)))
         return inputs.numpy(), {name: label.numpy() for name, label in labels.items()}
 

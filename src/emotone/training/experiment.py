@@ -1,4 +1,4 @@
-"""A recipe with its plugins made: what a run, its checks and its folds ask, so that none is looked up twice."""
+"""A recipe with its plugins, each looked up and made once, for a run, its checks and its folds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotone.training.system import System
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a recipe names, made once; `difficulty` scores its curriculum, where it has one that goes by scores.
+    """The plugins of a recipe; `difficulty` scores its curriculum, where that goes by scores.
 
     The recipe holds the identity of its encoders' weights, which its hash must cover.
     """
@@ -43,12 +43,12 @@ class Experiment:
 
     @property
     def has_curriculum(self) -> bool:
-        """Whether utterances come in an order."""
+        """Whether the recipe orders its training utterances."""
         return self.recipe.curriculum.order != "none"
 
     @property
     def learns_from_unlabelled(self) -> bool:
-        """Whether anything in a run of the recipe does."""
+        """Whether the system does, or the difficulty that orders its curriculum."""
         measures = self.recipe.curriculum.order in ("easy-first", "hard-first")
         return self.system.takes_unlabelled or (measures and self.difficulty.takes_unlabelled)
 

@@ -1,6 +1,6 @@
-"""The data of one fold: its parts as tables, and as the examples that its networks see, normalised by its own training.
+"""The data of one fold: its parts as tables, and as normalised examples for networks.
 
-What a system prepares and what scores a curriculum get this, not the `emotone.training.fold.Fold` that trains them.
+Systems and difficulties are given this, not the `emotone.training.fold.Fold` that trains them.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class FoldData:
 
     @property
     def seed(self) -> int:
-        """Of everything random in this fold."""
+        """The seed of everything random in this fold."""
         return (self.dataset.recipe.seed + self.repeat) * 1000 + self.number
 
     @cached_property
     def start(self) -> Bundle | None:
-        """The bundle from which training starts, if there is one."""
+        """The bundle from whose weights training starts, where the recipe names one."""
         return Bundle.load(self.dataset.recipe.init) if self.dataset.recipe.init else None
 
     @cached_property
@@ -98,7 +98,7 @@ class FoldData:
         return frames, frames * (self.dataset.feature.hop_s or 0.0)
 
     def examples(self, table: pd.DataFrame, view: View) -> StoreExamples | StreamExamples:
-        """Utterances of this fold as its networks see them."""
+        """Rows of this fold's tables as normalised examples of a view, with their labels."""
         normalise = self.dataset.recipe.normalise
         labels = _labels(table, self.targets)
         if isinstance(view, WordChunks):
@@ -158,7 +158,7 @@ class FoldData:
 
 
 def keep_table(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """A table that training needs or leaves: read back where an earlier call made it."""
+    """A table that a step makes: written to `path`, and read back from there by later calls."""
     if path.is_file():
         return pd.read_parquet(path)
     table = make()

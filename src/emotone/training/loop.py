@@ -38,7 +38,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Validation:
-    """What tells the best weights: examples, and the scores of a network's outputs for them."""
+    """The validation examples, and the scores of a network's outputs for them, which decide the best weights."""
 
     examples: Examples
     scorer: Scorer
@@ -82,7 +82,7 @@ def fit(
         if state.round % settings.validate_rounds == 0 or state.round == settings.rounds:
             tested = network if state.average is None else state.average.module
             scores = {} if validation is None else _validate(system, tested, validation, lesson, fabric.device)
-            state.note(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
+            state.record(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
             losses.clear()
             if fabric.is_global_zero:
                 # The checkpoint last: what a killed run had not written before it, the next one writes again.
@@ -116,12 +116,12 @@ def _validate(
 
 
 def parts_of(network: nn.Module) -> dict[str, tuple[nn.Module, str | None]]:
-    """Parts whose best weights are kept on their own: (module, the target that decides; None for the mean of all)."""
+    """Parts whose best weights are kept separately, by name: (module, target that decides; None: the mean of all)."""
     return {name: (part, name or None) for name, part in networks_of(network).items()}
 
 
 class _State:
-    """Everything that a resumed run needs."""
+    """Everything that a resumed run needs: weights, learner, moving average, history and best weights so far."""
 
     def __init__(self, network: nn.Module, learner: Learner, settings: Training) -> None:
         self.network, self.learner, self.settings = network, learner, settings
@@ -135,7 +135,7 @@ class _State:
         self.best: dict[str, Best] = {}
 
     def step(self) -> None:
-        """After a step; the moving average begins after a quarter of the rounds, when the first steps are forgotten."""
+        """Update the moving average after a step; it begins after a quarter of the rounds, without the first steps."""
         if self.average is None:
             return
         if not self.averages and self.round + 1 >= self._first_averaged:
@@ -147,8 +147,8 @@ class _State:
     def _first_averaged(self) -> int:
         return max(1, self.settings.rounds // 4)
 
-    def note(self, network: nn.Module, scores: dict[str, float], more: dict[str, float]) -> None:
-        """Add a validation to the history; keep the weights of every part that is at its best (NaN never is)."""
+    def record(self, network: nn.Module, scores: dict[str, float], more: dict[str, float]) -> None:
+        """Add a validation to the history; keep the weights of every part whose score is its best (NaN never is)."""
         unit = "iteration" if self.settings.epochs is None else "epoch"
         self.history.append({unit: self.round, **more, **scores})
         for part, (module, target) in parts_of(network).items():
@@ -173,7 +173,7 @@ class _State:
             torch.save(about, temporary)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint, if there is one; the file is data only and is read as such."""
+        """Go on from a checkpoint, if there is one; it is read as data only, no code of it runs."""
         if not path.is_file():
             return
         about = torch.load(path, map_location="cpu", weights_only=True)

@@ -46,7 +46,7 @@ FILES_READ = "files_read.json"
 def train_recipe(
     recipe: Recipe, to: Path | None = None, device: str = "cpu", jobs: int = 1, quiet: bool = False
 ) -> Path:
-    """Run a recipe (or what is left of it); returns the run's folder, `to` or `runs/RECIPE/HASH`.
+    """Run a recipe, or the rest of an interrupted run; returns its folder, `to` or `runs/RECIPE/HASH`.
 
     Its numbers also go to the ledger `results.parquet`, in `runs` or beside the folder `to`.
     """
@@ -146,7 +146,7 @@ def _describe(recipe: Recipe, places: list[_Place]) -> str:
 
 
 def _claim(folder: Path, recipe: Recipe, files_read: dict[str, str]) -> None:
-    """Save the resolved recipe and what else is read; refuse a folder that holds another run, or one of other files."""
+    """Save the resolved recipe and the identities of files read; raise EmotoneError where the folder has others."""
     path, read = folder / "recipe.yaml", folder / FILES_READ
     if path.is_file():
         try:

@@ -1,4 +1,4 @@
-"""What the training loop asks of a system, with the plain answer to each; a system overrides only what is its own."""
+"""The base of systems: all that training asks of one, with a default for most; a system overrides what differs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
 
 
 class Trained(NamedTuple):
-    """A system that was trained on a fold: its network with the best weights, and what that sees of an utterance."""
+    """A system trained on a fold: its network with the best weights, and the view of an utterance that this takes."""
 
     system: System
     network: nn.Module
@@ -46,7 +46,7 @@ class Trained(NamedTuple):
 
 
 TrainStep = Callable[["Choice", "Training", "Path", "View | None"], Trained]
-"""Trains another system on the same fold, its bundle in a folder; with the view given, or else its own."""
+"""(system, its loop, folder for its bundle, view or None for its own) -> the system trained on the same fold."""
 
 
 def num_outputs(targets: Sequence[Target]) -> dict[str, int]:
@@ -82,11 +82,14 @@ class System(ABC):
 
     @abstractmethod
     def view(self, hop_s: float | None, longest_s: float) -> View:
-        """What the network sees of an utterance; `longest_s` is the training split's longest."""
+        """The view of an utterance that the network takes.
+
+        `hop_s` is the feature's (None for one vector per utterance), `longest_s` the longest training utterance.
+        """
 
     @abstractmethod
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
-        """The untrained network: inputs of the view -> {target: [B] or [B, K]}; few need the view to be built."""
+        """The untrained network: inputs of the view -> {target: [B] or [B, K]}; few systems need the `view` for it."""
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """The loss of a batch, for systems that the loop fits."""
@@ -95,7 +98,7 @@ class System(ABC):
     def solve(
         self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int
     ) -> dict[str, Any]:
-        """Set the network's weights (`solves`); returns what was chosen and how each choice did, for the result."""
+        """Set the network's weights at once (`solves`); returns chosen settings and their scores, for the result."""
         raise NotImplementedError
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:  # noqa: B027 - most take any
@@ -107,10 +110,10 @@ class System(ABC):
     def prepare(
         self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
     ) -> dict[str, Any]:
-        """Add to the examples what the system learns from besides the labels, or change these.
+        """Add pairs or further labels to the examples, or change these, before the network is built.
 
-        What must be found first, by training another system too, is kept in `folder` and not made again. Returns what
-        the run's result shall say of it.
+        Tables and systems (trained by `train_step`) that this needs are kept in `folder` and read back by a later call.
+        Returns entries for the run's result.
         """
         return {}
 

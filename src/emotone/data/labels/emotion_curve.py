@@ -28,7 +28,7 @@ def emotion_curve(ranks: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Floats:
 
 
 def trend(ranks: ArrayLike) -> Floats:
-    """From 0, one step up for each next chunk of a smaller rank number (more of it), one down for a larger: [..., C].
+    """Ranks [..., C] -> a curve from 0 that steps up by 1 at each smaller rank number, down at each larger: [..., C].
 
     >>> trend([5, 2, 2, 9]).tolist()
     [0.0, 1.0, 1.0, 0.0]

@@ -33,7 +33,7 @@ PARTNERS = 0.1
 MAX_VALUES = 1_000
 """Different votes that an attribute may have: a scale, not any number."""
 BLOCK_PAIRS, BLOCK_CELLS = 2**17, 2**20
-"""Utterances are compared in blocks of so many pairs, and so many cells of a table of labels, whatever their number."""
+"""Largest block that is compared at once: pairs of utterances, and cells of a table of labels."""
 
 
 class Preferences(NamedTuple):
@@ -187,13 +187,13 @@ def _distinct(rows: Counts) -> tuple[Counts, Places]:
 
 
 def _cumulate(counts: Counts) -> tuple[Counts, Counts, Counts]:
-    """How many votes lie below, and above, each value of the scale [B, V], and how many there are [B]."""
+    """Votes below and above each value of the scale [B, V], and the number of votes [B], of histograms [B, V]."""
     up_to = np.cumsum(counts, axis=1)
     return up_to - counts, up_to[:, -1:] - up_to, counts.sum(axis=1)
 
 
 def _outcomes(first: Counts, below: Counts, above: Counts, num_votes: Counts) -> tuple[Counts, Counts, Counts]:
-    """Of how many compared votes the first's is higher, lower; how many are compared: [A, B] each, whole numbers."""
+    """Numbers of compared votes where the first's is higher, where it is lower, and in all: [A, B] each."""
     return first @ below.T, first @ above.T, np.outer(first.sum(axis=1), num_votes)
 
 

@@ -24,7 +24,7 @@ NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "file": ("file", str),
     "last part of the file": ("file", lambda file: PurePosixPath(file).name),
 }
-"""The column that each kind of name is made of, and how."""
+"""Kinds of names: the column of the table that each is made from, and the function that makes it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class File(Difficulty):
 
 
 def _names(data: Dataset, kind: str) -> set[str]:
-    """That kind of name of all utterances of the recipe's corpora, those that it leaves out too."""
+    """Names of that kind of all utterances of the recipe's corpora, also of those that the recipe leaves out."""
     column, name = NAMES[kind]
     tables = [data.table, *(corpus.utterances for corpus in data.corpora.values())]
     return {name(value) for table in tables for value in table[column]}

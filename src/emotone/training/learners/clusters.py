@@ -65,7 +65,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class Items:
-    """What a network embeds of utterances, one by one: all chunks, or each utterance as one.
+    """The items that a network embeds: all chunks of the utterances, or each utterance as a whole.
 
     The items of an utterance follow one another: item n is of the row n // `per_row`.
     """
@@ -103,7 +103,7 @@ class Items:
 def embed(
     clustered: Clustered, items: Items, batch_size: int, device: torch.device | str, out: NDArray[np.float32]
 ) -> None:
-    """Write what k-means sees of all items into `out` [N, H], in evaluation mode."""
+    """Write the embeddings of all items, as k-means takes them, into `out` [N, H], in evaluation mode."""
     clustered.eval()
     with torch.inference_mode():
         for rows, inputs in items.groups(batch_size):
@@ -131,7 +131,7 @@ def find_clusters(
 
 
 class ClusterLearner:
-    """Rounds (epochs) of the above, for one network or several side by side: an `learner.Learner`.
+    """Epochs as described above, for one network or several side by side: a `Learner`.
 
     Networks without a cluster branch learn from the labelled utterances alone, by the same steps: the supervised
     system to compare with.
@@ -150,11 +150,11 @@ class ClusterLearner:
             yield from part.learn(number)
 
     def measures(self) -> dict[str, float]:
-        """Agreement of the last epoch's clusters with those before, and how many clusters were not empty."""
+        """NMI of the last epoch's clusters with those before, and the number of clusters that are not empty."""
         return {name: value for part in self.parts for name, value in part.measures.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Of all optimisers, and the last clusters."""
+        """The state of all optimisers, and the last clusters."""
         return {part.name: part.state_dict() for part in self.parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

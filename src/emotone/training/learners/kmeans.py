@@ -23,11 +23,11 @@ Points = Part | Callable[[], Iterable[Part]]
 Start = Literal["k-means++", "random"]
 
 BLOCK_CELLS = 2**20
-"""Points are worked on in blocks of so many numbers (4 MiB) or distances, whichever there are more of."""
+"""Numbers per block (4 MiB): points are worked on in blocks of at most so many coordinates, or distances."""
 START_POINTS = 256
-"""k-means++ chooses from a random sample of so many points per cluster; as many as a centre needs (as faiss has it)."""
+"""Points per cluster in the random sample that k-means++ chooses from; faiss takes as many to fit a centre."""
 RESOLUTION = 1e-5
-"""A point nearer to its centre than this share of its own length is the centre, but for rounding."""
+"""Distance from a centre, as a share of the point's length, below which a point counts as the centre itself."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Assigned:
 
 
 class _Data:
-    """Points in blocks on the device, whatever form they came in; every method is one pass over all of them."""
+    """The points in blocks on the device; every method is one pass over all of them."""
 
     def __init__(self, points: Points, num_clusters: int, device: torch.device) -> None:
         self._points, self._num_clusters, self.device = points, num_clusters, device

@@ -1,4 +1,4 @@
-"""How a network learns in rounds: what `emotone.training.loop.fit` repeats, validates and resumes.
+"""Learners: the rounds that `emotone.training.loop.fit` repeats, validates and resumes.
 
 A round is one iteration, or one epoch where the recipe counts `training.epochs`. The plain learner below serves every
 system with one loss and one optimiser; a system that learns otherwise brings its own (`System.learner`).
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a network learns from, and how: the loop's settings, a `folder` for files that training itself needs.
+    """The examples that a network learns from, the loop's settings, and a `folder` for files of training itself.
 
     `unlabelled` is speech without labels, for systems that use it; a `schedule` says which rows an epoch takes.
     """
@@ -42,25 +42,25 @@ class Lesson:
 
 
 class Learner(Protocol):
-    """A network in training. What it draws at random follows from the seed and the round's number alone."""
+    """A network in training. All that it draws at random follows from the seed and the number of the round."""
 
     def round(self, number: int) -> Iterator[Tensor]:
         """Learn for one round, counted from 0; yields the loss after every step."""
         ...
 
     def measures(self) -> dict[str, float]:
-        """What else the history shall say of the last round."""
+        """Further numbers of the last round for the history, by name."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs besides the network's weights: tensors and plain data."""
+        """Tensors and plain data that a resumed run needs besides the network's weights."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class OneOptimiser:
-    """What learners of one loss and one optimiser share: their step, and the state that a resumed run needs."""
+    """Base of learners with one loss and one optimiser: their step, and their state."""
 
     def __init__(self, fabric: Fabric, network: nn.Module, optimiser: torch.optim.Optimizer, lesson: Lesson) -> None:
         self.fabric, self.train, self.settings, self.seed = fabric, lesson.train, lesson.settings, lesson.seed
@@ -80,7 +80,7 @@ class OneOptimiser:
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Of the optimiser."""
+        """The state of the optimiser."""
         return {"optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class OneOptimiser:
 
 
 class OneLoss(Protocol):
-    """What the plain learner asks of a system, which `emotone.training.system.System` answers."""
+    """The methods of a system (`emotone.training.system.System`) that the plain learner calls."""
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor: ...
     def crop(self, random: np.random.Generator) -> int | None: ...
@@ -123,7 +123,7 @@ class PlainLearner(OneOptimiser):
             self.rate_schedule.step()
 
     def _batches(self, number: int) -> Iterator[tuple[list[int], NDArray[np.intp]]]:
-        """(what makes it unique, rows) of every batch of a round."""
+        """(key that seeds it, rows) of every batch of a round."""
         size = self.settings.batch_size
         if self.settings.epochs is None:
             yield [number], self.system.sample(self.known, size, number, self.seed)
@@ -146,7 +146,7 @@ class PlainLearner(OneOptimiser):
         return self.descend(self.system.loss(outputs_of(self.model, inputs), labels))
 
     def state_dict(self) -> dict[str, Any]:
-        """Of the optimiser and the schedule of its rate."""
+        """The state of the optimiser and of the schedule of its rate."""
         schedule = None if self.rate_schedule is None else self.rate_schedule.state_dict()
         return super().state_dict() | {"rate_schedule": schedule}
 

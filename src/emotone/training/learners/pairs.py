@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 Pairing = Literal["drawn", "within"]
 Drawn = dict[str, NDArray[np.intp]]
-"""Which pairs of each target."""
+"""The numbers of the pairs of each target that a batch takes."""
 
 
 class PairLearner(OneOptimiser):
-    """Epochs of pairs for a network that gives margins {target: [B, C]}: an `learner.Learner`.
+    """Epochs of pairs for a network that gives margins {target: [B, C]}: a `Learner`.
 
     "drawn" (published): `num_pairs` random pairs of each target an epoch (all, where there are no more), in batches of
     `settings.batch_size` pairs. "within": every utterance once an epoch, in batches of `settings.batch_size`

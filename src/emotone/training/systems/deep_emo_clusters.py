@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "deep-emo-clusters"
 NOT_SETTINGS = ("num_features", "outputs", "chunk_frames")
-"""What a model is told by the recipe's feature, targets and chunks."""
+"""Arguments of a model that follow from the recipe's feature, targets and chunks."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class DeepEmoClusters(System):
 
     @property
     def _kind(self) -> str:
-        """What the model embeds: chunks, vectors or utterances."""
+        """The items that the model embeds: chunks, vectors or utterances."""
         return str(plugins.find("models", self.model).items)
 
     def view(self, hop_s: float | None, longest_s: float) -> View:

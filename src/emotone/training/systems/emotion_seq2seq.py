@@ -91,7 +91,7 @@ class EmotionSeq2Seq(ChunkSystem):
         return training_from_json(self.ranker_training, f"{self.name}: ranker_training")
 
     def check_data(self, data: Selection, feature: Feature) -> None:
-        """What the ranker can learn from, and deviations for the curves of utterances without votes."""
+        """Raise EmotoneError where the ranker cannot learn, or curves of utterances without votes have no deviation."""
         if not self.curve_weight:
             return
         ranker = plugins.create("systems", RANKER, self._choice.settings)
@@ -148,7 +148,7 @@ class EmotionSeq2Seq(ChunkSystem):
         return keep_table(folder / "curves.parquet", make)
 
     def _rated(self, fold: FoldData, target: Target) -> pd.DataFrame:
-        """The training utterances with mean and deviation of their votes, or what stands for these."""
+        """The training utterances with mean and deviation of their votes, or the label and `curve_std` instead."""
         mean, std = vote_statistics(fold.dataset, fold.train, target.name)
         if self.curve_std is not None:
             std = np.where(std > 0, std, self.curve_std)
