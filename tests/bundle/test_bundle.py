@@ -227,11 +227,13 @@ def constant_network(inputs: dict[str, Any], outputs: dict[str, Any], initialize
     """An ONNX network of these shapes that answers with zeros."""
     nodes = [
         helper.make_node(
-            "Constant", [], [name],
+            "Constant",
+            [],
+            [name],
             value=helper.make_tensor(name, TensorProto.FLOAT, [1] * len(shape), [0.0]),
         )
         for name, shape in outputs.items()
-    ]  # fmt: skip
+    ]
     values = [
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         for shapes in (inputs, outputs)
@@ -251,10 +253,12 @@ def test_a_network_cannot_read_other_files(copy: Path, monkeypatch: pytest.Monke
     for key, value in {"location": place, "offset": "0", "length": "16"}.items():
         tensor.external_data.add(key=key, value=value)
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["stolen"], ["arousal"])], "thief",
+        [helper.make_node("Identity", ["stolen"], ["arousal"])],
+        "thief",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", "T", 16])],
-        [helper.make_tensor_value_info("arousal", TensorProto.FLOAT, ["B"])], [tensor],
-    )  # fmt: skip
+        [helper.make_tensor_value_info("arousal", TensorProto.FLOAT, ["B"])],
+        [tensor],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     (copy / "model.onnx").write_bytes(model.SerializeToString())
     change(copy, lambda about: about.update(targets=about["targets"][:1]))

@@ -99,9 +99,14 @@ def ragged(bundle: Bundle) -> list[Utterance]:
     assert len(short) < len(long) < 20 < len(cut)
     words = [("so", 0.0, 0.2), ("good", 0.2, 0.5)]
     return [
-        Utterance(speech[0], short, 1), Utterance(speech[1], long, words), Utterance(speech[2]),
-        Utterance(speech[3], cut, 40), Utterance(None, long, 5), Utterance(speech[1], None, 7), Utterance(None),
-    ]  # fmt: skip
+        Utterance(speech[0], short, 1),
+        Utterance(speech[1], long, words),
+        Utterance(speech[2]),
+        Utterance(speech[3], cut, 40),
+        Utterance(None, long, 5),
+        Utterance(speech[1], None, 7),
+        Utterance(None),
+    ]
 
 
 # ---- scores -----------------------------------------------------------------------------------------------------

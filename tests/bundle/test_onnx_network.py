@@ -101,7 +101,7 @@ def test_what_is_in_the_padding_changes_nothing(co_attention: tuple[CoAttention,
         (STREAMS, {"arousal": [3]}, "has no output arousal ['B', 3]"),
         (STREAMS, {"valence": []}, "has no output valence ['B']"),
     ],
-)  # fmt: skip
+)
 def test_networks_of_another_form(
     co_attention: tuple[CoAttention, Path], inputs: dict[str, Any], outputs: dict[str, Any], words: str
 ) -> None:

@@ -10,8 +10,10 @@ from emotone.features.buckets import buckets
 
 
 @given(
-    lengths=st.lists(st.integers(1, 500), max_size=60), largest=st.integers(1, 2000), share=st.floats(0, 1),
-)  # fmt: skip
+    lengths=st.lists(st.integers(1, 500), max_size=60),
+    largest=st.integers(1, 2000),
+    share=st.floats(0, 1),
+)
 def test_batches_keep_to_their_limits(lengths: list[int], largest: int, share: float) -> None:
     batches = buckets(lengths, largest, share)
     assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))

@@ -13,9 +13,10 @@ from emotone.errors import EmotoneError
 from emotone.features.ctranslate2_file import read_variables
 
 ARRAYS = {
-    "encoder/a": np.arange(6, dtype=np.float16).reshape(2, 3), "encoder/n": np.array(8, np.int16),
+    "encoder/a": np.arange(6, dtype=np.float16).reshape(2, 3),
+    "encoder/n": np.array(8, np.int16),
     "decoder/b": np.ones(4, np.float32),
-}  # fmt: skip
+}
 CODES = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
 
 

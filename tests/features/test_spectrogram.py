@@ -63,9 +63,13 @@ def test_power_equals_librosa(
     blocks = list(power_blocks(samples, window, num_fft, hop_samples, block_frames))
     assert [row for rows, _ in blocks for row in range(rows.start, rows.stop)] == list(range(blocks[-1][0].stop))
     spectra = librosa.stft(
-        samples.astype(np.float64), n_fft=num_fft, hop_length=hop_samples, window=window, win_length=2 * half_window,
+        samples.astype(np.float64),
+        n_fft=num_fft,
+        hop_length=hop_samples,
+        window=window,
+        win_length=2 * half_window,
         pad_mode="constant",
-    ).T  # fmt: skip
+    ).T
     expected = np.abs(spectra) ** 2 / num_fft**2
     for rows, power in power_blocks(samples, window, num_fft, hop_samples, block_frames):
         np.testing.assert_allclose(power, expected[rows], rtol=1e-5, atol=1e-12)

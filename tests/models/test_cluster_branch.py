@@ -94,8 +94,11 @@ def test_a_new_top_layer_follows_its_generator_alone() -> None:
     assert other.weight.std().item() == pytest.approx(0.01, rel=0.05) and not other.bias.any()
     assert torch.equal(branch.hidden.weight, hidden) and other.weight.requires_grad
     assert {name for name, _ in branch.named_parameters()} == {
-        "hidden.weight", "hidden.bias", "top.weight", "top.bias",
-    }  # fmt: skip
+        "hidden.weight",
+        "hidden.bias",
+        "top.weight",
+        "top.bias",
+    }
 
 
 def test_a_new_top_layer_is_of_the_branch_s_type() -> None:

@@ -8,8 +8,8 @@
     weights.safetensors   the network's parameters, for fine-tuning (not read for prediction)
     README.md             the model card
 
-Pretrained encoders are not in it: the settings of a feature name theirs and hold its SHA-256. Evaluation and every kind
-of prediction run this code. Nothing in a bundle is ever executed or unpickled, paths are
+Pretrained encoders are not in it: the settings of a feature name its encoder and hold the SHA-256 of its weights.
+Evaluation and every kind of prediction run this code. Nothing in a bundle is ever executed or unpickled, paths are
 fixed names within the folder, and `bundle.json` holds the SHA-256 of the other files.
 """
 
@@ -53,7 +53,7 @@ class Scores:
 
 @dataclass
 class Bundle:
-    """A loaded bundle; see the module's docstring for its files.
+    """A loaded bundle: features, normalisers and network of one folder; its files: the module's docstring.
 
     >>> bundle = Bundle.load("default")
     >>> scores = bundle.score_samples([np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)])
@@ -89,27 +89,27 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The bundle's own name."""
+        """The name in bundle.json, which may differ from the folder's."""
         return self.about.name
 
     @property
     def view(self) -> views.View:
-        """What the network sees of an utterance."""
+        """How the network takes the frames of an utterance."""
         return self.about.view
 
     @property
     def targets(self) -> list[Target]:
-        """What the network's outputs say, in order."""
+        """The targets of the network's outputs, in order."""
         return self.about.targets
 
     @property
     def max_utterance_s(self) -> float:
-        """Longest utterance that is scored as a whole; longer recordings are windowed by the predictor."""
+        """Seconds of the longest utterance that is scored as a whole; the predictor cuts longer ones into windows."""
         return float(self.about.max_utterance_s)
 
     @property
     def has_curves(self) -> bool:
-        """Whether scores come with their curve over the chunks."""
+        """Whether attributes also have a score for each chunk."""
         return self.about.curves
 
     @property
@@ -119,20 +119,20 @@ class Bundle:
 
     @property
     def takes_words(self) -> bool:
-        """Whether it scores utterances of speech and text, or of chunks of words (`emotone.bundle.view.streams`)."""
+        """Whether the network takes word chunks and tokens (`emotone.bundle.view.streams`) rather than frames."""
         return isinstance(self.view, views.WordChunks)
 
     @property
     def takes_text(self) -> bool:
-        """Whether scores can also be of what is said, or of that alone."""
+        """Whether the network takes features of transcripts."""
         return self.text_feature is not None
 
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features [T, D] of samples [N], not normalised; raises EmotoneError when they are too short."""
+        """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError for too few samples."""
         return self.feature(samples)
 
     def score_samples(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
-        """Scores of several pieces of audio, each float32 [N], 16 kHz."""
+        """Scores of several utterances of audio, each float32 [N] at 16 kHz."""
         return self.score_features([self.extract(samples) for samples in batch])
 
     def score_features(
@@ -168,10 +168,11 @@ class Bundle:
 
     @property
     def normalises_by_speaker(self) -> bool:
-        """Whether scores need statistics of a speaker's other utterances, which single files do not have."""
+        """Whether features are normalised by all utterances of their speaker, which single files do not have."""
         return self.about.normalises_by_speaker
 
     def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
+        """Outputs on the ranges of their attributes, and as probabilities of categories."""
         scores = Scores({}, {}, outputs)
         for target in self.targets:
             output = outputs[target.name].astype(np.float64)
@@ -188,7 +189,7 @@ class Bundle:
 
     @property
     def _output_shapes(self) -> dict[str, list[int]]:
-        """The network's outputs and their shapes without the batch."""
+        """Shapes of the network's outputs without the batch: {output: sizes}."""
         shapes = {target.name: [len(target.labels)] if target.kind == "category" else [] for target in self.targets}
         if self.has_curves and isinstance(self.view, views.Chunks):
             attributes = [target.name for target in self.targets if target.kind == "attribute"]
@@ -216,7 +217,7 @@ def _create(choice: Choice, where: str) -> Any:
 
 
 def _check_text(feature: Any, view: views.View, where: str) -> None:
-    """Raise EmotoneError where the feature of transcripts is not the one whose tokens the network takes."""
+    """Raise EmotoneError unless a feature of transcripts is there just where the network takes tokens of its size."""
     is_taken = isinstance(view, views.WordChunks) and view.streams != "speech"
     if (feature is not None) != is_taken or (feature is not None and feature.input != "text"):
         raise EmotoneError(

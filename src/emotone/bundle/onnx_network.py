@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 @dataclass
 class OnnxNetwork:
-    """A session of onnxruntime that gives the outputs `names`."""
+    """A session of onnxruntime with outputs `names`."""
 
     session: Any
     names: list[str]
@@ -28,7 +28,7 @@ class OnnxNetwork:
     ) -> OnnxNetwork:
         """The network of a file; raises EmotoneError where it cannot be loaded or is not of this form.
 
-        `inputs` and `outputs` {name: sizes}: of outputs all but the batch, of inputs only the last ones.
+        `inputs` {name: sizes of the last axes}, `outputs` {name: sizes of all axes but the batch}.
         """
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state

@@ -1,4 +1,4 @@
-"""What one output of a bundle's network says."""
+"""Targets: attributes and categories, and what the network's outputs say of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ UNBOUNDED = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Target:
-    """What one output of the network says: an attribute on a `range`, or categories with `labels`.
+    """One output of the network: an attribute on a `range`, or categories with `labels`.
 
-    An attribute's output is z-normalised: score = output * std + mean, clipped to nothing (a score may leave the range
-    its raters had). A range of null in `bundle.json` makes an attribute *relative*, with an unbounded range here: only
-    which of two scores is higher says something. Categories come as logits [B, K].
+    An attribute's output [B] is z-normalised: score = output * std + mean, not clipped, so that a score may leave the
+    raters' range. An attribute is *relative* where only the order of scores says something: its range is null in
+    `bundle.json` and `UNBOUNDED` here. Categories have logits [B, K] and no range.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Target:
 
     @classmethod
     def from_json(cls, about: dict[str, Any], where: str) -> Target:
-        """A target of `bundle.json`; raises EmotoneError for what does not fit."""
+        """A target of plain data; raises EmotoneError, beginning with `where`, for missing keys and other types."""
         try:
             if about["kind"] == "attribute":
                 low, high = UNBOUNDED if about["range"] is None else about["range"]
@@ -43,11 +43,11 @@ class Target:
 
     @property
     def is_relative(self) -> bool:
-        """Whether only the order of the scores says something: there is no range to compare them with."""
+        """Whether only the order of the scores says something."""
         return self.range == UNBOUNDED
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON object that `from_json` reads."""
+        """Plain data that `from_json` reads."""
         if self.kind == "category":
             return {"name": self.name, "kind": "category", "labels": list(self.labels)}
         limits = None if self.range is None or self.is_relative else list(self.range)

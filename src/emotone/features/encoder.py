@@ -1,4 +1,4 @@
-"""Pretrained encoders as features: what speech and text encoders share. A new one is one file in `features/`.
+"""Pretrained encoders as features: what speech and text encoders share. A new one is one file in `extractors/`.
 
 An encoder's settings name its weights and hold their SHA-256, which is filled in where it is not given, so that stores
 and bundles made with it know which encoder they are of; with another of the same name they refuse to work.
@@ -36,7 +36,7 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.mo
 
 @dataclass(frozen=True)
 class Encoder(ABC):
-    """What encoders of speech and text share; each file in `features/` has its own default weights.
+    """What encoders of speech and text share; each file in `extractors/` has its own default weights.
 
     weights: name on the hub or folder (`emotone.base.weights.find_weights`). layer: whose states, from 1; 0: what
     goes into the first; None: the last; "all": of all, from 0 on, side by side [T, (L + 1) * D]. sha256: identity of
@@ -64,7 +64,7 @@ class Encoder(ABC):
 
     @property
     def title(self) -> str:
-        """What errors call the feature."""
+        """Name of the feature in errors."""
         return f"feature {type(self).__name__.lower()}"
 
     @property

@@ -108,7 +108,7 @@ class OpenSmileFeature:
 
     @property
     def title(self) -> str:
-        """What errors call the feature."""
+        """Name of the feature in errors."""
         return f"feature {type(self).__name__.lower()}"
 
     @property

@@ -72,7 +72,7 @@ class Spectrogram(ABC):
 
     @property
     def title(self) -> str:
-        """What errors call the feature."""
+        """Name of the feature in errors."""
         return f"feature {type(self).__name__.lower()}"
 
     @property

@@ -17,9 +17,9 @@ TOP_LAYER_STD = 0.01
 
 
 class EmbeddingNetwork(Protocol):
-    """What a network needs to take the branch. Items are what it embeds one by one, as `items` says:
+    """What a network needs to take the branch. `items` says what it embeds one by one:
 
-    "chunks" [..., m, D], "vectors", the one feature vector [..., D] of an utterance, or "utterances" as they are seen,
+    "chunks" [..., m, D], "vectors" (the one feature vector [..., D] of an utterance), or whole "utterances"
     [B, C, m, D].
     """
 

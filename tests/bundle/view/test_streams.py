@@ -271,10 +271,16 @@ def test_words_and_tokens_beyond_the_limit() -> None:
 @pytest.mark.parametrize(
     ("streams", "words", "num_tokens", "num_cut"),
     [
-        ("both", 127, 127, 0), ("both", 128, 0, 1), ("both", None, 128, 1), ("both", aligned(900, 130), 0, 1),
-        ("speech", 5, 200, 0), ("speech", 200, 5, 1), ("text", 200, 5, 0), ("text", None, 200, 1),
+        ("both", 127, 127, 0),
+        ("both", 128, 0, 1),
+        ("both", None, 128, 1),
+        ("both", aligned(900, 130), 0, 1),
+        ("speech", 5, 200, 0),
+        ("speech", 200, 5, 1),
+        ("text", 200, 5, 0),
+        ("text", None, 200, 1),
     ],
-)  # fmt: skip
+)
 def test_what_is_cut_is_counted_where_it_is_seen(streams: str, words: Words, num_tokens: int, num_cut: int) -> None:
     one = Utterance(None, np.zeros((num_tokens, D_TEXT), np.float32) if num_tokens else None, words)
     assert count_cut([one], view(streams=streams)) == num_cut

@@ -24,14 +24,19 @@ from emotone.bundle.view.view import (
     shape_of,
     view_from_json,
     view_to_json,
-)  # fmt: skip
+)
 from emotone.errors import EmotoneError
 
 frame_views = st.builds(Whole, st.integers(1, 50)) | st.builds(Chunks, st.integers(1, 80), st.integers(1, 30))
 word_views = st.builds(
-    WordChunks, st.integers(1, 80), st.floats(1e-3, 1), st.integers(1, 999),
-    st.sampled_from(("multi-scale", "lexical")), st.sampled_from(("both", "speech", "text")), st.integers(1, 999),
-)  # fmt: skip
+    WordChunks,
+    st.integers(1, 80),
+    st.floats(1e-3, 1),
+    st.integers(1, 999),
+    st.sampled_from(("multi-scale", "lexical")),
+    st.sampled_from(("both", "speech", "text")),
+    st.integers(1, 999),
+)
 
 segment_views = st.builds(Segments, st.integers(1, 80), st.integers(1, 3), st.sampled_from(("white", "floor")))
 AS_IS = Normaliser(np.zeros(2), np.ones(2), clip=None)

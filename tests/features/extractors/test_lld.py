@@ -170,7 +170,10 @@ except KeyboardInterrupt:
     print("interrupted", time.process_time() - start_s < 1.5)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored below a shell's background
-    )  # fmt: skip
+    )
     assert (done.stdout, done.stderr) == ("interrupted True\n", "")

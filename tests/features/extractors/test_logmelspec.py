@@ -28,9 +28,13 @@ def test_other_settings_equal_librosa(shared: Path, rate_hz: int, num_mels: int)
     samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
     signal = pre_emphasise(soxr.resample(samples, 16_000, rate_hz))
     spectra = librosa.stft(
-        signal.astype(np.float64), n_fft=800, win_length=rate_hz // 25, hop_length=rate_hz // 100, window="hamming",
+        signal.astype(np.float64),
+        n_fft=800,
+        win_length=rate_hz // 25,
+        hop_length=rate_hz // 100,
+        window="hamming",
         pad_mode="constant",
-    )  # fmt: skip
+    )
     power = librosa.filters.mel(sr=rate_hz, n_fft=800, n_mels=num_mels) @ np.abs(spectra) ** 2
     expected = librosa.power_to_db(power, ref=np.max, amin=1e-30).T
     found = LogMelSpec(rate_hz=rate_hz, num_mels=num_mels)(samples)  # type: ignore[arg-type]

@@ -21,9 +21,13 @@ Array = NDArray[np.float32]
 def oracle(signal: Array, rate_hz: int) -> NDArray[np.float64]:
     """librosa in float64, all 401 bins, of a pre-emphasised signal."""
     spectra = librosa.stft(
-        signal.astype(np.float64), n_fft=800, win_length=rate_hz // 25, hop_length=rate_hz // 100, window="hamming",
+        signal.astype(np.float64),
+        n_fft=800,
+        win_length=rate_hz // 25,
+        hop_length=rate_hz // 100,
+        window="hamming",
         pad_mode="constant",
-    )  # fmt: skip
+    )
     return librosa.amplitude_to_db(np.abs(spectra), ref=np.max, amin=1e-30).T
 
 

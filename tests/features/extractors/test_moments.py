@@ -50,5 +50,6 @@ def test_all_layers_of_whisper_lie_side_by_side(shared: Path) -> None:
     assert states.shape == (25, 7 * 512) and len(every.names) == 7 * 512
     np.testing.assert_allclose(states[:, -512:], Whisper(full_window=False)(samples), atol=1e-5)
     np.testing.assert_allclose(states[:, 1024:1536], Whisper(layer=2, full_window=False)(samples), atol=1e-5)
-    np.testing.assert_allclose(Moments("whisper", {"layer": "all", "full_window": False})(samples)[0, :3584],
-                               states.mean(axis=0), atol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        Moments("whisper", {"layer": "all", "full_window": False})(samples)[0, :3584], states.mean(axis=0), atol=1e-5
+    )

@@ -16,8 +16,9 @@ def test_its_convolutions_are_those_of_alexnet() -> None:
     own, given = network.state_dict(), other.state_dict()
     features = {name: value.shape for name, value in given.items() if name.startswith("features")}
     assert {name: value.shape for name, value in own.items()} == features | {
-        "classifier.weight": (4, 256, 1, 1), "classifier.bias": (4,),
-    }  # fmt: skip
+        "classifier.weight": (4, 256, 1, 1),
+        "classifier.bias": (4,),
+    }
     assert sum(value.numel() for value in network.parameters()) == 2_470_724
 
 

@@ -52,9 +52,11 @@ def lstm(sequence: Doubles, w: dict[str, Doubles], layer: int) -> Doubles:
     h, c, outputs = np.zeros(H), np.zeros(H), []
     for x in sequence:
         gates = (
-            w[f"lstm.weight_ih_l{layer}"] @ x + w[f"lstm.bias_ih_l{layer}"]
-            + w[f"lstm.weight_hh_l{layer}"] @ h + w[f"lstm.bias_hh_l{layer}"]
-        )  # fmt: skip
+            w[f"lstm.weight_ih_l{layer}"] @ x
+            + w[f"lstm.bias_ih_l{layer}"]
+            + w[f"lstm.weight_hh_l{layer}"] @ h
+            + w[f"lstm.bias_hh_l{layer}"]
+        )
         i, f, g, o = np.split(gates, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
@@ -79,9 +81,11 @@ def aggregate(h: Doubles, w: dict[str, Doubles], aggregation: str, across_chunks
         state, states = np.zeros(H), []
         for vector in h:
             state = np.tanh(
-                w["rnn.weight_ih_l0"] @ vector + w["rnn.bias_ih_l0"]
-                + w["rnn.weight_hh_l0"] @ state + w["rnn.bias_hh_l0"]
-            )  # fmt: skip
+                w["rnn.weight_ih_l0"] @ vector
+                + w["rnn.bias_ih_l0"]
+                + w["rnn.weight_hh_l0"] @ state
+                + w["rnn.bias_hh_l0"]
+            )
             states.append(state)
         share = softmax(np.array([(w["score.weight"] @ state) @ states[-1] for state in states]))
         context = np.sum([a * state for a, state in zip(share, states, strict=True)], axis=0)

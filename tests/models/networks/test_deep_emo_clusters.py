@@ -83,8 +83,14 @@ def test_single_chunks_are_embedded_as_those_of_utterances() -> None:
 def test_the_published_sizes() -> None:
     model = DeepEmoClusters(128, {"arousal": 1})
     assert [(layer[0].out_channels, *layer[0].stride) for layer in model.convolutions] == [
-        (32, 1, 1), (32, 1, 1), (64, 2, 2), (64, 2, 2), (128, 2, 2), (128, 2, 2), (128, 2, 2),
-    ]  # fmt: skip
+        (32, 1, 1),
+        (32, 1, 1),
+        (64, 2, 2),
+        (64, 2, 2),
+        (128, 2, 2),
+        (128, 2, 2),
+        (128, 2, 2),
+    ]
     assert model.embedding[0].weight.shape == (256, 1024) and model.embedding[2].p == 0.5
     assert [layer.weight.shape for layer in model.heads["arousal"][::2]] == [(256, 256), (1, 256)]
 

@@ -36,9 +36,11 @@ def lstm(sequence: Doubles, w: dict[str, Doubles], layer: int) -> Doubles:
     h, c, outputs = np.zeros(H), np.zeros(H), []
     for x in sequence:
         gates = (
-            w[f"lstm.weight_ih_l{layer}"] @ x + w[f"lstm.bias_ih_l{layer}"]
-            + w[f"lstm.weight_hh_l{layer}"] @ h + w[f"lstm.bias_hh_l{layer}"]
-        )  # fmt: skip
+            w[f"lstm.weight_ih_l{layer}"] @ x
+            + w[f"lstm.bias_ih_l{layer}"]
+            + w[f"lstm.weight_hh_l{layer}"] @ h
+            + w[f"lstm.bias_hh_l{layer}"]
+        )
         i, f, g, o = np.split(gates, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)

@@ -52,7 +52,7 @@ def chunk_step(num_frames: int, chunk_frames: int, num_chunks: int) -> int:
 
 
 def chunk_frames_index(num_frames: int, chunk_frames: int, num_chunks: int) -> NDArray[np.intp]:
-    """Which frame of the utterance stands where: int [C, m].
+    """Index of the frame at each place of each chunk: int [C, m].
 
     An utterance shorter than a chunk repeats its frames cyclically; nothing is dropped.
 

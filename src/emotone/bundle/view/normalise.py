@@ -1,4 +1,4 @@
-"""Feature and label normalisation, accumulated in one streaming pass.
+"""Normalisers of features, and their moments, accumulated in one streaming pass.
 
 The published recipe (all six systems): z-norm per feature with mean and population standard deviation of the training
 split, then NaN -> 0 and clip to [-3, 3]; labels z-norm likewise, predictions de-normalised with the same two numbers.
@@ -78,7 +78,7 @@ class Extremes:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """The least, what becomes 0."""
+        """The least value, which becomes 0."""
         return np.asarray(self._least, dtype=np.float64)
 
     @property

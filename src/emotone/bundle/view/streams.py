@@ -24,29 +24,27 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Words = Sequence[Word] | int | None
-"""Aligned words of an utterance, or only how many there are, or nothing known of them."""
-
-
+"""Aligned words of an utterance, or only their number; None where neither is known."""
 NO_TEXT = Normaliser(np.zeros(1, np.float32), np.ones(1, np.float32))
 NO_SPANS = Spans(np.zeros(0, np.intp), np.zeros(0, np.intp))
 
 
 class Utterance(NamedTuple):
-    """What is known of an utterance: features of `speech` [T, D] and of `text` [T', D'], its `words`; None: absent."""
+    """An utterance of two streams: features of `speech` [T, D] and `text` [T', D'], None where absent, and `words`."""
 
     speech: NDArray[np.float32] | None
     text: NDArray[np.float32] | None = None
     words: Words = None
 
     def seen(self, view: WordChunks) -> Utterance:
-        """The utterance as a network of these streams sees it."""
+        """The utterance without the stream that the view does not take."""
         return Utterance(
             self.speech if view.streams != "text" else None, self.text if view.streams != "speech" else None, self.words
         )
 
     @property
     def inputs(self) -> str:
-        """Which streams there are.
+        """Names of the streams that are not absent.
 
         >>> Utterance(np.zeros((9, 2), np.float32)).inputs
         'speech'
@@ -55,7 +53,7 @@ class Utterance(NamedTuple):
 
 
 class Streams(NamedTuple):
-    """A batch: chunks [B, L, 7 D] and tokens [B, L, D'], both padded by zeros to one L, and their numbers int64 [B]."""
+    """A batch: pooled chunks [B, L, 7 D] and tokens [B, L, D'], zero-padded to the same L; their numbers int64 [B]."""
 
     speech: NDArray[np.float32]
     text: NDArray[np.float32]
@@ -71,10 +69,10 @@ class StreamNormalisers(NamedTuple):
 
 
 def spans_of(view: WordChunks, num_frames: int, words: Words) -> Spans:
-    """The chunks of an utterance of as many frames, at most `view.max_steps`.
+    """The chunks of an utterance of `num_frames` frames, at most `view.max_steps`.
 
-    Multi-scale chunks lie evenly, as many as words, whatever their times; lexical ones are the aligned words
-    themselves, the first `max_steps` of them. Raises EmotoneError for words that are not in this audio.
+    Multi-scale chunks lie evenly, as many as there are words, whatever their times; lexical chunks are the first
+    `max_steps` aligned words. Raises EmotoneError for words that lie outside the audio.
 
     >>> spans_of(WordChunks(50, 0.02, 384), 150, 5).starts.tolist()
     [0, 25, 50, 75, 100]
@@ -129,7 +127,7 @@ def stack(
 
 
 def count_cut(utterances: Sequence[Utterance], view: WordChunks) -> int:
-    """How many utterances have more words or tokens than the network takes, of those that it sees.
+    """Number of utterances with more words or tokens, in the streams that it takes, than the network takes.
 
     >>> count_cut([Utterance(None, np.zeros((200, 3), np.float32))], WordChunks(50, 0.02, 3))
     1
@@ -144,7 +142,7 @@ def count_cut(utterances: Sequence[Utterance], view: WordChunks) -> int:
 
 
 def _array(shape: tuple[int, ...], room: Array | None) -> Array:
-    """An array to be written, in `room` where it is large enough."""
+    """An array of this shape with any values, in `room` where that is large enough."""
     if room is None or room.size < math.prod(shape):
         return np.empty(shape, np.float32)
     return room.reshape(-1)[: math.prod(shape)].reshape(shape)

@@ -1,6 +1,6 @@
-"""Views: what a network sees of an utterance: all frames [T, D], their chunks, or chunks of words beside its text.
+"""Views: how a network takes an utterance: as all frames [T, D], as chunks or segments of them, or as word chunks.
 
-The same view object serves training (on rows of the feature store) and the bundle (on what was just extracted).
+The same view object serves training (on rows of the feature store) and the bundle (on features just extracted).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Whole:
     min_frames: int = 1
 
     def index(self, num_frames: int) -> NDArray[np.intp]:
-        """Which frame stands where: int [max(T, min_frames)]."""
+        """Index of the frame at each place: int [max(T, min_frames)]."""
         return np.arange(max(num_frames, self.min_frames)) % num_frames
 
 
@@ -45,16 +45,16 @@ class Chunks:
     num_chunks: int
 
     def index(self, num_frames: int) -> NDArray[np.intp]:
-        """Which frame stands where: int [C, m]."""
+        """Index of the frame at each place: int [C, m]."""
         return chunk_frames_index(num_frames, self.chunk_frames, self.num_chunks)
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Segments [S, m, D] one after another, as many as hold all frames, the last filled up with `padding`.
+    """Consecutive segments [S, m, D], as many as hold all frames, the last filled up with `padding`.
 
-    segment_frames: m. num_channels: of a feature of pictures, which lie side by side in D. padding: "white" is 0 dB,
-    the loudest there is, as published; "floor" the least of the training part.
+    segment_frames: m. num_channels: of a spectrogram, which lie side by side in D. padding: "white" is 0 dB, the
+    greatest value of any spectrogram, as published; "floor" the least value in the training part.
     """
 
     name: ClassVar[str] = "segments"
@@ -63,11 +63,11 @@ class Segments:
     padding: Padding = "white"
 
     def count(self, num_frames: int) -> int:
-        """How many segments: S."""
+        """Number of segments, S."""
         return -(-num_frames // self.segment_frames)
 
     def index(self, num_frames: int) -> NDArray[np.intp]:
-        """Which frame stands where: int [S, m]; beyond the last frame the row that `fill_up` adds.
+        """Index of the frame at each place: int [S, m]; T, the row that `fill_up` adds, beyond the last frame.
 
         >>> Segments(2).index(3).tolist()
         [[0, 1], [2, 3]]
@@ -78,23 +78,23 @@ class Segments:
 
 @dataclass(frozen=True)
 class Crop:
-    """`num_frames` frames from a random place on (0..1 of where it can begin), for training; cyclic where too short."""
+    """A part of `num_frames` frames for training; a shorter utterance repeats. place: where it begins, from 0 to 1."""
 
     num_frames: int
     place: float
 
     def index(self, num_frames: int) -> NDArray[np.intp]:
-        """Which frame stands where: int [num_frames]."""
+        """Index of the frame at each place: int [num_frames]."""
         start = int(self.place * (max(0, num_frames - self.num_frames) + 1))
         return (start + np.arange(self.num_frames)) % num_frames
 
 
 @dataclass(frozen=True)
 class WordChunks:
-    """Speech as one pooled vector per word, text as tokens (`view.streams`), at most `max_steps` of each.
+    """Speech as one pooled vector per word chunk, text as tokens (`view.streams`), at most `max_steps` of each.
 
-    chunk_frames: m, of multi-scale chunks. hop_s: from one frame to the next. num_text_features: of a token, if
-    any. strategy: multi-scale chunks lie evenly, lexical ones are aligned words. streams: what the network takes.
+    chunk_frames: m, of multi-scale chunks. hop_s: seconds from one frame to the next. num_text_features: of a token; 1
+    without text. strategy: multi-scale chunks lie evenly, lexical ones are aligned words. streams: those it takes.
     """
 
     name: ClassVar[str] = "word-chunks"
@@ -113,7 +113,7 @@ VIEWS: dict[str, type[View]] = {view.name: view for view in (Whole, Chunks, Segm
 
 
 def view_to_json(view: View) -> dict[str, Any]:
-    """A view as a JSON object with its name.
+    """A view as plain data with its name.
 
     >>> view_to_json(Chunks(62, 11))
     {'name': 'chunks', 'chunk_frames': 62, 'num_chunks': 11}
@@ -122,7 +122,7 @@ def view_to_json(view: View) -> dict[str, Any]:
 
 
 def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
-    """The view of a JSON object; raises EmotoneError for an unknown name or setting."""
+    """The view of plain data; raises EmotoneError for an unknown name or setting."""
     settings = {key: value for key, value in about.items() if key != "name"}
     name = str(about.get("name"))
     if name not in VIEWS:
@@ -138,7 +138,7 @@ def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
 
 
 def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, ...]:
-    """What a network sees of so many frames: [T', D], [C, m, D] or [S, m, D].
+    """Shape of an utterance of `num_frames` frames in a view: [T', D], [C, m, D] or [S, m, D].
 
     >>> shape_of(Chunks(62, 11), 100, 130)
     (11, 62, 130)
@@ -147,7 +147,7 @@ def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, 
 
 
 def apply(view: FrameView, features: NDArray[np.float32], normaliser: Normaliser) -> NDArray[np.float32]:
-    """Features [T, D] as the network sees them, normalised: [T', D], [C, m, D] or [S, m, D].
+    """Features [T, D] normalised and arranged for the network: [T', D], [C, m, D] or [S, m, D].
 
     >>> apply(Chunks(62, 11), np.zeros((100, 130), np.float32), Normaliser(np.zeros(130), np.ones(130))).shape
     (11, 62, 130)
@@ -156,12 +156,12 @@ def apply(view: FrameView, features: NDArray[np.float32], normaliser: Normaliser
 
 
 def fill_up(view: FrameView | Crop, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Features [T, D] before they are normalised, with what fills up the last segment as row T, where a view has such.
+    """Features [T, D], not normalised yet; of a view of segments [T + 1, D] with the frame of padding in row T.
 
     >>> fill_up(Segments(300), np.full((2, 1), -7, np.float32)).tolist()
     [[-7.0], [-7.0], [0.0]]
     """
     if not isinstance(view, Segments):
         return features
-    filling = np.float32(0.0 if view.padding == "white" else np.nan)  # NaN is 0 once it is normalised: the least
+    filling = np.float32(0.0 if view.padding == "white" else np.nan)  # NaN becomes 0, the least value
     return np.concatenate([features, np.full((1, features.shape[1]), filling)])

@@ -1,6 +1,6 @@
 """Chunks of words: where an utterance's chunks lie in its frames when it has as many of them as words.
 
-Two strategies. *Lexical*: a chunk is a word, as it was aligned. *Multi-scale*: as many dynamic chunks (`data.chunk`) as
+Two strategies. *Lexical*: a chunk is a word, as it was aligned. *Multi-scale*: as many dynamic chunks (`view.chunk`) as
 words, of which training keeps a part of random length and place; prediction, which needs the number of words alone,
 keeps all. Without aligned words both go by duration, one chunk per `WORD_S`.
 """
@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.words.alignment import Word
+from emotone.audio.words.alignment import Word, check_words
 from emotone.bundle.view.chunk import chunk_starts
 
 if TYPE_CHECKING:
     from emotone.base.draws import Random
-from emotone.audio.words.alignment import check_words
 
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of a chunk that multi-scale training keeps."""

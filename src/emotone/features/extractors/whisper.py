@@ -30,10 +30,16 @@ HOP_SAMPLES = 320
 MEL_EDGE_SAMPLES = 400
 """Silence after the end that the last frames of the spectrogram look at."""
 RENAMED = {
-    "self_attention/layer_norm": "self_attn_layer_norm", "self_attention/linear_0": "self_attn/JOINT",
-    "self_attention/linear_1": "self_attn/out_proj", "ffn/layer_norm": "final_layer_norm", "ffn/linear_0": "fc1",
-    "ffn/linear_1": "fc2", "position_encodings/encodings": "embed_positions/weight", "gamma": "weight", "beta": "bias",
-}  # fmt: skip
+    "self_attention/layer_norm": "self_attn_layer_norm",
+    "self_attention/linear_0": "self_attn/JOINT",
+    "self_attention/linear_1": "self_attn/out_proj",
+    "ffn/layer_norm": "final_layer_norm",
+    "ffn/linear_0": "fc1",
+    "ffn/linear_1": "fc2",
+    "position_encodings/encodings": "embed_positions/weight",
+    "gamma": "weight",
+    "beta": "bias",
+}
 """Parts of CTranslate2's names, and transformers'."""
 
 
@@ -164,12 +170,14 @@ def _sizes(files: tuple[Path, ...]) -> dict[str, Any]:
     try:
         width, num_mel_bins, _ = arrays["encoder/conv1/weight"].shape
         return {
-            "model_type": "whisper", "d_model": width, "num_mel_bins": num_mel_bins,
+            "model_type": "whisper",
+            "d_model": width,
+            "num_mel_bins": num_mel_bins,
             "encoder_layers": sum(name.endswith("/ffn/linear_0/weight") for name in arrays),
             "encoder_attention_heads": int(arrays["encoder/num_heads"]),
             "encoder_ffn_dim": arrays["encoder/layer_0/ffn/linear_0/weight"].shape[0],
             "max_source_positions": arrays["encoder/position_encodings/encodings"].shape[0],
-        }  # fmt: skip
+        }
     except (KeyError, ValueError) as error:
         raise EmotoneError(f"{files[0]}: holds no Whisper encoder ({error!r})") from None
 

@@ -15,17 +15,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Names of the published network's parameters, and those here.
+# Parameters of the published network and those here.
 PUBLISHED_STREAMS = {"sph": "speech", "txt": "text"}
 PUBLISHED_LAYER = re.compile(r"trans\.l(?P<number>\d+)_(?P<own>sph|txt)_(?P<asking>sph|txt)\.(?P<rest>.+)")
 PUBLISHED_INNER = {
-    "self_attn.in_proj_": "query_key_value.", "self_attn.out_proj": "output",
-    "linear1": "widen", "linear2": "narrow", "norm1": "norm_1", "norm2": "norm_2",
-}  # fmt: skip
+    "self_attn.in_proj_": "query_key_value.",
+    "self_attn.out_proj": "output",
+    "linear1": "widen",
+    "linear2": "narrow",
+    "norm1": "norm_1",
+    "norm2": "norm_2",
+}
 PUBLISHED_OUTER = {
-    "proj_sph": "speech", "proj_txt": "text",
-    "top_layer_act": "heads.arousal", "top_layer_dom": "heads.dominance", "top_layer_val": "heads.valence",
-}  # fmt: skip
+    "proj_sph": "speech",
+    "proj_txt": "text",
+    "top_layer_act": "heads.arousal",
+    "top_layer_dom": "heads.dominance",
+    "top_layer_val": "heads.valence",
+}
 
 
 class _Layer(nn.Module):

@@ -25,7 +25,7 @@ BLOCK = 8
 """Segments that a CPU resizes at a time, so that they stay in its cache."""
 
 
-class _ImageNetwork(Protocol):
+class _PictureNetwork(Protocol):
     """A network for images [N, C, H, W] that can be entered behind its first convolution."""
 
     @property
@@ -58,14 +58,14 @@ class SpectrogramClassifier(nn.Module):
 
     def __init__(
         self,
-        network: _ImageNetwork,
+        network: _PictureNetwork,
         num_bins: int,
         num_channels: int = 1,
         segment_frames: int = 300,
         short_side: int = 256,
     ) -> None:
         super().__init__()
-        self.network: _ImageNetwork = network
+        self.network: _PictureNetwork = network
         self.num_channels = num_channels
         height, width = resized(num_bins, segment_frames, short_side)
         self.over_time = _Resize(segment_frames, width)
@@ -92,7 +92,7 @@ class SpectrogramClassifier(nn.Module):
         return torch.cat([self._resize(part) for part in segments.split(BLOCK)])
 
     def images(self, segments: Tensor) -> Tensor:
-        """What the network sees, [N, 3 or channels, H, W], of segments [N, m, D]: pictures in ImageNet's units."""
+        """Inputs of the network, [N, 3 or channels, H, W], of segments [N, m, D]: pictures in ImageNet's units."""
         return self.pictures(segments) * self.scale + self.shift
 
     def segment_logits(self, segments: Tensor) -> Tensor:
