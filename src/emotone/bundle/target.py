@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from emotone.errors import EmotoneError
 
@@ -21,7 +21,7 @@ class Target:
     """
 
     name: str
-    kind: str
+    kind: Literal["attribute", "category"]
     range: tuple[float, float] | None = None
     mean: float = 0.0
     std: float = 1.0
