@@ -41,7 +41,6 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "evaluate/run_folder.py",
         "evaluate/scores.py",
     ),
-    "models/networks/test_alexnet.py": ("models/networks/_image_network.py",),
     "training/difficulties/test_duration.py": ("training/difficulty.py",),  # an abstract base
 }
 """Modules without tests of their own, by the tests that cover them. None may be added."""

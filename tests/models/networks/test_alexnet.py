@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from emotone.models.networks._image_network import average_maps
 from emotone.models.networks.alexnet import AlexNet
 
 
@@ -48,14 +47,6 @@ def test_it_computes_what_torchs_functions_do() -> None:
     with torch.inference_mode():
         torch.testing.assert_close(network(images), expected, atol=1e-6, rtol=0)
     assert expected.std() > 0.001
-
-
-@pytest.mark.parametrize("size", [(7, 11), (6, 12), (1, 3), (13, 6)])
-@pytest.mark.parametrize("pooled", [6, 7])
-def test_maps_are_averaged_as_torch_does(size: tuple[int, int], pooled: int) -> None:
-    maps = torch.randn(2, 3, *size, dtype=torch.float64)
-    expected = F.adaptive_avg_pool2d(maps, pooled)
-    torch.testing.assert_close(average_maps(maps, pooled), expected, atol=1e-6, rtol=0)
 
 
 def test_the_head_starts_xavier_uniform() -> None:
