@@ -17,7 +17,7 @@ import yaml
 
 from emotone.evaluate.compare.naming import system_labels
 from emotone.evaluate.compare.runs import compare_runs
-from emotone.evaluate.degraded.degraded import ALL_CURVES
+from emotone.evaluate.degraded.scoring import ALL_CURVES
 
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison"

@@ -25,7 +25,7 @@ from emotone.cli.options import (
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
-    from emotone.evaluate.degraded.degraded import MeasuredCurves
+    from emotone.evaluate.degraded.measured import MeasuredCurves
 
 REPORTS = ("matplotlib", "jinja2")
 """Packages of the [train] extra that a report needs."""

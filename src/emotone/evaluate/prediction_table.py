@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from emotone.bundle.bundle import Bundle, Scores
 from emotone.bundle.target import Target
@@ -78,3 +79,21 @@ def to_range(scores: Any, own: tuple[float, float] | None, wanted: tuple[float, 
     if own is None or wanted is None or own == wanted:
         return scores
     return wanted[0] + (scores - own[0]) / (own[1] - own[0]) * (wanted[1] - wanted[0])
+
+
+def is_scored(predictions: pd.DataFrame, targets: Sequence[Target]) -> pd.Series[bool]:
+    """Which rows hold scores of all these targets: none is NaN."""
+    return predictions[score_columns(targets)].notna().all(axis=1)
+
+
+def score_columns(targets: Sequence[Target]) -> list[str]:
+    """The columns that hold the scores of these targets."""
+    attributes = [f"predicted_{target.name}" for target in targets if target.kind == "attribute"]
+    return attributes + [f"p_{label}" for target in targets for label in target.labels]
+
+
+def predicted_values(rows: pd.DataFrame, target: Target, classes: Sequence[str] = ()) -> NDArray[Any]:
+    """Scores of an attribute [N], or of a category the label among `classes` with the largest probability."""
+    if target.kind == "attribute":
+        return rows[f"predicted_{target.name}"].to_numpy()
+    return np.array(classes)[rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]

@@ -15,7 +15,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.relative import describe_test, published_test, shares_of_wins
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
-from emotone.evaluate.prediction_table import label_column, speakers_of
+from emotone.evaluate.prediction_table import label_column, predicted_values, speakers_of
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
@@ -108,12 +108,9 @@ def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, t
     The prediction of a relative target is the share of the other rows of its fold that a row is preferred to.
     """
     if target.kind == "category":
-        return _shared_classes(predictions, target.labels)
+        return _shared_classes(predictions, target)
     known = predictions[predictions[f"true_{target.name}"].notna()]
-    if target.is_relative:
-        predicted = shares_of_wins(known, target.name)
-    else:
-        predicted = known[f"predicted_{target.name}"].to_numpy()
+    predicted = shares_of_wins(known, target.name) if target.is_relative else predicted_values(known, target)
     return known, (predicted, known[f"true_{target.name}"].to_numpy(float)), []
 
 
@@ -121,16 +118,13 @@ def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
     return bool(predictions[f"true_{label_column(target)}"].notna().any())
 
 
-def _shared_classes(
-    predictions: pd.DataFrame, labels: tuple[str, ...]
-) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
+def _shared_classes(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
     present = set(predictions["true_emotion"].dropna())
-    classes = [label for label in labels if label in present]
+    classes = [label for label in target.labels if label in present]
     known = predictions[predictions["true_emotion"].isin(classes)]
     if len(classes) < 2:
         return known.iloc[:0], (np.zeros(0), np.zeros(0)), classes
-    predicted = np.array(classes)[known[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
-    return known, (predicted, known["true_emotion"].to_numpy(str)), classes
+    return known, (predicted_values(known, target, classes), known["true_emotion"].to_numpy(str)), classes
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:

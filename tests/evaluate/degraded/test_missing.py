@@ -13,7 +13,7 @@ from emotone.bundle.view.normalise import Normaliser
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.missing import (
     CURVES,
-    choose,
+    choose_lost,
     delete_words,
     drop_frames,
     lose_bursts,
@@ -25,7 +25,7 @@ SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 @given(num=st.integers(0, 300), share=st.floats(0, 1), more=st.floats(0, 1), seed=st.integers(0, 50))
 def test_a_higher_share_takes_what_a_lower_one_takes(num: int, share: float, more: float, seed: int) -> None:
-    lower, higher = (choose(num, part, generator(seed)) for part in sorted((share, more)))
+    lower, higher = (choose_lost(num, part, generator(seed)) for part in sorted((share, more)))
     assert not (lower & ~higher).any()
     assert abs(lower.sum() - min(share, more) * num) <= 0.5 + 1e-9
 
@@ -81,4 +81,4 @@ def test_the_same_seed_takes_the_same(severity: float) -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_other_shares_are_refused(share: float) -> None:
     with pytest.raises(EmotoneError, match="from 0 to 1"):
-        choose(5, share, generator(0))
+        choose_lost(5, share, generator(0))

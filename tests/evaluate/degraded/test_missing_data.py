@@ -22,11 +22,10 @@ from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
 from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.compare.degraded import PooledDrop, compare_degraded
-from emotone.evaluate.degraded.degraded import DegradedScores
-from emotone.evaluate.degraded.degraded import choose as choose_utterances
-from emotone.evaluate.degraded.missing import CURVES, choose, delete_words, drop_frames, lose_bursts
+from emotone.evaluate.degraded.missing import CURVES, choose_lost, delete_words, drop_frames, lose_bursts
 from emotone.evaluate.degraded.missing_data import missing_data, score_missing
 from emotone.evaluate.degraded.robustness import robustness
+from emotone.evaluate.degraded.scoring import DegradedScores, choose_utterances
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.significance import flip_test, sign_flip_test
 from emotone.evaluate.run_folder import Run, load_run
@@ -81,7 +80,7 @@ def test_lexical_chunks_are_the_words_that_remain(build_run: Build, spoken: Corp
     for name in table.index[table["fold"] == 0]:
         heard = own.loc[name, "transcript"].split()[1:]
         words = [(word, 0.6 * n / len(heard), 0.6 * (n + 1) / len(heard)) for n, word in enumerate(heard)]
-        lost = choose(len(words), 0.5, generator(0, name, "words"))
+        lost = choose_lost(len(words), 0.5, generator(0, name, "words"))
         words = [word for word, is_lost in zip(words, lost, strict=True) if not is_lost]
         text = delete_words(own.loc[name, "transcript"], 0.5, generator(0, name, "words"))
         speech = bundle.extract(load_audio(spoken.path_of(own.loc[name, "file"])))

@@ -21,14 +21,14 @@ from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
-from emotone.evaluate.degraded.degraded import describe
+from emotone.evaluate.degraded.measured import describe
 from emotone.evaluate.degraded.robustness import (
+    AudioPart,
     BundleScorer,
     Item,
     Noise,
-    Part,
-    Scored,
-    choose,
+    ScoreRow,
+    choose_utterances,
     robustness,
     score_degraded,
 )
@@ -59,14 +59,16 @@ def corpus(six_spoken: Corpus) -> Corpus:
 
 def about(corpus: Corpus) -> tuple[list[Item], pd.DataFrame]:
     """Items and table of a corpus whose truth is its loudness and its length, which `hear` predicts exactly."""
-    items = [Item(row.id, Part(str(corpus.path_of(row.file)))) for row in corpus.utterances.itertuples()]
-    voices = [item.part for item in items]
+    items = [Item(row.id, AudioPart(str(corpus.path_of(row.file)))) for row in corpus.utterances.itertuples()]
+    voices = [item.audio for item in items]
     items = [replace(item, voices=(voices[(n + 2) % 6], voices[(n + 4) % 6])) for n, item in enumerate(items)]
-    heard = pd.DataFrame([hear(item, [item.part.load()])[0] for item in items]).rename(columns=lambda c: "true" + c[9:])
+    heard = pd.DataFrame([hear(item, [item.audio.load()])[0] for item in items]).rename(
+        columns=lambda c: "true" + c[9:]
+    )
     return items, heard.assign(id=corpus.utterances["id"], speaker=corpus.utterances["speaker"])
 
 
-def hear(item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+def hear(item: Item, copies: Sequence[Samples]) -> list[ScoreRow | None]:
     """Level in dB and length in seconds; nothing shorter than a second is heard."""
     return [
         None if len(copy) < RATE_HZ else
@@ -82,7 +84,7 @@ class Recorder:
 
     heard: dict[str, list[Samples]]
 
-    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[ScoreRow | None]:
         self.heard[item.id] = list(copies)
         return hear(item, copies)
 
@@ -116,7 +118,7 @@ def test_what_is_too_short_is_counted(curves: dict[str, Any], corpus: Corpus) ->
     assert [point["num_failed"] for point in points] == [0, 0, 0, 0, 6]
     assert points[-1]["metrics"] == {"arousal": None, "valence": None}
     items, table = about(corpus)
-    short = [replace(items[0], part=replace(items[0].part, end_s=0.5)), *items[1:3]]
+    short = [replace(items[0], audio=replace(items[0].audio, end_s=0.5)), *items[1:3]]
     scores = score_degraded(short, table[:3], hear)
     assert scores.notes == ["1 more utterances are too short to be scored"] and len(scores.clean([LOUDNESS])) == 2
     assert [point["num_failed"] for point in describe(scores, [LOUDNESS])["shortening"]["points"]] == [0, 0, 0, 0, 2]
@@ -193,7 +195,7 @@ def test_who_has_no_other_speakers_is_left_out_of_babble_alone(corpus: Corpus) -
 
 def test_voices_that_cannot_be_read_are_passed_over(corpus: Corpus, tmp_path: Path) -> None:
     items, table = about(corpus)
-    broken = Part(str(tmp_path / "gone.wav"))
+    broken = AudioPart(str(tmp_path / "gone.wav"))
     whole = score_degraded(items, table, hear, names=["babble"])
     found = score_degraded(
         [replace(item, voices=(broken, *item.voices)) for item in items], table, hear, names=["babble"]
@@ -234,12 +236,12 @@ def test_nothing_that_can_be_measured_is_an_error(corpus: Corpus, tiny_bundle: P
 
 def test_speakers_take_turns() -> None:
     table = pd.DataFrame({"id": [f"u{n}" for n in range(100)], "speaker": ["a"] * 80 + ["b"] * 17 + [None] * 3})
-    counts = choose(table, 20, 0)["speaker"].value_counts(dropna=False)
+    counts = choose_utterances(table, 20, 0)["speaker"].value_counts(dropna=False)
     assert counts["a"] in (8, 9) and counts["b"] in (8, 9) and counts[None] == 3
     mixed = table.sample(frac=1, random_state=1)
-    assert set(choose(table, 20, 0)["id"]) == set(choose(mixed, 20, 0)["id"])
-    assert set(choose(table, 20, 0)["id"]) != set(choose(table, 20, 1)["id"])
-    assert len(choose(table, 1000, 0)) == 100
+    assert set(choose_utterances(table, 20, 0)["id"]) == set(choose_utterances(mixed, 20, 0)["id"])
+    assert set(choose_utterances(table, 20, 0)["id"]) != set(choose_utterances(table, 20, 1)["id"])
+    assert len(choose_utterances(table, 1000, 0)) == 100
 
 
 def predictions(corpus: Corpus, bundle: Path, prefix: str = "") -> pd.DataFrame:
@@ -247,10 +249,10 @@ def predictions(corpus: Corpus, bundle: Path, prefix: str = "") -> pd.DataFrame:
     scorer = BundleScorer(Bundle.load(str(bundle)).targets)
     rows = []
     for row in corpus.utterances.itertuples():
-        item = Item(row.id, Part(str(corpus.path_of(row.file))), (), str(bundle))
+        item = Item(row.id, AudioPart(str(corpus.path_of(row.file))), (), str(bundle))
         known = {"id": prefix + row.id, "corpus": corpus.name, "speaker": prefix + row.speaker,
                  "true_arousal": row.arousal, "true_emotion": row.emotion}  # fmt: skip
-        rows.append(known | (scorer(item, [item.part.load()])[0] or {}))
+        rows.append(known | (scorer(item, [item.audio.load()])[0] or {}))
     return pd.DataFrame(rows).assign(repeat=0, fold=0)
 
 
@@ -269,7 +271,7 @@ def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -
     found = robustness(run, shared / "data/esc10", quiet=True, num_utterances=4)
     assert found["num_utterances"] == 4 and "recordings of esc10" in found["curves"]["noise"]["title"]
     assert not found["notes"]
-    kept = run.test[run.test["id"].isin(choose(run.test, 4, 0)["id"])]
+    kept = run.test[run.test["id"].isin(choose_utterances(run.test, 4, 0)["id"])]
     clean = found["curves"]["noise"]["points"][0]["metrics"]["arousal"]["value"]
     assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
 
@@ -277,7 +279,7 @@ def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -
 def test_scores_are_on_the_range_of_the_target(corpus: Corpus, tiny_bundle: Path) -> None:
     item = replace(about(corpus)[0][0], bundle=str(tiny_bundle))
     own, narrow = wanted(tiny_bundle)[0], replace(wanted(tiny_bundle)[0], range=(0.0, 1.0))
-    (one,), (two,) = (BundleScorer([target])(item, [item.part.load()]) for target in (own, narrow))
+    (one,), (two,) = (BundleScorer([target])(item, [item.audio.load()]) for target in (own, narrow))
     assert one and two and two["predicted_arousal"] == pytest.approx((one["predicted_arousal"] - 1) / 6)
 
 
@@ -300,7 +302,7 @@ def test_each_utterance_is_scored_by_the_bundle_of_its_fold(
     run = replace(load_run(tmp_path), targets=targets)
     found = robustness(run, quiet=True, num_utterances=5)
     assert "pink noise, not recorded" in found["curves"]["noise"]["title"] and found["num_utterances"] == 5
-    kept = run.test[run.test["id"].isin(choose(run.test, 5, 0)["id"])]
+    kept = run.test[run.test["id"].isin(choose_utterances(run.test, 5, 0)["id"])]
     clean = found["curves"]["gain"]["points"][3]["metrics"]["arousal"]["value"]
     assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
 

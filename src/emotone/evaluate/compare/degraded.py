@@ -27,18 +27,12 @@ from emotone.evaluate.compare.systems import (
     run_warnings,
     speaker_notes,
 )
-from emotone.evaluate.degraded.degraded import (
-    DegradedScores,
-    MeasuredCurve,
-    check_measured,
-    describe,
-    is_scored,
-    predictions_of,
-)
+from emotone.evaluate.degraded.measured import MeasuredCurve, check_measured, describe
+from emotone.evaluate.degraded.scoring import DegradedScores
 from emotone.evaluate.numbers.interval import Interval, to_json
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, flip_test, holm, standardised_difference
 from emotone.evaluate.numbers.statistics import Floats, Metric, PooledMetric
-from emotone.evaluate.prediction_table import speakers_of
+from emotone.evaluate.prediction_table import is_scored, predicted_values, speakers_of
 from emotone.evaluate.run_folder import Run, load_run
 from emotone.evaluate.scores import main_metrics, metrics_of, pairs_of
 
@@ -196,7 +190,7 @@ def _compare(
         kept = np.logical_and.reduce([is_scored(table, [target]) for table in four])
         if not kept.any():
             continue
-        a, b, less_a, less_b = (predictions_of(table[kept], target, classes) for table in four)
+        a, b, less_a, less_b = (predicted_values(table[kept], target, classes) for table in four)
         if (a == less_a).all() and (b == less_b).all():
             continue
         speakers, repeats = speakers_of(known[kept]), known["repeat"][kept]

@@ -11,7 +11,8 @@ from emotone.base.text_table import align
 from emotone.evaluate.compare.degraded import DegradationComparison
 from emotone.evaluate.compare.systems import letters_of
 from emotone.evaluate.compare.text import corrected_p_text, p_text
-from emotone.evaluate.degraded.degraded import ALL_CURVES, MeasuredCurve
+from emotone.evaluate.degraded.measured import MeasuredCurve
+from emotone.evaluate.degraded.scoring import ALL_CURVES
 from emotone.evaluate.numbers.interval import Interval
 
 

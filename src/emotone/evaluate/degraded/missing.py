@@ -1,7 +1,7 @@
 """Missing data: words, audio frames, bursts of audio or a whole modality taken from an utterance, by severity.
 
-What curves over missing data are made of, beside `emotone.audio.change.degrade`, which makes audio worse but leaves it
-there. With a generator of the same seed a higher severity takes what a lower one takes, and more.
+`emotone.audio.change.degrade` makes audio worse, this module takes parts away. With a generator of the same seed a
+higher severity takes what a lower one takes, and more.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def delete_words(transcript: str, share: float, random: Random) -> str:
     'one three four'
     """
     words = transcript.split()
-    lost = choose(len(words), share, random)
+    lost = choose_lost(len(words), share, random)
     return " ".join(word for word, is_lost in zip(words, lost, strict=True) if not is_lost)
 
 
@@ -58,7 +58,7 @@ def drop_frames(features: NDArray[np.float32], share: float, random: Random) -> 
     >>> drop_frames(np.ones((4, 1), np.float32), 0.25, np.random.default_rng(0))[:, 0].tolist()
     [1.0, nan, 1.0, 1.0]
     """
-    return np.where(choose(len(features), share, random)[:, None], np.float32(np.nan), features)
+    return np.where(choose_lost(len(features), share, random)[:, None], np.float32(np.nan), features)
 
 
 def lose_bursts(samples: Samples, share: float, random: Random, burst_s: float = BURST_S) -> Samples:
@@ -71,15 +71,17 @@ def lose_bursts(samples: Samples, share: float, random: Random, burst_s: float =
     phase = int(random.integers(min(size, max(1, len(samples)))))
     burst = (np.arange(len(samples)) + phase) // size
     num_bursts = int(burst[-1]) + 1 if len(burst) else 0
-    return np.where(choose(num_bursts, share, random)[burst], np.float32(0), samples)
+    return np.where(choose_lost(num_bursts, share, random)[burst], np.float32(0), samples)
 
 
-def choose(num: int, share: float, random: Random) -> NDArray[np.bool_]:
-    """Which of `num` things are taken: bool [num], the nearest number to that share of them, more for a higher share.
+def choose_lost(num: int, share: float, random: Random) -> NDArray[np.bool_]:
+    """Which of `num` things are lost: bool [num], the nearest number to that share of them.
+
+    A higher share with a generator of the same seed adds to those of a lower one.
 
     Raises EmotoneError for a share outside [0, 1].
 
-    >>> choose(4, 0.5, np.random.default_rng(0)).sum()
+    >>> choose_lost(4, 0.5, np.random.default_rng(0)).sum()
     np.int64(2)
     """
     if not 0 <= share <= 1:

@@ -1,8 +1,9 @@
 """How metrics fall as words, transcripts or audio go missing: a run's test utterances scored anew with less of them.
 
-The clean points are the run's own predictions. What a bundle of chunks of words does not take cannot change its scores:
-such curves are flat and cost nothing, so that systems of speech, of text and of both can be laid side by side. What
-goes missing follows from the seed, the utterance's id in its corpus and the curve: it is the same for every run.
+The clean points are the run's own predictions. Where a bundle of speech and text does not take what a curve takes
+away, its scores stay: such curves are flat and cost nothing, so that systems of speech, of text and of both can be
+laid side by side. What goes missing depends on the seed, the utterance's id in its corpus and the curve, not on the
+run.
 """
 
 from __future__ import annotations
@@ -15,21 +16,19 @@ import pandas as pd
 from emotone.audio.change.degrade import Severity
 from emotone.base.progress import track
 from emotone.bundle.bundle import Bundle
-from emotone.evaluate.degraded.degraded import (
-    Condition,
-    DegradedScores,
-    MeasuredCurves,
-    check_scorable,
-    choose,
-    choose_curves,
-    score_columns,
-    score_utterances,
-    to_report,
-    with_scores,
-)
+from emotone.evaluate.degraded.measured import MeasuredCurves, to_report
 from emotone.evaluate.degraded.missing import CURVES
 from emotone.evaluate.degraded.missing_inputs import NO_WORDS, MissingInputs
-from emotone.evaluate.prediction_table import BATCH_SIZE
+from emotone.evaluate.degraded.scoring import (
+    Condition,
+    DegradedScores,
+    check_scorable,
+    choose_curves,
+    choose_utterances,
+    score_utterances,
+    with_scores,
+)
+from emotone.evaluate.prediction_table import BATCH_SIZE, score_columns
 from emotone.evaluate.run_folder import Run, bundles_of
 
 NUM_UTTERANCES = 100
@@ -37,7 +36,7 @@ NUM_UTTERANCES = 100
 
 
 def missing_data(run: Run, **settings: Any) -> MeasuredCurves:
-    """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
+    """`score_missing`, with its arguments, as reports show it (`emotone.evaluate.degraded.measured.to_report`)."""
     return to_report(score_missing(run, **settings), run.targets, "missing data")
 
 
@@ -49,16 +48,16 @@ def score_missing(
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> DegradedScores:
-    """Every fold and repeat scored by its own bundle in all conditions that it takes and this machine allows.
+    """Every fold and repeat scored by its own bundle, in all conditions that can be measured; `notes` name the others.
 
-    Bursts are taken of `num_utterances` at most, speakers in turn: they need the feature anew. `only`: these curves.
+    Bursts are lost in `num_utterances` at most, speakers in turn: they need the feature anew. `only`: these curves.
     Raises EmotoneError for corpora that are not prepared or have changed, for bundles that normalise by speaker, for
     relative scores and for unknown curves.
     """
     names = choose_curves(CURVES, only)
     check_scorable(run, "missing data")
     tested = run.test.assign(bundle=bundles_of(run))
-    chosen = choose(tested.drop_duplicates("id"), num_utterances, seed)
+    chosen = choose_utterances(tested.drop_duplicates("id"), num_utterances, seed)
     bundle = Bundle.load(tested["bundle"].iloc[0])
     inputs = MissingInputs(run, bundle, tested, chosen, names, seed, jobs, quiet)
     asked = {name: tested[tested["id"].isin(chosen["id"])] if name == "bursts" else tested for name in inputs.curves}
@@ -66,23 +65,23 @@ def score_missing(
         (name, severity)
         for name in asked
         for severity in CURVES[name].severities
-        if severity != CURVES[name].clean and inputs.sees(name)
+        if severity != CURVES[name].clean and inputs.takes(name)
     ]
-    parts: dict[Condition, list[pd.DataFrame]] = {condition: [] for condition in conditions}
+    scores: dict[Condition, list[pd.DataFrame]] = {condition: [] for condition in conditions}
     work = [(folder, condition) for folder in tested["bundle"].unique() for condition in conditions]
     for folder, condition in track(work, len(work), "missing data", quiet):
         if str(bundle.folder) != folder:
             bundle = Bundle.load(folder)
         rows = asked[condition[0]]
-        parts[condition] += _score(bundle, inputs, condition, rows[rows["bundle"] == folder])
+        scores[condition] += _score(bundle, inputs, condition, rows[rows["bundle"] == folder])
     nothing = pd.DataFrame(columns=score_columns(run.targets), dtype=float)
     tables: dict[str, dict[Severity, pd.DataFrame]] = {}
     for name, rows in asked.items():
         clean = run.test.loc[rows.index]
-        tables[name] = {severity: clean for severity in CURVES[name].severities}  # no score of what is not seen changes
-        for condition in (condition for condition in conditions if condition[0] == name):
-            scores = pd.concat(parts[condition] or [nothing])
-            tables[name][condition[1]] = with_scores(clean, scores, run.targets)
+        tables[name] = {severity: clean for severity in CURVES[name].severities}
+    for (name, severity), parts in scores.items():
+        clean = tables[name][CURVES[name].clean]
+        tables[name][severity] = with_scores(clean, pd.concat(parts or [nothing]), run.targets)
     repeated = {NO_WORDS} if "transcript" in tables else set()
     return DegradedScores(CURVES, tables, list(dict.fromkeys(inputs.notes)), repeated)
 

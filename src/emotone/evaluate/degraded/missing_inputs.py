@@ -1,7 +1,7 @@
-"""What bundles are given of utterances whose words, transcript, frames, bursts or audio are missing.
+"""The inputs of bundles for utterances whose words, transcript, frames, bursts or audio are missing.
 
 Features of text with fewer words, and of audio with bursts lost, are kept in the feature store: other runs with the
-same features find them there. Frames are dropped from the features that there are.
+same features find them there. Frames are dropped from the features of the whole audio.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from emotone.data.words_and_text import (
 )
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded import missing
-from emotone.evaluate.degraded.degraded import Condition
 from emotone.evaluate.degraded.missing import CURVES, RECOGNISED
+from emotone.evaluate.degraded.scoring import Condition
 from emotone.evaluate.run_folder import Run, corpora_of
 
 NO_WORDS: Condition = ("words", 100.0)
-"""Also known as the transcript's absence: the end of one curve and the whole of another."""
+"""The end of one curve; the same as the absence of the transcript, another."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class LostBursts:
 class MissingInputs:
     """The tested utterances of a run in every condition.
 
-    `bundle` is any of the run's, whose features, words and streams are alike. `table` are the run's utterances with
-    `own_id`, that of their corpus; `chosen` those of which bursts are lost; `asked` the curves wanted. `notes` say what
-    is not measured, and what could not be used. Raises EmotoneError for corpora that are not prepared or have changed.
+    `bundle` is any of the run's: their features, words and streams are alike. `table` is the run's prediction table,
+    `chosen` its rows in which bursts are lost, `asked` the curves wanted. `notes` say what is not measured, and what
+    could not be used. Raises EmotoneError for corpora that are not prepared or have changed.
     """
 
     run: Run
@@ -84,11 +84,11 @@ class MissingInputs:
         self._words: dict[Condition, dict[str, WordsAndText]] = {}
         self._speech = self._extract(self._corpora)
         self._bursts: dict[Severity, dict[str, FeatureStore]] = {}
-        self.notes += [note for about in self._clean.values() for note in about.notes]
+        self.notes += [note for words in self._clean.values() for note in words.notes]
 
     @cached_property
     def curves(self) -> list[str]:
-        """What can be measured; the notes say why the rest cannot."""
+        """The curves asked for that can be measured; the notes say why the others cannot."""
         reasons: dict[str, list[str]] = {}
         for name in self.asked:
             reasons.setdefault(self._reason_against(name), []).append(name)
@@ -97,7 +97,7 @@ class MissingInputs:
             self.notes.append(f"not measured: {', '.join(CURVES[name].title.lower() for name in names)} ({reason})")
         return curves
 
-    def sees(self, curve: str) -> bool:
+    def takes(self, curve: str) -> bool:
         """Whether the bundles take what a curve takes away; no score can change otherwise."""
         if CURVES[curve].takes_transcript:
             return self.bundle.takes_text or (self.bundle.takes_words and alignment_of(self.bundle) != "none")
@@ -108,8 +108,8 @@ class MissingInputs:
         words_of_corpus = self._words_in(condition)
         found: list[Utterance | None] = []
         for corpus, name in zip(rows["corpus"], rows["own_id"], strict=True):
-            speech, about = self._speech_in(condition, corpus, name), words_of_corpus[corpus]
-            utterance = Utterance(speech, about.read_text(name), about.words[name])
+            speech, words = self._speech_in(condition, corpus, name), words_of_corpus[corpus]
+            utterance = Utterance(speech, words.read_text(name), words.words[name])
             seen = utterance.seen(self.bundle.view) if isinstance(self.bundle.view, WordChunks) else utterance
             is_lost = speech is None and condition[0] != "audio"  # the feature refuses what is left of the audio
             found.append(utterance if seen.inputs and not is_lost else None)
@@ -130,7 +130,7 @@ class MissingInputs:
             return f"the bundle takes nothing but {self._streams}"
         if curve == "frames" and self.bundle.feature.hop_s is None:
             return "the feature has one vector per utterance"
-        if curve == RECOGNISED and self.sees(curve):
+        if curve == RECOGNISED and self.takes(curve):
             try:
                 for corpus in self._corpora.values():
                     transcribe_corpus(corpus, quiet=self.quiet)  # kept in the cache
@@ -139,25 +139,30 @@ class MissingInputs:
         return ""
 
     def _words_in(self, condition: Condition) -> dict[str, WordsAndText]:
-        """Words and text {corpus: WordsAndText} in a condition."""
+        """{corpus: words and text} in a condition."""
         curve, severity = condition
         if not CURVES[curve].takes_transcript:
             return self._clean
         if condition not in self._words:
-            self._words[condition] = {name: self._find_words(name, curve, severity) for name in self._corpora}
+            find = self._recognised_words
+            if curve != RECOGNISED:
+                find = partial(self._fewer_words, 1.0 if curve == "transcript" else float(severity) / 100)
+            self._words[condition] = {name: find(name) for name in self._corpora}
         return self._words[condition]
 
-    def _find_words(self, name: str, curve: str, severity: Severity) -> WordsAndText:
+    def _recognised_words(self, name: str) -> WordsAndText:
+        """Words and text of a corpus as Whisper hears them."""
+        heard = transcribe_corpus(self._corpora[name], quiet=self.quiet)
+        recognised = _with_transcripts(self._corpora[name], list(heard["transcript"]))
+        alignment: Alignment = "none" if alignment_of(self.bundle) == "none" else "whisper"
+        text = text_store(self.bundle, recognised, self.jobs, self.quiet)
+        words = words_of(recognised, self._rows[name], alignment, text, self.quiet)
+        self.notes += [f"recognised transcripts: {note}" for note in words.notes]
+        return words
+
+    def _fewer_words(self, share: float, name: str) -> WordsAndText:
+        """Words and text of a corpus without a share of the words."""
         clean, corpus, rows = self._clean[name], self._corpora[name], self._rows[name]
-        if curve == RECOGNISED:
-            heard = transcribe_corpus(corpus, quiet=self.quiet)
-            recognised = _with_transcripts(corpus, list(heard["transcript"]))
-            alignment: Alignment = "none" if alignment_of(self.bundle) == "none" else "whisper"
-            text = text_store(self.bundle, recognised, self.jobs, self.quiet)
-            about = words_of(recognised, rows, alignment, text, self.quiet)
-            self.notes += [f"recognised transcripts: {note}" for note in about.notes]
-            return about
-        share = 1.0 if curve == "transcript" else float(severity) / 100
         draws = {id_: partial(generator, self.seed, id_, "words") for id_ in rows["id"]}
         words = {id_: keep_words(clean.words[id_], share, draw()) for id_, draw in draws.items()}
         texts = zip(corpus.utterances["id"], corpus.utterances["transcript"], strict=True)  # None: no transcript
@@ -195,14 +200,14 @@ class MissingInputs:
 
 
 def keep_words(words: Words, share: float, random: Random) -> Words:
-    """Words of which a share is missing; None, nothing known, where none is left.
+    """Words without a share of them; None, as where nothing is known of them, where none is left.
 
     >>> keep_words(4, 0.5, np.random.default_rng(0)), keep_words([("so", 0.0, 0.3)], 1.0, np.random.default_rng(0))
     (2, None)
     """
     if words is None:
         return None
-    is_lost = missing.choose(words if isinstance(words, int) else len(words), share, random)
+    is_lost = missing.choose_lost(words if isinstance(words, int) else len(words), share, random)
     if isinstance(words, int):
         return int((~is_lost).sum()) or None
     return [word for word, lost in zip(words, is_lost, strict=True) if not lost] or None

@@ -2,8 +2,8 @@
 
 `robustness` does this for a finished run or a bundle on a corpus, `score_degraded` for any items and scorer. What is
 drawn for an utterance (noise, room, voices) depends on the seed, its id and the kind of degradation alone: not on the
-order, the number of processes or the other utterances, and it is the same at every severity. What is said stays: a
-bundle of speech and text is given the whole transcript beside the degraded audio.
+order, the number of processes or the other utterances, and it is the same at every severity. A bundle of speech and
+text is given the whole transcript beside the degraded audio.
 """
 
 from __future__ import annotations
@@ -33,14 +33,13 @@ from emotone.bundle.view.streams import Utterance, Words
 from emotone.corpora.corpus import Corpus
 from emotone.data.words_and_text import words_of_bundle
 from emotone.errors import EmotoneError
-from emotone.evaluate.degraded.degraded import (
+from emotone.evaluate.degraded.measured import MeasuredCurves, to_report
+from emotone.evaluate.degraded.scoring import (
     DegradedScores,
-    MeasuredCurves,
     check_scorable,
-    choose,
     choose_curves,
+    choose_utterances,
     score_utterances,
-    to_report,
 )
 from emotone.evaluate.run_folder import Run, bundles_of, corpora_of
 
@@ -48,12 +47,12 @@ NUM_UTTERANCES = 200
 NUM_VOICES = 5
 NUM_CANDIDATES = 20
 """Voices drawn for an utterance, of which the first that can be read are taken."""
-Scored = dict[str, float]
-"""Columns of a prediction table: `predicted_NAME` and `p_LABEL`."""
+ScoreRow = dict[str, float]
+"""A row of a prediction table: {`predicted_NAME` or `p_LABEL`: score}."""
 
 
 @dataclass(frozen=True)
-class Part:
+class AudioPart:
     """A file, or a part of it."""
 
     path: str
@@ -69,17 +68,17 @@ class Part:
 class Item:
     """An utterance to be degraded, `voices` for its babble (none: no babble) and the bundle that scores it.
 
-    Of the voices the first `NUM_VOICES` that can be read are heard. `said` are its words and text, which stay.
+    Of the voices the first `NUM_VOICES` that can be read are mixed. `unchanged` are its words and text.
     """
 
     id: str
-    part: Part
-    voices: tuple[Part, ...] = ()
+    audio: AudioPart
+    voices: tuple[AudioPart, ...] = ()
     bundle: str = ""
-    said: Utterance = Utterance(None)
+    unchanged: Utterance = Utterance(None)
 
 
-Score = Callable[[Item, Sequence[Samples]], list[Scored | None]]
+Score = Callable[[Item, Sequence[Samples]], list[ScoreRow | None]]
 """Scores of several versions of an item; None for one that is too short to be scored. Pickles where jobs > 1."""
 
 
@@ -108,7 +107,7 @@ class Noise:
 
 
 def robustness(run: Run, *given: Any, **settings: Any) -> MeasuredCurves:
-    """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degraded.degraded.to_report`)."""
+    """`score_robustness`, with its arguments, as reports show it (`emotone.evaluate.degraded.measured.to_report`)."""
     return to_report(score_robustness(run, *given, **settings), run.targets, "robustness")
 
 
@@ -132,7 +131,7 @@ def score_robustness(
     files = tuple(str(noise / file) for file in list_audio(noise)) if noise else ()
     recordings = Noise(files, noise.name if noise else "")
     tested = run.test.assign(bundle=bundles_of(run))
-    chosen = tested[tested["id"].isin(choose(tested.drop_duplicates("id"), num_utterances, seed)["id"])]
+    chosen = tested[tested["id"].isin(choose_utterances(tested.drop_duplicates("id"), num_utterances, seed)["id"])]
     items = _items(run, chosen, seed, quiet)
     return score_degraded(items, chosen, BundleScorer(run.targets), recordings, seed, jobs, quiet, names)
 
@@ -147,7 +146,7 @@ def score_degraded(
     quiet: bool = False,
     names: Sequence[str] = tuple(CURVES),
 ) -> DegradedScores:
-    """Every item in all conditions of these curves; those of the clean points are scored anew, too.
+    """Every item scored in all conditions of the curves `names`, the clean ones included.
 
     `table` has a row per item with `id, speaker` and the `true_*` columns. Raises EmotoneError where no item could be
     scored clean.
@@ -179,8 +178,8 @@ def score_degraded(
     return DegradedScores(curves, tables, notes)
 
 
-def _in_table(table: pd.DataFrame, columns: list[str], scores: Sequence[Scored | None]) -> pd.DataFrame:
-    """A prediction table of these scores; NaN in the rows that have none."""
+def _in_table(table: pd.DataFrame, columns: list[str], scores: Sequence[ScoreRow | None]) -> pd.DataFrame:
+    """`table` with these scores in its rows, NaN where there are none."""
     found = pd.DataFrame([one or {} for one in scores], index=table.index, columns=columns, dtype=float)
     return table.drop(columns=columns, errors="ignore").join(found)
 
@@ -191,22 +190,22 @@ class BundleScorer:
 
     targets: list[Target]
 
-    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[Scored | None]:
+    def __call__(self, item: Item, copies: Sequence[Samples]) -> list[ScoreRow | None]:
         """One row of scores per version."""
         bundle = _load_bundle(item.bundle)
-        found: list[Scored | None] = []
+        found: list[ScoreRow | None] = []
         for samples in copies:
             if len(samples) < round(bundle.feature.min_duration_s * RATE_HZ):
                 found.append(None)
                 continue
-            words = words_within(item.said.words, len(samples) / RATE_HZ)
-            utterance = item.said._replace(speech=bundle.extract(samples), words=words)
+            words = words_within(item.unchanged.words, len(samples) / RATE_HZ)
+            utterance = item.unchanged._replace(speech=bundle.extract(samples), words=words)
             found.extend(score_utterances(bundle, [utterance], self.targets).to_dict("records"))
         return found
 
 
 def words_within(words: Words, duration_s: float) -> Words:
-    """Aligned words as far as there is audio of them.
+    """Aligned words within the first `duration_s` of the audio; a number of words stays as it is.
 
     >>> words_within([("so", 0.0, 0.3), ("good", 0.3, 0.9), ("day", 0.9, 1.4)], 0.5)
     [('so', 0.0, 0.3), ('good', 0.3, 0.5)]
@@ -225,8 +224,8 @@ class _Degrader:
     seed: int
     conditions: tuple[tuple[str, Severity], ...]
 
-    def __call__(self, item: Item) -> list[Scored | None]:
-        samples = item.part.load()
+    def __call__(self, item: Item) -> list[ScoreRow | None]:
+        samples = item.audio.load()
         copies, is_made = [samples], [True]
         added: dict[str, Samples | None] = {}
         for curve, severity in self.conditions:
@@ -247,16 +246,16 @@ class _Degrader:
         return babble(num_samples, voices, random) if voices else None
 
 
-def _readable(parts: Sequence[Part]) -> Iterator[Samples]:
+def _readable(parts: Sequence[AudioPart]) -> Iterator[Samples]:
     for part in parts:
         with contextlib.suppress(AudioError):  # a file of the corpus that the run never scored
             yield part.load()
 
 
 def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]:
-    """An item per row of the chosen utterances (with their `bundle`): audio, words and text, and voices for babble."""
+    """An item per row of `chosen` (with `bundle`): audio, words and text, and voices for babble."""
     items: dict[Any, Item] = {}
-    bundle = Bundle.load(chosen["bundle"].iloc[0])  # of every fold, words and text are the same
+    bundle = Bundle.load(chosen["bundle"].iloc[0])  # words and text are the same for the bundles of all folds
     for corpus in corpora_of(run):
         utterances = corpus.utterances.set_index("id")
         spoken = utterances[utterances["speaker"].notna()]
@@ -266,16 +265,16 @@ def _items(run: Run, chosen: pd.DataFrame, seed: int, quiet: bool) -> list[Item]
             own = utterances.loc[row.own_id]
             others = spoken[spoken["speaker"] != own["speaker"]] if own["speaker"] is not None else spoken[:0]
             lots = generator(seed, row.id, "voices").permutation(len(others))[:NUM_CANDIDATES]
-            voices = tuple(_part(corpus, others.iloc[lot]) for lot in lots)
+            voices = tuple(_audio_of(corpus, others.iloc[lot]) for lot in lots)
             said = Utterance(None, words.read_text(row.own_id), words.words[row.own_id])
-            items[row.Index] = Item(row.id, _part(corpus, own), voices, row.bundle, said)
+            items[row.Index] = Item(row.id, _audio_of(corpus, own), voices, row.bundle, said)
     return [items[place] for place in chosen.index]
 
 
-def _part(corpus: Corpus, row: pd.Series) -> Part:
+def _audio_of(corpus: Corpus, row: pd.Series) -> AudioPart:
     start_s, end_s = row["start_s"], row["end_s"]
     path = str(corpus.path_of(row["file"]))
-    return Part(path, 0.0 if pd.isna(start_s) else float(start_s), None if pd.isna(end_s) else float(end_s))
+    return AudioPart(path, 0.0 if pd.isna(start_s) else float(start_s), None if pd.isna(end_s) else float(end_s))
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from emotone.base.page import Section
-from emotone.evaluate.degraded.degraded import ALL_CURVES, MeasuredCurves
+from emotone.evaluate.degraded.measured import MeasuredCurves
+from emotone.evaluate.degraded.scoring import ALL_CURVES
 from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name, sentence
 from emotone.evaluate.report.degraded_pictures import plot_targets

@@ -11,7 +11,7 @@ import numpy as np
 from emotone.audio.change.degrade import severity_text
 from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY, plain
-from emotone.evaluate.degraded.degraded import Measured, MeasuredCurve, MeasuredCurves
+from emotone.evaluate.degraded.measured import Measured, MeasuredCurve, MeasuredCurves
 from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import metric_name
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from emotone.base.page import Section
 from emotone.bundle.target import Target
-from emotone.evaluate.degraded.degraded import MeasuredCurves
+from emotone.evaluate.degraded.measured import MeasuredCurves
 from emotone.evaluate.run_folder import Run
 from emotone.evaluate.scores import pairs_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emotone.base.page import render
-from emotone.evaluate.degraded.degraded import MeasuredCurves
+from emotone.evaluate.degraded.measured import MeasuredCurves
 from emotone.evaluate.numbers.interval import to_json
 from emotone.evaluate.report import (
     activation,
