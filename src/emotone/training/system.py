@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Arrays = tuple["NDArray[np.float32]", dict[str, "NDArray[np.float32]"]]
 """Inputs [N, ...view, D] as the network sees them, and labels {target: [N] z-normalised (NaN unknown), or [N, K]}."""
 
-Found = tuple["NDArray[np.float32]", "NDArray[np.intp]"]
+FoundClusters = tuple["NDArray[np.float32]", "NDArray[np.intp]"]
 """Embeddings [N, H] and clusters [N] of utterances."""
 
 Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
@@ -181,7 +181,7 @@ class System(ABC):
 
     def find_clusters(
         self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"
-    ) -> dict[str, Found]:
+    ) -> dict[str, FoundClusters]:
         """Embedding and cluster of every utterance, for each part of the network that has clusters (by its target)."""
         return {}
 

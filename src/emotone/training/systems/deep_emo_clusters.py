@@ -12,7 +12,7 @@ from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_size, count_chunks
 from emotone.bundle.view.view import Chunks, View, Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.training.system import Found, System, num_outputs
+from emotone.training.system import FoundClusters, System, num_outputs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -180,7 +180,7 @@ class DeepEmoClusters(System):
 
     def find_clusters(
         self, network: nn.Module, examples: Examples, batch_size: int, device: str = "cpu"
-    ) -> dict[str, Found]:
+    ) -> dict[str, FoundClusters]:
         """Embedding and cluster of every utterance, by each network that has clusters."""
         from emotone.models.cluster_branch import Clustered
         from emotone.models.side_by_side import networks_of
