@@ -17,8 +17,7 @@ import numpy as np
 from scipy.io import loadmat, savemat
 
 from emotone.base import plugins
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.data.store import extract
 

@@ -24,9 +24,8 @@ import torch
 from lightning_fabric import Fabric
 
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance
-from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.view import Normaliser, WordChunks
 from emotone.data.recipe import Training
 from emotone.training.examples import Labels, StreamExamples, StreamTensors, outputs_of
 from emotone.training.learners.learner import Lesson, PlainLearner

@@ -32,7 +32,7 @@ from scipy.io import loadmat, savemat
 from speech_store import VIEW, Mean, examples, make_store
 from torch import Tensor
 
-from emotone.bundle.view.normalise import Moments
+from emotone.bundle.view.moments import Moments
 from emotone.data.recipe import Training
 from emotone.data.store import FeatureStore
 from emotone.models.cluster_branch import Clustered

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from emotone.audio.read import RATE_HZ, load_audio
-from emotone.bundle.view.normalise import Moments, Normaliser
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.moments import Moments
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.data.store import FeatureStore, extract
 from emotone.features.extractors.mel import Mel

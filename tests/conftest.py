@@ -45,9 +45,8 @@ def write_tiny_bundle(folder: Path) -> Path:
     from emotone.base.plugins import Choice
     from emotone.bundle.about import BundleAbout
     from emotone.bundle.target import Target
-    from emotone.bundle.view.normalise import Normaliser
     from emotone.bundle.view.streams import StreamNormalisers
-    from emotone.bundle.view.view import Whole
+    from emotone.bundle.view.view import Normaliser, Whole
     from emotone.models.export import write_bundle
 
     labels = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")

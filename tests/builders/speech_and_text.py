@@ -13,9 +13,8 @@ import pytest
 from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.view import Normaliser, WordChunks
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.nemo import Nemo
 from emotone.data.heard import CORPUS_COLUMNS

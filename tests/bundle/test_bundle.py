@@ -22,9 +22,8 @@ from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
 from emotone.bundle.target import UNBOUNDED, Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.errors import EmotoneError
 from emotone.models.export import write_bundle
 from emotone.models.networks.emotion_seq2seq import EmotionSeq2Seq

@@ -20,9 +20,8 @@ from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
-from emotone.bundle.view.view import StreamsTaken, WordChunks
+from emotone.bundle.view.view import Normaliser, StreamsTaken, WordChunks
 from emotone.errors import EmotoneError
 from emotone.models.export import write_bundle
 from emotone.models.networks.co_attention import CoAttention

@@ -19,9 +19,8 @@ from emotone.base import plugins
 from emotone.base.settings import describe, fits
 from emotone.bundle.folder import PULLABLE
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
-from emotone.bundle.view.view import View, WordChunks, apply
+from emotone.bundle.view.view import Normaliser, View, WordChunks, apply
 from emotone.cli.listing import PACKAGES
 from emotone.corpora.corpus import ATTRIBUTES, Reader
 from emotone.errors import EmotoneError

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks, Padding, Segments
+from emotone.bundle.view.view import Chunks, Normaliser, Padding, Segments
 from emotone.data.rows import Rows
 
 

@@ -14,8 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emotone.audio.read import Samples, load_audio
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks, Crop, Whole
+from emotone.bundle.view.view import Chunks, Crop, Normaliser, Whole
 from emotone.corpora.corpus import Corpus
 from emotone.data import store
 from emotone.data.store import FeatureStore, extract

@@ -17,9 +17,8 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import UNBOUNDED, Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import Chunks, Segments, View, Whole
+from emotone.bundle.view.view import Chunks, Normaliser, Segments, View, Whole
 from emotone.errors import EmotoneError
 from emotone.models.export import ScoresAndCurves, load_weights, write_bundle
 from emotone.models.networks.chunk_attention import ChunkAttention

@@ -10,9 +10,8 @@ import pytest
 from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.target import UNBOUNDED, Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import Chunks, StreamsTaken, WordChunks
+from emotone.bundle.view.view import Chunks, Normaliser, StreamsTaken, WordChunks
 
 
 @pytest.fixture(scope="session")

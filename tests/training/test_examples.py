@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
-from emotone.bundle.view.view import Chunks, Crop, FrameView, Whole, WordChunks
+from emotone.bundle.view.view import Chunks, Crop, FrameView, Normaliser, Whole, WordChunks
 from emotone.data.rows import Rows
 from emotone.training.examples import StoreExamples, StreamExamples
 

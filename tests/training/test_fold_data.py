@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks, Whole
+from emotone.bundle.view.view import Chunks, Normaliser, Whole
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
 from emotone.training.examples import StoreExamples

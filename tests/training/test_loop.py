@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Whole
+from emotone.bundle.view.view import Normaliser, Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError

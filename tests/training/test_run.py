@@ -14,7 +14,7 @@ import soundfile
 
 from emotone.audio.read import load_audio
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.view import Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.data.recipe import Recipe
 from emotone.data.recipe_yaml import load_recipe

@@ -11,8 +11,7 @@ from typing import Any
 from emotone.base.plugins import Choice
 from emotone.base.settings import describe, fits
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import CLIP
-from emotone.bundle.view.view import Chunks, View, view_from_json, view_to_json
+from emotone.bundle.view.view import CLIP, Chunks, View, view_from_json, view_to_json
 from emotone.errors import EmotoneError
 
 FORMAT = 1

@@ -32,9 +32,9 @@ from emotone.bundle.folder import locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers, Streams, Utterance, stack
 from emotone.bundle.view.temporal_pyramid import NUM_MEANS
+from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
 
 

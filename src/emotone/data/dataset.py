@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.audio.change.augment import Augment, Copy
-from emotone.bundle.view.normalise import Extremes, Moments, Normaliser
+from emotone.bundle.view.moments import Extremes, Moments
 from emotone.bundle.view.streams import Utterance
+from emotone.bundle.view.view import Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.data.noisy_copies import NoisyCopy
 from emotone.data.recipe import Augmentation, Recipe

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.bundle.view.chunk import chunk_step, repeat_to
-from emotone.bundle.view.normalise import CLIP, Moments, Normaliser
-from emotone.bundle.view.view import Chunks, Crop, FrameView, Segments, fill_up
+from emotone.bundle.view.moments import Moments
+from emotone.bundle.view.view import CLIP, Chunks, Crop, FrameView, Normaliser, Segments, fill_up
 from emotone.errors import EmotoneError
 
 

@@ -27,7 +27,7 @@ from emotone.base import plugins
 from emotone.base.files import cache_folder, replace_file
 from emotone.base.processes import Item, map_ordered
 from emotone.base.progress import track
-from emotone.bundle.view.normalise import Moments
+from emotone.bundle.view.moments import Moments
 from emotone.corpora.corpus import Corpus
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError

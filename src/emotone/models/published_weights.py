@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from emotone.bundle.about import Provenance
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
+from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:

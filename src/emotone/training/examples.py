@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
-from emotone.bundle.view.view import Chunks, Crop, FrameView, Segments, View, WordChunks
+from emotone.bundle.view.view import Chunks, Crop, FrameView, Normaliser, Segments, View, WordChunks
 from emotone.bundle.view.word_chunks import count_word_chunks
 from emotone.data.labels.preferences import Preferences
 from emotone.data.rows import Rows

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from emotone.base.files import replace_file
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import SMALLEST_STD, Normaliser
+from emotone.bundle.view.moments import SMALLEST_STD
 from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers
-from emotone.bundle.view.view import View, WordChunks
+from emotone.bundle.view.view import Normaliser, View, WordChunks
 from emotone.data.dataset import Dataset
 from emotone.data.rows import Rows
 from emotone.data.selection import labelled

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Streams, Utterance, Words, count_cut, spans_of, stack
-from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.view import Normaliser, WordChunks
 from emotone.bundle.view.word_chunks import SCALES
 from emotone.errors import EmotoneError
 

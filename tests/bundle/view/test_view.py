@@ -1,4 +1,4 @@
-"""Views of an utterance: whole, chunks, random crops; and their JSON."""
+"""Views of an utterance: normalised, whole, in chunks, as random crops; and their JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+from numpy.typing import NDArray
 
-from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.moments import Moments
 from emotone.bundle.view.view import (
+    CLIP,
     Chunks,
     Crop,
     FrameView,
+    Normaliser,
     Padding,
     Segments,
     View,
@@ -141,3 +145,36 @@ def test_views_that_are_none(about: dict[str, Any], words: str) -> None:
     with pytest.raises(EmotoneError) as caught:
         view_from_json(about, "bundle.json")
     assert str(caught.value).startswith("bundle.json: ") and words in str(caught.value)
+
+
+# ---- normalising ------------------------------------------------------------------------------------------------
+
+values = st.floats(-1e3, 1e3, width=32) | st.just(float("nan"))
+tables = stn.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=values)
+
+
+@given(tables)
+def test_scores_equal_numpy(table: NDArray[np.float32]) -> None:
+    mean, std = np.linspace(-1, 1, table.shape[1]), np.linspace(0.5, 400, table.shape[1])
+    scores = Normaliser(mean, std)(table)
+    assert scores.dtype == np.float32 and scores.shape == table.shape
+    expected = np.clip(np.nan_to_num((table.astype(np.float64) - mean) / std), -CLIP, CLIP)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-3)
+
+
+def test_what_has_no_value_and_what_has_too_much() -> None:
+    features = np.array([[np.nan, np.inf, -np.inf, 99.0, -99.0, 0.5]], np.float32)
+    before = features.copy()
+    assert Normaliser(np.zeros(6), np.ones(6), clip=2.0)(features).tolist() == [[0.0, 2.0, -2.0, 2.0, -2.0, 0.5]]
+    np.testing.assert_array_equal(features, before)
+    unclipped = Normaliser(np.zeros(6), np.ones(6), clip=None)(features)
+    assert unclipped.tolist() == [[0.0, np.inf, -np.inf, 99.0, -99.0, 0.5]]
+    assert Normaliser(np.zeros(6), np.ones(6))(np.zeros((2, 3, 6), np.float32)).shape == (2, 3, 6)
+
+
+def test_a_normaliser_of_moments_has_single_precision() -> None:
+    moments = Moments()
+    moments.update(np.array([[0.1], [0.2], [0.4]]))
+    normaliser = Normaliser.of(moments, clip=None)
+    assert normaliser.mean.dtype == normaliser.std.dtype == np.float32 and normaliser.clip is None
+    assert normaliser.mean[0] == np.float32(moments.mean[0]) and normaliser.std[0] == np.float32(moments.std[0])

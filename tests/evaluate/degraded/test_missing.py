@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emotone.audio.read import RATE_HZ
 from emotone.base.draws import generator
-from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.missing import (
     CURVES,

@@ -21,9 +21,8 @@ from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import Segments
+from emotone.bundle.view.view import Normaliser, Segments
 from emotone.corpora.corpus import Corpus
 from emotone.evaluate.report.activation import activation_of, choose_surest, section
 from emotone.evaluate.report.part import Evaluated

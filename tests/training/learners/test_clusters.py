@@ -17,8 +17,7 @@ from torch.nn import functional as F
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks, View, Whole
+from emotone.bundle.view.view import Chunks, Normaliser, View, Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError

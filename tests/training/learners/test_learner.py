@@ -12,8 +12,7 @@ from torch import nn
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Whole
+from emotone.bundle.view.view import Normaliser, Whole
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.training.curriculum import Schedule

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.data.labels.preferences import Preferences
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.base import plugins
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Segments
+from emotone.bundle.view.view import Normaliser, Segments
 from emotone.data.recipe import Training
 from emotone.data.rows import Rows
 from emotone.models.losses import soft_cross_entropy, stability_loss

@@ -13,8 +13,7 @@ from torch import nn
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks, View, Whole
+from emotone.bundle.view.view import Chunks, Normaliser, View, Whole
 from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import load_recipe
 from emotone.data.rows import Rows

@@ -18,8 +18,7 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import UNBOUNDED, Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emotale import EmoTale
 from emotone.data.labels.preferences import prefer_by_margin

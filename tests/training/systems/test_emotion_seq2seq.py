@@ -19,8 +19,7 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import Chunks
+from emotone.bundle.view.view import Chunks, Normaliser
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.msp_podcast import MspPodcast
 from emotone.data.recipe import Recipe, Training

@@ -20,9 +20,9 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Moments, Normaliser
+from emotone.bundle.view.moments import Moments
 from emotone.bundle.view.streams import StreamNormalisers
-from emotone.bundle.view.view import Whole
+from emotone.bundle.view.view import Normaliser, Whole
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics

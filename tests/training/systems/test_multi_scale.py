@@ -16,9 +16,8 @@ from torch import Tensor
 
 from emotone.base import plugins
 from emotone.bundle.target import Target
-from emotone.bundle.view.normalise import Normaliser
 from emotone.bundle.view.streams import StreamNormalisers, Utterance
-from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.view import Normaliser, WordChunks
 from emotone.data.recipe import Augmentation, Recipe, Training
 from emotone.data.recipe_yaml import from_json
 from emotone.errors import EmotoneError

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from emotone.audio.words.alignment import Word
 from emotone.bundle.view import temporal_pyramid
 from emotone.bundle.view.chunk import repeat_to
-from emotone.bundle.view.normalise import Normaliser
-from emotone.bundle.view.view import WordChunks
+from emotone.bundle.view.view import Normaliser, WordChunks
 from emotone.bundle.view.word_chunks import Spans, count_word_chunks, draw_spans, lexical_spans, spread_spans
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Views: how a network takes an utterance: as all frames [T, D], as chunks or segments of them, or as word chunks.
+"""Views: how a network takes an utterance: normalised, as all frames [T, D], as chunks or segments, or as word chunks.
 
 The same view object serves training (on rows of the feature store) and the bundle (on features just extracted).
 """
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from emotone.base.settings import check_settings
 from emotone.bundle.view.chunk import chunk_frames_index
-from emotone.bundle.view.normalise import Normaliser
+from emotone.bundle.view.moments import Extremes, Moments
 from emotone.errors import EmotoneError, unknown
 
+CLIP = 3.0
+"""Where z-scores are clipped, in all published systems."""
 Strategy = Literal["multi-scale", "lexical"]
 StreamsTaken = Literal["both", "speech", "text"]
 Padding = Literal["white", "floor"]
@@ -144,6 +146,36 @@ def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, 
     (11, 62, 130)
     """
     return (*view.index(num_frames).shape, num_features)
+
+
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """Features [..., D] -> z-scores (x - mean) / std, clipped to [-clip, clip] (None: not clipped), NaN as 0; float32.
+
+    `mean` and `std` are [D]. Training, evaluation and prediction share this code.
+
+    >>> Normaliser(np.zeros(3), np.ones(3))(np.array([[1.0, np.nan, 99.0]], np.float32)).tolist()
+    [[1.0, 0.0, 3.0]]
+    """
+
+    mean: NDArray[np.floating]
+    std: NDArray[np.floating]
+    clip: float | None = CLIP
+
+    @classmethod
+    def of(cls, moments: Moments | Extremes, clip: float | None = CLIP) -> Normaliser:
+        """A normaliser by accumulated moments, in float32."""
+        return cls(moments.mean.astype(np.float32), moments.std.astype(np.float32), clip)
+
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        scores = features - self.mean.astype(np.float32, copy=False)
+        scores /= self.std.astype(np.float32, copy=False)
+        if self.clip is not None:
+            np.clip(scores, -self.clip, self.clip, out=scores)
+        flat = scores.ravel(order="K")
+        if np.isnan(np.dot(flat, flat)):  # one quick pass: no square but NaN's is NaN, and no sum of squares
+            scores[np.isnan(scores)] = 0.0
+        return scores
 
 
 def apply(view: FrameView, features: NDArray[np.float32], normaliser: Normaliser) -> NDArray[np.float32]:

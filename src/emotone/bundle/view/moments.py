@@ -1,4 +1,4 @@
-"""Normalisers of features, and their moments, accumulated in one streaming pass.
+"""Moments of features, accumulated in one streaming pass: what normalises them (`emotone.bundle.view.view.Normaliser`).
 
 The published recipe (all six systems): z-norm per feature with mean and population standard deviation of the training
 split, then NaN -> 0 and clip to [-3, 3]; labels z-norm likewise, predictions de-normalised with the same two numbers.
@@ -6,13 +6,10 @@ split, then NaN -> 0 and clip to [-3, 3]; labels z-norm likewise, predictions de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_STD = 1e-10
-CLIP = 3.0
 
 
 class Moments:
@@ -86,33 +83,3 @@ class Extremes:
         """The range; 0 becomes 1e-10, so that a constant feature normalises to 0."""
         spread = np.asarray(self._greatest, dtype=np.float64) - self.mean
         return np.where(spread > 0, spread, SMALLEST_STD)
-
-
-@dataclass(frozen=True, eq=False)
-class Normaliser:
-    """Features [..., D] -> z-scores (x - mean) / std, clipped to [-clip, clip] (None: not clipped), NaN as 0; float32.
-
-    `mean` and `std` are [D]. Training, evaluation and prediction share this code.
-
-    >>> Normaliser(np.zeros(3), np.ones(3))(np.array([[1.0, np.nan, 99.0]], np.float32)).tolist()
-    [[1.0, 0.0, 3.0]]
-    """
-
-    mean: NDArray[np.floating]
-    std: NDArray[np.floating]
-    clip: float | None = CLIP
-
-    @classmethod
-    def of(cls, moments: Moments | Extremes, clip: float | None = CLIP) -> Normaliser:
-        """A normaliser by accumulated moments, in float32."""
-        return cls(moments.mean.astype(np.float32), moments.std.astype(np.float32), clip)
-
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        scores = features - self.mean.astype(np.float32, copy=False)
-        scores /= self.std.astype(np.float32, copy=False)
-        if self.clip is not None:
-            np.clip(scores, -self.clip, self.clip, out=scores)
-        flat = scores.ravel(order="K")
-        if np.isnan(np.dot(flat, flat)):  # one quick pass: no square but NaN's is NaN, and no sum of squares
-            scores[np.isnan(scores)] = 0.0
-        return scores

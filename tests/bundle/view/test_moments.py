@@ -1,4 +1,4 @@
-"""Streaming moments and z-scores against numpy."""
+"""Streaming moments and extremes against numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
 
-from emotone.bundle.view.normalise import CLIP, Extremes, Moments, Normaliser
+from emotone.bundle.view.moments import Extremes, Moments
+from emotone.bundle.view.view import Normaliser
 
 values = st.floats(-1e3, 1e3, width=32) | st.just(float("nan"))
 tables = stn.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=values)
@@ -65,30 +66,3 @@ def test_extremes_of_parts_are_those_of_the_whole(table: NDArray[np.float32], cu
     np.testing.assert_array_equal(extremes.std, np.where(greatest > least, greatest - least, 1e-10))
     units = Normaliser.of(extremes)(table)
     assert units.min() >= 0 and units.max() <= 1 + 1e-6
-
-
-@given(tables)
-def test_scores_equal_numpy(table: NDArray[np.float32]) -> None:
-    mean, std = np.linspace(-1, 1, table.shape[1]), np.linspace(0.5, 400, table.shape[1])
-    scores = Normaliser(mean, std)(table)
-    assert scores.dtype == np.float32 and scores.shape == table.shape
-    expected = np.clip(np.nan_to_num((table.astype(np.float64) - mean) / std), -CLIP, CLIP)
-    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-3)
-
-
-def test_what_has_no_value_and_what_has_too_much() -> None:
-    features = np.array([[np.nan, np.inf, -np.inf, 99.0, -99.0, 0.5]], np.float32)
-    before = features.copy()
-    assert Normaliser(np.zeros(6), np.ones(6), clip=2.0)(features).tolist() == [[0.0, 2.0, -2.0, 2.0, -2.0, 0.5]]
-    np.testing.assert_array_equal(features, before)
-    unclipped = Normaliser(np.zeros(6), np.ones(6), clip=None)(features)
-    assert unclipped.tolist() == [[0.0, np.inf, -np.inf, 99.0, -99.0, 0.5]]
-    assert Normaliser(np.zeros(6), np.ones(6))(np.zeros((2, 3, 6), np.float32)).shape == (2, 3, 6)
-
-
-def test_a_normaliser_of_moments_has_single_precision() -> None:
-    moments = Moments()
-    moments.update(np.array([[0.1], [0.2], [0.4]]))
-    normaliser = Normaliser.of(moments, clip=None)
-    assert normaliser.mean.dtype == normaliser.std.dtype == np.float32 and normaliser.clip is None
-    assert normaliser.mean[0] == np.float32(moments.mean[0]) and normaliser.std[0] == np.float32(moments.std[0])
