@@ -78,7 +78,13 @@ def test_module_and_class_are_documented(kind: str, name: str) -> None:
 def test_settings_are_typed_fields_of_a_frozen_dataclass(kind: str, name: str) -> None:
     plugin = plugins.find(kind, name)
     assert dataclasses.is_dataclass(plugin) and plugin.__dataclass_params__.frozen
-    hints = typing.get_type_hints(plugin)
+    try:
+        hints = typing.get_type_hints(plugin)
+    except NameError as error:
+        pytest.fail(
+            f"{plugin.__name__}: settings and class variables are checked by their types: import {error.name}, "
+            "not only for type checking"
+        )
     for field in dataclasses.fields(plugin):
         if field.default is not dataclasses.MISSING:
             assert fits(field.default, hints[field.name]), field.name

@@ -3,7 +3,7 @@
 A reader (`Reader`) turns an owner's folder into a `Corpus`; everything after that sees only the tables.
 
 **To add a corpus**, add one file to `emotone.corpora.readers`: a frozen dataclass that keeps to `Reader`. The file's
-name is the corpus's name for `emotone prepare`, its fields are the settings of `--set`. `readers/urdu.py` is the
+name is the corpus's name for `emotone prepare`, its fields are the settings KEY=VALUE of it. `readers/urdu.py` is the
 shortest one to copy, `readers/emotale.py` one with a label table and raters. What readers share: `utterance_id`,
 `mean_ratings` and `meta_of` here; `emotone.corpora.files` finds the audio and the rows about it, `tables` reads label
 files, `vocabulary` maps words. Whatever is wrong with a folder is an `EmotoneError`: one line with the file, what it

@@ -18,7 +18,10 @@ class Feature(Protocol):
 
     requires: extras it needs. input: what it takes. resolved: settings whose values are found when it is made, such as
     the SHA-256 of an encoder's weights; a recipe's hash covers what is found. names: of the D columns. hop_s: seconds
-    from one row to the next; None for one vector per utterance and for tokens. min_duration_s: of the shortest audio.
+    from one row to the next; None for one vector per utterance and for tokens. min_duration_s: of the shortest audio;
+    calling it raises EmotoneError for less.
+
+    Settings are checked against their annotations, so what these name is imported at run time, not for type checking.
     """
 
     requires: ClassVar[tuple[str, ...]]
