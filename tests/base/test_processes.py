@@ -19,6 +19,7 @@ from emotone.base.processes import map_ordered
 # Workers import functions by name, so these are ones that every worker has.
 WORKER = """
 import os, time
+from emotone.base.processes import THREADS
 
 def square(number):
     time.sleep(0.02 * (number % 3))
@@ -40,7 +41,7 @@ def note(item):
     return number
 
 def threads(_):
-    return os.environ["OMP_NUM_THREADS"]
+    return os.environ["OMP_NUM_THREADS"], THREADS.get()
 
 def always_die(number):
     os._exit(3)
@@ -108,7 +109,7 @@ def test_an_exception_of_the_function_is_the_callers(worker: ModuleType, jobs: i
 
 
 def test_a_worker_has_one_core(worker: ModuleType) -> None:
-    assert set(map_ordered(worker.threads, range(4), 2)) == {"1"}
+    assert set(map_ordered(worker.threads, range(4), 2)) == {("1", 1)}
 
 
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from safetensors.numpy import load_file, save
 
 from emotone.base.plugins import Choice
+from emotone.base.processes import THREADS
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
@@ -84,6 +85,13 @@ def test_scores_follow_from_the_files_alone(tiny_bundle: Path) -> None:
         assert scores.attributes[name][0] == pytest.approx(4 + values[place], abs=1e-5)
     odds = np.exp(values[3:])
     np.testing.assert_allclose([share[0] for share in scores.probabilities.values()], odds / odds.sum(), atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_feature_may_use_as_many_threads_as_the_bundle(tiny_bundle: Path, threads: int) -> None:
+    bundle = Bundle.load(str(tiny_bundle), threads=threads)
+    bundle.feature = lambda samples: np.full((1, 16), THREADS.get(), np.float32)
+    assert bundle.extract(noise(1.0)).max() == threads and THREADS.get() == 0
 
 
 def test_utterances_of_all_lengths_go_together(tiny_bundle: Path) -> None:

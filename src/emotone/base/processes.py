@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+THREADS: ContextVar[int] = ContextVar("THREADS", default=0)
+"""How many threads a network that a feature runs may use; 0: one per core. In worker processes it is 1."""
 DIED = "the process that read it died (damaged beyond what its decoder can take?)"
 """The error of a file that took a worker process with it."""
 
@@ -86,6 +89,7 @@ def _begin_worker() -> None:
     """One core for each worker; an interrupt is the parent's to handle, and no worker outlives a killed parent."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    THREADS.set(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

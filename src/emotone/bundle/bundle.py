@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from emotone.base import plugins
 from emotone.base.files import sha256_of
 from emotone.base.plugins import Choice
+from emotone.base.processes import THREADS
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.folder import locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
@@ -129,7 +130,11 @@ class Bundle:
 
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError for too few samples."""
-        return self.feature(samples)
+        before = THREADS.set(self.threads or THREADS.get())
+        try:
+            return self.feature(samples)
+        finally:
+            THREADS.reset(before)
 
     def score_samples(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
         """Scores of several utterances of audio, each float32 [N] at 16 kHz."""
