@@ -48,6 +48,14 @@ def test_the_weights_of_encoders_enter_the_hash(tiny_wav2vec2: Path, tiny_robert
         Experiment.resolve(recipe(feature=audio | {"sha256": "0" * 64}))
 
 
+def test_so_does_the_encoder_that_comes_along() -> None:
+    asked = recipe(feature={"name": "whisper-light", "pooled": "mean"})
+    pinned = Experiment.resolve(asked).recipe
+    assert len(pinned.feature.settings["sha256"]) == 64 and pinned.hash != asked.hash
+    with pytest.raises(EmotoneError, match="SHA-256"):
+        Experiment.resolve(recipe(feature={"name": "whisper-light", "sha256": "0" * 64}))
+
+
 def test_so_do_those_of_an_encoder_within_another_feature() -> None:
     pinned = Experiment.resolve(load_recipe("ravdess-whisper-svm")).recipe
     assert pinned.feature == Choice("moments", pinned.feature.settings)
