@@ -23,11 +23,26 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.compare.naming import system_hash, system_labels
 
 TYPES = {
-    "date": "string", "recipe": "string", "hash": "string", "system": "string", "settings": "string", "split": "string",
-    "seed": "int64", "corpora": "string", "target": "string", "metric": "string", "value": "float64", "low": "float64",
-    "high": "float64", "num_utterances": "int64", "num_speakers": "int64", "cpu_s": "float64", "versions": "string",
-    "warnings": "string", "folder": "string",
-}  # fmt: skip
+    "date": "string",
+    "recipe": "string",
+    "hash": "string",
+    "system": "string",
+    "settings": "string",
+    "split": "string",
+    "seed": "int64",
+    "corpora": "string",
+    "target": "string",
+    "metric": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "num_utterances": "int64",
+    "num_speakers": "int64",
+    "cpu_s": "float64",
+    "versions": "string",
+    "warnings": "string",
+    "folder": "string",
+}
 """Columns: hash is of the recipe with its seed, system of the recipe without; settings, corpora, versions and warnings
 are JSON; split is the fingerprint of the split or a hash of those of all folds."""
 MAIN_METRICS = ("ccc", "uar", "spearman")
@@ -86,14 +101,21 @@ def _rows(result: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     splits = [str(split) for split in result["splits"]]
     run = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "recipe": result["recipe"], "hash": result["hash"],
-        "system": system_hash(recipe), "settings": json.dumps(recipe), "seed": result["seed"],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": result["recipe"],
+        "hash": result["hash"],
+        "system": system_hash(recipe),
+        "settings": json.dumps(recipe),
+        "seed": result["seed"],
         "split": splits[0] if len(splits) == 1 else hashlib.sha256("\n".join(splits).encode()).hexdigest()[:16],
-        "corpora": json.dumps(result["corpora"], sort_keys=True), "num_utterances": result.get("num_utterances", 0),
-        "num_speakers": result.get("num_speakers", 0), "cpu_s": result["cpu_s"],
-        "versions": json.dumps(result["versions"]), "warnings": json.dumps(result.get("warnings", [])),
+        "corpora": json.dumps(result["corpora"], sort_keys=True),
+        "num_utterances": result.get("num_utterances", 0),
+        "num_speakers": result.get("num_speakers", 0),
+        "cpu_s": result["cpu_s"],
+        "versions": json.dumps(result["versions"]),
+        "warnings": json.dumps(result.get("warnings", [])),
         "folder": str(folder.resolve()),
-    }  # fmt: skip
+    }
     return [
         run | {"target": target, "metric": metric, **interval}
         for target, metrics in result.get("metrics", {}).items()
@@ -103,18 +125,32 @@ def _rows(result: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 
 def _run_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "date": row["date"][:10], "hash": row["hash"], "system": row["label"], "seed": row["seed"],
-        "split": row["split"], "target": row["target"], "metric": row["metric"], "value": row["value"],
-        "low": row["low"], "high": row["high"], "utterances": row["num_utterances"], "speakers": row["num_speakers"],
+        "date": row["date"][:10],
+        "hash": row["hash"],
+        "system": row["label"],
+        "seed": row["seed"],
+        "split": row["split"],
+        "target": row["target"],
+        "metric": row["metric"],
+        "value": row["value"],
+        "low": row["low"],
+        "high": row["high"],
+        "utterances": row["num_utterances"],
+        "speakers": row["num_speakers"],
         "": "".join(f"WARNING {warning} " for warning in json.loads(row["warnings"])),
-    }  # fmt: skip
+    }
 
 
 def _system_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "system": row["label"], "corpora": ", ".join(json.loads(row["corpora"])), "target": row["target"],
-        "metric": row["metric"], "seeds": row["count"], "mean": row["mean"], "std": row["std"],
-    }  # fmt: skip
+        "system": row["label"],
+        "corpora": ", ".join(json.loads(row["corpora"])),
+        "target": row["target"],
+        "metric": row["metric"],
+        "seeds": row["count"],
+        "mean": row["mean"],
+        "std": row["std"],
+    }
 
 
 @contextlib.contextmanager

@@ -64,6 +64,14 @@ def label_column(target: Target) -> str:
     return "emotion" if target.kind == "category" else target.name
 
 
+def first_fold(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first fold of the first repeat; all of a bundle on a corpus, which has neither."""
+    for key in ("repeat", "fold"):
+        if key in predictions:
+            predictions = predictions[predictions[key] == predictions[key].min()]
+    return predictions
+
+
 def speakers_of(predictions: pd.DataFrame) -> pd.Series:
     """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself."""
     alone = "utterance " + predictions["id"].astype(str)

@@ -39,6 +39,11 @@ class Run:
         return str(self.recipe["name"])
 
     @property
+    def is_bundle(self) -> bool:
+        """Whether this is a bundle tested on a corpus: `folder` is the bundle's, and there are no folds."""
+        return (self.folder / "bundle.json").is_file()
+
+    @property
     def hash(self) -> str:
         """Identity of recipe, settings and seed."""
         return str(self.result["hash"])
@@ -108,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
 def bundles_of(run: Run) -> pd.Series[str]:
     """The folder of the bundle that scored each row of `run.test`."""
     folders = [str(run.folder)] * len(run.test)
-    if not (run.folder / "bundle.json").is_file():
+    if not run.is_bundle:
         tested = [place for place in places_of(run.folder) if (place / "predictions.parquet").is_file()]
         sizes = [len(pd.read_parquet(place / "predictions.parquet", columns=["id"])) for place in tested]
         folders = np.repeat([str(place / "bundle") for place in tested], sizes).tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,35 @@ RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
 CATEGORY_METRICS = {"uar": metrics.uar, "accuracy": metrics.accuracy, "macro_f1": metrics.macro_f1}
 
 
+class FoldValue(TypedDict):
+    """A metric of one fold of one repeat."""
+
+    repeat: int
+    fold: int
+    value: float
+
+
+class FoldStatistics(TypedDict):
+    """A metric over folds and repeats: mean, deviation (n - 1) and extremes of the values of `each`."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    each: list[FoldValue]
+
+
+FoldSummary = dict[str, dict[str, FoldStatistics]]
+"""{target: {metric: its statistics}}."""
+
+
 def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
-    """Metrics of a prediction table with 95% intervals over speakers, and how much was measured.
+    """Metrics of a prediction table with 95% intervals over speakers, and how many utterances and speakers they are of.
 
     Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
     sides have: probabilities are renormalised over them, utterances of other classes left out and counted. Relative
-    scores are compared within folds (`emotone.evaluate.numbers.relative`), and "published_test" has the published test
-    of them.
+    scores are compared within folds (`emotone.evaluate.numbers.relative`), and "published_test" is that of the paper.
+    With several corpora, "per_corpus" has the same of each. Raises EmotoneError for a target without labels.
     """
     num_utterances = int(predictions["id"].nunique())
     result: dict[str, Any] = {
@@ -60,16 +82,16 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
     return result
 
 
-def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
-    """Metrics of every fold by itself, and their mean, deviation (n - 1) and extremes, as published tables have them.
+def summarise_folds(predictions: pd.DataFrame, targets: list[Target]) -> FoldSummary:
+    """Metrics of every fold by itself and their statistics, as published tables have them.
 
-    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives. A fold that has no two
-    classes to tell apart is not in it.
+    A mean over folds is not the metric of all folds pooled, which `score_predictions` gives. A fold without two classes
+    to tell apart is left out.
     """
-    summary: dict[str, Any] = {}
+    summary: FoldSummary = {}
     for target in targets:
         for name, metric in metrics_of(target).items():
-            each = []
+            each: list[FoldValue] = []
             for (repeat, fold), part in predictions.groupby(["repeat", "fold"]):
                 known, pair, _ = pairs_of(part, target)
                 if len(known):

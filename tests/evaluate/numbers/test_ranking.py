@@ -14,7 +14,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import ranking
-from emotone.evaluate.numbers.ranking import assess_all_pairs, assess_as_published, count_wins, intervals_over_speakers
+from emotone.evaluate.numbers.metrics import kendall, spearman
+from emotone.evaluate.numbers.ranking import assess_all_pairs, assess_as_published, count_wins
+from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 
 
 def ranks_by_loops(margins: list[list[float]]) -> tuple[list[int], list[int]]:
@@ -92,16 +94,16 @@ def test_parts_without_an_order_are_left_out() -> None:
     assert math.isnan(assess_as_published(margins, np.ones(40)).mean.kendall)
 
 
-def test_intervals_over_speakers() -> None:
+def test_intervals_over_speakers_keep_the_wins() -> None:
+    """An utterance's wins are its score: a resample does not count them anew."""
     margins, labels = simulate(120)
     speakers = [str(number % 12) for number in range(120)]
-    agreement = assess_all_pairs(margins, labels)
-    found = intervals_over_speakers(count_wins(margins), labels, speakers, num_resamples=100)
-    for interval, value in zip(found, agreement, strict=True):
+    for metric, value in zip((spearman, kendall), assess_all_pairs(margins, labels), strict=True):
+        interval = bootstrap_over_speakers(metric, count_wins(margins), labels, speakers, num_resamples=100)
         assert interval.value == pytest.approx(value, abs=1e-12)
         assert interval.low < value < interval.high
-    alone = intervals_over_speakers(count_wins(margins), labels, ["1"] * 120)
-    assert all(math.isnan(interval.low) for interval in alone)
+        alone = bootstrap_over_speakers(metric, count_wins(margins), labels, ["1"] * 120)
+        assert math.isnan(alone.low) and alone.value == interval.value
 
 
 def test_a_thousand_utterances_take_seconds() -> None:

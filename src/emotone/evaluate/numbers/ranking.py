@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from emotone.data.labels.rank_sequence import check_margins
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.interval import Interval
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 
 Floats = NDArray[np.float64]
 BLOCK_CELLS = 2**22
@@ -106,26 +104,6 @@ def assess_as_published(
     found = np.array([assess_all_pairs(values[part], truth[part]) for part in parts])
     mean, std = (RankAgreement(*_over_defined(statistic, found)) for statistic in (np.mean, np.std))
     return PublishedTest(mean, std, found[:, 0], found[:, 1])
-
-
-def intervals_over_speakers(
-    wins: ArrayLike, labels: ArrayLike, speakers: ArrayLike, num_resamples: int = 2000, seed: int = 0
-) -> tuple[Interval, Interval]:
-    """Spearman's and Kendall's correlation of wins [N] with labels [N], with bootstrap intervals over speakers [N].
-
-    An utterance keeps its wins in every resample: they are its score, made once against all the others. For several
-    folds, whose rankers know only their own utterances, give the share of wins within the fold instead. One speaker
-    says nothing about others: the ends are NaN. Raises EmotoneError for unequal lengths, unknown labels or speakers.
-
-    >>> spearman, kendall = intervals_over_speakers([3, 2, 1, 0], [6.5, 3.0, 1.0, 2.0], ["a", "a", "b", "b"], 50)
-    >>> round(spearman.value, 3), round(kendall.value, 3)
-    (0.8, 0.667)
-    """
-    spearman, kendall = (
-        bootstrap_over_speakers(metric, wins, labels, speakers, num_resamples, seed)
-        for metric in (metrics.spearman, metrics.kendall)
-    )
-    return spearman, kendall
 
 
 def _over_defined(statistic: Callable[[Floats], np.floating], values: Floats) -> list[float]:

@@ -17,63 +17,95 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.view import view as views
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
+from emotone.evaluate.prediction_table import first_fold
 from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run, bundles_of
 
 SYSTEM = "spectrogram-image"
 NUM_WRONG = 4
+TITLE = "What decided"
+WITH_MAPS = "Networks with a map: alexnet-gap, resnet18."
+TEXT = (
+    "Spectrograms of test utterances{}: of every class the surest right one, then the surest wrong "
+    "ones. Red: what speaks for the chosen class rather than for the others (class activation maps, Zhou et al., "
+    "2016), the more the stronger, on one scale for all pictures; blue: what speaks against it. The maps are coarse, "
+    "and a place on them sees far around itself. The rest of a last segment, which is filled up, is not shown; it may "
+    "speak too."
+)
+
+
+class Activation(NamedTuple):
+    """A spectrogram [bins, T] in dB and the map [h, w] over it; rows of the map go down from the highest bin.
+
+    The map is `map_s` long, which is more than the spectrogram where segments were filled up.
+    """
+
+    title: str
+    decibels: NDArray[np.float32]
+    activation: NDArray[np.float32]
+    bins_hz: NDArray[np.float64]
+    hop_s: float
+    map_s: float
 
 
 def section(evaluated: Evaluated) -> Part:
     """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
-    return Part(sections=_sections(evaluated.run))
-
-
-def _sections(run: Run) -> list[Section]:
-    is_bundle = (run.folder / "bundle.json").is_file()
-    recipe = Bundle.load(str(run.folder)).about.training.recipe if is_bundle else run.recipe
-    chosen = recipe.get("system", {})
-    if chosen.get("name") != SYSTEM or "true_emotion" not in run.test:
-        return []
-    settings = {key: value for key, value in chosen.items() if key not in ("name", "weights")}  # it starts trained
-    system = plugins.create("systems", SYSTEM, settings)
+    run = evaluated.run
+    system = _system_of(run)
+    if system is None or "true_emotion" not in run.test:
+        return Part()
     if not system.has_maps:
-        return [
-            Section(TITLE, f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}")
-        ]
+        text = f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}"
+        return Part(sections=[Section(TITLE, text)])
     shown = choose_surest(run.test.assign(bundle=bundles_of(run)), list(run.targets[0].labels))
-    if not len(shown):
-        return []
+    return Part(sections=[_section(run, system, locate_audio(shown))] if len(shown) else [])
+
+
+def _system_of(run: Run) -> Any:
+    """The run's system, if it is one whose networks may have maps, else None."""
+    recipe = Bundle.load(str(run.folder)).about.training.recipe if run.is_bundle else run.recipe
+    chosen = recipe.get("system", {})
+    if chosen.get("name") != SYSTEM:
+        return None
+    settings = {key: value for key, value in chosen.items() if key not in ("name", "weights")}  # it starts trained
+    return plugins.create("systems", SYSTEM, settings)
+
+
+def _section(run: Run, system: Any, shown: pd.DataFrame) -> Section:
     bundle = Bundle.load(shown["bundle"].iloc[0])
-    labels = list(bundle.targets[0].labels)
-    shown = locate_audio(shown)
     network = _load_network(system, bundle)
-    panels, notes = {}, []
+    panels, failed = {}, []
     for place, row in shown.iterrows():
         try:
-            panels[place] = _picture(bundle, network, row, labels)
+            panels[place] = _draw(bundle, network, row)
         except EmotoneError as error:
-            notes.append(str(error))
+            failed.append(str(error))
     players, note = make_players(shown)
     rows = [
-        {"": place + 1, "utterance": row["id"], "speaker": row["speaker"], "truth": row["true_emotion"],
-         "predicted": row["predicted"], "probability": row["confidence"], "listen": players.get(place)}
+        {
+            "": place + 1,
+            "utterance": row["id"],
+            "speaker": row["speaker"],
+            "truth": row["true_emotion"],
+            "predicted": row["predicted"],
+            "probability": row["confidence"],
+            "listen": players.get(place),
+        }
         for place, row in shown.iterrows()
-    ]  # fmt: skip
-    if notes:
-        note = f"{len(notes)} of {len(shown)} utterances have no picture ({notes[0]}). {note}"
-    figure = plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
-    text = TEXT.format("" if is_bundle else " of the first fold")
-    return [Section(TITLE, text, rows, figure, note)]
+    ]
+    if failed:
+        note = f"{len(failed)} of {len(shown)} utterances have no picture ({failed[0]}). {note}"
+    picture = plot_activations(list(panels.values()), [place + 1 for place in panels]) if panels else ""
+    return Section(TITLE, TEXT.format("" if run.is_bundle else " of the first fold"), rows, picture, note)
 
 
 def choose_surest(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
-    """Of the first fold the surest right one of each class, then the surest wrong ones; `predicted`, `confidence`."""
-    known = predictions[predictions["true_emotion"].isin(labels)]
-    for key in ("repeat", "fold"):
-        if key in known:  # a bundle on a corpus has neither
-            known = known[known[key] == known[key].min()]
+    """Of the first fold the right prediction of each class with most confidence, then the `num_wrong` wrong ones.
+
+    Added are `predicted`, the class, and `confidence`, its probability.
+    """
+    known = first_fold(predictions[predictions["true_emotion"].isin(labels)])
     shares = known[[f"p_{label}" for label in labels]].to_numpy(float)
     known = known.assign(predicted=np.array(labels)[shares.argmax(axis=1)], confidence=shares.max(axis=1))
     known = known.sort_values(["confidence", "id"], ascending=[False, True])
@@ -107,13 +139,13 @@ def _load_network(system: Any, bundle: Bundle) -> Any:
     return network.eval()
 
 
-def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str]) -> Activation:
-    """One panel; raises EmotoneError where the audio is not at hand."""
+def _draw(bundle: Bundle, network: Any, row: pd.Series[Any]) -> Activation:
+    """What one panel shows; raises EmotoneError where the audio is not at hand."""
     path = Corpus.load(str(row["corpus"])).path_of(row["file"])
     begin_s, end_s = (None if pd.isna(row[name]) else float(row[name]) for name in ("start_s", "end_s"))
     features = bundle.extract(load_audio(path, begin_s or 0.0, end_s))
     name = str(row["predicted"])
-    own = activation_of(network, bundle, features, labels.index(name))
+    own = activation_of(network, bundle, features, bundle.targets[0].labels.index(name))
     assert isinstance(bundle.view, views.Segments)
     num_bins = features.shape[1] // bundle.view.num_channels
     bins_hz = getattr(bundle.feature, "bins_hz", np.arange(num_bins))
@@ -121,31 +153,6 @@ def _picture(bundle: Bundle, network: Any, row: pd.Series[Any], labels: list[str
     shown_s = bundle.view.count(len(features)) * bundle.view.segment_frames * hop_s
     title = name if name == row["true_emotion"] else f"{row['true_emotion']}, taken for {name}"
     return Activation(title, features[:, :num_bins].T, own, bins_hz, hop_s, shown_s)
-
-
-TITLE = "What decided"
-WITH_MAPS = "Networks with a map: alexnet-gap, resnet18."
-TEXT = (
-    "Spectrograms of test utterances{}: of every class the surest right one, then the surest wrong "
-    "ones. Red: what speaks for the chosen class rather than for the others (class activation maps, Zhou et al., "
-    "2016), the more the stronger, on one scale for all pictures; blue: what speaks against it. The maps are coarse, "
-    "and a place on them sees far around itself. The rest of a last segment, which is filled up, is not shown; it may "
-    "speak too."
-)
-
-
-class Activation(NamedTuple):
-    """A spectrogram [bins, T] and the map [h, w] over it; rows of the map go down from the highest bin.
-
-    The map is `map_s` long, which is more than the spectrogram where segments were filled up.
-    """
-
-    title: str
-    decibels: NDArray[np.float32]
-    activation: NDArray[np.float32]
-    bins_hz: NDArray[np.float64]
-    hop_s: float
-    map_s: float
 
 
 def plot_activations(every: Sequence[Activation], numbers: Sequence[int]) -> str:
@@ -156,14 +163,18 @@ def plot_activations(every: Sequence[Activation], numbers: Sequence[int]) -> str
     for axes, one, number in zip(panels, every, numbers, strict=True):
         num_bins, num_frames = one.decibels.shape
         duration_s = num_frames * one.hop_s
+        place = (0, duration_s, 0, num_bins)
+        axes.imshow(one.decibels, cmap="Greys", origin="lower", aspect="auto", extent=place, vmin=-80, vmax=0)
         axes.imshow(
-            one.decibels, cmap="Greys", origin="lower", aspect="auto", extent=(0, duration_s, 0, num_bins), vmin=-80,
-            vmax=0,
-        )  # fmt: skip
-        axes.imshow(
-            one.activation, cmap="RdBu_r", aspect="auto", extent=(0, one.map_s, 0, num_bins), interpolation="bilinear",
-            vmin=-strongest, vmax=strongest, alpha=0.65 * np.sqrt(np.abs(one.activation) / strongest),
-        )  # fmt: skip
+            one.activation,
+            cmap="RdBu_r",
+            aspect="auto",
+            extent=(0, one.map_s, 0, num_bins),
+            interpolation="bilinear",
+            vmin=-strongest,
+            vmax=strongest,
+            alpha=0.65 * np.sqrt(np.abs(one.activation) / strongest),
+        )
         ticks_hz = np.arange(0, one.bins_hz[-1] + 1, 1000 if one.bins_hz[-1] > 1500 else 250)
         places = np.interp(ticks_hz, one.bins_hz, np.arange(num_bins) + 0.5)
         axes.set_yticks(places, [f"{tick / 1000:g}" for tick in ticks_hz])

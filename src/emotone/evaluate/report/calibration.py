@@ -1,4 +1,4 @@
-"""Whether predictions mean what they say: confidence against accuracy, and attributes against their line.
+"""Calibration in a report: confidence against accuracy, and the line of an attribute's labels on its predictions.
 
 A temperature is fitted on validation predictions only, for each fold on its own, and applied to the test predictions
 of that fold: the test part decides nothing.
@@ -7,7 +7,7 @@ of that fold: the test part decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,21 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+class CategoryCalibration(TypedDict):
+    """The calibration of a category: `before` and `after` temperature scaling, None where no temperature was fitted.
+
+    Each is {"ece", "log_loss", "brier", "reliability": the bins of `metrics.reliability`}. `temperatures` has one per
+    repeat and fold.
+    """
+
+    classes: list[str]
+    num_bins: int
+    before: dict[str, Any]
+    temperatures: list[dict[str, Any]]
+    after: dict[str, Any] | None
+    note: str
+
+
 def section(evaluated: Evaluated) -> Part:
     """The calibration of each target that is not relative; a picture of each with classes."""
     run, targets = evaluated.run, evaluated.absolute
@@ -43,7 +58,7 @@ def section(evaluated: Evaluated) -> Part:
     return Part({"calibration": calibrated}, sections)
 
 
-def _section(measured: dict[str, Any]) -> Section:
+def _section(measured: CategoryCalibration) -> Section:
     stages = {"as predicted": measured["before"], "after temperature": measured["after"]}
     table = [
         {"": name, "ECE": stage["ece"], "log loss": stage["log_loss"], "Brier": stage["brier"]}
@@ -74,31 +89,39 @@ def calibrate(test: pd.DataFrame, validation: pd.DataFrame, targets: list[Target
     }
 
 
-def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: Target) -> dict[str, Any]:
+def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: Target) -> CategoryCalibration:
     """ECE, log loss and Brier score, the reliability curve, and both again after temperature scaling.
 
-    Over the classes that the test part has, as all metrics are; means over repeats. "temperatures" has one per repeat
-    and fold; where a fold has no validation predictions there is none, and "note" says so.
+    Over the classes that the test part has, as all metrics are; means over repeats. Where a fold has no validation
+    predictions, no temperature is fitted, and the note says so.
     """
     classes = pairs_of(test, target)[2]
     parts = _parts(test, classes)
-    result: dict[str, Any] = {"classes": classes, "num_bins": NUM_BINS, "before": _measure(parts)}
+    found: CategoryCalibration = {
+        "classes": classes,
+        "num_bins": NUM_BINS,
+        "before": _measure(parts),
+        "temperatures": [],
+        "after": None,
+        "note": "",
+    }
     known = _parts(validation, classes) if len(validation) else {}
     missing = [key for key in parts if key not in known]
     if missing:
-        which = (
-            "there are no validation predictions" if not known else f"{len(missing)} of {len(parts)} folds have none"
-        )
-        return result | {"temperatures": [], "after": None, "note": f"no temperature was fitted: {which}"}
+        none = f"{len(missing)} of {len(parts)} folds have none" if known else "there are no validation predictions"
+        found["note"] = f"no temperature was fitted: {none}"
+        return found
     temperatures = {key: fit_temperature(*known[key]) for key in parts}
     scaled = {key: (scale(p, temperatures[key]), t) for key, (p, t) in parts.items()}
-    fitted = [
+    found["temperatures"] = [
         {"repeat": repeat, "fold": fold, "temperature": value, "num_utterances": len(known[repeat, fold][1])}
         for (repeat, fold), value in temperatures.items()
     ]
+    found["after"] = _measure(scaled)
     limited = sum(not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[1] * 0.999 for value in temperatures.values())
-    note = f"{limited} of {len(fitted)} temperatures lie at the limits {TEMPERATURES}" if limited else ""
-    return result | {"temperatures": fitted, "after": _measure(scaled), "note": note}
+    if limited:
+        found["note"] = f"{limited} of {len(temperatures)} temperatures lie at the limits {TEMPERATURES}"
+    return found
 
 
 def fit_temperature(probabilities: Floats, target: Ints) -> float:
@@ -160,10 +183,13 @@ def _line(p: Floats, t: Floats) -> dict[str, float]:
         location_shift = m.mean_difference / np.sqrt(np.sqrt(m.variance_p) * np.sqrt(m.variance_t))
         bias_correction = 2 / (scale_shift + 1 / scale_shift + location_shift**2)
     return {
-        "slope": float(slope), "intercept": float(np.mean(t) - slope * np.mean(p)),
-        "pearson": float(metrics.pearson_of_moments(m)), "bias_correction": float(bias_correction),
-        "scale_shift": float(scale_shift), "location_shift": float(location_shift),
-    }  # fmt: skip
+        "slope": float(slope),
+        "intercept": float(np.mean(t) - slope * np.mean(p)),
+        "pearson": float(metrics.pearson_of_moments(m)),
+        "bias_correction": float(bias_correction),
+        "scale_shift": float(scale_shift),
+        "location_shift": float(location_shift),
+    }
 
 
 def _parts(predictions: pd.DataFrame, classes: list[str]) -> dict[tuple[int, int], tuple[Floats, Ints]]:
@@ -197,7 +223,7 @@ def _log(probabilities: Floats) -> Floats:
     return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
 
 
-def plot_reliability(measured: dict[str, Any]) -> str:
+def plot_reliability(measured: CategoryCalibration) -> str:
     """Accuracy against confidence, before and after the temperature, and how many predictions each bin has."""
     stages = {"before": measured["before"], "after": measured["after"]}
     picture, (curve, counts) = figure.panels(2, 2, 7.6, 3.4)

@@ -1,4 +1,4 @@
-"""Pictures of what semi-supervised learning found, each as SVG: clusters, their agreement over epochs, DeepMI."""
+"""Pictures of clusters, each as SVG: where embeddings lie, the labels in each cluster, agreement over epochs."""
 
 from __future__ import annotations
 
@@ -124,9 +124,16 @@ def _by_cluster(axes: Axes, points: NDArray[np.floating], clusters: pd.Series, s
         _dots(axes, own, size, color=colour, alpha=0.8)
         middle = own[np.argmin(np.abs(own - np.median(own, axis=0)).sum(axis=1))]  # on a point, not between two islands
         axes.annotate(
-            str(cluster), (float(middle[0]), float(middle[1])), ha="center", va="center", color=INK, zorder=5,
-            fontsize=8.5 if len(found) <= 20 else 7, weight="bold", path_effects=halo,
-        )  # fmt: skip
+            str(cluster),
+            (float(middle[0]), float(middle[1])),
+            ha="center",
+            va="center",
+            color=INK,
+            zorder=5,
+            fontsize=8.5 if len(found) <= 20 else 7,
+            weight="bold",
+            path_effects=halo,
+        )
 
 
 def _by_corpus(axes: Axes, points: NDArray[np.floating], table: pd.DataFrame, size: float) -> None:
@@ -148,9 +155,14 @@ def _by_corpus(axes: Axes, points: NDArray[np.floating], table: pd.DataFrame, si
 
 def _put_legend(axes: Axes, num_columns: int) -> None:
     axes.legend(
-        fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=num_columns,
-        handletextpad=0.1, columnspacing=1.0,
-    )  # fmt: skip
+        fontsize=8,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=num_columns,
+        handletextpad=0.1,
+        columnspacing=1.0,
+    )
 
 
 def _draw_boxes(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:
@@ -164,11 +176,17 @@ def _draw_boxes(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:
 
 def draw_box(axes: Axes, values: Sequence[NDArray[np.floating]], places: Sequence[int]) -> None:
     axes.boxplot(
-        values, positions=list(places), widths=0.6, patch_artist=True, manage_ticks=False,
-        boxprops={"facecolor": "#bcd6e3", "edgecolor": COLOURS[0]}, medianprops={"color": INK, "linewidth": 1.6},
-        whiskerprops={"color": COLOURS[0]}, capprops={"color": COLOURS[0]},
+        values,
+        positions=list(places),
+        widths=0.6,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": "#bcd6e3", "edgecolor": COLOURS[0]},
+        medianprops={"color": INK, "linewidth": 1.6},
+        whiskerprops={"color": COLOURS[0]},
+        capprops={"color": COLOURS[0]},
         flierprops={"marker": ".", "markersize": 3, "markerfacecolor": COLOURS[0], "markeredgewidth": 0},
-    )  # fmt: skip
+    )
 
 
 def _draw_shares(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:

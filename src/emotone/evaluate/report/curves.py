@@ -13,10 +13,15 @@ from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY
 from emotone.base.page import Section
 from emotone.bundle.target import Target
+from emotone.evaluate.prediction_table import first_fold
 from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 
 NUM_SHOWN = 6
+TEXT = (
+    f"Scores of the chunks, in time order, of {NUM_SHOWN} test utterances of one fold for each attribute, from its "
+    "lowest label to its highest."
+)
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -30,11 +35,8 @@ def section(evaluated: Evaluated) -> Part:
 
 
 def choose_examples(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) -> pd.DataFrame:
-    """Utterances of the first fold whose labels of an attribute are spread evenly over their order."""
-    known = predictions[predictions[f"true_{name}"].notna()]
-    for key in ("repeat", "fold"):
-        if key in known:
-            known = known[known[key] == known[key].min()]
+    """At most `num` utterances of the first fold, at even distances in the order of their labels of an attribute."""
+    known = first_fold(predictions[predictions[f"true_{name}"].notna()])
     known = known.sort_values([f"true_{name}", "id"], ignore_index=True)
     places = np.unique(np.linspace(0, len(known) - 1, num).round().astype(int))
     return known.iloc[places].reset_index(drop=True)
@@ -43,21 +45,21 @@ def choose_examples(predictions: pd.DataFrame, name: str, num: int = NUM_SHOWN) 
 def _section(chosen: pd.DataFrame, target: Target) -> Section:
     players, note = make_players(chosen)
     truths = chosen[f"true_{target.name}"].tolist()
-    rows: list[dict[str, Any]] = [
-        {"": place + 1, "utterance": row["id"], "speaker": row["speaker"], "seconds": row["duration_s"],
-         "label": row[f"true_{target.name}"], "predicted": row[f"predicted_{target.name}"],
-         "listen": players.get(place)}
+    rows = [
+        {
+            "": place + 1,
+            "utterance": row["id"],
+            "speaker": row["speaker"],
+            "seconds": row["duration_s"],
+            "label": row[f"true_{target.name}"],
+            "predicted": row[f"predicted_{target.name}"],
+            "listen": players.get(place),
+        }
         for place, row in enumerate(chosen.to_dict("records"))
-    ]  # fmt: skip
+    ]
     picture = plot_curves(list(chosen[f"curve_{target.name}"]), truths, target.is_relative)
     text = "" if target.is_relative else "Dashed: the label of the whole utterance."
     return Section(target.name.capitalize(), text, rows, picture, note, level=3)
-
-
-TEXT = (
-    f"Scores of the chunks, in time order, of {NUM_SHOWN} test utterances of one fold for each attribute, from its "
-    "lowest label to its highest."
-)
 
 
 def plot_curves(curves: Sequence[NDArray[Any]], truths: Sequence[float], is_relative: bool) -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emotone.base.page import Section
 from emotone.evaluate.report.cells import Row, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run
-from emotone.evaluate.scores import summarise_folds
+from emotone.evaluate.scores import FoldSummary, FoldValue, summarise_folds
 
 IEMOCAP_TESTED = ("1M", "2F", "3F", "4F", "5F")
 """Speakers who test in the folds that the published five-fold tables of IEMOCAP average."""
-STATISTICS = ("mean", "std", "min", "max")
+MOST_LETTERS = 60
+"""Longer lists of the speakers of a fold are cut."""
+TEXT = (
+    "Each fold by itself, then the mean, deviation (n - 1) and extremes over folds and repeats. The mean over folds is "
+    "not the metric of all folds pooled, which is in the overview. Accuracy is weighted accuracy (WA), UAR is "
+    "unweighted accuracy (UA)."
+)
+PUBLISHED = (
+    f"Only the folds in which {', '.join(IEMOCAP_TESTED)} test, over all repeats: what the published five-fold tables "
+    "of IEMOCAP average."
+)
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -27,38 +35,41 @@ def section(evaluated: Evaluated) -> Part:
         for place, part in run.test.groupby(["repeat", "fold"])
     }
     sections = [Section("Folds", TEXT, _summary_rows(summary))]
-    sections += [
-        Section(
-            f"{target.capitalize()}: {metric_name(metric)}", table=_fold_rows(about["each"], tested), level=3, folds=ALL
-        )
-        for target, metrics in summary.items()
-        for metric, about in metrics.items()
-        if about["each"]
-    ]
+    for target, metrics in summary.items():
+        for metric, statistics in metrics.items():
+            rows, title = _fold_rows(statistics["each"], tested), f"{target.capitalize()}: {metric_name(metric)}"
+            sections += [Section(title, table=rows, level=3, folds="All folds")] if statistics["each"] else []
     if published:
         sections.append(Section("The published five folds", PUBLISHED, _summary_rows(published), level=3))
     return Part(json, sections)
 
 
-def published_folds(run: Run) -> dict[str, Any] | None:
-    """`summarise_folds` of the folds that the published tables of IEMOCAP average; None for other splits or no such."""
+def published_folds(run: Run) -> FoldSummary | None:
+    """Statistics over the folds that the published tables of IEMOCAP average; None for runs without all of these."""
     if run.recipe.get("split", {}).get("name") != "iemocap":
         return None
     own = run.test[run.test["speaker"].isin(IEMOCAP_TESTED)]
     return summarise_folds(own, run.targets) if set(own["speaker"]) == set(IEMOCAP_TESTED) else None
 
 
-def _summary_rows(summary: dict[str, Any]) -> list[Row]:
+def _summary_rows(summary: FoldSummary) -> list[Row]:
     return [
-        {"target": target, "metric": metric_name(metric), **{name: about[name] for name in STATISTICS},
-         "folds and repeats": len(about["each"])}
+        {
+            "target": target,
+            "metric": metric_name(metric),
+            "mean": statistics["mean"],
+            "std": statistics["std"],
+            "min": statistics["min"],
+            "max": statistics["max"],
+            "folds and repeats": len(statistics["each"]),
+        }
         for target, metrics in summary.items()
-        for metric, about in metrics.items()
-    ]  # fmt: skip
+        for metric, statistics in metrics.items()
+    ]
 
 
-def _fold_rows(each: list[dict[str, Any]], tested: dict[tuple[int, int], str]) -> list[Row]:
-    """A row per fold with the value of each repeat; None where the fold has no two classes to tell apart."""
+def _fold_rows(each: list[FoldValue], tested: dict[tuple[int, int], str]) -> list[Row]:
+    """A row per fold with the value of each repeat; None where the fold lacks two classes to tell apart."""
     values = {(one["repeat"], one["fold"]): one["value"] for one in each}
     repeats = sorted({repeat for repeat, _ in tested})
     rows = []
@@ -67,20 +78,6 @@ def _fold_rows(each: list[dict[str, Any]], tested: dict[tuple[int, int], str]) -
         known = [value for value in own.values() if value is not None]
         mean = {"mean": sum(known) / len(known) if known else None} if len(repeats) > 1 else {}
         names = tested[(repeats[0], fold)]
-        rows.append(
-            {"fold": fold, "tested": names if len(names) < MOST_LETTERS else f"{names[:MOST_LETTERS]}…"} | own | mean
-        )
+        shown = names if len(names) < MOST_LETTERS else f"{names[:MOST_LETTERS]}…"
+        rows.append({"fold": fold, "tested": shown, **own, **mean})
     return rows
-
-
-MOST_LETTERS = 60
-ALL = "All folds"
-TEXT = (
-    "Each fold by itself, then the mean, deviation (n - 1) and extremes over folds and repeats. The mean over folds is "
-    "not the metric of all folds pooled, which is in the overview. Accuracy is weighted accuracy (WA), UAR is "
-    "unweighted accuracy (UA)."
-)
-PUBLISHED = (
-    f"Only the folds in which {', '.join(IEMOCAP_TESTED)} test, over all repeats: what the published five-fold tables "
-    "of IEMOCAP average."
-)

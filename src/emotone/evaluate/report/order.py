@@ -8,10 +8,21 @@ from numpy.typing import NDArray
 
 from emotone.base import figure
 from emotone.base.page import Section
-from emotone.evaluate.numbers.relative import describe_left_out
+from emotone.evaluate.numbers.relative import PublishedFolds, describe_left_out
 from emotone.evaluate.report.cells import Row
 from emotone.evaluate.report.part import Evaluated, Part
-from emotone.evaluate.scores import pairs_of
+from emotone.evaluate.scores import FoldSummary, pairs_of
+
+TEXT = (
+    "Scores are relative, so what is measured is their order. An utterance wins against another of its fold (all of a "
+    "corpus that a bundle is tested on) where most of their chunks say so (without curves: where its score is higher), "
+    "and counts by its share of wins. Scores of different folds are never compared."
+)
+TEST_NOTE = (
+    "Lin & Busso, IEEE/ACM TASLP 31, 2023: correlation of predicted and true ranks within 10 random tenths of each "
+    "fold's test part; means over these and over folds."
+)
+FOLDS_NOTE = "Over all pairs of a fold, and the mean of its published test."
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -25,45 +36,42 @@ def section(evaluated: Evaluated) -> Part:
         pairs[target.name] = pairs_of(run.test, target)[1]
         spearman, kendall = (run.result["metrics"][target.name][name]["value"] for name in ("spearman", "kendall"))
         titles[target.name] = f"{target.name}: Spearman {spearman:.3f}, Kendall {kendall:.3f}"
-    tests = {target.name: run.result["published_test"][target.name] for target in relative}
+    tests: dict[str, PublishedFolds] = {name: run.result["published_test"][name] for name in pairs}
     rows = [
-        {"target": name, "Spearman": about["spearman"], "Kendall": about["kendall"], "": describe_left_out(about)}
-        for name, about in tests.items()
+        {"target": name, "Spearman": test["spearman"], "Kendall": test["kendall"], "": describe_left_out(test)}
+        for name, test in tests.items()
     ]
     sections = [
         Section("Order", TEXT, None, plot_order(pairs, titles)),
         Section("Published test", "", rows, note=TEST_NOTE, level=3),
     ]
-    each = _folds(run.result.get("folds", {}), tests)
-    if each:
-        sections.append(Section("Folds", "", each, note=FOLDS_NOTE, level=3, folds="All numbers"))
+    folds = _folds(run.result.get("folds", {}), tests)
+    if folds:
+        sections.append(Section("Folds", "", folds, note=FOLDS_NOTE, level=3, folds="All numbers"))
     return Part(sections=sections)
 
 
-def _folds(exact: dict[str, Any], tests: dict[str, Any]) -> list[Row]:
+def _folds(over_pairs: FoldSummary, tests: dict[str, PublishedFolds]) -> list[Row]:
     """A row per target, repeat and fold: over all pairs, and the published test."""
-    return [
-        {"target": name, "repeat": fold["repeat"], "fold": fold["fold"], "utterances": fold["num_utterances"],
-         "Spearman": spearman["value"], "Kendall": kendall["value"],
-         "Spearman, published": fold.get("spearman"), "Kendall, published": fold.get("kendall")}
-        for name, about in tests.items()
-        if name in exact
-        for fold, spearman, kendall in zip(
-            about["folds"], *(exact[name][metric]["each"] for metric in ("spearman", "kendall")), strict=True
-        )
-    ]  # fmt: skip
-
-
-TEXT = (
-    "Scores are relative, so what is measured is their order. An utterance wins against another of its fold (all of a "
-    "corpus that a bundle is tested on) where most of their chunks say so (without curves: where its score is higher), "
-    "and counts by its share of wins. Scores of different folds are never compared."
-)
-TEST_NOTE = (
-    "Lin & Busso, IEEE/ACM TASLP 31, 2023: correlation of predicted and true ranks within 10 random tenths of each "
-    "fold's test part; means over these and over folds."
-)
-FOLDS_NOTE = "Over all pairs of a fold, and the mean of its published test."
+    rows = []
+    for name, test in tests.items():
+        if name not in over_pairs:
+            continue
+        each = (over_pairs[name][metric]["each"] for metric in ("spearman", "kendall"))
+        for fold, spearman, kendall in zip(test["folds"], *each, strict=True):
+            rows.append(
+                {
+                    "target": name,
+                    "repeat": fold["repeat"],
+                    "fold": fold["fold"],
+                    "utterances": fold["num_utterances"],
+                    "Spearman": spearman["value"],
+                    "Kendall": kendall["value"],
+                    "Spearman, published": fold.get("spearman"),
+                    "Kendall, published": fold.get("kendall"),
+                }
+            )
+    return rows
 
 
 def plot_order(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]], titles: dict[str, str]) -> str:

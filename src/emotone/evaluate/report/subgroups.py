@@ -124,11 +124,11 @@ def compare_groups(predictions: pd.DataFrame, target: Target, kind: str) -> list
         times = random.multinomial(S, np.full(S, 1 / S), NUM_RESAMPLES)
         values[group] = float(pooled.values[0])
         drawn[group] = pooled.weighted(times)[:, 0] if S > 1 else np.full(NUM_RESAMPLES, np.nan)
-    return [
-        {"pair": f"{first} - {second}",
-         name: _percentiles(values[first] - values[second], drawn[first] - drawn[second])}
-        for first, second in itertools.combinations(values, 2)
-    ]  # fmt: skip
+    differences = []
+    for first, second in itertools.combinations(values, 2):
+        difference = _percentiles(values[first] - values[second], drawn[first] - drawn[second])
+        differences.append({"pair": f"{first} - {second}", name: difference})
+    return differences
 
 
 def measure_classes(predictions: pd.DataFrame, target: Target) -> list[dict[str, Any]]:
@@ -146,9 +146,10 @@ def measure_classes(predictions: pd.DataFrame, target: Target) -> list[dict[str,
     resampled = np.tensordot(times.astype(float), counts, axes=1)
     rows: list[dict[str, Any]] = []
     functions: Mapping[str, Callable[[NDArray[Any]], Floats]] = {
-        "recall": metrics.recall_of_confusion, "precision": metrics.precision_of_confusion,
+        "recall": metrics.recall_of_confusion,
+        "precision": metrics.precision_of_confusion,
         "f1": metrics.f1_of_confusion,
-    }  # fmt: skip
+    }
     scores = {name: (of(counts.sum(axis=0)).mean(axis=0), of(resampled).mean(axis=1)) for name, of in functions.items()}
     for k, label in enumerate(classes):
         num = int(known.loc[known["true_emotion"] == label, "id"].nunique())
