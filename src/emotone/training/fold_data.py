@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -187,7 +186,7 @@ def _blind_to_constants(normaliser: Normaliser) -> Normaliser:
 
 def _labels(table: pd.DataFrame, targets: list[Target]) -> dict[str, Tensor]:
     """Labels as the losses take them: z-normalised attributes (NaN unknown), one-hot categories (zeros unknown)."""
-    labels: dict[str, Any] = {}
+    labels: dict[str, Tensor] = {}
     for target in targets:
         if target.kind == "category":
             hot = np.array([table["emotion"] == label for label in target.labels], dtype=np.float32).T
