@@ -164,11 +164,6 @@ def test_undefined_resamples_are_left_out() -> None:
         assert all(math.isnan(end) for end in constant)
 
 
-def test_intervals_are_written_as_papers_do() -> None:
-    assert str(Interval(-0.05, 0.5, 1.0)) == ".500 [-.050, 1.000]"
-    assert str(Interval(9.5, 10.5, 20.25)) == "10.500 [9.500, 20.250]"
-
-
 def test_one_speaker_has_no_interval() -> None:
     interval = bootstrap_over_speakers(metrics.accuracy, ["a", "b"], ["a", "a"], ["x", "x"])
     assert interval.value == 0.5 and math.isnan(interval.low) and math.isnan(interval.high)

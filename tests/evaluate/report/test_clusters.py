@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cluster_table import AROUSAL, EMOTION, clusters
+from pages import HOSTILE, Page
 
 from emotone.base.page import Section, render
 from emotone.bundle.target import Target
@@ -20,7 +20,6 @@ from emotone.evaluate.report.clusters import section
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
-HOSTILE = "<script>alert('x')</script>"
 TARGETS = [AROUSAL, EMOTION]
 
 
@@ -45,22 +44,6 @@ def report(run: Run) -> tuple[dict[str, Any] | None, list[Section]]:
     return part.json["clusters"], part.sections
 
 
-class Elements(HTMLParser):
-    """Tags and text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.add(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 def test_the_page_shows_what_the_json_has(tmp_path: Path) -> None:
     about, sections = report(make_run(tmp_path, clusters()))
     assert about is not None and json.loads(json.dumps(to_json(about), allow_nan=False)) == to_json(about)
@@ -68,7 +51,7 @@ def test_the_page_shows_what_the_json_has(tmp_path: Path) -> None:
         ("Clusters", 2), ("Labels in each cluster", 3), ("Agreement over epochs", 3),
     ]  # fmt: skip
     assert all("<svg" in section.figure for section in sections)
-    text = Elements(render("One", sections)).text
+    text = Page(render("One", sections)).text
     assert "60 utterances (32 train, 20 unlabelled, 8 test) in 4 clusters that are not empty." in text
     first = about["networks"][0]["clusters"][0]["labels"]["arousal"]
     assert f"{first['mean']:.2f}\u00a0±\u00a0{first['std']:.2f}" in text and "all 60 utterances" in text
@@ -106,7 +89,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     table["corpus"] = HOSTILE + "$a$" + table["corpus"]
     table["emotion"] = table["emotion"].replace("fear", HOSTILE)
     targets = [AROUSAL, Target("emotion", "category", labels=("anger", "calm", HOSTILE))]
-    page = Elements(render("One", report(make_run(tmp_path, table, targets=targets))[1]))
+    page = Page(render("One", report(make_run(tmp_path, table, targets=targets))[1]))
     assert "script" not in page.tags and HOSTILE in page.text
 
 

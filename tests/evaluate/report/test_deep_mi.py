@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import math
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from pages import HOSTILE, Page
 from sklearn.metrics import mutual_info_score
 
 from emotone.base.page import Section, render
@@ -27,7 +27,6 @@ from emotone.evaluate.report.deep_mi import ends_of, measure_deep_mi, read_deep_
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.run_folder import Run
 
-HOSTILE = "<script>alert('x')</script>"
 AROUSAL = Target("arousal", "attribute", (1, 5))
 EMOTION = Target("emotion", "category", labels=("anger", "calm"))
 
@@ -61,30 +60,6 @@ def report(run: Run) -> tuple[dict[str, Any] | None, list[Section]]:
     part = section(Evaluated(run))
     assert list(part.json) == ["deep_mi"]
     return part.json["deep_mi"], part.sections
-
-
-class Elements(HTMLParser):
-    """Elements with their attributes, and the text of a page and of each cell of its tables."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.cells: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag == "td":
-            self.cells.append("")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self.found and self.found[-1][0] == "td" and data.strip():
-            self.cells[-1] += data
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
 
 
 @pytest.fixture
@@ -141,12 +116,12 @@ def test_the_ends_are_the_largest_and_smallest_and_never_both(num: int, sizes: t
 def test_utterances_play_and_nothing_is_loaded(tmp_path: Path, emotale: Corpus) -> None:
     about, sections = report(make_run(tmp_path, of_corpus(emotale)))
     assert about is not None and "audio/ogg" not in json.dumps(to_json(about), allow_nan=False)
-    page = Elements(render("One", sections))
+    page = Page(render("One", sections))
     players, listed = (
         page.of("audio"),
         [row["id"] for end in ("most", "least") for row in about["targets"]["arousal"][end]],
     )
-    assert len(players) == len(listed) == 20 and "script" not in dict(page.found)
+    assert len(players) == len(listed) == 20 and "script" not in page.tags
     files = dict(zip(emotale.utterances["id"], emotale.utterances["file"], strict=True))
     for attributes, name in zip(players, listed, strict=True):
         assert attributes["preload"] == "none" and "controls" in attributes
@@ -166,7 +141,7 @@ def test_what_cannot_be_played_stays_and_is_said(tmp_path: Path, emotale: Corpus
     table.loc[least.index[0], "file"] = "wav/missing.flac"
     table.loc[least.index[1], "file"] = "../outside.flac"
     _, sections = report(make_run(tmp_path, table))
-    page = Elements(render("One", sections))
+    page = Page(render("One", sections))
     assert len(page.of("audio")) == 8 and set(table["id"]) <= set(page.cells)
     note = sections[-1].note
     assert "4 of 12 utterances have no player: 2 of elsewhere (corpus 'elsewhere' is not prepared; run: emotone" in note
@@ -185,14 +160,14 @@ def test_one_utterance_without_its_corpus_makes_a_page(tmp_path: Path) -> None:
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     table = values().assign(speaker=HOSTILE, corpus=HOSTILE)
     table["id"] = HOSTILE + table["id"]
-    page = Elements(render("One", report(make_run(tmp_path, table))[1]))
+    page = Page(render("One", report(make_run(tmp_path, table))[1]))
     assert not page.of("script") and page.text.count(HOSTILE) > 40
 
 
 def test_what_is_unknown_is_a_dash(tmp_path: Path) -> None:
     about, sections = report(make_run(tmp_path, values(6).assign(predicted=np.nan, speaker=None)))
     assert about is not None and to_json(about)["targets"]["arousal"]["most"][0]["predicted"] is None
-    assert Elements(render("One", sections)).cells.count("–") == 6 * 3  # speaker, prediction and player
+    assert Page(render("One", sections)).cells.count("–") == 6 * 3  # speaker, prediction and player
 
 
 def test_the_first_fold_is_named_and_targets_are_apart(tmp_path: Path) -> None:
