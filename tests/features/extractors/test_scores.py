@@ -14,6 +14,7 @@ import pytest
 from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
 from emotone.features.extractors.scores import Scores
+from emotone.models.published.emotion_retrieval import RANKER
 
 SAMPLES = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
 
@@ -59,3 +60,11 @@ def test_relative_scores_are_no_feature(changed: Callable[..., str]) -> None:
 def test_no_bundle_at_all() -> None:
     with pytest.raises(EmotoneError, match="feature scores needs at least one bundle"):
         Scores(())
+
+
+def test_published_rankers_are_no_feature(pull_once: Callable[[str], Path]) -> None:
+    ranker = str(pull_once(RANKER))
+    for bundles in ([ranker], ["default", ranker]):
+        with pytest.raises(EmotoneError, match="scores of arousal, dominance, valence are relative") as caught:
+            _ = Scores(tuple(bundles)).names
+        assert "\n" not in str(caught.value) and ranker in str(caught.value)

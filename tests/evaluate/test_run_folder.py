@@ -1,0 +1,126 @@
+"""Run folders: all folds in order, ids of the corpora, and what is not finished in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from made_runs import AROUSAL, EMOTION, predictions
+
+from emotone.corpora.corpus import Corpus
+from emotone.errors import EmotoneError
+from emotone.evaluate.run_folder import Run, bundles_of, corpora_of, load_run, places_of
+
+BUNDLE = {
+    "format": 1,
+    "name": "made",
+    "max_utterance_s": 10.0,
+    "feature": {"name": "mel", "settings": {}},
+    "normalise": {"clip": 3.0},
+    "view": {"name": "whole"},
+    "targets": [target.to_json() for target in (AROUSAL, EMOTION)],
+}
+
+
+def write_run(folder: Path, folds: dict[str, pd.DataFrame | None], corpora: tuple[str, ...] = ("mine",)) -> Path:
+    """A finished run of these folds {folder: predictions}; None for one without a test part."""
+    for name, table in folds.items():
+        place = folder / name
+        (place / "bundle").mkdir(parents=True)
+        (place / "bundle/bundle.json").write_text(json.dumps(BUNDLE))
+        (place / "done.json").write_text("{}")
+        if table is not None:
+            table.drop(columns="own_id", errors="ignore").to_parquet(place / "predictions.parquet", index=False)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({"name": "made", "corpora": list(corpora), "seed": 7}))
+    (folder / "test.json").write_text(json.dumps({"hash": "abc", "warnings": ["leak"], "corpora": {"mine": "feed"}}))
+    return folder
+
+
+def test_folds_are_read_in_their_order(tmp_path: Path) -> None:
+    folds = {f"fold-{number}": predictions(4, name=str(number)).assign(fold=number) for number in (10, 9, 2)}
+    run = load_run(write_run(tmp_path / "run", folds))
+    assert run.test["fold"].tolist() == [2] * 4 + [9] * 4 + [10] * 4 and run.test.index.tolist() == list(range(12))
+    assert (run.name, run.hash, run.seed, run.warnings) == ("made", "abc", 7, ["leak"])
+    assert run.targets == [AROUSAL, EMOTION] and run.validation.empty and not run.is_bundle
+    assert bundles_of(run).tolist() == [str(tmp_path / f"run/fold-{fold}/bundle") for fold in run.test["fold"]]
+    assert [place.name for place in places_of(tmp_path / "run")] == ["fold-2", "fold-9", "fold-10"]
+
+
+def test_repeats_have_folders_of_their_own_and_validation_is_read(tmp_path: Path) -> None:
+    folds = {f"repeat-{r}/fold-{f}": predictions(2).assign(repeat=r, fold=f) for r in (0, 1) for f in (0, 1)}
+    folder = write_run(tmp_path / "run", folds)
+    predictions(3).to_parquet(folder / "repeat-1/fold-0/validation.parquet")
+    run = load_run(folder)
+    assert run.test[["repeat", "fold"]].drop_duplicates().to_numpy().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert len(run.validation) == 3
+
+
+def test_one_fold_is_the_run_itself_and_may_test_nothing(tmp_path: Path) -> None:
+    run = load_run(write_run(tmp_path / "run", {"": predictions(5)}))
+    assert bundles_of(run).tolist() == [str(tmp_path / "run/bundle")] * 5
+    folds = {"fold-0": predictions(5), "fold-1": None}  # a fold of speakers without a label
+    run = load_run(write_run(tmp_path / "other", folds))
+    assert set(bundles_of(run)) == {str(tmp_path / "other/fold-0/bundle")}
+
+
+@pytest.mark.parametrize(
+    ("corpora", "ids", "own_ids"),
+    [
+        (("mine",), ["a", "mine/b"], ["a", "mine/b"]),  # one corpus: ids are its own, whatever they look like
+        (("mine", "other"), ["mine/a", "other/other/b"], ["a", "other/b"]),
+    ],
+)
+def test_ids_of_the_corpus_are_set_once(
+    tmp_path: Path, corpora: tuple[str, ...], ids: list[str], own_ids: list[str]
+) -> None:
+    table = predictions(2).assign(id=ids, corpus=corpora if len(corpora) > 1 else "mine")
+    run = load_run(write_run(tmp_path / "run", {"": table}, corpora))
+    assert run.test["own_id"].tolist() == own_ids and run.test["id"].tolist() == ids
+    kept = table.assign(own_id=["x", "y"])
+    kept.to_parquet(tmp_path / "run/predictions.parquet")
+    assert load_run(tmp_path / "run").test["own_id"].tolist() == ["x", "y"]
+
+
+def spoil(folder: Path, name: str, content: str | None) -> None:
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("recipe.yaml", None, "not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus"),
+        ("test.json", None, "not finished (test.json is missing); run emotone train again"),
+        ("done.json", None, "not finished; run emotone train again, it goes on where it stopped"),
+        ("test.json", "{", "test.json: cannot be read ("),
+        ("recipe.yaml", "a: [", "recipe.yaml: cannot be read ("),
+        ("predictions.parquet", None, "this run has no test part; evaluate its bundle on a corpus with --corpus"),
+    ],
+)
+def test_what_is_no_finished_run_is_said(tmp_path: Path, name: str, content: str | None, words: str) -> None:
+    folder = write_run(tmp_path / "run", {"": predictions(3)})
+    spoil(folder, name, content)
+    with pytest.raises(EmotoneError) as caught:
+        load_run(folder)
+    assert words in str(caught.value) and str(folder) in str(caught.value)
+
+
+def test_corpora_must_be_those_of_the_run(tmp_path: Path, write_tones: Callable[..., Corpus]) -> None:
+    tones = write_tones(tmp_path, "tones", num_tones=4)
+
+    def tested(fingerprints: dict[str, str], **recipe: Any) -> Run:
+        table = pd.DataFrame()
+        return Run(tmp_path, {"name": "x", **recipe}, {"corpora": fingerprints}, [], table, table)
+
+    assert [corpus.name for corpus in corpora_of(tested({"tones": tones.fingerprint}))] == ["tones"]  # a bundle's
+    assert len(corpora_of(tested({"tones": tones.fingerprint}, corpora=["tones"]))) == 1
+    with pytest.raises(EmotoneError, match=r"corpus tones has changed since .*: its fingerprint is another"):
+        corpora_of(tested({"tones": "feed"}, corpora=["tones"]))
+    with pytest.raises(EmotoneError, match="'gone' is not prepared"):
+        corpora_of(tested({"gone": "feed"}))
