@@ -47,3 +47,11 @@ def test_panels_are_as_many_as_asked_for(num: int, num_columns: int) -> None:
     assert len(every) == len(picture.axes) == num
     assert {axes.get_subplotspec().get_gridspec().ncols for axes in every} == {num_columns}
     assert not any(axes.spines["top"].get_visible() for axes in every)
+
+
+@pytest.mark.parametrize(("num", "tag"), [(figure.MOST_POINTS, "<use"), (figure.MOST_POINTS + 1, "<path")])
+def test_many_points_are_counted_in_hexagons(num: int, tag: str) -> None:
+    picture, axes = figure.new()
+    figure.draw_points(axes, [n / num for n in range(num)], [n % 7 for n in range(num)], (0, 1, 0, 6))
+    assert bool(axes.lines) == (tag == "<use") and bool(axes.collections) == (tag == "<path")
+    assert len(figure.svg(picture)) < 300_000

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from made_runs import AROUSAL, EMOTION, predictions
+from written_runs import write_folds
 
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
 from emotone.evaluate.run_folder import Run, bundles_of, corpora_of, load_run, places_of
 
-BUNDLE = {
-    "format": 1,
-    "name": "made",
-    "max_utterance_s": 10.0,
-    "feature": {"name": "mel", "settings": {}},
-    "normalise": {"clip": 3.0},
-    "view": {"name": "whole"},
-    "targets": [target.to_json() for target in (AROUSAL, EMOTION)],
-}
-
 
 def write_run(folder: Path, folds: dict[str, pd.DataFrame | None], corpora: tuple[str, ...] = ("mine",)) -> Path:
-    """A finished run of these folds {folder: predictions}; None for one without a test part."""
-    for name, table in folds.items():
-        place = folder / name
-        (place / "bundle").mkdir(parents=True)
-        (place / "bundle/bundle.json").write_text(json.dumps(BUNDLE))
-        (place / "done.json").write_text("{}")
-        if table is not None:
-            table.drop(columns="own_id", errors="ignore").to_parquet(place / "predictions.parquet", index=False)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump({"name": "made", "corpora": list(corpora), "seed": 7}))
-    (folder / "test.json").write_text(json.dumps({"hash": "abc", "warnings": ["leak"], "corpora": {"mine": "feed"}}))
-    return folder
+    """A finished run of these folds, as runs are that know no own ids."""
+    tables = {name: None if one is None else one.drop(columns="own_id") for name, one in folds.items()}
+    recipe = {"name": "made", "corpora": list(corpora), "seed": 7}
+    result = {"hash": "abc", "warnings": ["leak"], "corpora": {"mine": "feed"}}
+    return write_folds(folder, tables, [AROUSAL, EMOTION], recipe, result)
 
 
 def test_folds_are_read_in_their_order(tmp_path: Path) -> None:

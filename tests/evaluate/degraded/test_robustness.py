@@ -234,16 +234,6 @@ def test_nothing_that_can_be_measured_is_an_error(corpus: Corpus, tiny_bundle: P
         robustness(run, quiet=True, only=["babble"])
 
 
-def test_speakers_take_turns() -> None:
-    table = pd.DataFrame({"id": [f"u{n}" for n in range(100)], "speaker": ["a"] * 80 + ["b"] * 17 + [None] * 3})
-    counts = choose_utterances(table, 20, 0)["speaker"].value_counts(dropna=False)
-    assert counts["a"] in (8, 9) and counts["b"] in (8, 9) and counts[None] == 3
-    mixed = table.sample(frac=1, random_state=1)
-    assert set(choose_utterances(table, 20, 0)["id"]) == set(choose_utterances(mixed, 20, 0)["id"])
-    assert set(choose_utterances(table, 20, 0)["id"]) != set(choose_utterances(table, 20, 1)["id"])
-    assert len(choose_utterances(table, 1000, 0)) == 100
-
-
 def predictions(corpus: Corpus, bundle: Path, prefix: str = "") -> pd.DataFrame:
     """What the bundle says of the corpus, as a run keeps it."""
     scorer = BundleScorer(Bundle.load(str(bundle)).targets)
@@ -340,3 +330,12 @@ def test_noise_that_is_none(corpus: Corpus, tiny_bundle: Path, tmp_path: Path) -
     soundfile.write(tmp_path / "empty.wav", np.zeros(16_000), 16_000)
     with pytest.raises(EmotoneError, match=r"empty\.wav: holds only silence"):
         robustness(run, tmp_path, quiet=True)
+
+
+def test_robustness_is_given_the_transcript(build_run: Callable[..., Path]) -> None:
+    run = load_run(build_run("lexical", alignment="whisper", strategy="lexical"))
+    found = robustness(run, quiet=True, num_utterances=4)["curves"]
+    few = run.test[run.test["id"].isin(choose_utterances(run.test, 4, 0)["id"])]
+    clean = found["gain"]["points"][3]["metrics"]["arousal"]["value"]
+    assert clean == pytest.approx(metrics.ccc(few["predicted_arousal"], few["true_arousal"]), abs=1e-4)
+    assert [point["num_failed"] for point in found["shortening"]["points"]] == [0] * 5
