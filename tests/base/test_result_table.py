@@ -26,10 +26,13 @@ names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 scores = st.none() | st.floats(-10, 10).map(lambda value: float(f"{value:.6g}"))
 row = st.fixed_dictionaries(
     {
-        "start_s": st.floats(0, 1e5), "end_s": st.floats(0, 1e5), "arousal": scores, "anger": scores,
+        "start_s": st.floats(0, 1e5),
+        "end_s": st.floats(0, 1e5),
+        "arousal": scores,
+        "anger": scores,
         "error": st.sampled_from(["", "is silent", 'is "odd", truly']),
-    }
-)  # fmt: skip
+    },
+)
 tables = st.dictionaries(names, st.lists(row, min_size=1, max_size=3), min_size=1, max_size=6).map(
     lambda table: {file: [{"file": file, **row} for row in rows] for file, rows in table.items()}
 )

@@ -28,10 +28,18 @@ def make_run(
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     interval = {"low": value - 0.1, "value": value, "high": value + 0.1}
     result = {
-        "recipe": "made", "hash": f"{size}-{seed}", "seed": seed, "corpora": {"emodb": "a2"}, "splits": ["s1", "s2"],
-        "versions": {"emotone": "0.1.0"}, "cpu_s": 1.5, "num_speakers": 10, "num_utterances": 535,
-        "metrics": {"emotion": {"uar": interval, "accuracy": interval}, "arousal": {"ccc": interval}}, **others,
-    }  # fmt: skip
+        "recipe": "made",
+        "hash": f"{size}-{seed}",
+        "seed": seed,
+        "corpora": {"emodb": "a2"},
+        "splits": ["s1", "s2"],
+        "versions": {"emotone": "0.1.0"},
+        "cpu_s": 1.5,
+        "num_speakers": 10,
+        "num_utterances": 535,
+        "metrics": {"emotion": {"uar": interval, "accuracy": interval}, "arousal": {"ccc": interval}},
+        **others,
+    }
     return result, folder
 
 
@@ -41,8 +49,10 @@ def test_a_row_per_target_and_metric(tmp_path: Path) -> None:
     table = read(ledger)
     assert list(table.columns) == list(TYPES)
     assert table[["target", "metric"]].to_numpy().tolist() == [
-        ["emotion", "uar"], ["emotion", "accuracy"], ["arousal", "ccc"],
-    ]  # fmt: skip
+        ["emotion", "uar"],
+        ["emotion", "accuracy"],
+        ["arousal", "ccc"],
+    ]
     row = table.iloc[0]
     assert (row["value"], row["low"], row["hash"], row["num_utterances"]) == (0.5, 0.4, "1-0", 535)
     assert json.loads(row["corpora"]) == {"emodb": "a2"} and json.loads(row["warnings"]) == ["leak"]

@@ -48,15 +48,25 @@ def left(bundle: Bundle, corpus: Corpus, name: str, curve: str, severity: Any) -
         text = ""
     elif curve == "recognised":
         text = " ".join(text.split()[1:])
-    return Utterance(None if curve == "audio" else speech, bundle.text_feature(text) if text else None,
-                     len(text.split()) or None)  # fmt: skip
+    return Utterance(
+        None if curve == "audio" else speech,
+        bundle.text_feature(text) if text else None,
+        len(text.split()) or None,
+    )
 
 
 def test_scores_are_those_of_what_is_left(build_run: Build, spoken: Corpus) -> None:
     folder = build_run("both")
     found = measure(folder).tables
-    for curve, severity in (("words", 25.0), ("words", 100.0), ("transcript", "absent"), ("recognised", "recognised"),
-                            ("frames", 75.0), ("bursts", 50.0), ("audio", "absent")):  # fmt: skip
+    for curve, severity in (
+        ("words", 25.0),
+        ("words", 100.0),
+        ("transcript", "absent"),
+        ("recognised", "recognised"),
+        ("frames", 75.0),
+        ("bursts", 50.0),
+        ("audio", "absent"),
+    ):
         for fold, rows in found[curve][severity].groupby("fold"):
             bundle = Bundle.load(str(folder / f"fold-{fold}/bundle"))
             scores = [bundle.score_features([left(bundle, spoken, name, curve, severity)]) for name in rows["id"]]
@@ -103,12 +113,20 @@ def test_curves_have_the_form_of_robustness(build_run: Build) -> None:
 @pytest.mark.parametrize(
     ("view", "curves", "flat", "note"),
     [
-        ({"streams": "text"}, ["words", "recognised", "frames", "bursts", "audio"], ["frames", "bursts", "audio"],
-         "not measured: missing transcript (the bundle takes nothing but text)"),
-        ({"streams": "speech", "alignment": "none"}, ["words", "transcript", "recognised", "frames", "bursts"],
-         ["words", "transcript", "recognised"], "not measured: missing audio (the bundle takes nothing but speech)"),
+        (
+            {"streams": "text"},
+            ["words", "recognised", "frames", "bursts", "audio"],
+            ["frames", "bursts", "audio"],
+            "not measured: missing transcript (the bundle takes nothing but text)",
+        ),
+        (
+            {"streams": "speech", "alignment": "none"},
+            ["words", "transcript", "recognised", "frames", "bursts"],
+            ["words", "transcript", "recognised"],
+            "not measured: missing audio (the bundle takes nothing but speech)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_stream_alone(
     build_run: Build, view: dict[str, Any], curves: list[str], flat: list[str], note: str
 ) -> None:

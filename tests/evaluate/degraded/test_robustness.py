@@ -70,12 +70,12 @@ def about(corpus: Corpus) -> tuple[list[Item], pd.DataFrame]:
 
 def hear(item: Item, copies: Sequence[Samples]) -> list[ScoreRow | None]:
     """Level in dB and length in seconds; nothing shorter than a second is heard."""
-    return [
-        None if len(copy) < RATE_HZ else
-        {"predicted_arousal": 10 * float(np.log10(np.mean(copy.astype(float) ** 2))),
-         "predicted_valence": len(copy) / RATE_HZ}
-        for copy in copies
-    ]  # fmt: skip
+    found: list[ScoreRow | None] = []
+    for copy in copies:
+        level_db = 10 * float(np.log10(np.mean(copy.astype(float) ** 2)))
+        heard = {"predicted_arousal": level_db, "predicted_valence": len(copy) / RATE_HZ}
+        found.append(heard if len(copy) >= RATE_HZ else None)
+    return found
 
 
 @dataclass
@@ -240,9 +240,9 @@ def predictions(corpus: Corpus, bundle: Path, prefix: str = "") -> pd.DataFrame:
     rows = []
     for row in corpus.utterances.itertuples():
         item = Item(row.id, AudioPart(str(corpus.path_of(row.file))), (), str(bundle))
-        known = {"id": prefix + row.id, "corpus": corpus.name, "speaker": prefix + row.speaker,
-                 "true_arousal": row.arousal, "true_emotion": row.emotion}  # fmt: skip
-        rows.append(known | (scorer(item, [item.audio.load()])[0] or {}))
+        names = {"id": prefix + row.id, "corpus": corpus.name, "speaker": prefix + row.speaker}
+        truth = {"true_arousal": row.arousal, "true_emotion": row.emotion}
+        rows.append(names | truth | (scorer(item, [item.audio.load()])[0] or {}))
     return pd.DataFrame(rows).assign(repeat=0, fold=0)
 
 

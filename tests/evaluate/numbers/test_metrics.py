@@ -104,8 +104,9 @@ def test_order_is_all_that_ranks_see(values: list[tuple[float, float]]) -> None:
 
 distributions = st.lists(
     st.tuples(st.integers(0, 2), st.lists(st.integers(0, 20), min_size=3, max_size=3).filter(any)),
-    min_size=1, max_size=20,
-)  # fmt: skip
+    min_size=1,
+    max_size=20,
+)
 
 
 def unpack(values: list[tuple[int, list[int]]]) -> tuple[np.ndarray, np.ndarray]:

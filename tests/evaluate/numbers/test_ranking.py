@@ -72,10 +72,12 @@ def test_parts_are_ranked_by_themselves() -> None:
     for _ in range(10):
         part = random.choice(200, 20, replace=False)
         _, predicted = ranks_by_loops(margins[part].tolist())
-        expected.append([
-            -scipy.stats.spearmanr(predicted, labels[part]).statistic,
-            -scipy.stats.kendalltau(predicted, labels[part]).statistic,
-        ])  # fmt: skip
+        expected.append(
+            [
+                -scipy.stats.spearmanr(predicted, labels[part]).statistic,
+                -scipy.stats.kendalltau(predicted, labels[part]).statistic,
+            ]
+        )
     np.testing.assert_allclose(np.stack([found.spearman, found.kendall], axis=1), expected, atol=1e-12)
     np.testing.assert_allclose(found.mean, np.mean(expected, axis=0), atol=1e-12)
     np.testing.assert_allclose(found.std, np.std(expected, axis=0), atol=1e-12)

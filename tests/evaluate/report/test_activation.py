@@ -69,9 +69,13 @@ def run(tmp_path: Path, network: Any, write_tones: Callable[..., Corpus]) -> Run
     bundle = Bundle.load(str(tmp_path / "bundle"))
     scores = bundle.score_samples([load_audio(corpus.path_of(file)) for file in corpus.utterances["file"]])
     test = corpus.utterances[["id", "speaker"]].assign(
-        own_id=corpus.utterances["id"], corpus="tones", repeat=0, fold=0, true_emotion=corpus.utterances["emotion"],
+        own_id=corpus.utterances["id"],
+        corpus="tones",
+        repeat=0,
+        fold=0,
+        true_emotion=corpus.utterances["emotion"],
         **{f"p_{label}": scores.probabilities[label] for label in LABELS},
-    )  # fmt: skip
+    )
     test.to_parquet(tmp_path / "predictions.parquet")
     return Run(tmp_path, {"name": "r", "corpora": ["tones"], "system": SYSTEM}, {}, [EMOTION], test, pd.DataFrame())
 
@@ -146,9 +150,13 @@ def test_other_systems_have_no_such_section(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("feature", "settings", "last_hz"),
-    [("logspec", {}, 3980), ("logspec", {"rate_hz": 8000}, 990), ("logdeltaspec", {"num_bins": 100}, 1980),
-     ("logmelspec", {}, 7809.39)],
-)  # fmt: skip
+    [
+        ("logspec", {}, 3980),
+        ("logspec", {"rate_hz": 8000}, 990),
+        ("logdeltaspec", {"num_bins": 100}, 1980),
+        ("logmelspec", {}, 7809.39),
+    ],
+)
 def test_bins_have_their_frequencies(feature: str, settings: dict[str, Any], last_hz: float) -> None:
     created = plugins.create("features", feature, settings)
     assert len(created.bins_hz) * created.num_channels == len(created.names)

@@ -31,10 +31,15 @@ def predictions(seed: int, sharpness: float, num: int = 3000, fold: int = 0, rep
     labels = [LABELS[random.choice(3, p=softmax(row))] for row in z]
     p = softmax(sharpness * z, axis=1)
     return pd.DataFrame(
-        {"id": [f"{fold}-{seed}-{n}" for n in range(num)], "speaker": [str(n % 7) for n in range(num)],
-         "fold": fold, "repeat": repeat, "true_emotion": labels, **{f"p_{name}": p[:, k] for k, name in
-                                                                     enumerate(LABELS)}}
-    )  # fmt: skip
+        {
+            "id": [f"{fold}-{seed}-{n}" for n in range(num)],
+            "speaker": [str(n % 7) for n in range(num)],
+            "fold": fold,
+            "repeat": repeat,
+            "true_emotion": labels,
+            **{f"p_{name}": p[:, k] for k, name in enumerate(LABELS)},
+        },
+    )
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])

@@ -24,9 +24,13 @@ TARGETS = [AROUSAL, EMOTION]
 
 
 def make_run(
-    folder: Path, table: pd.DataFrame, folds: tuple[str, ...] = ("",), targets: list[Target] | None = None,
-    step: str = "", **history: list[float],
-) -> Run:  # fmt: skip
+    folder: Path,
+    table: pd.DataFrame,
+    folds: tuple[str, ...] = ("",),
+    targets: list[Target] | None = None,
+    step: str = "",
+    **history: list[float],
+) -> Run:
     for fold in folds:
         place = folder / fold / step
         place.mkdir(parents=True, exist_ok=True)
@@ -48,8 +52,10 @@ def test_the_page_shows_what_the_json_has(tmp_path: Path) -> None:
     about, sections = report(make_run(tmp_path, clusters()))
     assert about is not None and json.loads(json.dumps(to_json(about), allow_nan=False)) == to_json(about)
     assert [(section.title, section.level) for section in sections] == [
-        ("Clusters", 2), ("Labels in each cluster", 3), ("Agreement over epochs", 3),
-    ]  # fmt: skip
+        ("Clusters", 2),
+        ("Labels in each cluster", 3),
+        ("Agreement over epochs", 3),
+    ]
     assert all("<svg" in section.figure for section in sections)
     text = Page(render("One", sections)).text
     assert "60 utterances (32 train, 20 unlabelled, 8 test) in 4 clusters that are not empty." in text
@@ -75,9 +81,13 @@ def test_every_network_has_its_sections(tmp_path: Path) -> None:
     table = pd.concat([clusters(network="arousal"), clusters(network="emotion", num_clusters=3)], ignore_index=True)
     about, sections = report(make_run(tmp_path, table, arousal_nmi_labelled=[np.nan, 0.5, 0.5]))
     assert [section.title for section in sections] == [
-        "Clusters", "Arousal", "Arousal: labels in each cluster", "Arousal: agreement over epochs", "Emotion",
+        "Clusters",
+        "Arousal",
+        "Arousal: labels in each cluster",
+        "Arousal: agreement over epochs",
+        "Emotion",
         "Emotion: labels in each cluster",
-    ]  # fmt: skip
+    ]
     assert [section.level for section in sections] == [2, 3, 3, 3, 3, 3]
     assert about is not None and [len(network["clusters"]) for network in about["networks"]] == [4, 3]
     assert "by emotion" in sections[4].figure and "by arousal" in sections[1].figure

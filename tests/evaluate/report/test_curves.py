@@ -25,10 +25,19 @@ HOSTILE = "<script>alert('x')</script>"
 def predictions(num: int = 50, **columns: Any) -> pd.DataFrame:
     truth = np.random.default_rng(0).permutation(np.linspace(1, 7, num))
     curves = list((truth[:, None] + np.sin(np.arange(5))).astype(np.float32))
-    table = pd.DataFrame({
-        "id": [f"u{n:02d}" for n in range(num)], "corpus": "mine", "speaker": "s", "duration_s": 2.0, "repeat": 0,
-        "fold": np.arange(num) % 2, "true_arousal": truth, "predicted_arousal": truth, "curve_arousal": curves,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "id": [f"u{n:02d}" for n in range(num)],
+            "corpus": "mine",
+            "speaker": "s",
+            "duration_s": 2.0,
+            "repeat": 0,
+            "fold": np.arange(num) % 2,
+            "true_arousal": truth,
+            "predicted_arousal": truth,
+            "curve_arousal": curves,
+        }
+    )
     return table.assign(own_id=table["id"]).assign(**columns)
 
 

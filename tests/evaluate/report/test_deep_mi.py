@@ -39,12 +39,23 @@ def values(num: int = 90, num_clusters: int = 4, target: str = "arousal", seed: 
     cuts = cut_points(1, 5)
     return pd.DataFrame(
         {
-            "id": [f"u{n}" for n in range(num)], "corpus": "mine", "file": [f"u{n}.wav" for n in range(num)],
-            "start_s": np.nan, "end_s": np.nan, "speaker": "s", "gender": None, "duration_s": 2.0, "target": target,
-            "cluster": cluster, "label": label, "level": to_levels(label, cuts), "predicted": predicted,
-            "predicted_level": to_levels(predicted, cuts), "deep_mi": deep_mi(cluster, label, cuts=cuts),
-        }
-    )  # fmt: skip
+            "id": [f"u{n}" for n in range(num)],
+            "corpus": "mine",
+            "file": [f"u{n}.wav" for n in range(num)],
+            "start_s": np.nan,
+            "end_s": np.nan,
+            "speaker": "s",
+            "gender": None,
+            "duration_s": 2.0,
+            "target": target,
+            "cluster": cluster,
+            "label": label,
+            "level": to_levels(label, cuts),
+            "predicted": predicted,
+            "predicted_level": to_levels(predicted, cuts),
+            "deep_mi": deep_mi(cluster, label, cuts=cuts),
+        },
+    )
 
 
 def make_run(folder: Path, table: pd.DataFrame, folds: tuple[str, ...] = ("",)) -> Run:
@@ -151,8 +162,10 @@ def test_what_cannot_be_played_stays_and_is_said(tmp_path: Path, emotale: Corpus
 def test_one_utterance_without_its_corpus_makes_a_page(tmp_path: Path) -> None:
     _, sections = report(make_run(tmp_path, values(1)))
     assert [section.title for section in sections] == [
-        "DeepMI: arousal", "Clusters and levels", "Most informative utterances",
-    ]  # fmt: skip
+        "DeepMI: arousal",
+        "Clusters and levels",
+        "Most informative utterances",
+    ]
     assert "1 of 1 utterances have no player" in sections[-1].note and "licence" not in sections[-1].note
     render("One", sections)
 

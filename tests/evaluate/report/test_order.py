@@ -24,13 +24,24 @@ EMOTION = Target("emotion", "category", labels=("calm", "tense"))
 def make_run(targets: list[Target], num: int = 120, num_folds: int = 3) -> Run:
     random = np.random.default_rng(0)
     truth = random.uniform(1, 7, num)
-    test = pd.DataFrame({
-        "id": [f"u{n}" for n in range(num)], "corpus": "mine", "speaker": [f"s{n % 8}" for n in range(num)],
-        "gender": np.where(np.arange(num) % 2, "female", "male"), "duration_s": 2.0, "repeat": 0,
-        "fold": np.arange(num) % num_folds, "true_arousal": truth, "true_valence": truth,
-        "predicted_arousal": 100 * truth + random.normal(0, 60, num), "predicted_valence": truth,
-        "true_emotion": np.where(truth > 4, "tense", "calm"), "p_calm": 0.4, "p_tense": 0.6,
-    })  # fmt: skip
+    test = pd.DataFrame(
+        {
+            "id": [f"u{n}" for n in range(num)],
+            "corpus": "mine",
+            "speaker": [f"s{n % 8}" for n in range(num)],
+            "gender": np.where(np.arange(num) % 2, "female", "male"),
+            "duration_s": 2.0,
+            "repeat": 0,
+            "fold": np.arange(num) % num_folds,
+            "true_arousal": truth,
+            "true_valence": truth,
+            "predicted_arousal": 100 * truth + random.normal(0, 60, num),
+            "predicted_valence": truth,
+            "true_emotion": np.where(truth > 4, "tense", "calm"),
+            "p_calm": 0.4,
+            "p_tense": 0.6,
+        }
+    )
     result = {"protocol": "mine", "hash": "x", "seed": 0, **score_predictions(test, targets)}
     if num_folds > 1:
         result["folds"] = summarise_folds(test, targets)

@@ -32,13 +32,20 @@ def table() -> pd.DataFrame:
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return pd.DataFrame(
         {
-            "id": [f"u{n}" for n in range(N)], "corpus": "mine", "speaker": [f"s{n:02}" for n in number],
-            "gender": gender, "language": [None, *["da"] * (N - 1)], "duration_s": random.uniform(0.5, 10, N),
-            "repeat": 0, "fold": 0, "true_arousal": truth,
+            "id": [f"u{n}" for n in range(N)],
+            "corpus": "mine",
+            "speaker": [f"s{n:02}" for n in number],
+            "gender": gender,
+            "language": [None, *["da"] * (N - 1)],
+            "duration_s": random.uniform(0.5, 10, N),
+            "repeat": 0,
+            "fold": 0,
+            "true_arousal": truth,
             "predicted_arousal": truth + 0.5 + noise * random.normal(size=N),
-            "true_emotion": [LABELS[k] for k in label], **{f"p_{name}": p[:, k] for k, name in enumerate(LABELS)},
-        }
-    )  # fmt: skip
+            "true_emotion": [LABELS[k] for k in label],
+            **{f"p_{name}": p[:, k] for k, name in enumerate(LABELS)},
+        },
+    )
 
 
 def test_groups_are_complete_and_equal_metrics_of_their_rows(table: pd.DataFrame) -> None:
@@ -108,8 +115,13 @@ def test_unknown_speakers_are_shown_and_count_alone(table: pd.DataFrame) -> None
 def test_duration_bands_are_fixed() -> None:
     bands = duration_bands(np.array([0.0, 0.99, 1.0, 1.99, 2.0, 7.9, 8.0, 600.0, np.nan]))
     assert bands.tolist() == [
-        *["0 to 1 s"] * 2, *["1 to 2 s"] * 2, "2 to 4 s", "4 to 8 s", *["8 s or more"] * 2, "unknown",
-    ]  # fmt: skip
+        *["0 to 1 s"] * 2,
+        *["1 to 2 s"] * 2,
+        "2 to 4 s",
+        "4 to 8 s",
+        *["8 s or more"] * 2,
+        "unknown",
+    ]
 
 
 def test_differences_between_genders(table: pd.DataFrame) -> None:
@@ -129,10 +141,14 @@ def test_intervals_of_a_difference_cover_no_difference() -> None:
         speaker = np.repeat(np.arange(40), 8)
         truth = random.normal(size=320)
         table = pd.DataFrame(
-            {"id": np.arange(320).astype(str), "speaker": speaker.astype(str),
-             "gender": np.where(speaker % 2, "a", "b"), "true_arousal": truth,
-             "predicted_arousal": truth + random.normal(size=320) + random.normal(size=40)[speaker]}
-        )  # fmt: skip
+            {
+                "id": np.arange(320).astype(str),
+                "speaker": speaker.astype(str),
+                "gender": np.where(speaker % 2, "a", "b"),
+                "true_arousal": truth,
+                "predicted_arousal": truth + random.normal(size=320) + random.normal(size=40)[speaker],
+            },
+        )
         interval = compare_groups(table, AROUSAL, "gender")[0]["ccc"]
         outside += not interval.low <= 0 <= interval.high
     assert outside <= 7  # 5% of 40 are expected, and percentile intervals of 20 speakers are a little short
