@@ -11,6 +11,7 @@ the folders that changed run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -28,6 +29,8 @@ FOUNDATIONS = ("base", "errors")
 """Rooms on which every other one depends."""
 SHARED = ("tests/conftest.py", "tests/builders", "pyproject.toml", "constraints.txt", "src/emotone/__init__.py")
 """What all tests depend on besides."""
+WRITTEN_BEFORE = "tests/test_written_before.py"
+"""The test of files that an earlier version wrote, which lie in `tests/fixtures`."""
 BY_FOLDER = ("evaluate",)
 
 
@@ -38,12 +41,18 @@ def main() -> int:
         if room not in ROOMS:
             print(f"quick: unknown room {room!r}; there are {', '.join(ROOMS)}", file=sys.stderr)
             return 2
-    files = changed_files(CHECKOUT)
+    try:
+        files = [] if asked else changed_files(CHECKOUT)
+    except (OSError, subprocess.CalledProcessError):
+        print('quick: git does not tell what changed here; name the rooms: ROOMS="predict cli"', file=sys.stderr)
+        return 2
     rooms = asked or rooms_of(files)
     print(f"quick: {'asked for' if asked else 'changed'}: {', '.join(rooms) or 'no room'}")
     if not asked and (causes := shared_by_all(files)):
-        print(f"quick: everything depends on {', '.join(causes)}; `make test` runs the other rooms")
+        print(f"quick: everything depends on {', '.join(causes)}; `make test` runs all rooms")
     paths = [path for room in rooms for path in paths_of(room, () if asked else files)]
+    if not asked and any(is_below(file, TESTS / "fixtures") or file == WRITTEN_BEFORE for file in files):
+        paths.append(WRITTEN_BEFORE)
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *ALWAYS, *paths]
     print("quick:", *command[1:], flush=True)
     return subprocess.run(command, cwd=CHECKOUT).returncode
@@ -52,17 +61,18 @@ def main() -> int:
 def changed_files(folder: Path, base: str = "main") -> list[str]:
     """Files of the repository in `folder` that differ from the commit at which this branch left `base`, sorted.
 
-    Those that were deleted or moved away count. Where there is no `base`, nothing committed does.
+    Those that were deleted or moved away count. Without a `base` it is `origin/BASE`; without both, nothing committed
+    counts.
     """
 
     def git(*arguments: str) -> list[str]:
         command = ["git", "-c", "core.quotePath=false", *arguments]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    try:
-        (start,) = git("merge-base", "HEAD", base)
-    except subprocess.CalledProcessError:
-        start = "HEAD"
+    start = "HEAD"
+    for branch in (f"origin/{base}", base):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            (start,) = git("merge-base", "HEAD", branch)
     untracked = git("ls-files", "--others", "--exclude-standard")
     return sorted({*git("diff", "--name-only", "--no-renames", start), *untracked})
 
@@ -74,7 +84,7 @@ def rooms_of(files: Iterable[str]) -> list[str]:
         for root in (SOURCE, TESTS):
             if PurePosixPath(file).is_relative_to(root):
                 first = PurePosixPath(file).relative_to(root).parts[0]
-                found |= {first.removesuffix(".py")} & set(ROOMS)
+                found |= {first.removeprefix("test_").removesuffix(".py")} & set(ROOMS)
     return sorted(found)
 
 
@@ -87,7 +97,7 @@ def shared_by_all(files: Sequence[str]) -> list[str]:
 def paths_of(room: str, files: Sequence[str]) -> list[str]:
     """The tests and doctests of a room, as paths for pytest; by folder where that is too much and `files` tell them."""
     if room == "errors":
-        return [str(SOURCE / "errors.py")]
+        return [str(TESTS / "test_errors.py"), str(SOURCE / "errors.py")]
     roots = (TESTS / room, SOURCE / room)
     if room not in BY_FOLDER or not files:
         return [str(root) for root in roots if (CHECKOUT / root).is_dir()]

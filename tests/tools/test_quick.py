@@ -18,6 +18,7 @@ SOURCE = "src/emotone/"
     [
         (["src/emotone/data/store.py", "tests/data/test_split.py", "tests/audio/words/test_whisper.py"], "audio data"),
         (["src/emotone/errors.py", "src/emotone/data/recipes/default.yaml"], "data errors"),
+        (["tests/test_errors.py"], "errors"),
         (["src/emotone/__init__.py", "tests/conftest.py", "tests/builders/encoders.py", "README.md"], ""),
         (["tests/contract/test_plugins.py", "benchmarks/bench_store.py", "src/emotone/nowhere/x.py"], ""),
     ],
@@ -37,7 +38,7 @@ def test_what_everything_depends_on() -> None:
 def test_every_room_has_something_to_run(room: str) -> None:
     paths = quick.paths_of(room, [])
     assert paths and all((quick.CHECKOUT / path).exists() for path in paths)
-    assert f"{SOURCE}{room}" in paths or paths == ["src/emotone/errors.py"]
+    assert f"{SOURCE}{room}" in paths or paths == ["tests/test_errors.py", "src/emotone/errors.py"]
 
 
 def test_the_longest_room_runs_by_folder() -> None:
@@ -87,6 +88,13 @@ def test_without_a_branch_to_compare_with(repository: Path) -> None:
     assert quick.changed_files(repository, base="nowhere") == ["c", "d", "é"]
 
 
+def test_a_clone_without_a_branch_main(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    clone = tmp_path_factory.mktemp("clone") / "here"
+    command = ["git", "clone", "--quiet", "--branch", "other", str(repository), str(clone)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert quick.changed_files(clone) == ["b"]
+
+
 # ---- as a command -----------------------------------------------------------------------------------------------
 
 
@@ -131,6 +139,24 @@ def test_what_depends_on_a_change_is_told(
     told = capsys.readouterr().out
     assert "changed: base\n" in told and "everything depends on base, tests/conftest.py; `make test`" in told
     assert {"tests/base", f"{SOURCE}base", "tests/contract"} <= set(commands[0])
+
+
+def test_files_of_an_earlier_version_have_their_test(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROOMS", raising=False)
+    monkeypatch.setattr(quick, "changed_files", lambda folder: ["tests/fixtures/v1/expected.json"])
+    quick.main()
+    assert commands[0][-1] == "tests/test_written_before.py"
+
+
+def test_outside_of_git(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ROOMS", raising=False)
+    monkeypatch.setattr(quick, "CHECKOUT", tmp_path)
+    assert quick.main() == 2 and not commands
+    assert "git does not tell what changed here; name the rooms" in capsys.readouterr().err
 
 
 def test_hooks_run_the_commands_of_make_lint() -> None:

@@ -74,9 +74,10 @@ def load_run(folder: Path) -> Run:
     return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))
 
 
-def _own_ids(table: pd.DataFrame, recipe: dict[str, Any]) -> list[str]:
+def _own_ids(table: pd.DataFrame, recipe: Any) -> list[str]:
     """The id of each row in its own corpus; where a recipe has several corpora, ids carry the corpus's name."""
-    if len(recipe.get("corpora", [])) < 2:
+    corpora = recipe.get("corpora") if isinstance(recipe, dict) else None  # a damaged recipe is still a finished run's
+    if not isinstance(corpora, list) or len(corpora) < 2:
         return list(table["id"])
     return [name.removeprefix(f"{corpus}/") for name, corpus in zip(table["id"], table["corpus"], strict=True)]
 
