@@ -107,3 +107,11 @@ def test_corpora_must_be_those_of_the_run(tmp_path: Path, write_tones: Callable[
         corpora_of(tested({"tones": "feed"}, corpora=["tones"]))
     with pytest.raises(EmotoneError, match="'gone' is not prepared"):
         corpora_of(tested({"gone": "feed"}))
+
+
+@pytest.mark.parametrize("recipe", ["", "null", "[1]", "{corpora: 3}", "{corpora: null}"])
+def test_a_damaged_recipe_hides_no_result(tmp_path: Path, recipe: str) -> None:
+    folder = write_run(tmp_path / "run", {"": predictions(3)})
+    (folder / "recipe.yaml").write_text(recipe)
+    run = load_run(folder)
+    assert run.test["own_id"].tolist() == run.test["id"].tolist() and run.hash == "abc"
