@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0b6e99", "#d1495b", "#edae49", "#3b8b5a", "#7d5ba6", "#5f6b73", "#c97b3a", "#2f4b7c")
-"""Told apart in print and by the colour-blind; the first is for a single series."""
+"""Can be told apart in print and by the colour-blind; the first is for a single series."""
 GREY = COLOURS[5]
 MOST_POINTS = 1500
 """More points than this are counted in hexagons: a page stays small, and dense regions can be told from sparse ones."""
@@ -32,7 +32,7 @@ def new(width_in: float = 6.4, height_in: float = 3.6) -> tuple[Figure, Axes]:
 
 
 def panels(num: int, num_columns: int, width_in: float, height_in: float) -> tuple[Figure, list[Axes]]:
-    """A figure with so many pairs of axes, row by row, in the look of `new`; the size is that of the whole.
+    """A figure of this size with `num` pairs of axes, row by row, in the look of `new`.
 
     >>> len(panels(5, 3, 9.0, 5.0)[1])
     5
@@ -62,7 +62,7 @@ def draw_points(axes: Axes, x: Any, y: Any, limits: tuple[float, float, float, f
 
 
 def plain(text: str) -> str:
-    """Text as matplotlib shall draw it, letter by letter: to it, $...$ is mathematics.
+    """Text escaped for matplotlib, which takes $...$ for mathematics.
 
     >>> plain("US$ or A$")
     'US\\\\$ or A\\\\$'

@@ -29,11 +29,11 @@ class Player:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page. `table`: rows of one kind as {column: value}, a value may be a `Player`; `figure`: SVG of
-    `emotone.base.figure`.
+    """A part of a page, shown in this order: title, text, figure, table, code and note, each as far as there is one.
 
-    `code` is shown letter by letter. A section of `level` 3 belongs to the one of level 2 before it and is not in the
-    list at the top. `folds` a long table or code behind a line to click on, here its text.
+    `table` has rows of one kind as {column: value}; a value may be a `Player`. `figure` is SVG of
+    `emotone.base.figure`, `code` is shown letter by letter. A section of `level` 3 belongs to the one of level 2 before
+    it and is not in the list at the top. `folds` is the text of a line to click on, which opens the table and the code.
     """
 
     title: str
@@ -74,7 +74,7 @@ def _cell(value: Any) -> str:
 
 
 def _is_numeric(value: Any) -> bool:
-    """Whether a cell stands to the right; one that is not known leaves its column as it is."""
+    """Whether a cell stands to the right, as numbers do, NaN among them."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

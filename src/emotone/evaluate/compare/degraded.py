@@ -70,7 +70,7 @@ class DropPair:
 
 @dataclass(frozen=True)
 class DegradationComparison:
-    """What `compare_degraded` found; `curves` {system: its curves}."""
+    """What `compare_degraded` found; `metrics` {target: name}, `curves` {system: {curve: measured}}."""
 
     systems: list[ComparedSystem]
     metrics: dict[str, str]

@@ -46,7 +46,7 @@ def degradation_page(found: DegradationComparison, heading: str, note: str) -> s
 
 
 def _panels(found: DegradationComparison, target: str) -> list[Any]:
-    """The curves that any system has, each with a line for every system that has it."""
+    """Each curve with the values of every system that was measured along it."""
     letters = letters_of(found.systems)
     return [
         (

@@ -73,11 +73,11 @@ def pair_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]
 
 
 def curves_of(found: DegradationComparison) -> dict[str, MeasuredCurve]:
-    """The curves that any system has, in the order of the one that has most."""
+    """The curves of all systems together, in the order of the system with most of them."""
     each = sorted(found.curves.values(), key=len, reverse=True)
     return {name: curve for curves in each for name, curve in curves.items()}
 
 
 def _condition(found: DegradationComparison, name: str, severity: Severity) -> str:
-    """A condition in words."""
+    """A condition as "Title: 20 dB"."""
     return f"{curves_of(found)[name]['title']}: {ALL_CURVES[name].with_unit(severity)}"

@@ -27,8 +27,8 @@ def system_hash(recipe: Mapping[str, Any]) -> str:
 def system_labels(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
     """A name for each of several systems: the recipe's, with the settings that differ among recipes of that name.
 
-    Settings that only some of them give are named where the others have the same plugin, with its default, and where
-    nothing else tells two apart.
+    A setting that only some recipes give is named where the others have the same plugin, there with its default, and
+    where nothing else tells two systems apart.
 
     >>> recipes = [{"name": "chunks", "system": {"name": "a", "size": size}, "seed": 0} for size in (32, 64)]
     >>> system_labels([*recipes, {"name": "other", "seed": 0}])
@@ -63,7 +63,7 @@ def _has_default(key: str, settings: Mapping[str, Any], others: Sequence[Mapping
 
 
 def _default(key: str, settings: Mapping[str, Any]) -> Any:
-    """The default of a setting that is not given, by the plugin it is of; "default" where that is no longer known."""
+    """The default of a setting in its plugin's `__init__`; "default" where that no longer has it."""
     part, _, setting = key.rpartition(".")
     kind = {"system": "systems", "feature": "features", "text_feature": "features"}.get(part)
     name = settings.get(f"{part}.name")
@@ -74,13 +74,13 @@ def _default(key: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a system, with dotted keys."""
+    """The settings that make a system, with dotted keys."""
     return {key: value for key, value in _flat(recipe).items() if key not in NOT_THE_SYSTEM}
 
 
-def _flat(about: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for key, value in about.items():
+    for key, value in settings.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 

@@ -35,7 +35,7 @@ from emotone.evaluate.scores import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIV
 
 @dataclass(frozen=True)
 class Pair:
-    """Two systems: `difference` is the metric of the first minus that of the second, p_holm is over all pairs."""
+    """Two systems: `difference` is the metric of the first minus the second's; `p_holm` is corrected for all pairs."""
 
     first: str
     second: str
@@ -109,9 +109,9 @@ def compare_runs(folders: Sequence[Path], metrics: Sequence[str] = (), seed: int
 
 
 def _by_order(tested: list[ScoredSystem]) -> list[ScoredSystem]:
-    """The systems, all of them with a relative target where any has one; those on a range are ordered by their scores.
+    """The systems, with a relative target for all of them where any has one, so that all are compared by order.
 
-    A system on a range keeps no curves of such a target: its score is what it says of an utterance, not a vote.
+    Systems with scores on a range are ordered by these: their curves, which would vote instead, are dropped.
     """
     relative = {target.name for each in tested for target in each.targets if target.is_relative}
     found = []
@@ -153,9 +153,9 @@ def _compare(tested: list[ScoredSystem], target: Target, name: str, seed: int) -
 
 
 def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: Target, pairs: list[Pair]) -> Ranks:
-    """Ranks over speakers by a score that every speaker has: accuracy, or the negative RMSE (of ranks, by order).
+    """Friedman's test by a score that single speakers have: accuracy, or the negative RMSE (by order, that of ranks).
 
-    UAR, CCC and Spearman's correlation are not for single speakers, who may lack classes, or hardly vary.
+    Single speakers may lack classes, or hardly vary: they have no UAR, CCC or Spearman's correlation to rank by.
     """
     if target.is_relative:
         truth, *ranked = (_ranks_within(values, blocks[1]) for values in (truth, *predictions.values()))
@@ -178,12 +178,12 @@ def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: T
 
 
 def _ranks_within(values: Any, repeats: Any) -> Any:
-    """Ranks of values within each repeat, equal ones sharing their mean: what Spearman's correlation is of."""
+    """Ranks of values within each repeat, as Spearman's correlation takes them: equal values share their mean rank."""
     return pd.Series(values).groupby(repeats).rank().to_numpy()
 
 
 def _order_note(tested: list[ScoredSystem], name: str) -> str:
-    """How an attribute is compared of which a system has relative scores, and who has others."""
+    """A note that an attribute is compared by order, and which systems have scores on a range."""
     own = {each.system.label: {target.name: target for target in each.runs[0].targets}[name] for each in tested}
     ranged = [label for label, target in own.items() if not target.is_relative]
     others = f"; of scores on a range ({', '.join(ranged)}) too, the order alone counts here" if ranged else ""

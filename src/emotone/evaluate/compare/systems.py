@@ -1,4 +1,4 @@
-"""Systems that are compared: which runs each has, what those predicted, and whether all are of the same utterances.
+"""Systems that are compared: the runs and predictions of each, and whether all tested the same utterances.
 
 Runs that differ in nothing but their seeds are one system, and so are the repeats of one run.
 """
@@ -25,7 +25,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class ComparedSystem:
-    """What is compared: a recipe, its finished runs and their seeds (a seed per run and repeat)."""
+    """A system that is compared: its label, the folders of its finished runs, and a seed per run and repeat."""
 
     label: str
     folders: list[str]
@@ -34,7 +34,7 @@ class ComparedSystem:
 
 @dataclass(frozen=True)
 class ScoredSystem:
-    """A system with its predictions of all seeds: a row per utterance and seed, the `repeat` 0, 1, ...; sorted."""
+    """A system with its prediction table, sorted: a row per utterance and seed; `repeat` numbers the seeds from 0."""
 
     system: ComparedSystem
     runs: list[Run]
@@ -62,9 +62,10 @@ def group_runs(runs: Sequence[Run]) -> list[ScoredSystem]:
 
 
 def join_runs(label: str, runs: list[Run]) -> ScoredSystem:
-    """One system of its runs and their repeats, in the order of their seeds; repeat r has the run's seeds plus r.
+    """The runs of one system and their repeats as one table, in the order of their seeds.
 
-    Raises EmotoneError for the same seed twice, and for an utterance that was tested twice.
+    Repeat r of a run has the run's seed plus r. Raises EmotoneError for the same seed twice, and for an utterance that
+    was tested twice.
     """
     units: dict[tuple[int, int], tuple[Run, pd.DataFrame]] = {}
     for run in runs:
@@ -114,7 +115,7 @@ def check_alike(systems: list[ScoredSystem]) -> None:
 def speaker_notes(
     num_speakers: int, num_tests: int, num_unknown: int = 0, num_permutations: int = NUM_PERMUTATIONS
 ) -> list[str]:
-    """Whether so few speakers can show anything at all, and utterances whose speaker is not known."""
+    """Notes on utterances whose speaker is not known, and on speakers too few for any difference to be significant."""
     notes = []
     if num_unknown:
         notes.append(f"{num_unknown} utterances have no known speaker; each counts as a speaker of its own")
@@ -130,7 +131,7 @@ def speaker_notes(
 
 
 def run_warnings(systems: list[ScoredSystem]) -> list[str]:
-    """What the runs warn of, and whether they were trained on different parts of the corpora."""
+    """The warnings of the runs, and one where they were trained on different parts of the corpora."""
     found = [f"{each.system.label}: {warning}" for each in systems for run in each.runs for warning in run.warnings]
     splits = {json.dumps([run.result.get("splits") for run in each.runs]) for each in systems}
     if len(splits) > 1:

@@ -24,7 +24,7 @@ PERCENT = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0)
 
 @dataclass(frozen=True)
 class MissingCurve(DegradationCurve):
-    """A curve whose severities take the transcript of an utterance away, or else its audio, in part or as a whole."""
+    """A curve along which parts of an utterance's transcript go missing, or of its audio."""
 
     takes_transcript: bool = False
 
@@ -42,7 +42,7 @@ CURVES: dict[str, MissingCurve] = {
 
 
 def delete_words(transcript: str, share: float, random: Random) -> str:
-    """A transcript without a share of its words, which are what stands between white space; "" without any left.
+    """A transcript without a share of its words, as white space separates them; "" without any left.
 
     >>> delete_words("one two three four", 0.25, np.random.default_rng(0))
     'one three four'

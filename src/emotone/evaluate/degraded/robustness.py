@@ -46,7 +46,7 @@ from emotone.evaluate.run_folder import Run, bundles_of, corpora_of
 NUM_UTTERANCES = 200
 NUM_VOICES = 5
 NUM_CANDIDATES = 20
-"""Voices drawn for an utterance, of which the first that can be read are taken."""
+"""As many voices are drawn for an utterance; the first `NUM_VOICES` of them that can be read are mixed."""
 ScoreRow = dict[str, float]
 """A row of a prediction table: {`predicted_NAME` or `p_LABEL`: score}."""
 
@@ -91,7 +91,7 @@ class Noise:
 
     @property
     def name(self) -> str:
-        """As the curve says it."""
+        """What the title of the curve says, e.g. "12 recordings of rain"."""
         where = f" of {self.folder}" if self.folder else ""
         return f"{len(self.files)} recordings{where}" if self.files else "pink noise, not recorded"
 
@@ -279,7 +279,7 @@ def _audio_of(corpus: Corpus, row: pd.Series) -> AudioPart:
 
 @lru_cache(maxsize=1)
 def _load_bundle(folder: str) -> Bundle:
-    """Items of one fold mostly follow each other."""
+    """The bundle, kept until another is asked for: items of one fold mostly follow each other."""
     return replace(Bundle.load(folder), threads=1)
 
 

@@ -44,7 +44,7 @@ def read_artefact(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def finite_numbers(values: pd.Series, path: Path) -> pd.Series:
-    """The column as float64, NaN where it is not known; raises EmotoneError for what is no finite number."""
+    """The column as float64, NaN where a cell is empty; raises EmotoneError for words and infinite numbers."""
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     wrong = (numbers.isna() & values.notna()) | np.isinf(numbers)
     if wrong.any():

@@ -1,4 +1,4 @@
-"""The clusters of a run in numbers: their labels, what they tell of labels, and where embeddings lie.
+"""The clusters of a run in numbers: their labels, their mutual information with labels, and where embeddings lie.
 
 Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cluster Representation of Speech
 Emotions", ICASSP 2021. `clusters.parquet` has a row per utterance and network; `metrics.csv` a row per epoch.
@@ -22,7 +22,7 @@ from emotone.evaluate.report.artefacts import check_codes, finite_numbers, read_
 PARTS = ("train", "unlabelled", "validation", "test")
 COLUMNS = ("network", "id", "corpus", "part", "cluster", "embedding")
 KINDS = ("labelled", "unlabelled")
-"""What is clustered by itself."""
+"""Of these utterances the agreement of successive clusterings is measured by itself."""
 NUM_COMPONENTS = 50
 """Principal components that t-SNE sees; further ones are mostly noise, and cost time."""
 FEWEST_POINTS = 5
@@ -30,7 +30,7 @@ FEWEST_POINTS = 5
 
 
 def read_clusters(path: Path, targets: Sequence[Target]) -> pd.DataFrame:
-    """The table of clusters, checked; a class that is not the target's is no label.
+    """The table of clusters, checked; classes that are not of the target become None, no label.
 
     Raises EmotoneError, counted and named, for cells that do not fit and embeddings that are unequal or not finite.
     """
@@ -72,7 +72,7 @@ def _check_embeddings(embeddings: pd.Series, path: Path) -> None:
 
 
 def draw_evenly(parts: pd.Series, num: int, seed: int = 0) -> NDArray[np.intp]:
-    """Rows (positions, rising) of at most `num` utterances, as equally many of each part as they have.
+    """Positions (rising) of at most `num` utterances, equally many of each part as far as it has them.
 
     >>> parts = pd.Series(["train"] * 90 + ["test"] * 10)
     >>> parts[draw_evenly(parts, 40)].value_counts().to_dict()
@@ -89,7 +89,7 @@ def draw_evenly(parts: pd.Series, num: int, seed: int = 0) -> NDArray[np.intp]:
 
 
 def project(embeddings: NDArray[np.floating]) -> tuple[NDArray[np.floating], str]:
-    """Embeddings [N, H] in two dimensions, float [N, 2], and how: t-SNE from a PCA start with a fixed seed.
+    """Embeddings [N, H] in two dimensions, float [N, 2], and the method: t-SNE from a PCA start with a fixed seed.
 
     Equal embeddings have equal places. A handful of different ones, or such of one number, are left to PCA alone.
 
@@ -112,7 +112,7 @@ def project(embeddings: NDArray[np.floating]) -> tuple[NDArray[np.floating], str
 
 
 def measure_clusters(table: pd.DataFrame, targets: Sequence[Target]) -> dict[str, Any]:
-    """The clusters of one network, by the median of its first target, and what they tell of each target's level."""
+    """The JSON object of one network: its clusters, by the median of its first target, and their mutual information."""
     information = {target.name: _information_by_cluster(table, target) for target in targets}
     rows = []
     for cluster, own in table.groupby("cluster"):
@@ -141,13 +141,13 @@ def measure_clusters(table: pd.DataFrame, targets: Sequence[Target]) -> dict[str
 
 
 def leading_target(targets: Sequence[Target], network: str) -> Target:
-    """The target that a network is of; of a joint one the first attribute."""
+    """The target that a network predicts; of several the first attribute."""
     own = [target for target in targets if target.name == network]
     return next(iter([*own, *(target for target in targets if target.kind == "attribute")]), targets[0])
 
 
 def levels_of(values: pd.Series, target: Target) -> NDArray[np.intp]:
-    """Levels of an attribute's labels by the published borders, or places of classes; all must be known."""
+    """Levels [N] of an attribute's labels by the published borders, or the numbers of classes; none may be unknown."""
     if target.kind == "category":
         return values.map({label: place for place, label in enumerate(target.labels)}).to_numpy(np.intp)
     assert target.range is not None
@@ -172,7 +172,7 @@ def _information_by_cluster(table: pd.DataFrame, target: Target) -> dict[int, fl
 
 
 def _information(table: pd.DataFrame, target: Target) -> list[dict[str, Any]]:
-    """Mutual information of cluster and level by part, with what chance gives and what there is to know (entropy)."""
+    """Mutual information of cluster and level by part, in nats, beside that by chance and the entropy of levels."""
     from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
     known = table[table[target.name].notna()]
@@ -196,7 +196,7 @@ def _information(table: pd.DataFrame, target: Target) -> list[dict[str, Any]]:
 
 
 def agreement(history: dict[str, pd.DataFrame], prefix: str) -> dict[str, pd.DataFrame]:
-    """NMI of successive clusterings by what was clustered: epochs x folds, without epochs that have none."""
+    """NMI of successive clusterings {kind of utterances: epochs x folds}, without epochs that have none."""
     curves = {}
     for kind in KINDS:
         column = f"{prefix}nmi_{kind}"

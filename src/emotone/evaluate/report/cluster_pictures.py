@@ -70,7 +70,7 @@ def plot_labels(table: pd.DataFrame, targets: Sequence[Target]) -> str:
 
 
 def plot_agreement(curves: Mapping[str, pd.DataFrame]) -> str:
-    """NMI of successive clusterings over epochs {what was clustered: a column per fold}; thick: their mean."""
+    """NMI of successive clusterings over epochs {kind of utterances: a column per fold}; thick: their mean."""
     picture, axes = figure.new(7.6, 3.0)
     for number, (name, folds) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -114,7 +114,7 @@ def _by_class(axes: Axes, points: NDArray[np.floating], values: pd.Series, size:
 
 
 def _by_cluster(axes: Axes, points: NDArray[np.floating], clusters: pd.Series, size: float) -> None:
-    """Each cluster's number stands at its middle: with many clusters colours alone say little."""
+    """Each cluster in its colour, with its number at its middle: colours of many clusters are hard to tell apart."""
     from matplotlib import patheffects
 
     found = sorted(clusters.unique())
@@ -190,7 +190,7 @@ def draw_box(axes: Axes, values: Sequence[NDArray[np.floating]], places: Sequenc
 
 
 def _draw_shares(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:
-    """Clusters by the class that leads in them, and within it by its share."""
+    """Shares of classes, clusters ordered by their most frequent class and by its share; returns that order."""
     shares = pd.crosstab(known["cluster"], known[target.name], normalize="index")
     shares = shares.reindex(columns=list(target.labels), fill_value=0.0)
     leading = shares.to_numpy().argmax(axis=1)
@@ -205,7 +205,7 @@ def _draw_shares(axes: Axes, known: pd.DataFrame, target: Target) -> list[int]:
 
 
 def colours(num: int) -> list[Any]:
-    """So many colours; those of `figure`, or where there are more groups, of a wider set that then repeats.
+    """`num` colours: those of `figure`, or where they are too few, those of a wider set, which repeats.
 
     >>> colours(2) == list(COLOURS[:2]), len(colours(30))
     (True, 30)

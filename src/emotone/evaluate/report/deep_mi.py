@@ -1,4 +1,4 @@
-"""DeepMI in the report of a run: its values, the clusters that tell most, and utterances to listen to.
+"""DeepMI in the report of a run: its values, the most informative clusters, and utterances to listen to.
 
 Lin, Sridhar & Busso, "An Interpretable Deep Mutual Information Curriculum Metric for a Robust and Generalized Speech
 Emotion Recognition System", IEEE/ACM TASLP 2024. `deep_mi.parquet` has a row per training utterance and target.
@@ -65,7 +65,7 @@ CELLS_NOTE = (
 def section(evaluated: Evaluated) -> Part:
     """DeepMI of the first fold's training utterances; null in the JSON where the run has none.
 
-    Raises EmotoneError for a table that is damaged. Audio that is not at hand is none: the page says how much and why.
+    Raises EmotoneError for a table that is damaged. Missing audio is no error: the page counts it and says why.
     """
     run = evaluated.run
     folds = find_folds(run, DEEP_MI)
@@ -100,7 +100,7 @@ def read_deep_mi(path: Path, targets: Sequence[Target]) -> pd.DataFrame:
 
 
 def measure_deep_mi(table: pd.DataFrame, target: Target) -> dict[str, Any]:
-    """Values by level, cells of cluster and level, and the ends of the order, of one target; the table's own order."""
+    """The JSON object of one target: values by level, pairs of cluster and level, the ends of the order."""
     values, names = table["deep_mi"], level_names(target)
     by_level = values.groupby(table["level"])
     levels = [
@@ -129,7 +129,7 @@ def measure_deep_mi(table: pd.DataFrame, target: Target) -> dict[str, Any]:
 
 
 def level_names(target: Target) -> list[str]:
-    """What labels a level has.
+    """The range of labels of each level, as text.
 
     >>> level_names(Target("arousal", "attribute", (0, 6)))
     ['< 1', '1–2', '2–3', '3–4', '4–5', '≥ 5']
@@ -141,14 +141,14 @@ def level_names(target: Target) -> list[str]:
 
 
 def ends_of(table: pd.DataFrame, num: int = NUM_LISTED) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The most and the least informative utterances, none in both; among equal values chance chooses (fixed seed)."""
+    """The most and the least informative utterances, none in both; among equal values drawn with a fixed seed."""
     ordered = table.sample(frac=1, random_state=0).sort_values("deep_mi", ascending=False, kind="stable")
     num = min(num, len(table))
     return ordered.head(min(num, -(-len(table) // 2))), ordered.tail(min(num, len(table) // 2)).iloc[::-1]
 
 
 def _cells(table: pd.DataFrame) -> tuple[list[int], NDArray[np.float64], NDArray[np.intp]]:
-    """The clusters that occur, the most informative first; mi [X, levels] of each with the levels, and its counts."""
+    """Clusters [X], the most informative first, with mi(cluster, level) [X, levels] and counts [X, levels]."""
     codes, clusters = pd.factorize(table["cluster"], sort=True)
     levels = table["level"].to_numpy(np.intp)
     counts = np.bincount(codes * NUM_LEVELS + levels, minlength=len(clusters) * NUM_LEVELS).reshape(-1, NUM_LEVELS)
@@ -159,7 +159,7 @@ def _cells(table: pd.DataFrame) -> tuple[list[int], NDArray[np.float64], NDArray
 
 
 def _cell_rows(table: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Cells that were seen, the largest first."""
+    """Pairs of cluster and level that occur, those with the largest mi first."""
     clusters, information, counts = _cells(table)
     rows = [
         {
@@ -212,7 +212,7 @@ def _sections(table: pd.DataFrame, measured: dict[str, Any], target: Target, fol
 
 
 def _tied(table: pd.DataFrame, shown: pd.DataFrame) -> str:
-    """How many share the first value of those shown, where not all of them can be listed."""
+    """A note on how many utterances share the first value shown, where not all of them are listed."""
     value = shown["deep_mi"].iloc[0]
     num = int((table["deep_mi"] == value).sum())
     return (
@@ -238,7 +238,7 @@ def _rows(shown: pd.DataFrame, players: dict[int, Player]) -> list[Row]:
 
 
 def plot_values(values: NDArray[np.floating], levels: NDArray[np.integer], names: Sequence[str]) -> str:
-    """DeepMI values [N]: how often, and by the level of the label [N], whose names are given."""
+    """A histogram of DeepMI values [N], and boxes of them by the level of the label [N]; `names` of the levels."""
     picture, (counts, boxes) = figure.panels(2, 2, WIDTH_IN, 3.4)
     counts.hist(values, bins=40, color=COLOURS[0], edgecolor="white", linewidth=0.4)
     counts.axvline(float(np.median(values)), color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label="median")

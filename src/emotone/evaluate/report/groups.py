@@ -93,7 +93,7 @@ def _speakers(
 
 
 def _genders(test: pd.DataFrame) -> dict[str, str]:
-    """The gender of each speaker, as far as it is known and one."""
+    """The gender of each speaker, "unknown" where there is none or more than one."""
     groups = groups_of(test)
     genders = groups.get("gender", np.full(len(test), UNKNOWN))
     table = pd.DataFrame({"speaker": groups["speaker"], "gender": genders}).drop_duplicates()
@@ -118,7 +118,7 @@ def _differences(differences: dict[str, list[dict[str, Any]]], targets: Sequence
 
 
 def _excludes_zero(value: Interval) -> str | None:
-    """None where there is no interval."""
+    """Whether the interval excludes 0; None where there is none."""
     if math.isnan(value.low):
         return None
     return "yes" if value.low > 0 or value.high < 0 else "no"

@@ -1,7 +1,7 @@
 """How metrics differ between groups of utterances: speakers, genders, languages, corpora, lengths and classes.
 
-What is compared is decided once for all groups: the classes of the whole table, so that a group that lacks a class is
-not asked an easier question. Values that nobody knows are a group of their own, "unknown".
+The classes that are compared are those of the whole table for all groups: a group that lacks a class would have an
+easier task otherwise. Unknown values are a group of their own, "unknown".
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Group = dict[str, Any]
 
 
 def find_groups(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, dict[str, list[Group]]]:
-    """Per target and kind of group its groups, `speaker`, `gender`, `language`, `corpus` and `duration`.
+    """{target: {kind: its groups}}; kinds are `speaker`, `gender`, `language`, `corpus` and `duration`.
 
     "bias" is the mean of prediction - truth over all rows of a group. The ends of an interval are NaN where a group has
     one speaker. A kind that the table does not have is left out. Raises EmotoneError for what the metrics refuse.
@@ -53,7 +53,7 @@ def find_groups(predictions: pd.DataFrame, targets: list[Target]) -> dict[str, d
 
 
 def groups_of(predictions: pd.DataFrame) -> dict[str, NDArray[Any]]:
-    """To which group of each kind a row belongs, as text [N]."""
+    """{kind: the name of each row's group [N]}."""
     kinds = [kind for kind in ("speaker", "gender", "language", "corpus") if kind in predictions]
     groups = {kind: predictions[kind].where(predictions[kind].notna(), UNKNOWN).to_numpy(str) for kind in kinds}
     if "duration_s" in predictions:
