@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import EMOTION, LABELS, TARGETS, make_run, measured_curves, predictions
+from made_runs import TARGETS, make_run, measured_curves, predictions
 from pages import HOSTILE, Page
 
 from emotone.bundle.target import Target
@@ -170,12 +170,3 @@ def test_clusters_and_deep_mi_are_in_the_report_of_a_run_that_has_them(tmp_path:
     ]
     assert len(about["clusters"]["networks"][0]["clusters"]) == 4
     assert about["deep_mi"]["targets"]["arousal"]["most"][0]["deep_mi"] == pytest.approx(table["deep_mi"].max())
-
-
-def test_targets_without_labels_are_left_out() -> None:
-    test = predictions()
-    run = make_run(test)
-    run.test = test.assign(true_arousal=np.nan, true_emotion="anger")  # nothing to tell apart
-    evaluated = Evaluated(run)
-    assert [target.name for target in evaluated.targets] == ["valence"] and evaluated.category is None
-    assert Evaluated(make_run(test)).category == EMOTION and EMOTION.labels == LABELS
