@@ -17,15 +17,16 @@ class EmotoneError(Exception):
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name closest to what was given, or None when nothing is close.
+    """The allowed name closest to what was given, in whatever letters, or None when nothing is close.
 
     >>> nearest("chunk-atention", ["chunk-attention", "deep-mi"])
     'chunk-attention'
     """
     import difflib  # no line, no cost
 
-    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    names = {name.casefold(): name for name in reversed(list(allowed))}  # of two alike the first
+    matches = difflib.get_close_matches(given.casefold(), list(names)[::-1], n=1, cutoff=0.6)
+    return names[matches[0]] if matches else None
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str], where: str = "") -> EmotoneError:

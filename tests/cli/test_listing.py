@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from emotone.base import plugins
 from emotone.bundle.folder import bundles_folder
 from emotone.cli import listing
+from emotone.cli.main import main
 from emotone.data import recipe_yaml
 from emotone.models.pull import published_systems
 
@@ -26,7 +28,7 @@ def test_every_plugin_and_recipe_is_listed_with_a_line() -> None:
         assert all(entry["about"] and set(entry["needs"]) <= set(listing.PACKAGES) for entry in entries)
     recipes = listing.collect("recipes")
     assert [entry["name"] for entry in recipes] == recipe_yaml.available()
-    assert all(entry["about"] for entry in recipes)
+    assert all(entry["about"].endswith(".") for entry in recipes)  # not the beginning of a sentence
 
 
 def test_needs_are_those_of_the_plugins_themselves() -> None:
@@ -148,3 +150,20 @@ def test_the_verb_lists_all_kinds_or_one(run: Callable[..., Any]) -> None:
     assert list(json.loads(ran.out)) == kinds
     assert ran.code == 0 and ran.err == ""
     assert list(json.loads(run("list", "features", "--json").out)) == ["features"]
+
+
+def test_settings_are_those_of_the_plugins_themselves() -> None:
+    """The help reads sources; every setting of a reader must stand in it, and nothing else."""
+    for name in plugins.names("corpora"):
+        lines = [line for line in listing.settings_of("corpora", name).splitlines() if not line.startswith(" ")]
+        fields = [field.name for field in dataclasses.fields(plugins.find("corpora", name))]
+        assert [line.partition(":")[0] for line in lines] == fields, name
+
+
+def test_help_of_prepare_says_the_settings_of_every_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["prepare", "--help"])
+    text = capsys.readouterr().out
+    assert (
+        "\ntable:\n  audio: folder with the audio" in text and "\nravdess:\n  channel: speech, song or both.\n" in text
+    )

@@ -30,7 +30,7 @@ def example(folder: Path, votes: bool = True, **columns: Any) -> Corpus:
             "speaker": ["03", None, "NA"],
             "gender": ["female", None, "male"],
             "language": ["de", "de", "da"],
-            "transcript": ["null", ' x,"y"', None],
+            "transcript": ["null", 'x,"y"', None],
             "emotion": ["anger", None, "other"],
             "arousal": [1.0, 3.25, None],
             "age": [31.0, None, 20.0],
@@ -47,7 +47,8 @@ def example(folder: Path, votes: bool = True, **columns: Any) -> Corpus:
 def assert_equal(found: Corpus, corpus: Corpus) -> None:
     expected = corpus.utterances.dropna(axis="columns", how="all").sort_values("id", ignore_index=True)
     utterances = found.utterances.sort_values("id", ignore_index=True)
-    pd.testing.assert_frame_equal(utterances[expected.columns], expected, check_dtype=False)
+    cells = [rows.astype("object").where(rows.notna(), None) for rows in (utterances[expected.columns], expected)]
+    pd.testing.assert_frame_equal(*cells)
     assert utterances.drop(columns=expected.columns).isna().all(axis=None)
     if corpus.raters is None:
         assert found.raters is None

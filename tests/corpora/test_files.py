@@ -14,6 +14,7 @@ from emotone.corpora.files import (
     find_audio,
     find_named,
     leaves_folder,
+    locate_audio,
     locate_rows,
     match_audio,
     parse_stems,
@@ -46,7 +47,8 @@ def test_strange_names_are_counted() -> None:
     with pytest.raises(EmotoneError) as error:
         parse_stems(audio, re.compile(r"a(?P<number>\d)"), "a1.wav", Path("mine"))
     assert str(error.value) == (
-        "mine: x.wav is not named like a file of this corpus (e.g. a1.wav), nor are 1 more of 3"
+        "mine: x.wav is not named like a file of this corpus (e.g. a1.wav), nor are 1 more of 3 (the reader table "
+        "takes a folder in any layout)"
     )
 
 
@@ -69,6 +71,70 @@ def test_files_are_found_with_another_suffix() -> None:
     assert find_named(names, audio) == ["a.flac", "sub/b.wav", "sub/b.wav", "c.d.wav", None, None, "a.flac"]
 
 
+@pytest.mark.parametrize(
+    ("name", "audio", "found"),
+    [
+        ("sub\\a.wav", ["sub/a.wav"], "sub/a.wav"),  # as Windows writes it
+        ("sub\\a.mp3", ["sub/a.wav"], "sub/a.wav"),
+        ("a\\b.wav", ["a\\b.wav", "a/b.wav"], "a\\b.wav"),  # a name of POSIX
+        ("Mu\u0308ller.wav", ["M\u00fcller.wav"], "M\u00fcller.wav"),  # as macOS writes it
+        ("M\u00fcller", ["Mu\u0308ller.flac"], "Mu\u0308ller.flac"),
+        ("Mu\u0308ller.wav", ["Mu\u0308ller.wav", "M\u00fcller.wav"], "Mu\u0308ller.wav"),
+        ("a.wav", ["a.flac", "a.wav"], "a.wav"),
+    ],
+)
+def test_files_are_found_however_their_path_is_written(name: str, audio: list[str], found: str) -> None:
+    assert find_named([name], audio) == [found]
+
+
+@pytest.mark.parametrize("name", ["a", "a.mp3", ".\\a.ogg"])
+def test_a_name_that_means_two_files_is_refused(name: str) -> None:
+    for audio in (["a.wav", "a.flac"], ["a.flac", "a.wav"]):
+        with pytest.raises(EmotoneError) as error:
+            find_named([name], audio)
+        assert str(error.value) == (
+            f"the name {name!r} may mean a.flac or a.wav; write it as the file's, or keep one of them"
+        )
+    with pytest.raises(EmotoneError, match=r"^corpus/labels.csv: the name 'a' may mean a.flac or a.wav"):
+        locate_rows(pd.DataFrame({"file": ["a"]}), ["a.wav", "a.flac"], LABELS, LABELS.parent, False)
+
+
+def test_absolute_paths_may_lead_into_the_folder(tmp_path: Path) -> None:
+    table = pd.DataFrame({"file": [str(tmp_path / "sub" / "a.wav")]})
+    assert locate_rows(table, ["sub/a.wav"], LABELS, tmp_path, False)[0]["file"].tolist() == ["sub/a.wav"]
+    with pytest.raises(EmotoneError, match="1 of 1 rows name a file outside elsewhere"):
+        locate_rows(table, ["sub/a.wav"], LABELS, Path("elsewhere"), False)
+
+
+def test_audio_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus, other = tmp_path / "corpus", plant(tmp_path / "other", "b.wav")
+    plant(corpus, "wav/a.wav")
+    assert locate_audio(corpus, None) == (corpus, ["wav/a.wav"])
+    assert locate_audio(corpus, "wav") == (corpus / "wav", ["a.wav"])
+    assert locate_audio(corpus, str(other)) == (other, ["b.wav"])
+    monkeypatch.chdir(tmp_path)
+    assert locate_audio(corpus, "other") == (Path("other"), ["b.wav"])
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(
+        EmotoneError, match=r"bare: holds no audio .*; where it lies elsewhere, set audio to that folder"
+    ):
+        locate_audio(tmp_path / "bare", None)
+    with pytest.raises(EmotoneError, match=r"bare: holds no audio \([^)]*\)$"):
+        locate_audio(corpus, "bare")
+    with pytest.raises(EmotoneError, match="^nowhere: there is no such folder"):
+        locate_audio(corpus, "nowhere")
+
+
+def test_incomplete_is_no_advice_where_it_leaves_nothing() -> None:
+    for incomplete in (False, True):
+        with pytest.raises(EmotoneError) as error:
+            compare_with_rows(["x"], ["a", "b"], LABELS, incomplete)
+        assert str(error.value) == "corpus/labels.csv: none of its 2 rows has audio, e.g. a, b"
+        with pytest.raises(EmotoneError) as error:
+            match_audio(pd.DataFrame({"stem": ["a"]}), {"b": "b.wav"}, "labels.csv", incomplete, [])
+        assert str(error.value) == "none of the 1 rows has audio (labels.csv)"
+
+
 def test_what_only_one_side_has_is_counted_and_named() -> None:
     table = Path("labels.csv")
     assert compare_with_rows(["a"], ["a"], table) == []
@@ -85,8 +151,8 @@ def test_rows_and_audio_are_compared() -> None:
     table = pd.DataFrame({"file": ["a.wav", "sub/b.wav", "c.wav", "d"]})
     audio = ["a.flac", "e.wav", "sub/b.wav"]
     with pytest.raises(EmotoneError, match="labels.csv: 2 of 4 rows have no audio, e.g. c.wav, d; set incomplete=true"):
-        locate_rows(table, audio, LABELS, incomplete=False)
-    located, notes = locate_rows(table, audio, LABELS, incomplete=True)
+        locate_rows(table, audio, LABELS, LABELS.parent, incomplete=False)
+    located, notes = locate_rows(table, audio, LABELS, LABELS.parent, incomplete=True)
     assert located["file"].tolist() == ["a.flac", "sub/b.wav"] and located.index.tolist() == [0, 1]
     assert [note.partition(": ")[2] for note in notes] == [
         "2 of 4 rows have no audio and are left out, e.g. c.wav, d",

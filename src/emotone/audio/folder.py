@@ -35,11 +35,12 @@ def find_inputs(inputs: Sequence[str]) -> list[str]:
     return list(files)
 
 
-def list_audio(folder: Path) -> list[str]:
+def list_audio(folder: Path, advice: str = "") -> list[str]:
     """Every audio file below `folder`: POSIX paths relative to it, sorted.
 
     Files of other types and hidden files and folders are skipped; links to folders are followed once. Raises
-    EmotoneError when there is no such folder, no audio in it, or a file name that cannot be written as text.
+    EmotoneError when there is no such folder, no audio in it (which `advice` may end), or a file name that cannot be
+    written as text.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -52,7 +53,7 @@ def list_audio(folder: Path) -> list[str]:
         raise EmotoneError(f"{folder}: {'is a file, not a folder' if folder.exists() else 'there is no such folder'}")
     files = sorted(Path(file).relative_to(folder).as_posix() for file in _walk(folder, follow_links=True))
     if not files:
-        raise EmotoneError(f"{folder}: holds no audio ({', '.join(sorted(SUFFIXES))})")
+        raise EmotoneError(f"{folder}: holds no audio ({', '.join(sorted(SUFFIXES))}){advice}")
     for file in files:
         if not is_unicode(file):
             raise EmotoneError(f"{folder}: the file name {file!r} is not UTF-8; rename the file")

@@ -6,18 +6,30 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
+from textwrap import indent
 
 from emotone.cli.options import TABLES, AddVerb, add_jobs, add_json, add_quiet, add_settings, need, say, write_text
 from emotone.errors import EmotoneError, unknown
 
 
 def add_prepare(add_verb: AddVerb) -> None:
-    parser = add_verb("prepare", prepare, "Read a corpus from its owner's folder layout.")
+    parser = add_verb("prepare", prepare, "Read a corpus from its owner's folder layout, or any by the reader table.")
+    parser.late_epilog = _reader_settings  # type: ignore[attr-defined]
     parser.add_argument("corpus", metavar="CORPUS", help="a reader's name (emotone list corpora)")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the corpus lies")
-    add_settings(parser, "settings of the reader")
+    add_settings(parser, "settings of the reader, see below, e.g. incomplete=true 'columns={speaker: who}'")
     parser.add_argument("--name", help="name to prepare it under (default: the reader's)")
     add_quiet(parser)
+
+
+def _reader_settings() -> str:
+    """What each reader says of its settings; those of the general readers first."""
+    from emotone.base import plugins
+    from emotone.cli.listing import settings_of
+
+    names = sorted(plugins.names("corpora"), key=lambda name: (name not in ("table", "audformat"), name))
+    about = {name: settings_of("corpora", name) for name in names}
+    return "\n\n".join(f"{name}:\n{indent(text, '  ')}" for name, text in about.items() if text)
 
 
 def prepare(options: Namespace) -> int:

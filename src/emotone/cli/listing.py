@@ -11,10 +11,13 @@ import re
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emotone.cli.options import AddVerb, add_json
 from emotone.errors import EmotoneError, unknown
+
+if TYPE_CHECKING:
+    import ast
 
 KINDS = ("bundles", "recipes", "corpora", "features", "systems", "models", "difficulties")
 PACKAGES = {"train": "torch", "opensmile": "opensmile", "av": "av", "ssl": "transformers", "text": "transformers"}
@@ -97,7 +100,7 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _recipe(path: Path) -> dict[str, Any]:
-    """A recipe's first comment, its corpora and bundles, and the extras of its features."""
+    """A recipe's first line of comment, its corpora and bundles, and the extras of its features."""
     comments = [line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     recipe = read_recipe(path)
     features = [recipe["feature"], *([recipe["text_feature"]] if "text_feature" in recipe else [])]
@@ -137,8 +140,26 @@ def read_flow(text: str) -> Any:
     return json.loads(re.sub(r"[^\s\[\]{},:]+", lambda scalar: json.dumps(scalar[0]), text))
 
 
-def _plugin(kind: str, name: str) -> dict[str, Any]:
-    """A plugin's docstring and needs, read from its source: listing torch models must not import torch."""
+def settings_of(kind: str, name: str) -> str:
+    """What a plugin's docstring says of its settings, read from its source; empty where it has none.
+
+    >>> settings_of("corpora", "ravdess")
+    'channel: speech, song or both.'
+    """
+    import ast
+
+    for node in _source(kind, name).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            names = [ast.unparse(item.target) for item in node.body if isinstance(item, ast.AnnAssign)]
+            about = (ast.get_docstring(node) or "").partition("\n>>>")[0]
+            first = re.search(rf"^({'|'.join(names)}): ", about, re.MULTILINE)
+            if first:
+                return about[first.start() :].strip()
+    return ""
+
+
+def _source(kind: str, name: str) -> ast.Module:
+    """A plugin's source as a tree: listing torch models must not import torch."""
     import ast
 
     from emotone.base import plugins
@@ -147,7 +168,14 @@ def _plugin(kind: str, name: str) -> dict[str, Any]:
         raise unknown(plugins.KINDS[kind].singular, name, plugins.names(kind))
     spec = importlib.util.find_spec(plugins.KINDS[kind].module_of(name))
     assert spec is not None and spec.origin is not None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+def _plugin(kind: str, name: str) -> dict[str, Any]:
+    """A plugin's docstring and needs, read from its source."""
+    import ast
+
+    tree = _source(kind, name)
     about = (ast.get_docstring(tree) or "").splitlines()
     needs: list[str] = [] if kind == "features" else ["train"]
     for node in ast.walk(tree):

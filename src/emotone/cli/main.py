@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from emotone.base.version import __version__
@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options)
     except EmotoneError as error:
         print(f"emotone: {error}", file=sys.stderr)
+        return 2
+    except RecursionError:
+        print("emotone: something that was given is nested too deeply to be read", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("emotone: interrupted", file=sys.stderr)
@@ -91,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with one-line errors that name the nearest match."""
+    """argparse with one-line errors that name the nearest match, and help that may end with what is read only then."""
+
+    late_epilog: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.late_epilog()}\n" if self.late_epilog else "")
 
     def error(self, message: str) -> NoReturn:
         raise EmotoneError(f"{message} (see: {self.prog} --help)")

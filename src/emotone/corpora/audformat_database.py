@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from emotone.corpora.tables import read_encoded_text, read_table, refuse_rows, to_numbers
+from emotone.corpora.tables import read_encoded_text, read_table, refuse_rows, to_numbers, to_words, word
 from emotone.errors import EmotoneError, missing_extra, unknown
 
 HEADER = "db.yaml"
@@ -48,7 +48,9 @@ class Database:
         path = folder / HEADER
         try:
             header = yaml.safe_load(read_encoded_text(path))
-        except yaml.YAMLError as error:
+        except RecursionError:
+            raise EmotoneError(f"{path}: is no YAML of plain values (nested too deeply)") from None
+        except (yaml.YAMLError, ValueError, OverflowError) as error:  # also of a date or number that there is not
             raise EmotoneError(f"{path}: is no YAML of plain values ({error})") from None
         if not isinstance(header, dict) or not isinstance(header.get("tables"), dict):
             raise EmotoneError(f"{path}: is no audformat header with tables")
@@ -74,7 +76,7 @@ class Database:
         refuse_rows(cells["file"], cells["file"].isna(), "have no file", path)
         start_s = _seconds(cells["start"], path).fillna(0.0) if segmented else 0.0
         end_s = _seconds(cells["end"], path).fillna(math.inf) if segmented else math.inf
-        key = pd.DataFrame({"file": cells["file"].map(str), "start_s": start_s, "end_s": end_s})
+        key = pd.DataFrame({"file": to_words(cells["file"], "file", path), "start_s": start_s, "end_s": end_s})
         refuse_rows(cells["file"], key.duplicated(), "repeat a file or segment", path)
         rows = self._values(cells, columns, path).set_axis(pd.MultiIndex.from_frame(key))
         split = tables[name].get("split_id")
@@ -96,10 +98,10 @@ class Database:
         labels = self.section("schemes").get(scheme or "", {}).get("labels")
         if isinstance(labels, str):  # the index of a misc table
             rows = self.misc_table(labels)
-            return rows.set_axis(rows.iloc[:, 0].map(str)).iloc[:, 1:].to_dict("index")
+            return rows.set_axis(rows.iloc[:, 0].map(word)).iloc[:, 1:].to_dict("index")
         if isinstance(labels, dict):
-            return {str(label): about if isinstance(about, dict) else {} for label, about in labels.items()}
-        return None if labels is None else {str(label): {} for label in labels}
+            return {word(label).strip(): about if isinstance(about, dict) else {} for label, about in labels.items()}
+        return None if labels is None else {word(label).strip(): {} for label in labels}
 
     def _read(self, name: str, needed: list[str]) -> tuple[pd.DataFrame, Path]:
         stem = f"{Path(HEADER).stem}.{name}"
@@ -121,8 +123,7 @@ class Database:
             if labels is None and dtype in ("float", "int"):
                 values[column] = to_numbers(cells[column], column, path)
                 continue
-            text = cells[column].astype("object").map(str, na_action="ignore")
-            values[column] = text.where(text.notna(), None)
+            values[column] = text = to_words(cells[column], column, path)
             if labels is not None:
                 strange = text.notna() & ~text.isin(labels)
                 refuse_rows(text, strange, f"have a {column} that scheme {scheme} does not list", path)

@@ -184,7 +184,7 @@ class Corpus:
                 f"corpus {name!r} is not prepared; run: emotone prepare {name} FOLDER (prepared: "
                 f"{', '.join(prepared()) or 'none'})"
             ) from None
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise EmotoneError(f"{folder / 'corpus.json'}: not readable as JSON ({error})") from None
         try:
             raters = pd.read_parquet(folder / "raters.parquet") if about["raters"] else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ from emotone.errors import EmotoneError, name_some
 
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
 """A path from a root or a drive, or with a step up, written as on POSIX or on Windows."""
+OTHER_LAYOUT = " (the reader table takes a folder in any layout)"
+"""What is said where a folder does not look like its owner's."""
 
 
 def find_audio(folder: Path) -> dict[str, str]:
@@ -37,7 +40,9 @@ def find_audio(folder: Path) -> dict[str, str]:
     for file in list_audio(folder):
         stem = Path(file).stem
         if stem in found:
-            raise EmotoneError(f"{folder}: two files are named {stem}: {found[stem]} and {file}; keep one of them")
+            raise EmotoneError(
+                f"{folder}: two files are named {stem}: {found[stem]} and {file}; keep one of them{OTHER_LAYOUT}"
+            )
         found[stem] = file
     return found
 
@@ -54,20 +59,41 @@ def parse_stems(
     strange = [file for file, match in matches.items() if match is None]
     if strange:
         others = f", nor are {len(strange) - 1} more of {len(audio)}" if len(strange) > 1 else ""
-        raise EmotoneError(f"{folder}: {strange[0]} is not named like a file of this corpus (e.g. {example}){others}")
+        raise EmotoneError(
+            f"{folder}: {strange[0]} is not named like a file of this corpus (e.g. {example}){others}{OTHER_LAYOUT}"
+        )
     return [(file, match.groupdict()) for file, match in matches.items() if match is not None]
 
 
 def find_named(names: Iterable[str], audio: Iterable[str]) -> list[str | None]:
-    """The audio file that each name of a table means: itself, or else with another suffix; None where there is none.
+    """The audio file that each name of a table means; None where there is none.
 
-    >>> find_named(["sub/a.wav", "b", "c.wav"], ["sub/a.flac", "b.wav"])
-    ['sub/a.flac', 'b.wav', None]
+    It is the file itself, or else the one of this name as Windows writes paths, in another Unicode form, or with
+    another suffix. Raises EmotoneError for a name that means several files.
+
+    >>> find_named(["sub/a.wav", "b", "sub\\\\c.wav", "d.wav"], ["sub/a.flac", "b.wav", "sub/c.wav"])
+    ['sub/a.flac', 'b.wav', 'sub/c.wav', None]
     """
     exact = set(audio)
-    by_stem = {_without_suffix(file): file for file in exact}
-    paths = [PurePosixPath(str(name)).as_posix() for name in names]
-    return [path if path in exact else by_stem.get(_without_suffix(path)) for path in paths]
+    alike: tuple[dict[str, list[str]], dict[str, list[str]]] = (
+        {},
+        {},
+    )  # the same name, and the same but for the suffix
+    for file in sorted(exact):
+        alike[0].setdefault(_plain(file), []).append(file)
+        alike[1].setdefault(_without_suffix(_plain(file)), []).append(file)
+    return [_find(str(name), exact, *alike) for name in names]
+
+
+def _find(name: str, exact: set[str], named: dict[str, list[str]], by_stem: dict[str, list[str]]) -> str | None:
+    if name in exact:
+        return name
+    found = named.get(_plain(name)) or by_stem.get(_without_suffix(_plain(name)), [])
+    if len(found) > 1:
+        raise EmotoneError(
+            f"the name {name!r} may mean {' or '.join(found)}; write it as the file's, or keep one of them"
+        )
+    return found[0] if found else None
 
 
 def leaves_folder(file: object) -> bool:
@@ -97,6 +123,8 @@ def compare_with_rows(
     missing = [name for name in rows if name not in known]
     if missing:
         count = f"{table}: {len(missing)} of {len(rows)} rows have no audio"
+        if len(missing) == len(rows):
+            raise EmotoneError(f"{table}: none of its {len(rows)} rows has audio, e.g. {name_some(missing)}")
         if incomplete is False:
             raise EmotoneError(f"{count}, e.g. {name_some(missing)}; set incomplete=true to leave them out")
         notes.append(f"{count} and are left out, e.g. {name_some(missing)}")
@@ -106,24 +134,42 @@ def compare_with_rows(
     return notes
 
 
+def locate_audio(folder: Path, audio: str | None) -> tuple[Path, list[str]]:
+    """The folder with a corpus's audio, `folder` or what the setting `audio` says, and all audio in it, relative to it.
+
+    Raises EmotoneError as `list_audio` does.
+    """
+    root = folder if audio is None else find_place(audio, folder)
+    advice = "; where it lies elsewhere, set audio to that folder" if audio is None else ""
+    return root, list_audio(root, advice)
+
+
+def find_place(given: str, folder: Path) -> Path:
+    """The path that a setting gives: below the corpus folder where it is there, else as it is from here."""
+    path = Path(given).expanduser()
+    return folder / path if (folder / path).exists() else path
+
+
 def locate_rows(
-    table: pd.DataFrame, audio: Sequence[str], path: Path, incomplete: bool
+    table: pd.DataFrame, audio: Sequence[str], path: Path, root: Path, incomplete: bool
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The rows with the audio file of each, which may have another suffix than the `file` they name, and notes.
+    """The rows with the audio file of each, which `find_named` finds by the `file` they name, and notes.
 
-    `audio` are paths relative to the folder of the table at `path`. Raises EmotoneError for rows without a file, with
-    one outside the folder, and, unless `incomplete`, without audio.
+    `audio` are paths relative to `root`; `path` is that of the table. Raises EmotoneError for rows without a file, with
+    one outside `root`, or that may mean several, and, unless `incomplete`, without audio.
 
-    >>> locate_rows(pd.DataFrame({"file": ["a.wav"]}), ["a.flac"], Path("labels.csv"), False)[0]["file"].tolist()
+    >>> table, here = pd.DataFrame({"file": ["a.wav"]}), Path(".")
+    >>> locate_rows(table, ["a.flac"], Path("labels.csv"), here, False)[0]["file"].tolist()
     ['a.flac']
     """
-    files = table["file"]
-    refuse_rows(files, files.isna(), "have no file", path)
-    refuse_rows(files, files.map(leaves_folder), f"name a file outside {path.parent}", path)
-    found = pd.Series(find_named(files, audio), files.index, dtype="object")
+    refuse_rows(table["file"], table["file"].isna(), "have no file", path)
+    files = table["file"].map(lambda file: _below(file, root))
+    refuse_rows(files, files.map(leaves_folder), f"name a file outside {root}", path)
+    try:
+        found = pd.Series(find_named(files, audio), files.index, dtype="object")
+    except EmotoneError as error:
+        raise EmotoneError(f"{path}: {error}") from None
     notes = compare_with_rows(audio, found.fillna(files).tolist(), path, incomplete)
-    if not found.notna().any():
-        raise EmotoneError(f"{path}: none of its {len(found)} rows has audio in {path.parent}")
     return table.assign(file=found)[found.notna()], notes
 
 
@@ -153,12 +199,25 @@ def match_audio(
     if strangers:
         some = name_some([audio[stem] for stem in strangers])
         problems.append(f"{len(strangers)} of {len(audio)} audio files have no row in {source}, e.g. {some}")
+    if len(lost) == len(rows):
+        raise EmotoneError(f"none of the {len(rows)} rows has audio ({source})")
     if problems and not incomplete:
         raise EmotoneError(f"{'; '.join(problems)}; set incomplete=true to leave them out")
     notes += [f"left out: {problem}" for problem in problems]
-    if len(lost) == len(rows):
-        raise EmotoneError(f"none of the {len(rows)} rows has audio ({source})")
     return rows.assign(file=files)[files.notna()].sort_values("file").reset_index(drop=True)
+
+
+def _below(file: str, root: Path) -> str:
+    """An absolute path below the root as one relative to it; any other as it is."""
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(root.absolute()):
+        return path.relative_to(root.absolute()).as_posix()
+    return file
+
+
+def _plain(name: str) -> str:
+    """A path as POSIX writes it, in one Unicode form."""
+    return PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/"))).as_posix()
 
 
 def _without_suffix(name: str) -> str:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from io import StringIO
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import pandas as pd
 
-from emotone.base.files import read_plain_text
+from emotone.base.delimited import read_delimited
+from emotone.base.files import is_unicode, read_plain_text
 from emotone.errors import EmotoneError, unknown
 
-SEPARATORS = (",", ";", "\t")
 TEXT_SUFFIXES = (".csv", ".tsv")
 EXCEL_SUFFIXES = (".xlsx", ".xls", ".ods")
 TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".json", ".jsonl", *EXCEL_SUFFIXES)
+POINT_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.\d+)?")
+"""A number as text that nothing is lost of where it becomes one: `03` and `1e5` may be names."""
+COMMA_NUMBER = re.compile(r"[-+]?\d*,\d+")
+EXACT = 2**53
+"""Whole numbers from here on are not all floats."""
+SHOWN = 80
+"""Characters of a cell that a message shows."""
 
 
 def require_file(path: Path) -> Path:
@@ -33,19 +40,23 @@ def require_file(path: Path) -> Path:
     return path
 
 
-def read_table(path: Path, columns: Iterable[str] = (), encoding: str = "utf-8") -> pd.DataFrame:
-    """A table from CSV, TSV, Parquet, JSON (records), JSON lines or Excel; cells of text formats stay text.
+def read_table(
+    path: Path, columns: Iterable[str] = (), encoding: str = "utf-8", missing: Collection[str] = ()
+) -> pd.DataFrame:
+    """A table from CSV, TSV, Parquet, JSON (records), JSON lines or Excel's first sheet, cells as they stand there.
 
-    So `03` stays `03`; empty cells and pandas' usual words for nothing (`NA`, `NaN`, ..) are null. A CSV may be
-    separated by commas, semicolons or tabs, whichever its first line has most of. Raises EmotoneError when the file is
-    missing or unreadable, or lacks one of the `columns`, and when text is not of the `encoding`, naming the first line.
+    Cells of text formats stay text, so `03` stays `03`; whole numbers of typed formats stay whole beside empty cells.
+    Blanks at either end of text go. Null is what is empty, and the words `missing`; rows and nameless columns in which
+    everything is empty are passed over. A CSV may be separated by commas, semicolons or tabs
+    (`emotone.base.delimited`). Raises EmotoneError when the file is missing or unreadable, lacks one of the `columns`,
+    has two of one name or text that is not Unicode, and when text is not of the `encoding`, naming the first line.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "labels.csv"
-    ...     _ = path.write_text("file;speaker\\na.wav;03\\n")
+    ...     _ = path.write_text("file;speaker\\na.wav;03 \\nb.wav;NA\\n")
     ...     read_table(path, ["speaker"])["speaker"].tolist()
-    ['03']
+    ['03', 'NA']
     """
     suffix = require_file(path).suffix.lower()
     if suffix not in TABLE_SUFFIXES:
@@ -54,9 +65,13 @@ def read_table(path: Path, columns: Iterable[str] = (), encoding: str = "utf-8")
         table = _read(path, suffix, encoding)
     except ImportError as error:
         raise EmotoneError(f"{path}: tables of this format need a package that is not installed ({error})") from None
-    except (ValueError, OSError, KeyError, BadZipFile) as error:  # what the parsers of the formats raise
+    except EmotoneError:
+        raise
+    except RecursionError:
+        raise EmotoneError(f"{path}: cannot be read as a table (nested too deeply)") from None
+    except Exception as error:  # whatever the parsers of the formats raise for what is none
         raise EmotoneError(f"{path}: cannot be read as a table ({error})") from None
-    table.columns = [str(column).strip() for column in table.columns]
+    table = _tidy(table, path, set(missing))
     for column in columns:
         if column not in table:
             raise unknown("column", column, table.columns, where=str(path))
@@ -94,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A label file that is one JSON object {name: labels}; raises EmotoneError for another one or a missing file."""
     try:
         content = json.loads(read_plain_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise EmotoneError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
         raise EmotoneError(f"{path}: must be a JSON object {{name: labels}}")
@@ -123,16 +138,72 @@ def refuse_rows(cells: pd.Series, wrong: pd.Series, problem: str, path: Path) ->
     """
     if wrong.any():
         row, count = wrong.idxmax(), f"{int(wrong.sum())} of {len(cells)}"
-        raise EmotoneError(f"{path}: {count} rows {problem}, e.g. row {row + 1} ({cells[row]})")
+        raise EmotoneError(f"{path}: {count} rows {problem}, e.g. row {row + 1} ({_shown(cells[row])})")
 
 
-def to_numbers(cells: pd.Series, column: str, path: Path, limits: Sequence[float] | None = None) -> pd.Series:
+def to_words(cells: pd.Series, column: str, path: Path) -> pd.Series:
+    """A column as text (`word`), null where it is; raises EmotoneError for rows that have a list or an object there.
+
+    >>> to_words(pd.Series([7, None, 12], dtype="float64"), "speaker", Path("labels.json")).tolist()
+    ['7', None, '12']
+    """
+    refuse_rows(cells, cells.map(pd.api.types.is_list_like).astype(bool), f"have a list or an object as {column}", path)
+    return pd.Series([None if pd.isna(cell) else word(cell) for cell in cells], cells.index, dtype="object")
+
+
+def word(value: Any) -> str:
+    """A value as text: a whole number without its `.0`, letters with marks as one letter each (NFC).
+
+    >>> word(7.0), word(2.5), word("Mu\u0308ller") == "Müller"
+    ('7', '2.5', True)
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else _one_form(str(value))
+
+
+def is_decimal_comma(cells: pd.Series) -> bool:
+    """Whether a column is text of numbers, at least one of them with a comma and none with a point.
+
+    >>> is_decimal_comma(pd.Series(["2,5", "3", None])), is_decimal_comma(pd.Series(["2,5", "3.5"]))
+    (True, False)
+    """
+    texts = cells[cells.notna()]
+    if not texts.map(lambda cell: isinstance(cell, str)).all() or not texts.str.contains(",").any():
+        return False
+    return bool(texts.map(lambda cell: bool(COMMA_NUMBER.fullmatch(cell) or POINT_NUMBER.fullmatch(cell))).all()) and (
+        not texts.str.contains(".", regex=False).any()
+    )
+
+
+def to_one_type(cells: pd.Series, decimal: str = ".") -> pd.Series:
+    """A column that any reader may have: numbers where all cells are, else as it is; text where it mixes types.
+
+    Text is a number only where nothing would be lost of it: `03`, `1e5` and whole numbers from 2**53 stay text.
+
+    >>> to_one_type(pd.Series(["7", None, "12"])).tolist(), to_one_type(pd.Series(["07", "12"])).tolist()
+    ([7.0, nan, 12.0], ['07', '12'])
+    """
+    if not _holds_text(cells.dtype):
+        return cells
+    cells = cells.astype("object")
+    known = cells[cells.notna()]
+    numbers = [_number(cell, decimal) if _is_plain_number(cell, decimal) else None for cell in known]
+    if numbers and all(number is not None and (number % 1 or abs(number) < EXACT) for number in numbers):
+        is_whole = len(known) == len(cells) and all(number.is_integer() for number in numbers if number is not None)
+        return pd.Series(numbers, known.index).reindex(cells.index).astype("int64" if is_whole else "float64")
+    is_plain = known.map(type).nunique() <= 1 and not known.map(pd.api.types.is_list_like).any()
+    is_plain = is_plain and not known.map(lambda cell: isinstance(cell, int) and abs(cell) >= EXACT).any()
+    return cells if is_plain else cells.map(str, na_action="ignore")
+
+
+def to_numbers(
+    cells: pd.Series, column: str, path: Path, limits: Sequence[float] | None = None, decimal: str = "."
+) -> pd.Series:
     """A column as float64, empty cells NaN; raises EmotoneError with the rows that are no number or outside `limits`.
 
     >>> to_numbers(pd.Series(["1.5", None]), "arousal", Path("labels.csv"), (1, 5)).tolist()
     [1.5, nan]
     """
-    values = pd.to_numeric(cells, errors="coerce").astype("float64")
+    values = pd.Series([_number(cell, decimal) for cell in cells], cells.index, dtype="float64")
     refuse_rows(cells, values.isna() & cells.notna(), f"have no number as {column}", path)
     refuse_rows(cells, values.isin([float("inf"), float("-inf")]), f"have an infinite {column}", path)
     if limits is not None:
@@ -165,18 +236,95 @@ def to_ratings(rows: pd.DataFrame, column: str, limits: tuple[float, float], sou
 
 def _read(path: Path, suffix: str, encoding: str) -> pd.DataFrame:
     if suffix == ".parquet":
-        return pd.read_parquet(path)
+        import pyarrow.parquet
+
+        # As pandas reads them, whole numbers become floats where a cell is empty.
+        table = pyarrow.parquet.ParquetFile(path).read().to_pandas(integer_object_nulls=True)
+        return table.reset_index() if any(name is not None for name in table.index.names) else table
     if suffix in EXCEL_SUFFIXES:
-        return pd.read_excel(path, dtype=str)
+        cells = pd.read_excel(path, header=None, dtype=object, keep_default_na=False, na_values=[""])
+        if cells.empty:
+            raise ValueError("its first sheet is empty")
+        return (
+            cells[1:].set_axis(["" if pd.isna(name) else name for name in cells.iloc[0]], axis=1).reset_index(drop=True)
+        )
     text = read_encoded_text(path, encoding)
     if suffix in TEXT_SUFFIXES:
-        header = text.partition("\n")[0]
-        separator = "\t" if suffix == ".tsv" else max(SEPARATORS, key=header.count)
-        return pd.read_csv(StringIO(text), sep=separator, dtype=str, skipinitialspace=True)
-    rows = [json.loads(line) for line in text.splitlines() if line.strip()] if suffix == ".jsonl" else json.loads(text)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        names, rows = read_delimited(text, path, skip_blanks=True)
+        if not names:
+            raise ValueError("nothing is in it")
+        return pd.DataFrame(rows, columns=names, dtype=object)
+    records = (
+        [json.loads(line) for line in text.split("\n") if line.strip()] if suffix == ".jsonl" else json.loads(text)
+    )
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ValueError("not a list of objects, one per row")
-    return pd.DataFrame(rows)
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    cells = [[record.get(name) for name in columns] for record in records]
+    return pd.DataFrame(cells, columns=pd.Index(columns, dtype=object), dtype=object)
+
+
+def _tidy(table: pd.DataFrame, path: Path, missing: set[str]) -> pd.DataFrame:
+    """The table with tidy names and text, without rows and nameless columns that are empty throughout."""
+    names = [str(name).strip() for name in table.columns]
+    for name in names:
+        if names.count(name) > 1 and name or not is_unicode(name):
+            problem = "has two columns of this name" if is_unicode(name) else "has a column that is not Unicode"
+            raise EmotoneError(f"{path}: {problem}; rename it: {_shown(name)}")
+    table.columns = [name or f"column {place}" for place, name in enumerate(names, start=1)]
+    for column in table.columns[[_holds_text(dtype) for dtype in table.dtypes]]:
+        cells = table[column].astype("object")
+        stripped = [cell.strip() if isinstance(cell, str) else cell for cell in cells]
+        wrong = pd.Series(
+            [isinstance(cell, str) and not is_unicode(cell) for cell in stripped], table.index, dtype=bool
+        )
+        refuse_rows(cells, wrong, f"have text that is not Unicode as {column}", path)
+        filled = [None if _is_missing(cell, missing) else cell for cell in stripped]
+        table[column] = pd.Series(filled, table.index, dtype="object")
+    nameless = [column for name, column in zip(names, table.columns, strict=True) if not name]
+    table = table.drop(columns=[column for column in nameless if table[column].isna().all()])
+    return table.dropna(how="all")
+
+
+def _holds_text(dtype: Any) -> bool:
+    return pd.api.types.is_string_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype)
+
+
+def _is_missing(cell: Any, missing: set[str]) -> bool:
+    if isinstance(cell, str):
+        return not cell or cell in missing
+    return not pd.api.types.is_list_like(cell) and bool(pd.isna(cell))
+
+
+def _number(cell: Any, decimal: str) -> float:
+    """A cell as a number; NaN for what is none."""
+    try:
+        if isinstance(cell, str):
+            if "_" in cell or (decimal == "," and "." in cell):
+                return float("nan")
+            return float(cell.replace(",", ".") if decimal == "," else cell)
+        return float("nan") if isinstance(cell, bool) else float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
+
+
+def _is_plain_number(cell: Any, decimal: str) -> bool:
+    if isinstance(cell, str):
+        is_comma = decimal == "," and COMMA_NUMBER.fullmatch(cell)
+        return bool(is_comma or POINT_NUMBER.fullmatch(cell))
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _one_form(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _shown(cell: Any) -> str:
+    """A cell for a message: not all of a long one, and nothing that must be walked through."""
+    if isinstance(cell, list | dict):
+        return f"{'a list' if isinstance(cell, list) else 'an object'} of {len(cell)}"
+    text = str(cell)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}.."
 
 
 def _is_encoded(line: bytes, encoding: str) -> bool:

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, nearest, unknown
+
+EMPTY_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "<na>", "#n/a"})
+"""Words that other programs write for nothing, in small letters."""
 
 
 def translate(value: str, names: Mapping[str, str], kind: str, where: str) -> str:
@@ -66,6 +69,38 @@ def map_emotions(words: pd.Series, emotions: Mapping[str, str | None], where: st
         return mapped, []
     out = ", ".join(f"{word!r} ({count})" for word, count in counts.items())
     return mapped, [f"{where}: {counts.sum()} of {words.notna().sum()} labels are left out, as emotions says: {out}"]
+
+
+def note_empty_words(words: pd.DataFrame, where: str) -> list[str]:
+    """A note on words that may mean nothing, which are kept: `Na` is a name, too.
+
+    >>> note_empty_words(pd.DataFrame({"speaker": ["NA", "anna"], "emotion": ["NA", None]}), "labels.csv")
+    ["labels.csv: 'NA' (2) is kept as a word, in speaker, emotion; set missing=[NA] where it means nothing"]
+    """
+    places: dict[str, list[str]] = {}  # a column for each cell
+    for column in words:
+        for cell in words[column].dropna():
+            if cell.lower() in EMPTY_WORDS:
+                places.setdefault(cell, []).append(column)
+    return [
+        f"{where}: {name!r} ({len(own)}) is kept as a word, in {', '.join(dict.fromkeys(own))}; set missing=[{name}] "
+        "where it means nothing"
+        for name, own in places.items()
+    ]
+
+
+def note_extras(table: pd.DataFrame, where: str) -> list[str]:
+    """A note that names all columns that are none of Emotone's, and which each might be.
+
+    >>> note_extras(pd.DataFrame(columns=["file", "Emotion", "note"]), "labels.csv")
+    ['labels.csv: kept under their own names: Emotion (emotion?), note; set columns to use them as columns of Emotone']
+    """
+    free = [column for column in UTTERANCE_COLUMNS if column not in table]
+    extras = [column for column in table if column not in UTTERANCE_COLUMNS]
+    if not extras:
+        return []
+    names = [f"{column} ({close}?)" if (close := nearest(column, free)) else column for column in extras]
+    return [f"{where}: kept under their own names: {', '.join(names)}; set columns to use them as columns of Emotone"]
 
 
 def check_columns(columns: Mapping[str, str]) -> None:

@@ -176,7 +176,11 @@ _Loader.add_implicit_resolver(
 def _parse_value(text: str, where: str) -> Any:
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError:
+    except RecursionError:
+        raise EmotoneError(f"override {where[:60]!r} is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, OverflowError):  # also a date or number that there is not
+        if len(text) == 1:  # such as the comma of decimal=,
+            return text
         raise EmotoneError(f"{where}: {text!r} is not a value YAML can read") from None
 
 
@@ -184,7 +188,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises EmotoneError where it holds anything else."""
     try:
         about = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise EmotoneError(f"{path}: not readable as YAML (nested too deeply)") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # also text that is no UTF-8, a date that there is not
         raise EmotoneError(f"{path}: not readable as YAML ({error})") from None
     if not isinstance(about, dict):
         raise EmotoneError(f"{path}: a recipe is a mapping of keys to values")

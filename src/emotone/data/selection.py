@@ -14,6 +14,7 @@ import pandas as pd
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
 from emotone.corpora.scan import scan
+from emotone.corpora.tables import word
 from emotone.data import split as splits
 from emotone.data import unlabelled
 from emotone.data.recipe import Recipe
@@ -120,7 +121,7 @@ def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFra
     for column, values in recipe.where.items():
         if column not in table:
             raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")
-        table = table[table[column].isin(values)]
+        table = table[table[column].map(word, na_action="ignore").isin(values)]
     if not len(table):
         raise EmotoneError(
             f"recipe {recipe.name}: no utterance of {corpus.name} fits where {recipe.where}; where={{}} takes all"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from emotone.corpora.tables import word
 from emotone.errors import EmotoneError, unknown
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Folds(Sequence[Split]):
             return [self[number] for number in range(*fold.indices(len(self)))]
         test, validation = self.plan[fold]
         part_of = dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
-        parts = self.utterances[self.group].map(part_of).fillna("train")
+        parts = _names(self.utterances, self.group).map(part_of).fillna("train")
         return _collect(self.utterances["id"], parts.where(self.utterances["split"] != "unlabelled", "unlabelled"))
 
 
@@ -281,7 +282,7 @@ def cross_corpus(
     tests = utterances["corpus"].isin(test)
     groups = groups_of(utterances[~tests], group)
     _check_num_folds(num_folds, groups, group, least=2)
-    parts = utterances[group].isin(groups[::num_folds]).map({True: "validation", False: "train"})
+    parts = _names(utterances, group).isin(groups[::num_folds]).map({True: "validation", False: "train"})
     parts = parts.where(~tests, "test").where(utterances["split"] != "unlabelled", "unlabelled")
     return [_collect(utterances["id"], parts)]
 
@@ -318,17 +319,22 @@ def groups_of(utterances: pd.DataFrame, group: str) -> list[str]:
     if group not in utterances:
         raise unknown("column", group, utterances.columns, where="split")
     is_unlabelled = utterances["split"] == "unlabelled"
-    names = utterances.loc[~is_unlabelled, group]
+    names = _names(utterances, group)[~is_unlabelled]
     num_missing = int(names.isna().sum())
     if num_missing:
         raise EmotoneError(
             f"split: {num_missing} of {len(names)} utterances have no known {group}, so that no split can be "
             "independent of it; leave them out or use official or given"
         )
-    shared = set(names) & set(utterances.loc[is_unlabelled, group].dropna())
+    shared = set(names) & set(_names(utterances, group)[is_unlabelled].dropna())
     if shared:
         raise EmotoneError(f"split: {group} {min(shared)!r} has labelled and unlabelled utterances; leave one kind out")
     return sorted(names.unique())
+
+
+def _names(utterances: pd.DataFrame, group: str) -> pd.Series[Any]:
+    """The group of each utterance as text, also where it is a number; null where it is not known."""
+    return utterances[group].map(word, na_action="ignore")
 
 
 def _check_num_folds(num_folds: int, groups: list[str], group: str, least: int) -> None:
@@ -348,7 +354,7 @@ def _class_counts(labelled: pd.DataFrame, group: str, groups: list[str], stratif
     if not known.any():
         raise EmotoneError(f"split stratified-folds: the column {stratify} is empty; set split.stratify to another")
     classes, labels = np.unique(values[known].astype(str), return_inverse=True)
-    rows = np.searchsorted(groups, labelled.loc[known, group].astype(str))
+    rows = np.searchsorted(groups, _names(labelled, group)[known])
     counts = np.bincount(rows * len(classes) + labels, minlength=len(groups) * len(classes))
     return counts.reshape(len(groups), len(classes)).astype(float)
 
@@ -382,7 +388,7 @@ def _read_lists(path: Path) -> list[dict[str, list[str]]]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EmotoneError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EmotoneError(f"{path}: cannot be read as JSON ({error})") from None
     folds = about if isinstance(about, list) and about else [about]
     if not all(isinstance(lists, dict) and all(_is_ids(ids) for ids in lists.values()) for lists in folds):

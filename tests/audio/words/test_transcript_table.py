@@ -47,7 +47,7 @@ MISTAKES = {
     "file,transcripts\na.wav,so": "has no column transcript or text; did you mean 'transcripts'?",
     "file,text,start_s\na.wav,so,0": "has the column start_s; times of words need both start_s and end_s",
     "file,text\na.wav,so, good": "1 of 1 rows do not have 2 cells, as the header has, e.g. row 1",
-    'file,text\na.wav,"so': "cannot be read as a table (unexpected end of data)",
+    'file,text\na.wav,"so': "cannot be read as a table (line 2: unexpected end of data)",
     "file,text\n,so\nb.wav,good": "1 of 2 rows have no file, e.g. row 1",
     "file,text\na.wav,\udcff": "1 of 1 rows have a text that is no text, e.g. row 1",
     "file,text,start_s,end_s\na.wav,so,0,x": "1 of 1 rows have no number as end_s, e.g. row 1",

@@ -121,7 +121,8 @@ def test_audio_and_rows_are_compared(folder: Path) -> None:
     example().save(folder)
     (folder / "wav/c.wav").touch()
     assert [note.partition(": ")[2] for note in Audformat().read(folder).meta["notes"]] == [
-        "1 of 3 audio files have no row, e.g. wav/c.wav"
+        "1 of 3 audio files have no row, e.g. wav/c.wav",
+        "kept under their own names: quality, age; set columns to use them as columns of Emotone",
     ]
     (folder / "wav/b.wav").unlink()
     with pytest.raises(EmotoneError, match="db.yaml: 1 of 3 rows have no audio, e.g. wav/b.wav; set incomplete=true"):

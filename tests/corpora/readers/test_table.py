@@ -140,7 +140,11 @@ def test_plain_folders(shared: Path, plant: Plant) -> None:
         ),
         ("file\na.wav\na.wav\n", {}, "1 of 2 utterances repeat the id of another, e.g. 'a'"),
         ("file\na.wav\n", {"table": "label.csv"}, "label.csv is missing"),
-        ("file\na.wav\n", {"table": "../x.csv"}, "table: '../x.csv' leaves the corpus folder"),
+        ("file\na.wav\n", {"table": "../x.csv"}, "../x.csv is missing"),
+        ("file,x\na.wav,1,2\n", {}, "1 of 1 rows do not have 2 cells"),
+        ("file,arousal\na.wav,NA\n", {}, "1 of 1 rows have no number as arousal, e.g. row 1 (NA)"),
+        ("file;arousal\na.wav;2,5\n", {"decimal": "."}, "1 of 1 rows have no number as arousal, e.g. row 1 (2,5)"),
+        ("file;arousal\na.wav;2.5\n", {"decimal": ","}, "1 of 1 rows have no number as arousal, e.g. row 1 (2.5)"),
         ("file\na.wav\n", {"emotion_from_folder": True}, "needs a folder without a table"),
         ("file,a\na.wav,1\n", {"columns": {"arousal": "a", "valence": "a"}}, "serves only one"),
     ],
@@ -254,3 +258,62 @@ def test_genders_are_written_out_whatever_their_case(plant: Plant) -> None:
     (root / "labels.csv").write_text("file,gender\na.wav,F\nb.wav,male\nc.wav,nonbinary\nd.wav,\n")
     genders = Table().read(root).utterances["gender"].tolist()
     assert genders == ["female", "male", "nonbinary", None]
+
+
+def test_a_table_elsewhere_and_audio_elsewhere(plant: Plant, tmp_path: Path) -> None:
+    root = plant("wav/a.wav", "wav/b.flac")
+    (tmp_path / "labels.csv").write_text("file,speaker\na.wav,x\nb.wav,y\n")
+    corpus = Table(table=str(tmp_path / "labels.csv"), audio="wav").read(root)
+    assert corpus.root == root / "wav" and corpus.utterances["file"].tolist() == ["a.wav", "b.flac"]
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "mine.csv").write_text("file,speaker\nwav/a.wav,x\n")
+    corpus = Table(audio=str(root)).read(tmp_path / "tables")
+    assert corpus.path_of(corpus.utterances.loc[0, "file"]).is_file() and corpus.utterances["id"].tolist() == ["wav/a"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_words_that_look_like_nothing_are_names_and_said(plant: Plant, suffix: str) -> None:
+    folder = plant("a.wav", "b.wav", "c.wav")
+    rows = pd.DataFrame(
+        {"file": ["a.wav", "b.wav", "c.wav"], "speaker": ["NA", "null", None], "emotion": ["NA", "joy ", "joy"]}
+    )
+    write(folder / f"labels{suffix}", rows)
+    corpus = Table().read(folder)
+    assert corpus.utterances["speaker"].tolist() == ["NA", "null", None]
+    assert corpus.utterances["emotion"].tolist() == ["NA", "joy", "joy"]
+    assert [note.partition(": ")[2] for note in corpus.meta["notes"]] == [
+        "'NA' (2) is kept as a word, in speaker, emotion; set missing=[NA] where it means nothing",
+        "'null' (1) is kept as a word, in speaker; set missing=[null] where it means nothing",
+    ]
+    table = Table(missing=["NA"]).read(folder).utterances
+    assert table["speaker"].tolist() == [None, "null", None] and table["emotion"].tolist() == [None, "joy", "joy"]
+
+
+def test_decimal_commas_are_guessed_and_said(plant: Plant) -> None:
+    text = "file;arousal;start;end;share;tags\na.wav;2,5;0,5;1;0,25;1.5\nsub/b.wav;3;;;;a,b\n"
+    corpus = corpus_of(plant, text)
+    table = corpus.utterances
+    assert table["arousal"].tolist() == [2.5, 3] and table["start_s"].tolist()[0] == 0.5
+    assert table["share"].tolist()[0] == 0.25 and table["tags"].tolist() == ["1.5", "a,b"]
+    assert corpus.meta["notes"][0].endswith(
+        "commas in arousal, start_s, share are taken for decimal ones; set decimal to . or , to say so"
+    )
+    table = corpus_of(plant, text.replace("tags", "other"), decimal=",").utterances
+    assert table["arousal"].tolist() == [2.5, 3] and table["share"].tolist()[0] == 0.25
+    alone = corpus_of(plant, "file;pair\na.wav;1,2\n")  # may be a list as well
+    assert alone.utterances["pair"].tolist() == ["1,2"]
+
+
+def test_extra_columns_are_named_and_numbers_stay_numbers(plant: Plant) -> None:
+    corpus = corpus_of(plant, "file,Speaker,age,code\na.wav,anna,31,07\nsub/b.wav,otto,,12\n")
+    table = corpus.utterances
+    assert table["age"].tolist()[0] == 31.0 and np.isnan(table["age"][1]) and table["code"].tolist() == ["07", "12"]
+    assert corpus.meta["notes"][-1].endswith(
+        "kept under their own names: Speaker (speaker?), age, code; set columns to use them as columns of Emotone"
+    )
+
+
+def test_cells_that_are_objects_are_refused_where_words_are_wanted(plant: Plant) -> None:
+    for cell in ([1], {"a": 1}):
+        with pytest.raises(EmotoneError, match="1 of 1 rows have a list or an object as speaker, e.g. row 1"):
+            corpus_of(plant, json.dumps([{"file": "a.wav", "speaker": cell}]), ".json")

@@ -6,22 +6,20 @@ word.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from emotone.audio.words.transcripts import TEXT_SUFFIX, TranscriptLike, is_text_or_none, read_bytes
+from emotone.base.delimited import read_delimited
 from emotone.base.result_table import Row
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
 
 FORMATS = (".csv", ".tsv", ".json", ".parquet", TEXT_SUFFIX)
-SEPARATORS = (",", ";", "\t")
 TEXT_COLUMNS = ("transcript", "text")
 TIME_COLUMNS = ("start_s", "end_s")
 OF_RECORDINGS = "language"
@@ -136,19 +134,10 @@ def _read_table(path: Path) -> tuple[list[str], list[Row]]:
         if suffix == ".json":
             return _read_json(content.decode("utf-8-sig"))
         # As Emotone's own tables, in which a file name may be other bytes than UTF-8.
-        return _read_csv(content.decode("utf-8-sig", errors="surrogateescape"), suffix, path)
-    except (ValueError, OSError, RecursionError, csv.Error) as error:
+        columns, cells = read_delimited(content.decode("utf-8-sig", errors="surrogateescape"), path)
+        return columns, [dict(zip(columns, row, strict=True)) for row in cells]
+    except (ValueError, OSError, RecursionError) as error:
         raise EmotoneError(f"{path}: cannot be read as a table ({error})") from None
-
-
-def _read_csv(text: str, suffix: str, path: Path) -> tuple[list[str], list[Row]]:
-    header = text.partition("\n")[0]
-    separator = "\t" if suffix == ".tsv" else max(SEPARATORS, key=header.count)
-    lines = [line for line in csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True) if line]
-    columns = [name.strip() for name in lines[0]] if lines else []
-    cells = lines[1:]
-    _require([len(row) == len(columns) for row in cells], f"do not have {len(columns)} cells, as the header has", path)
-    return columns, [dict(zip(columns, row, strict=True)) for row in cells]
 
 
 def _read_json(text: str) -> tuple[list[str], list[Row]]:

@@ -9,11 +9,18 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from emotone.audio.folder import list_audio
 from emotone.corpora.audformat_database import Database, DatabaseTable, two_letters
 from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, meta_of, segment_ids
-from emotone.corpora.files import locate_rows
-from emotone.corpora.vocabulary import check_columns, check_ranges, check_splits, map_emotions, map_splits
+from emotone.corpora.files import locate_audio, locate_rows
+from emotone.corpora.tables import to_one_type
+from emotone.corpora.vocabulary import (
+    check_columns,
+    check_ranges,
+    check_splits,
+    map_emotions,
+    map_splits,
+    note_extras,
+)
 from emotone.errors import EmotoneError
 
 LABELS = ("emotion", *ATTRIBUTES)
@@ -27,15 +34,16 @@ VOTES = "votes"
 
 @dataclass(frozen=True)
 class Audformat:
-    """Any corpus in audformat: a folder with `db.yaml`, its tables (CSV or Parquet) and the audio that they name.
+    """Any corpus in audformat: a folder with `db.yaml` and its tables (CSV or Parquet), and the audio that they name.
 
     Rows are the segments of segmented tables, to which filewise tables add what they say of the file; without segmented
     tables, rows are files. A column is taken for Emotone's by its name or that of its scheme (emotion, arousal,
-    dominance, valence, speaker, gender, language, session, script, transcription, id); others are kept as they are.
+    dominance, valence, speaker, gender, language, session, script, transcription, id); others are kept, and named.
     Several columns of one scheme are the votes of their raters. Labels of the `speaker` scheme add gender, language and
     whatever else they say. A table's split is that of its rows (`dev` is validation), ranges are the schemes' minimum
     and maximum. Nothing is unpickled: a table that is only stored as .pkl is an error.
 
+    audio: folder with the audio, where it is not the database's own: in there, or anywhere.
     tables: names of those to read, by default all: columns that two tables fill differently are an error.
     columns: {Emotone's column: the scheme or column}, where they are called differently.
     emotions: {the scheme's emotion: Emotone's, or null to leave the label out}; with it, a word not in it is an error.
@@ -44,6 +52,7 @@ class Audformat:
     incomplete: leave rows without audio out, with a note, instead of refusing them.
     """
 
+    audio: str | None = None
     tables: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     emotions: dict[str, str | None] = field(default_factory=dict)
@@ -63,12 +72,13 @@ class Audformat:
 
     def read(self, folder: Path) -> Corpus:
         """Utterance and rater table of the database; raises EmotoneError naming the table of what is wrong."""
-        audio, database = list_audio(folder), Database.open(folder)
+        database = Database.open(folder)
+        root, audio = locate_audio(folder, self.audio)
         tables = {name: database.table(name) for name in self.tables or database.section("tables")}
         sorted_columns = {name: self._sort_columns(table) for name, table in tables.items()}
         frames = {name: self._rename(table, sorted_columns[name][0]) for name, table in tables.items()}
         joined, notes = _join(frames, [name for name in tables if tables[name].segmented], str(database.path))
-        table, missing = locate_rows(_with_times(joined), audio, database.path, self.incomplete)
+        table, missing = locate_rows(_with_times(joined), audio, database.path, root, self.incomplete)
         table = _add_languages(_add_speakers(table, database, self.columns.get("speaker", "speaker")), database)
         if "split" in table:
             table["split"] = map_splits(table["split"], {"dev": "validation"} | self.splits, str(database.path))
@@ -85,7 +95,8 @@ class Audformat:
                 notes += left_out
         if raters is not None:
             raters = raters[raters["id"].isin(table["id"])]
-        corpus = Corpus("audformat", folder, table, raters, meta_of(self, notes + missing) | self._about(database))
+        notes += missing + note_extras(table, str(database.path))
+        corpus = Corpus("audformat", root, table, raters, meta_of(self, notes) | self._about(database))
         corpus.meta["emotions"] = sorted(corpus.utterances["emotion"].dropna().unique())
         return corpus
 
@@ -183,7 +194,7 @@ def _add_speakers(table: pd.DataFrame, database: Database, scheme: str) -> pd.Da
     if "speaker" not in table or not names:
         return table
     about = pd.DataFrame.from_dict(speakers, orient="index").reindex(columns=list(names))
-    return table.join(about, on="speaker")
+    return table.join(about.apply(to_one_type), on="speaker")
 
 
 def _add_languages(table: pd.DataFrame, database: Database) -> pd.DataFrame:

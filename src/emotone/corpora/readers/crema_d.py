@@ -38,6 +38,8 @@ SENTENCES = {
 }
 VOICE_ONLY = "1"
 """What was heard without the picture, in `queryType` and as the first digit of a row's number."""
+EMPTY = ("NA",)
+"""What its tables, written by R, say for nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _find_file(folder: Path, name: str) -> Path | None:
 
 def _read_actors(path: Path) -> pd.DataFrame:
     """gender, age, race and ethnicity by actor."""
-    table = read_table(path, ["ActorID", "Age", "Sex", "Race", "Ethnicity"])
+    table = read_table(path, ["ActorID", "Age", "Sex", "Race", "Ethnicity"], missing=EMPTY)
     rows_by_stem(table, "ActorID", path)  # an actor has one row
     return pd.DataFrame(
         {
@@ -122,7 +124,7 @@ def _read_actors(path: Path) -> pd.DataFrame:
 
 def _read_votes(path: Path) -> pd.DataFrame:
     """Counts of votes on the voice by clip, their agreement and mean level."""
-    table = read_table(path, ["fileName", *VOTES, "numResponses", "agreement", "meanEmoResp"])
+    table = read_table(path, ["fileName", *VOTES, "numResponses", "agreement", "meanEmoResp"], missing=EMPTY)
     table = table[table.iloc[:, 0].str.startswith(VOICE_ONLY, na=False)].reset_index(drop=True)
     clips = list(rows_by_stem(table, "fileName", path))
     names = {letter: f"votes_{emotion}" for letter, emotion in VOTES.items()} | {
@@ -137,7 +139,7 @@ def _read_votes(path: Path) -> pd.DataFrame:
 
 def _read_summary(path: Path) -> pd.DataFrame:
     """The emotion most heard in the voice by clip, and its level; null where several emotions are (`A:D`)."""
-    table = read_table(path, ["FileName", "VoiceVote", "VoiceLevel"])
+    table = read_table(path, ["FileName", "VoiceVote", "VoiceLevel"], missing=EMPTY)
     clips = list(rows_by_stem(table, "FileName", path))
     several = table["VoiceVote"].str.contains(":", na=False)
     votes = table["VoiceVote"].mask(several)
@@ -148,7 +150,7 @@ def _read_summary(path: Path) -> pd.DataFrame:
 
 def _read_raters(path: Path, ids: Mapping[str, str], notes: list[str]) -> pd.DataFrame:
     """Every vote on a voice: id, rater, emotion, level; adds to the notes."""
-    table = read_table(path, ["clipName", "queryType", "localid", "respEmo", "respLevel"])
+    table = read_table(path, ["clipName", "queryType", "localid", "respEmo", "respLevel"], missing=EMPTY)
     table = table[table["queryType"] == VOICE_ONLY].reset_index(drop=True)
     clips = table["clipName"].map(lambda clip: Path(str(clip)).stem)
     notes += compare_with_rows(ids, clips.unique().tolist(), path, incomplete=True)

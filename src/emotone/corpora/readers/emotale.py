@@ -112,7 +112,7 @@ def _vote(row: dict[str, Any], rater: str, where: str) -> dict[str, Any]:
         cell = row[f"{rater}_{letter}"]
         low, high = EmoTale.attributes[attribute]
         try:
-            value = float(cell)
+            value = float("nan") if pd.isna(cell) else float(cell)
         except ValueError:
             raise EmotoneError(f"{where}: {rater}_{letter} is {cell!r}, not a number") from None
         if value < low or value > high:
@@ -130,7 +130,7 @@ def _read_speakers(folder: Path) -> dict[str, tuple[str | None, float | None]]:
     for row in read_table(path, ["speaker", "gender", "age"]).to_dict("records"):
         gender = None if pd.isna(row["gender"]) else translate(row["gender"], GENDERS, "gender", str(path))
         try:
-            speakers[row["speaker"].zfill(3)] = (gender, float(row["age"]))
+            speakers[row["speaker"].zfill(3)] = (gender, None if pd.isna(row["age"]) else float(row["age"]))
         except ValueError:
             raise EmotoneError(f"{path}: the age of speaker {row['speaker']} is {row['age']!r}, not a number") from None
     return speakers

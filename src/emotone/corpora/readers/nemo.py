@@ -61,7 +61,7 @@ class Nemo:
                 continue
             where = f"{table_file}, {label['file_id']}"
             try:
-                age = float(label["age"])
+                age = None if label["age"] is None else float(label["age"])
             except ValueError:
                 raise EmotoneError(f"{where}: the age is {label['age']!r}, not a number") from None
             rows.append(
