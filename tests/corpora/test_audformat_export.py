@@ -22,7 +22,7 @@ audformat = pytest.importorskip("audformat")
 def example(folder: Path, votes: bool = True, **columns: Any) -> Corpus:
     for name in ("a.wav", "sub/b.wav", "sub/c.wav"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / name, np.zeros(1_600), 16_000)
+        soundfile.write(folder / name, np.zeros(48_000), 16_000)
     table = pd.DataFrame(
         {
             "file": ["a.wav", "sub/b.wav", "sub/c.wav"],

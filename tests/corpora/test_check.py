@@ -88,3 +88,13 @@ def test_unlabelled_utterances_lack_no_labels() -> None:
     ratings: list[object] = [1.0, 2.0, 3.0, 4.0, None, None]
     corpus = corpus_of(split=splits, arousal=ratings, dominance=ratings, valence=ratings)
     assert check_corpus(corpus, clean_scan(corpus)) == []
+
+
+def test_utterances_that_end_after_their_audio_are_a_problem(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 16_000), 16_000)
+    table = pd.DataFrame({"id": list("abcd"), "file": "a.wav", "speaker": "1", "emotion": "joy"})
+    table["start_s"], table["end_s"] = [0.0, 0.2, 0.5, None], [1.05, 1.2, 0.75, None]
+    corpus = Corpus("mine", tmp_path, table)
+    (finding,) = [one for one in check_corpus(corpus, scan(corpus)) if one.is_problem]
+    assert finding.kind == "beyond" and finding.ids == ("b",)
+    assert finding.line == "1 of 4 utterances end after their audio: b"

@@ -73,7 +73,8 @@ def test_given_tables_are_not_changed() -> None:
         ({"valence": [9.0, 0.5]}, "2 of 2 utterances have valence outside [1, 7], e.g. 'a', 9"),
         ({"start_s": [0.0, 2.0], "end_s": [1.0, 2.0]}, "1 of 2 utterances do not end after they start, e.g. 'b', 2, 2"),
         ({"end_s": [0.0, None]}, "1 of 2 utterances do not end after they start, e.g. 'a', nan, 0"),
-        ({"start_s": [-1.0, None]}, "1 of 2 utterances do not end after they start, e.g. 'a', -1, nan"),
+        ({"start_s": [-1.0, None]}, "1 of 2 utterances begin before 0 s, e.g. 'a', -1, nan"),
+        ({"end_s": [np.inf, None]}, "1 of 2 utterances begin or end at no time, e.g. 'a', nan, inf"),
     ],
 )
 def test_wrong_utterances_are_refused(columns: dict[str, list[object]], message: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from emotone.audio.folder import list_audio
 from emotone.corpora.files import (
     compare_with_rows,
     find_audio,
     find_named,
+    keep_within_audio,
     leaves_folder,
     locate_audio,
     locate_rows,
@@ -123,6 +126,33 @@ def test_audio_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         locate_audio(corpus, "bare")
     with pytest.raises(EmotoneError, match="^nowhere: there is no such folder"):
         locate_audio(corpus, "nowhere")
+
+
+def test_parts_lie_within_their_audio(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.flac"):
+        soundfile.write(tmp_path / name, np.zeros(16_000), 16_000)
+    plant(tmp_path, "c.wav", "d.m4a")  # no headers that say how long they are
+    times = [
+        ("a.wav", 0.0, 1.0),
+        ("a.wav", 0.25, 1.1),  # as annotations are rounded
+        ("a.wav", 0.0, 1.11),
+        ("b.flac", 1.0, None),
+        ("b.flac", 0.99, None),
+        ("c.wav", 7.0, 9.0),
+        ("d.m4a", 7.0, None),
+        ("a.wav", None, None),
+    ]
+    table = pd.DataFrame(times, columns=["file", "start_s", "end_s"])
+    with pytest.raises(EmotoneError) as error:
+        keep_within_audio(table, LABELS, tmp_path, incomplete=False)
+    counted = "corpus/labels.csv: 2 of 8 rows begin or end after their audio, e.g. row 3 (a.wav is 1 s long)"
+    assert str(error.value) == f"{counted}; set incomplete=true to leave them out"
+    kept, notes = keep_within_audio(table, LABELS, tmp_path, incomplete=True)
+    assert kept.index.tolist() == [0, 1, 4, 5, 6, 7] and notes == [f"{counted}; they are left out"]
+    for incomplete in (False, True):  # where nothing would be left, that is no advice
+        with pytest.raises(EmotoneError, match=r"1 of 1 rows begin or end after their audio.*long\)$"):
+            keep_within_audio(table[2:3], LABELS, tmp_path, incomplete)
+    assert keep_within_audio(table[["file"]], LABELS, tmp_path, False)[1] == []
 
 
 def test_incomplete_is_no_advice_where_it_leaves_nothing() -> None:

@@ -107,3 +107,17 @@ def test_what_is_left_out_or_unreadable_is_told(
     assert [one["line"] for one in found["problems"]] == ["1 of 12 utterances cannot be read: 05"]
     print_check(found, as_json=False)
     assert "note: 2 utterances are left out: emotion odd" in capsys.readouterr().out
+
+
+def test_parts_beyond_the_audio_and_parts_that_overlap(tones_recipe: Make, tmp_path: Path) -> None:
+    tones = Corpus.load("tones").utterances
+    file, seconds = tones["file"].where(tones["file"] != "01.wav", "00.wav"), soundfile.info(_first_tone()).duration
+    prepare("parts", tmp_path, file=file, end_s=[seconds - 0.1, seconds + 0.2, *[None] * 10])
+    found = check_recipe(tones_recipe(corpora=["parts"]), quiet=True)
+    problems = [one["line"] for one in found["problems"]]
+    assert "1 of 12 utterances end after their audio: 01" in problems
+    assert "1 overlapping recording is in validation and test (1 and 1 utterances): 00.wav" in problems
+
+
+def _first_tone() -> Path:
+    return Corpus.load("tones").path_of("00.wav")

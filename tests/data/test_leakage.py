@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emotone.corpora.check import check_corpus
 from emotone.corpora.corpus import Corpus
@@ -100,6 +102,59 @@ def test_the_scan_tells_duplicates() -> None:
     assert describe([crossing]) == ["1 duplicate recording is in train and test (1 and 1 utterances): u00 = u59"]
 
 
+PARTS_OF_FILES = pd.DataFrame(
+    [
+        ("train", "a.wav", 0.0, 2.0),
+        ("test", "a.wav", 2.0, 3.0),  # follows the first
+        ("test", "a.wav", 1.5, 1.6),  # lies within it
+        ("validation", "a.wav", 2.995, 5.0),  # by the rounding of times
+        ("train", "b.wav", None, None),
+        ("validation", "b.wav", 7.0, None),
+        ("train", "c.wav", 0.0, 1.0),
+        ("train", "c.wav", 0.5, 2.0),
+        ("unlabelled", "d.wav", 0.0, 2.0),
+        ("test", "d.wav", None, 0.5),
+        ("test", "e.wav", None, None),
+        ("train", "f.wav", None, None),
+    ],
+    columns=["part", "file", "start_s", "end_s"],
+).assign(id=list("abcdefghijkl"))
+
+
+def test_parts_of_a_file_that_overlap_are_the_same_audio() -> None:
+    ids = {part: tuple(rows["id"]) for part, rows in PARTS_OF_FILES.groupby("part")}
+    for unlabelled_trains in (False, True):
+        found = find_crossings(PARTS_OF_FILES, Split(**ids), unlabelled_trains=unlabelled_trains)
+        assert found == [
+            Crossing("overlapping recording", "a.wav", {"train": ["a"], "test": ["c"]}, True),
+            Crossing("overlapping recording", "b.wav", {"train": ["e"], "validation": ["f"]}, False),
+            Crossing("overlapping recording", "d.wav", {"test": ["j"], "unlabelled": ["i"]}, unlabelled_trains),
+        ]
+    with pytest.raises(EmotoneError) as error:
+        refuse(found, "recipe mine")
+    assert "1 overlapping recording is in train and test (1 and 1 utterances): a.wav; 1 over" in str(error.value)
+    both = PARTS_OF_FILES.assign(corpus=["x", "y"] * 6)  # files of two corpora are not one, whatever they are called
+    assert [crossing.value for crossing in find_crossings(both, Split(**ids))] == ["x/a.wav"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(("train", "validation", "test")), st.integers(0, 9), st.integers(1, 5))))
+def test_overlaps_are_those_of_every_pair(parts: list[tuple[str, int, int]]) -> None:
+    rows = [(f"u{k}", part, "a.wav", float(start), float(start + size)) for k, (part, start, size) in enumerate(parts)]
+    table = pd.DataFrame(rows, columns=["id", "part", "file", "start_s", "end_s"])
+    split = Split(**{part: tuple(own["id"]) for part, own in table.groupby("part")})
+    expected: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+    for first, part, _, begin, end in rows:
+        for second, other, _, begin_2, end_2 in rows:
+            if splits.PARTS.index(part) < splits.PARTS.index(other) and min(end, end_2) > max(begin, begin_2):
+                own = expected.setdefault((part, other), (set(), set()))
+                own[0].add(first)
+                own[1].add(second)
+    found = find_crossings(table, split)
+    assert {crossing.border: tuple(map(set, crossing.parts.values())) for crossing in found} == expected
+    assert all(crossing.is_leak == ("test" in crossing.border) for crossing in found)
+
+
 def test_lines_are_one_per_kind_and_border_leaks_first() -> None:
     table, split = clean_table()
     table.loc[[0, 41], "script"] = "s"
@@ -173,19 +228,19 @@ def test_a_large_table_is_checked_in_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("official", {}), ("stratified-folds", {"num_folds": 10}), ("iemocap", {})]
+    ("name", "kwargs"), [("official", {}), ("stratified-folds", {"num_folds": 10}), ("iemocap", {})]
 )
-def test_a_large_table_is_split_in_seconds(name: str, settings: dict[str, int]) -> None:
+def test_a_large_table_is_split_in_seconds(name: str, kwargs: dict[str, int]) -> None:
     """100,000 utterances of 2,000 speakers; `benchmarks/bench_tables.py` measures every split."""
     speaker = np.arange(100_000) % 2_000
-    table = pd.DataFrame({"id": [f"u{k:06d}" for k in range(100_000)], "file": "a.wav"})
+    table = pd.DataFrame({"id": [f"u{k:06d}" for k in range(100_000)], "file": [f"{k}.wav" for k in range(100_000)]})
     table["speaker"] = [f"s{number:04d}" for number in speaker]
     table["session"] = [f"t{number // 2:04d}" for number in speaker]
     table["split"] = np.array(["train", "train", "validation", "test"], dtype=object)[speaker % 4]
     table["emotion"] = np.array(["anger", "joy", "fear"], dtype=object)[np.arange(100_000) % 3]
     began_s = time.process_time()
     utterances = Corpus("large", Path("audio"), table).utterances
-    fold = splits.SPLITS[name](utterances, **settings)[0]
+    fold = splits.SPLITS[name](utterances, **kwargs)[0]
     assert time.process_time() - began_s < 10
     assert sum(len(getattr(fold, part)) for part in splits.PARTS) == 100_000
     assert not any(crossing.is_leak for crossing in find_crossings(utterances, fold))

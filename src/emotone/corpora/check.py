@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.files import BEYOND_S
 from emotone.corpora.scan import with_equal_audio
 from emotone.errors import name_some
 
@@ -25,7 +26,8 @@ class Finding:
 def check_corpus(corpus: Corpus, scan: pd.DataFrame) -> list[Finding]:
     """Findings about a corpus, problems first; `scan` is as of `emotone.corpora.scan.scan`.
 
-    Problems: files that cannot be read, silent utterances, one recording under two speakers or categories. Notes: other
+    Problems: files that cannot be read, utterances that end after their audio, silent ones, one recording under two
+    speakers or categories. Notes: other
     duplicates and copies, clipped audio, utterances without speaker, label or split, speakers with one utterance. Leaks
     of the owner's split are found by `emotone.data.leakage.split_leaks`.
 
@@ -41,11 +43,24 @@ def check_corpus(corpus: Corpus, scan: pd.DataFrame) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.is_problem)
 
 
+def ends_late(table: pd.DataFrame, duration_s: pd.Series) -> pd.Series:
+    """Which utterances have `BEYOND_S` less audio than from `start_s` to `end_s`; `duration_s` is what they have.
+
+    >>> table = pd.DataFrame({"start_s": [1.0, None, 0.0], "end_s": [3.0, None, 2.0]})
+    >>> ends_late(table, pd.Series([1.0, 9.0, 1.95])).tolist()
+    [True, False, False]
+    """
+    return table["end_s"] - table["start_s"].fillna(0.0) - duration_s > BEYOND_S
+
+
 def _audio_findings(table: pd.DataFrame, scan: pd.DataFrame) -> Iterator[Finding]:
     of = f"of {len(table)} utterances"
     errors = scan.loc[scan["error"] != "", "error"]
     if len(errors):
         yield Finding("unreadable", f"{len(errors)} {of} cannot be read: {errors.iloc[0]}", tuple(errors.index), True)
+    late = tuple(table.loc[ends_late(table, table["id"].map(scan["duration_s"])), "id"]) if "duration_s" in scan else ()
+    if late:
+        yield Finding("beyond", f"{len(late)} {of} end after their audio: {name_some(late)}", late, True)
     for kind, column, words, is_problem in (
         ("silent", "is_silent", "are silent (nothing above -80 dB)", True),
         ("clipped", "clipped_share", "are clipped", False),

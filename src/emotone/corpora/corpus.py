@@ -112,8 +112,12 @@ class Corpus:
         self._refuse(table, table["id"].duplicated(), "utterances repeat the id of another")
         self._refuse(table, table["file"].isna(), "utterances have no file")
         start_s, end_s = table["start_s"].fillna(0), table["end_s"]
-        wrong = (start_s < 0) | np.isinf(start_s) | np.isinf(end_s) | (end_s <= start_s)
-        self._refuse(table, wrong, "utterances do not end after they start", "id", "start_s", "end_s")
+        for wrong, problem in (
+            (np.isinf(start_s) | np.isinf(end_s), "begin or end at no time"),
+            (start_s < 0, "begin before 0 s"),
+            (end_s <= start_s, "do not end after they start"),
+        ):
+            self._refuse(table, wrong, f"utterances {problem}", "id", "start_s", "end_s")
         self._check_attributes(table, "utterances")
         splits = set(table["split"].dropna()) - set(SPLITS)
         if splits:

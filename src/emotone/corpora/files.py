@@ -11,15 +11,19 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
+import soundfile
 
 from emotone.audio.folder import list_audio
-from emotone.audio.read import SUFFIXES
+from emotone.audio.read import LONGEST_SAMPLES, SUFFIXES
 from emotone.corpora.tables import refuse_rows
 from emotone.errors import EmotoneError, name_some
 
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
 """A path from a root or a drive, or with a step up, written as on POSIX or on Windows."""
+BEYOND_S = 0.1
+"""How much later than its audio an utterance may end, as times are rounded; it is cut there."""
 OTHER_LAYOUT = " (the reader table takes a folder in any layout)"
 """What is said where a folder does not look like its owner's."""
 
@@ -171,6 +175,40 @@ def locate_rows(
         raise EmotoneError(f"{path}: {error}") from None
     notes = compare_with_rows(audio, found.fillna(files).tolist(), path, incomplete)
     return table.assign(file=found)[found.notna()], notes
+
+
+def keep_within_audio(table: pd.DataFrame, path: Path, root: Path, incomplete: bool) -> tuple[pd.DataFrame, list[str]]:
+    """The rows whose part of a file lies within its audio, and a note on others, which are counted and left out.
+
+    `file` is relative to `root`; how long it is says its header, and where that cannot, the scan will. Raises
+    EmotoneError for rows beyond their audio unless `incomplete`.
+    """
+    starts, ends = (table[name] if name in table else pd.Series(np.nan, table.index) for name in ("start_s", "end_s"))
+    is_part = starts.notna() | ends.notna()
+    lengths = {file: _length_s(root / file) for file in table.loc[is_part, "file"].unique()}
+    length_s = table["file"].map(lengths).astype("float64")
+    is_beyond = is_part & ((ends > length_s + BEYOND_S) | (starts >= length_s))
+    if not is_beyond.any():
+        return table, []
+    row = is_beyond.idxmax()
+    problem = (
+        f"{path}: {int(is_beyond.sum())} of {len(table)} rows begin or end after their audio, e.g. row {row + 1} "
+        f"({table.loc[row, 'file']} is {length_s[row]:.4g} s long)"
+    )
+    if not incomplete or is_beyond.all():
+        advice = "" if is_beyond.all() else "; set incomplete=true to leave them out"
+        raise EmotoneError(problem + advice)
+    return table[~is_beyond], [f"{problem}; they are left out"]
+
+
+def _length_s(path: Path) -> float:
+    """Seconds of audio by the file's header; NaN where that does not say, or only guesses."""
+    try:
+        about = soundfile.info(path)
+    except (OSError, RuntimeError):
+        return np.nan
+    is_known = about.format != "MP3" and 0 < about.frames < LONGEST_SAMPLES
+    return about.frames / about.samplerate if is_known else np.nan
 
 
 def match_audio(

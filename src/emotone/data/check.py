@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from emotone.base.text_table import align
-from emotone.corpora.check import check_corpus
+from emotone.corpora.check import check_corpus, ends_late
 from emotone.corpora.copies import find_copies
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.scan import scan, with_equal_audio
@@ -16,6 +16,7 @@ from emotone.data.leakage import Crossing, class_balance, describe, find_crossin
 from emotone.data.recipe import Recipe
 from emotone.data.selection import Selection
 from emotone.data.split import PARTS
+from emotone.errors import name_some
 
 Check = dict[str, Any]
 
@@ -55,10 +56,12 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
             fold["balance"] = class_balance(data.table, split).T.to_dict()
         folds.append(fold)
     unreadable = data.table["content"].isna() & data.table["duration_s"].isna()
-    if unreadable.any():
-        ids = list(data.table.loc[unreadable, "id"])
-        line = f"{len(ids)} of {len(data.table)} utterances cannot be read: {', '.join(ids[:3])}"
-        lines[(True, "unreadable", ())] = {"line": line, "folds": []}
+    late = ends_late(data.table, data.table["duration_s"])
+    for wrong, problem in ((unreadable, "cannot be read"), (late, "end after their audio")):
+        ids = list(data.table.loc[wrong, "id"])
+        if ids:
+            line = f"{len(ids)} of {len(data.table)} utterances {problem}: {name_some(ids)}"
+            lines[(True, problem, ())] = {"line": line, "folds": []}
     return {
         "recipe": recipe.name,
         "allow_leakage": recipe.allow_leakage,

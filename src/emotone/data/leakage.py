@@ -1,8 +1,9 @@
-"""Leakage: speakers, recordings, duplicate audio, sessions and scripts in more than one part of a split.
+"""Leakage: speakers, recordings, the same audio, sessions and scripts in more than one part of a split.
 
-A leak is a speaker, a recording (one performance, whichever microphone) or a piece of audio that is tested and also
-trained or validated on: the score is then partly one of recognising it. Training refuses a leak; other crossings are
-only reported, for acted corpora share their scripts by design.
+A leak is a speaker, a recording (one performance, whichever microphone) or a piece of audio (by its content, or as
+parts of one file that overlap) that is tested and also trained or validated on: the score is then partly one of
+recognising it. Training refuses a leak; other crossings are only reported, for acted corpora share their scripts by
+design.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ KINDS = {
     "script": "script",
 }
 """What may be in several parts of a split, and the column of the table that identifies it."""
-LEAKS = ("speaker", "recording", "duplicate")
+OVERLAP = "overlapping recording"
+"""The kind of parts of one file that overlap in time."""
+LEAKS = ("speaker", "recording", "duplicate", OVERLAP)
+SHORTEST_OVERLAP_S = 0.01
+"""Times of annotations are rounded: parts that follow each other may overlap by this much."""
 NO_LABEL = "(no label)"
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A value of one of `KINDS` in several parts; `parts` {part: ids of its utterances, in the table's order}."""
+    """A value of one of `KINDS`, or a file with overlaps, in several parts: {part: ids in the table's order}."""
 
     kind: str
     value: str
@@ -50,7 +55,7 @@ class Crossing:
 def find_crossings(
     table: pd.DataFrame, split: Split, scan: pd.DataFrame | None = None, unlabelled_trains: bool = False
 ) -> list[Crossing]:
-    """Everything of `KINDS` that is in more than one part of the split, kind by kind, values in the table's order.
+    """Everything of `KINDS`, then all overlaps, in more than one part of the split; values in the table's order.
 
     Duplicate audio needs the column `content`, of the table or of `scan` (`emotone.corpora.scan.scan`), near duplicates
     `copy_of` (`emotone.corpora.copies.find_copies`). Unknown (null) values are never the same; utterances in no part do
@@ -69,7 +74,7 @@ def find_crossings(
             rows = table[parts.notna() & table[column].notna()]
             codes = parts[rows.index].astype(int)
             found += _crossings(kind, rows["id"], _values(rows, column), codes, unlabelled_trains)
-    return found
+    return [*found, *_overlaps(table[parts.notna()], parts.dropna().astype(int), unlabelled_trains)]
 
 
 def describe(crossings: Sequence[Crossing]) -> list[str]:
@@ -78,7 +83,7 @@ def describe(crossings: Sequence[Crossing]) -> list[str]:
     >>> describe([Crossing("speaker", "1", {"train": ["a"], "test": ["b", "c"]}, True)])
     ['1 speaker is in train and test (1 and 2 utterances): 1']
     """
-    kinds = list(KINDS)
+    kinds = [*KINDS, OVERLAP]
     groups: dict[tuple[bool, int, tuple[str, ...]], list[Crossing]] = {}
     for crossing in crossings:
         key = (not crossing.is_leak, kinds.index(crossing.kind), crossing.border)
@@ -123,8 +128,8 @@ def split_leaks(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _values(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
-    """A column's values; scripts and recordings of two corpora may be the same words."""
-    if column in ("recording", "script") and "corpus" in rows and rows["corpus"].nunique() > 1:
+    """A column's values; scripts, recordings and files of two corpora may be the same words."""
+    if column in ("recording", "script", "file") and "corpus" in rows and rows["corpus"].nunique() > 1:
         return rows["corpus"] + "/" + rows[column].astype(str)
     return rows[column]
 
@@ -150,12 +155,39 @@ def _crossings(
         yield Crossing(kind, str(names[code]), of_parts, bool(is_leak[code]))
 
 
+def _overlaps(table: pd.DataFrame, parts: pd.Series[Any], unlabelled_trains: bool) -> Iterator[Crossing]:
+    """Files of which utterances in two parts of the split overlap; `parts` are numbers of PARTS, aligned."""
+    if "file" not in table or not table["file"].duplicated().any():
+        return
+    files = _values(table, "file")
+    rows = table.assign(file=files, part=parts)[parts.groupby(files).transform("nunique") > 1]
+    rows = rows.reindex(columns=["id", "file", "part", "start_s", "end_s"])
+    rows["start_s"], rows["end_s"] = rows["start_s"].fillna(0.0), rows["end_s"].fillna(np.inf)
+    learns = [True, True, False, unlabelled_trains]  # of PARTS
+    for file, own in rows.groupby("file", sort=False):
+        there = sorted(own["part"].unique())
+        for first, second in [(a, b) for a in there for b in there if a < b]:
+            sides = {part: own[own["part"] == part] for part in (first, second)}
+            members = {PARTS[a]: _touched(sides[a], sides[b]) for a, b in ((first, second), (second, first))}
+            if all(members.values()):
+                is_leak = PARTS[first] == "test" and learns[second] or PARTS[second] == "test" and learns[first]
+                yield Crossing(OVERLAP, str(file), members, is_leak)
+
+
+def _touched(rows: pd.DataFrame, others: pd.DataFrame) -> list[str]:
+    """Ids of the rows that overlap with any of the others."""
+    others = others.sort_values("start_s")
+    until = np.maximum.accumulate(np.append(-np.inf, others["end_s"]))  # the latest end of the first n
+    num_before = np.searchsorted(others["start_s"], rows["end_s"] - SHORTEST_OVERLAP_S)
+    return rows.loc[until[num_before] - SHORTEST_OVERLAP_S > rows["start_s"], "id"].tolist()
+
+
 def _line(crossings: Sequence[Crossing]) -> str:
     """One kind and border."""
     first, num = crossings[0], len(crossings)
     counts = [sum(len(crossing.parts[part]) for crossing in crossings) for part in first.border]
     noun, values = first.kind, [crossing.value for crossing in crossings]
-    if KINDS[first.kind] in AUDIO_COLUMNS:  # the value, a hash, tells nobody anything
+    if KINDS.get(first.kind) in AUDIO_COLUMNS:  # the value, a hash, tells nobody anything
         noun = f"{first.kind} recording"
         values = [" = ".join(ids[0] for ids in crossing.parts.values()) for crossing in crossings]
     return (

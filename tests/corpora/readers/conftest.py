@@ -14,12 +14,12 @@ Plant = Callable[..., Path]
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Plant:
-    """plant("wav/a.wav", ..): writes each audio name as a short tone below a fresh folder and returns the folder."""
+    """plant("wav/a.wav", ..): writes each audio name as a tone of 3 s below a fresh folder and returns the folder."""
 
     def write(*names: str, folder: str = "corpus") -> Path:
         root = tmp_path / folder
         root.mkdir(exist_ok=True)
-        tone = np.sin(np.arange(1_600) / 7).astype(np.float32) / 2
+        tone = np.sin(np.arange(48_000) / 7).astype(np.float32) / 2
         for name in names:
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)

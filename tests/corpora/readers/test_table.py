@@ -142,6 +142,13 @@ def test_plain_folders(shared: Path, plant: Plant) -> None:
         ("file\na.wav\n", {"table": "label.csv"}, "label.csv is missing"),
         ("file\na.wav\n", {"table": "../x.csv"}, "../x.csv is missing"),
         ("file,x\na.wav,1,2\n", {}, "1 of 1 rows do not have 2 cells"),
+        (
+            "file,start,end\na.wav,0,1\na.wav,1,3.2\n",
+            {},
+            "1 of 2 rows begin or end after their audio, e.g. row 2 (a.wav is",
+        ),
+        ("file,start,end\na.wav,-1,1\n", {}, "1 of 1 utterances begin before 0 s, e.g. 'a#-1-1', -1, 1"),
+        ("file,start,end\na.wav,1,1\n", {}, "1 of 1 utterances do not end after they start"),
         ("file,arousal\na.wav,NA\n", {}, "1 of 1 rows have no number as arousal, e.g. row 1 (NA)"),
         ("file;arousal\na.wav;2,5\n", {"decimal": "."}, "1 of 1 rows have no number as arousal, e.g. row 1 (2,5)"),
         ("file;arousal\na.wav;2.5\n", {"decimal": ","}, "1 of 1 rows have no number as arousal, e.g. row 1 (2.5)"),
@@ -272,6 +279,15 @@ def test_a_table_elsewhere_and_audio_elsewhere(plant: Plant, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_parts_beyond_their_audio_are_left_out_on_request(plant: Plant) -> None:
+    text = "file,start,end\na.wav,0,1\na.wav,1,3.2\nsub/b.wav,3,\n"
+    corpus = corpus_of(plant, text, incomplete=True)
+    assert corpus.utterances["id"].tolist() == ["a#0-1"]
+    assert corpus.meta["notes"][0].endswith(
+        "labels.csv: 2 of 3 rows begin or end after their audio, e.g. row 2 (a.wav is 3 s long); they are left out"
+    )
+
+
 def test_words_that_look_like_nothing_are_names_and_said(plant: Plant, suffix: str) -> None:
     folder = plant("a.wav", "b.wav", "c.wav")
     rows = pd.DataFrame(

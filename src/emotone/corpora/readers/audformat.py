@@ -11,7 +11,7 @@ import pandas as pd
 
 from emotone.corpora.audformat_database import Database, DatabaseTable, two_letters
 from emotone.corpora.corpus import ATTRIBUTES, SPLITS, UTTERANCE_COLUMNS, Corpus, meta_of, segment_ids
-from emotone.corpora.files import locate_audio, locate_rows
+from emotone.corpora.files import keep_within_audio, locate_audio, locate_rows
 from emotone.corpora.tables import to_one_type
 from emotone.corpora.vocabulary import (
     check_columns,
@@ -49,7 +49,7 @@ class Audformat:
     emotions: {the scheme's emotion: Emotone's, or null to leave the label out}; with it, a word not in it is an error.
     splits: {the database's split: Emotone's}, where they are called differently.
     ranges: {attribute: [lowest, highest]}, where the schemes do not say.
-    incomplete: leave rows without audio out, with a note, instead of refusing them.
+    incomplete: leave rows without audio, or beyond its end, out, with a note, instead of refusing them.
     """
 
     audio: str | None = None
@@ -79,6 +79,7 @@ class Audformat:
         frames = {name: self._rename(table, sorted_columns[name][0]) for name, table in tables.items()}
         joined, notes = _join(frames, [name for name in tables if tables[name].segmented], str(database.path))
         table, missing = locate_rows(_with_times(joined), audio, database.path, root, self.incomplete)
+        table, beyond = keep_within_audio(table, database.path, root, self.incomplete)
         table = _add_languages(_add_speakers(table, database, self.columns.get("speaker", "speaker")), database)
         if "split" in table:
             table["split"] = map_splits(table["split"], {"dev": "validation"} | self.splits, str(database.path))
@@ -95,7 +96,7 @@ class Audformat:
                 notes += left_out
         if raters is not None:
             raters = raters[raters["id"].isin(table["id"])]
-        notes += missing + note_extras(table, str(database.path))
+        notes += missing + beyond + note_extras(table, str(database.path))
         corpus = Corpus("audformat", root, table, raters, meta_of(self, notes) | self._about(database))
         corpus.meta["emotions"] = sorted(corpus.utterances["emotion"].dropna().unique())
         return corpus

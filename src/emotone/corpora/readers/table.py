@@ -17,7 +17,7 @@ from emotone.corpora.corpus import (
     segment_ids,
     utterance_id,
 )
-from emotone.corpora.files import find_place, locate_audio, locate_rows
+from emotone.corpora.files import find_place, keep_within_audio, locate_audio, locate_rows
 from emotone.corpora.tables import (
     TABLE_SUFFIXES,
     is_decimal_comma,
@@ -49,11 +49,11 @@ class Table:
     One row per utterance; the column `file` (relative to the audio's folder; another suffix than the table says, paths
     of Windows and other Unicode forms are fine) is needed, all others are optional: those of the utterance table
     (`start_s` and `end_s`, or `start` and `end`, in seconds), and any others, which are kept as they are, and named.
-    Only empty cells are missing, and blanks at either end of a cell count for nothing.Without an `id`, it is the file's
-    path without its suffix, and `#start-end` for parts of a file. Audio that the table does not list is left out, with
-    a note. Emotone's emotions are anger, boredom, calm, contempt, disgust, fear, happiness, neutral, sadness, surprise
-    and other; its splits are train, validation, test and unlabelled; of genders, f and m become female and male. The
-    licence is the owner's and not known here.
+    Only empty cells are missing, and blanks at either end of a cell count for nothing. Without an `id`, it is the
+    file's path without its suffix, and `#start-end` for parts of a file. Audio that the table does not list is left
+    out, with a note. Emotone's emotions are anger, boredom, calm, contempt, disgust, fear, happiness, neutral,
+    sadness, surprise and other; its splits are train, validation, test and unlabelled; of genders, f and m become
+    female and male. The licence is the owner's and not known here.
 
     audio: folder with the audio, where it is not the corpus's own: in there, or anywhere.
     table: the table, in the folder or anywhere; by default the only one in there, and without any the folder's audio.
@@ -67,7 +67,7 @@ class Table:
     decimal: what stands before the decimals of numbers, "." or ","; by default a comma in columns of numbers that have
         commas and no points, which is said.
     encoding: of a text table, where it is not UTF-8, e.g. latin-1.
-    incomplete: leave rows without audio out, with a note, instead of refusing them.
+    incomplete: leave rows without audio, or beyond its end, out, with a note, instead of refusing them.
     emotion_from_folder: without a table, take each file's emotion from the name of the folder it lies in.
 
     >>> Table(columns={"arousal": "EmoAct"}, ranges={"arousal": [1, 7]}).columns
@@ -138,7 +138,8 @@ class Table:
         table = table.assign(**{column: to_words(table[column], column, path) for column in words})
         table, notes = locate_rows(table, audio, path, root, self.incomplete)
         table, with_commas = self._to_numbers(table, path)
-        notes += with_commas
+        table, beyond = keep_within_audio(table, path, root, self.incomplete)
+        notes += with_commas + beyond
         if "split" in table:
             table["split"] = map_splits(table["split"], self.splits, str(path))
         if "gender" in table:
