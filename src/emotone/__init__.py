@@ -25,9 +25,10 @@ Everything else is internal and may move. The rooms of the package in the order 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing's, whose import is most of the time that this one takes
 if TYPE_CHECKING:
+    from typing import Any
+
     from emotone.base.version import __version__
     from emotone.errors import EmotoneError
     from emotone.predict.prediction import Prediction

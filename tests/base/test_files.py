@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from emotone.base.files import cache_folder, is_unicode, read_plain_text, replace_file, sha256_of, write_json
+from emotone.base.files import (
+    cache_folder,
+    file_state,
+    is_unicode,
+    new_folder,
+    read_plain_text,
+    replace_file,
+    sha256_of,
+    write_json,
+    writing,
+)
 from emotone.errors import EmotoneError
 
 
@@ -36,6 +50,64 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def kill_while_writing(path: Path, what: str) -> None:
+    """A process that is killed while it writes `path` by `replace_file` or `new_folder`."""
+    code = f"""if True:
+        import os, signal
+        from pathlib import Path
+        from emotone.base.files import {what}
+        with {what}(Path({str(path)!r})) as temporary:
+            (temporary / "a" if temporary.is_dir() else temporary).write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+
+
+def test_what_killed_runs_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".a.b.tmp").write_text("somebody else's")
+    for what in ("replace_file", "new_folder"):
+        kill_while_writing(tmp_path / "a", what)
+        assert len(os.listdir(tmp_path)) == 2  # that of the first is gone
+    with replace_file(tmp_path / "b"):
+        pass
+    assert len(os.listdir(tmp_path)) == 3  # another file's are left alone
+    with replace_file(tmp_path / "a") as one, replace_file(tmp_path / "a") as other:
+        one.write_text("first")  # what a living run writes is not swept
+        other.write_text("second")
+    assert (tmp_path / "a").read_text() == "first" and sorted(os.listdir(tmp_path)) == [".a.b.tmp", "a", "b"]
+
+
+def test_a_folder_is_there_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "a") as temporary:
+        (temporary / "x").touch()
+        raise RuntimeError
+    assert os.listdir(tmp_path / "a") == []
+    with new_folder(tmp_path / "a") as temporary:
+        (temporary / "x").touch()
+        assert os.listdir(tmp_path / "a") == []
+    assert os.listdir(tmp_path / "a") == ["x"] and os.listdir(tmp_path) == ["a"]
+
+
+def test_an_error_names_the_file_and_nothing_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for error in (full, OSError(errno.ENOSPC, "", str(tmp_path / ".a.txt.abcdefgh.tmp"))):
+        with pytest.raises(EmotoneError) as caught, replace_file(path):
+            raise error
+        assert str(caught.value) == f"{path}: cannot be written (No space left on device)"
+    with pytest.raises(FileNotFoundError), writing(path):
+        (tmp_path / "another").read_text()
+    with pytest.raises(EmotoneError, match=r"nowhere/a.txt: cannot be written \(No such file or directory\)"):
+        write_json(tmp_path / "nowhere" / "a.txt", {})
+
+
+def test_the_state_of_a_file_is_its_size_and_time(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("abc")
+    os.utime(path, ns=(5, 7))
+    assert file_state(path) == (3, 7) and file_state(tmp_path / "b") == file_state("a\0") == (-1, -1)
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:

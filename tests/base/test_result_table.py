@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone.base.result_table import FORMATS, ResultFile, _write_parquet
+from emotone.base.result_table import FORMATS, ResultFile, _write_parquet, plain_text
 from emotone.errors import EmotoneError
 
 COLUMNS = ["file", "start_s", "end_s", "arousal", "anger", "error"]
@@ -38,12 +39,15 @@ tables = st.dictionaries(names, st.lists(row, min_size=1, max_size=3), min_size=
 )
 
 
+def is_bad(rows: list[dict[str, Any]]) -> bool:
+    return any(row.get("error") for row in rows)
+
+
 def write(path: Path, table: Table, settings: dict[str, Any] = SETTINGS) -> None:
     with ResultFile(path, COLUMNS, settings) as results:
-        for file, rows in table.items():
-            if file not in results.finished:
-                results.add(file, rows)
-        results.finish(table)
+        for file in results.remaining(list(table)):
+            results.add(file, table[file])
+        results.finish(table, is_bad)
 
 
 @settings(deadline=None, max_examples=40)
@@ -55,7 +59,7 @@ def test_all_formats_hold_the_same_table(table: Table) -> None:
         for path in paths:
             write(path, table)
         with open(paths[0], newline="", encoding="utf-8") as file:
-            read = list(csv.reader(file))
+            read = [[plain_text(cell) for cell in row] for row in csv.reader(file)]
         assert read[0] == COLUMNS
         assert read[1:] == [["" if row[name] is None else str(row[name]) for name in COLUMNS] for row in expected]
         assert json.loads(paths[1].read_text()) == expected
@@ -80,9 +84,8 @@ def test_resuming_gives_the_same_wherever_the_run_was_killed(table: Table, data:
         cut = data.draw(st.integers(0, len(content)))
         partial.write_bytes(content[:cut])
         with ResultFile(killed, COLUMNS, SETTINGS) as results:
-            complete_lines = content[:cut].count(b"\n")
-            assert len(results.finished) == max(0, complete_lines - 1)  # but for the header
-            assert list(results.finished - set(table)) == []
+            num_done = max(0, content[:cut].count(b"\n") - 1)  # but for the header
+            assert results.remaining(list(table)) == list(table)[num_done:]
         write(killed, table)
         assert killed.read_bytes() == whole.read_bytes()
         assert not partial.exists()
@@ -92,7 +95,7 @@ def test_rows_come_in_the_order_of_the_inputs(tmp_path: Path) -> None:
     with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
         for file in ("c", "a", "b", "gone"):
             results.add(file, [{"file": file}])
-        results.finish(["a", "b", "c"])
+        assert results.finish(["a", "b", "c"], is_bad) == 0
     assert (tmp_path / "x.csv").read_text().split() == ["file", "a", "b", "c"]
 
 
@@ -100,10 +103,10 @@ def test_other_settings_start_again(tmp_path: Path) -> None:
     with ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS) as results:
         results.add("a.wav", [{"file": "a.wav"}])
     with ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS) as results:
-        assert results.finished == {"a.wav"}
+        assert results.remaining(["a.wav"]) == []
     for other in ({**SETTINGS, "window_s": 3.0}, {**SETTINGS, "bundle": "abd"}):
         with ResultFile(tmp_path / "x.csv", COLUMNS, other) as results:
-            assert results.finished == set()
+            assert results.remaining(["a.wav"]) == ["a.wav"]
             results.add("a.wav", [{"file": "a.wav"}])
 
 
@@ -115,20 +118,20 @@ def test_damaged_lines_are_done_again(tmp_path: Path) -> None:
         file.write(bytes(50) + b"\n")
     write_again = ResultFile(tmp_path / "x.csv", ["file"], {})
     with write_again as results:
-        assert results.finished == {"a", "b"}
+        assert results.remaining(list("abc")) == ["c"]
         results.add("c", [{"file": "c"}])
-        results.finish("abc")
+        results.finish("abc", is_bad)
     assert (tmp_path / "x.csv").read_text().split() == ["file", "a", "b", "c"]
 
 
 def test_an_old_table_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("old")
-    with ResultFile(path, ["file"], {}) as results:
+    with ResultFile(path, ["file"], {}, overwrite=True) as results:
         results.add("a", [{"file": "a"}])
         assert path.read_text() == "old"
         with pytest.raises(KeyError):
-            results.finish(["a", "never added"])
+            results.finish(["a", "never added"], is_bad)
         assert path.read_text() == "old" and results.partial.exists()
 
 
@@ -176,3 +179,115 @@ def test_a_folder_in_the_place_of_the_partial_file(tmp_path: Path) -> None:
     (tmp_path / "x.csv.partial").mkdir()
     with pytest.raises(EmotoneError, match="cannot be written"), ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS):
         pass
+
+
+# ---- what has changed, what others write or wrote ---------------------------------------------------------------
+
+
+def test_a_file_that_has_changed_is_done_again(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("same.wav", "longer.wav", "later.wav", "gone.wav", "new.wav")]
+    for file in files[:-1]:
+        Path(file).write_text("old")
+    with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
+        assert results.remaining(files) == files
+        for file in files[:-1]:
+            results.add(file, [{"file": "old"}])
+    Path(files[1]).write_text("longer")
+    os.utime(files[2], ns=(1, 1))
+    os.unlink(files[3])
+    with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
+        assert results.remaining(files) == files[1:] and results.unchecked == []
+        for file in files[1:]:
+            results.add(file, [{"file": "new", "error": "bad"}])
+        assert results.finish(files, is_bad) == 4
+    assert (tmp_path / "x.csv").read_text().split() == ["file", "old", *["new"] * 4]
+
+
+def test_a_file_that_changes_while_it_is_done_is_done_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.wav"
+    file.write_text("old")
+    with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
+        assert results.remaining([str(file)]) == [str(file)]
+        file.write_text("longer")  # after its state was kept
+        results.add(str(file), [])
+    with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
+        assert results.remaining([str(file)]) == [str(file)]
+
+
+def test_lines_of_an_earlier_version_are_kept_and_named(tmp_path: Path) -> None:
+    header, line = {"columns": ["file"]}, {"file": "a.wav", "rows": [{"file": "a.wav"}]}
+    (tmp_path / "x.csv.partial").write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n")
+    with ResultFile(tmp_path / "x.csv", ["file"], {}) as results:
+        assert results.remaining(["a.wav", "b.wav"]) == ["b.wav"] and results.unchecked == ["a.wav"]
+        results.add("b.wav", [{"file": "b.wav"}])
+        results.finish(["a.wav", "b.wav"], is_bad)
+    assert (tmp_path / "x.csv").read_text().split() == ["file", "a.wav", "b.wav"]
+
+
+def test_the_second_of_two_runs_is_refused(tmp_path: Path) -> None:
+    with ResultFile(tmp_path / "x.csv", COLUMNS, {}) as first:
+        first.add("a", [{"file": "a"}])
+        with pytest.raises(EmotoneError, match="x.csv: another run is writing it"):
+            ResultFile(tmp_path / "x.csv", ["file"], {}).__enter__()
+        first.finish(["a"], is_bad)
+    write(tmp_path / "x.csv", {"b": [{**dict.fromkeys(COLUMNS), "file": "b", "error": ""}]})
+    assert (tmp_path / "x.csv").read_text().endswith("\nb,,,,,\n") and len(os.listdir(tmp_path)) == 1
+
+
+def test_a_full_disk_is_one_line_that_names_the_table(tmp_path: Path, full_disk: Callable[[int], Any]) -> None:
+    rows = [{**dict.fromkeys(COLUMNS), "file": "a" * 500, "error": ""}]
+    message = "x.csv: cannot be written (File too large)"
+    with full_disk(300), pytest.raises(EmotoneError) as caught, ResultFile(tmp_path / "x.csv", COLUMNS, {}) as results:
+        results.add("a", rows)
+    assert str(caught.value).endswith(message)
+    with pytest.raises(EmotoneError) as caught, ResultFile(tmp_path / "x.csv", COLUMNS, {}) as results:
+        assert results.remaining(["a"]) == ["a"]  # half a line is none
+        results.add("a", rows)
+        with full_disk(300):
+            results.finish(["a"], is_bad)
+    assert str(caught.value).endswith(message) and os.listdir(tmp_path) == ["x.csv.partial"]
+    write(tmp_path / "x.csv", {"a": rows}, {})
+    assert os.listdir(tmp_path) == ["x.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", b"file,label\na.wav,anger\n"),
+        ("x.json", b"{}"),
+        ("x.json", b"[1]"),
+        ("x.parquet", b"PAR1"),
+        ("x.csv", b"\xff"),
+    ],
+)
+def test_what_emotone_did_not_write_stays(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(EmotoneError, match=f"{name}: is there already .*; --overwrite replaces it"):
+        ResultFile(path, COLUMNS, SETTINGS)
+    assert path.read_bytes() == content
+    with ResultFile(path, COLUMNS, SETTINGS, overwrite=True) as results:
+        results.finish([], is_bad)
+    assert path.read_bytes() != content
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_emotone_s_own_tables_are_replaced(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    tables: list[Table] = [{}, {"a": [{**dict.fromkeys(COLUMNS), "file": "a", "error": ""}]}]
+    for table in (*tables, *tables):
+        write(path, table)
+    path.write_bytes(b"")  # as `mktemp` makes one
+    write(path, {})
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''-", "'tis", "a=1", ""])
+def test_no_text_is_a_formula_and_all_read_back(tmp_path: Path, text: str) -> None:
+    cells = dict.fromkeys(COLUMNS) | {"file": text, "start_s": -0.5, "arousal": -1e-7, "error": text}
+    write(tmp_path / "x.csv", {"a": [cells]})
+    with open(tmp_path / "x.csv", newline="", encoding="utf-8") as file:
+        _, row = csv.reader(file)
+    assert not row[0] or row[0][0] not in "=+-@\t\r"
+    assert row[0] == ("'" + text if text.lstrip("'")[:1] in ("=", "+", "-", "@", "\t", "\r") else text)
+    assert [plain_text(cell) for cell in row] == [text, "-0.5", "", "-1e-07", "", text]
+    assert row[1] == "-0.5" and row[3] == "-1e-07"  # numbers stay numbers

@@ -221,6 +221,16 @@ def test_a_resumed_run_predicts_only_the_rest(
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_file_that_is_no_table_of_predictions_stays(run: Run, good: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,emotion\n0.wav,anger\n")
+    ran = run("predict", good, "--model", tiny_bundle, "--output", labels)
+    assert ran.code == 2 and "is there already and no table that Emotone wrote; --overwrite replaces it" in ran.line
+    assert labels.read_text() == "file,emotion\n0.wav,anger\n"
+    assert run("predict", good, "--model", tiny_bundle, "--output", labels, "--overwrite").code == 0
+    assert run("predict", good, "--model", tiny_bundle, "--output", labels).code == 0  # its own
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_interrupt(tmp_path: Path, tiny_bundle: Path, jobs: int) -> None:
     """Ctrl-C ends with one line and 130, soon, whatever is still queued."""

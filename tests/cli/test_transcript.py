@@ -25,7 +25,8 @@ import pytest
 import soundfile
 
 import emotone
-from emotone.cli.main import VERBS, main
+from emotone.cli.main import main
+from emotone.cli.verbs import VERBS
 
 TRANSCRIPT = Path(__file__).with_name("transcript.txt")
 WRITE = "EMOTONE_WRITE_TRANSCRIPT"

@@ -168,6 +168,43 @@ def test_processes_and_device_do_not_matter_to_what_is_done(
     assert begun == ["a.wav", "b.wav"]  # the rest is done elsewhere
 
 
+def test_what_was_replaced_or_emptied_since_is_predicted_again(
+    files: list[str],
+    loudness: Path,
+    tmp_path: Path,
+    interrupt: Callable[[int], list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begun = interrupt(4)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(files, tmp_path / "x.csv", PredictSettings(str(loudness)))
+    soundfile.write(files[0], noise(4.0, seed=1), RATE_HZ)
+    Path(files[1]).write_bytes(b"")
+    capsys.readouterr()
+    assert predict_to_file(files, tmp_path / "x.csv", PredictSettings(str(loudness))) == 3
+    assert begun == ["a.wav", "b.wav", "c.wav", "d.wav", "a.wav", "b.wav", "d.wav"] and capsys.readouterr().err == ""
+    predict_to_file(files, tmp_path / "whole.csv", PredictSettings(str(loudness), quiet=True))
+    assert (tmp_path / "x.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    first, second, *_ = rows_of(tmp_path / "x.csv")
+    assert float(first["end_s"]) == 4 and second["error"] == "is empty (0 bytes)"
+
+
+def test_what_an_earlier_version_predicted_is_kept_and_said(
+    files: list[str], loudness: Path, tmp_path: Path, interrupt: Callable[[int], list[str]], capsys: Any
+) -> None:
+    begun = interrupt(2)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(files[:2], tmp_path / "x.csv", PredictSettings(str(loudness)))
+    partial = tmp_path / "x.csv.partial"
+    header, line = map(json.loads, partial.read_text().splitlines())
+    assert line.pop("state") == [Path(files[0]).stat().st_size, Path(files[0]).stat().st_mtime_ns]
+    partial.write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n")
+    soundfile.write(files[0], noise(4.0, seed=1), RATE_HZ)
+    assert predict_to_file(files[:2], tmp_path / "x.csv", PredictSettings(str(loudness))) == 0
+    assert begun == ["a.wav", "b.wav", "b.wav"]
+    assert "note: 1 files were predicted by an earlier version, which did not keep" in capsys.readouterr().err
+
+
 def test_a_partial_table_of_windows_is_no_curve(
     files: list[str], loudness: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

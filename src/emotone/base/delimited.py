@@ -6,6 +6,7 @@ import csv
 from io import StringIO
 from pathlib import Path
 
+from emotone.base.result_table import plain_text
 from emotone.errors import EmotoneError
 
 SEPARATORS = (",", ";", "\t")
@@ -16,7 +17,8 @@ def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[li
 
     A `.tsv` is separated by tabs, others by whichever of `SEPARATORS` the first line has most of. Lines with nothing in
     them are passed over, and so are empty cells beyond the header, which spreadsheets write. With `skip_blanks` a
-    quotation mark may stand behind blanks. Raises EmotoneError for wrong quotation marks, with the line, and for rows
+    quotation mark may stand behind blanks. The apostrophe that Emotone writes before a text which a spreadsheet would take
+    for a formula is taken away (`emotone.base.result_table.plain_text`). Raises EmotoneError for wrong quotation marks, with the line, and for rows
     that have more or fewer cells than the header, with the number of the first.
 
     >>> read_delimited('file;said\\na.wav;"so; good"\\n', Path("said.csv"))
@@ -30,7 +32,7 @@ def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[li
     except csv.Error as error:
         raise EmotoneError(f"{path}: cannot be read as a table (line {reader.line_num}: {error})") from None
     names = [name.strip() for name in lines[0]] if lines else []
-    rows = [line if any(line[len(names) :]) else line[: len(names)] for line in lines[1:]]
+    rows = [[*map(plain_text, line if any(line[len(names) :]) else line[: len(names)])] for line in lines[1:]]
     wrong = [number for number, row in enumerate(rows, start=1) if len(row) != len(names)]
     if wrong:
         raise EmotoneError(

@@ -1,4 +1,4 @@
-"""Files and where they lie: atomic replacement, the cache folder, content hashes, text of unknown encoding."""
+"""Files and where they lie: atomic replacement, the cache folder, identities, text of unknown encoding."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from emotone.base.lock import try_lock
 from emotone.errors import EmotoneError
 
 RUNS = Path("runs")
@@ -25,6 +27,8 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def replace_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
 
+    What killed runs have left of it is removed, too. Raises EmotoneError, naming `path`, where it cannot be written.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with replace_file(Path(folder) / "a.txt") as temporary:
@@ -32,21 +36,135 @@ def replace_file(path: Path) -> Iterator[Path]:
     ...     (Path(folder) / "a.txt").read_text(), len(os.listdir(folder))
     ('whole', 1)
     """
+    with _temporary(path, _make_file) as temporary:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # temporary files are private; results are not
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder, whose place must be free or an empty folder."""
+    with _temporary(path, _make_folder) as temporary:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.is_dir():
+            path.rmdir()  # an empty one
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make one line that names `path` of an error in writing it, also where a temporary file stands in for it.
+
+    An OSError that names another file goes on as it is.
+
+    >>> with writing(Path("scores.csv")):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    emotone.errors.EmotoneError: scores.csv: cannot be written (No space left on device)
+    """
+    try:
+        yield
+    except OSError as error:
+        named = Path(os.fsdecode(error.filename)).parts if isinstance(error.filename, str | bytes) else ()
+        if named and path.name not in named and not any(map(_temporary_names(path).fullmatch, named)):
+            raise
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise EmotoneError(f"{path}: cannot be written ({reason})") from None
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, make: Callable[[Path], str]) -> Iterator[Path]:
+    """What `make` makes beside `path`; removed at the end, or by the next run where this one is killed."""
+    with writing(path):
+        _sweep(path)
+        temporary, handle = _reserve(path, make)
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
+            if handle is not None:
+                os.close(handle)
+
+
+def _reserve(path: Path, make: Callable[[Path], str]) -> tuple[Path, int | None]:
+    """A temporary file or folder, and the handle by whose lock others see that this process is alive."""
+    while True:
+        temporary = Path(make(path))
+        if sys.platform == "win32":  # where open files cannot be moved
+            return temporary, None
+        handle = os.open(temporary, os.O_RDONLY)
+        try:
+            if try_lock(handle) and temporary.exists():  # else another run has just swept it
+                return temporary, handle
+        except OSError:  # no locks here, so nobody sweeps either
+            return temporary, handle
+        os.close(handle)
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files of `path` whose lock nobody holds: those of runs that were killed."""
+    if sys.platform == "win32":
+        return
+    is_temporary = _temporary_names(path).fullmatch
+    with contextlib.suppress(OSError):  # what cannot be swept does not matter
+        for name in filter(is_temporary, os.listdir(path.parent)):
+            handle = os.open(path.parent / name, os.O_RDONLY)
+            try:
+                if try_lock(handle):
+                    _remove(path.parent / name)
+            finally:
+                os.close(handle)
+
+
+def _temporary_names(path: Path) -> re.Pattern[str]:
+    return re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}\.tmp")
+
+
+def _make_file(path: Path) -> str:
     import tempfile  # what writes nothing does without
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
-    temporary = Path(name)
+    return name
+
+
+def _make_folder(path: Path) -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def file_state(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns, by which a file is known to be the one it was; else (-1, -1).
+
+    >>> file_state("nowhere.wav")
+    (-1, -1)
+    """
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; results are not
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        status = os.stat(path)
+    except (OSError, ValueError):  # reading it will say what is wrong
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def cache_folder() -> Path:

@@ -28,7 +28,7 @@ def add_model(parser: ArgumentParser) -> None:
 
 
 def add_settings(parser: ArgumentParser, text: str) -> None:
-    """Settings, which may also stand behind options (`emotone.cli.main`)."""
+    """Settings, which may also stand behind options (`emotone.cli.verbs`)."""
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=text)
 
 
@@ -39,6 +39,11 @@ def add_jobs(parser: ArgumentParser) -> None:
 def add_device(parser: ArgumentParser) -> None:
     text = "where the network runs (default cpu)"
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), metavar="cpu|cuda", help=text)
+
+
+def add_overwrite(parser: ArgumentParser) -> None:
+    text = "replace what is there already, though this command did not make it"
+    parser.add_argument("--overwrite", action="store_true", help=text)
 
 
 def add_quiet(parser: ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from emotone.cli.options import (
     add_inputs,
     add_jobs,
     add_model,
+    add_overwrite,
     add_quiet,
     number,
     positive,
@@ -30,6 +31,7 @@ def add_predict(add_verb: AddVerb) -> None:
     add_model(parser)
     add = parser.add_argument
     add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet instead of a table")
+    add_overwrite(parser)
     add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
     add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
     add("--hop", type=number, metavar="S", help="from one window's start to the next (default: half)")
@@ -63,7 +65,7 @@ def predict(options: Namespace) -> int:
     if options.output is None:
         num_failed = predict_to_stdout(files, settings, options.json)
     else:
-        num_failed = predict_to_file(files, options.output, settings)
+        num_failed = predict_to_file(files, options.output, settings, options.overwrite)
         say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
     return 1 if num_failed else 0
 
@@ -132,6 +134,7 @@ def add_transcribe(add_verb: AddVerb) -> None:
     add("--language", metavar="CODE", help="e.g. da (default: what Whisper hears)")
     add("--words", action="store_true", help="one row per word, with its times")
     add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet")
+    add_overwrite(parser)
     add("--json", action="store_true", help="JSON lines on stdout")
     add_device(parser)
     add_quiet(parser)
@@ -147,7 +150,7 @@ def transcribe(options: Namespace) -> int:
     over: RowUnit = "words" if options.words else "recording"
     transcriber = Transcriber(options.model, options.language, options.device)
     if options.output is not None:
-        num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet)
+        num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet, options.overwrite)
         say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
         return 1 if num_failed else 0
     num_failed = 0

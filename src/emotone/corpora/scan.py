@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from emotone.audio.read import clip, read_native_blocks
-from emotone.base.files import replace_file
+from emotone.base.files import file_state, replace_file
 from emotone.base.processes import map_ordered
 from emotone.base.progress import track
 from emotone.corpora.corpus import Corpus, corpora_folder
@@ -97,19 +97,11 @@ def with_equal_audio(table: pd.DataFrame, scan: pd.DataFrame | None) -> pd.DataF
 def _wanted(corpus: Corpus) -> pd.DataFrame:
     """Utterances with what identifies their audio: the part of the file, the file's size and time."""
     table = corpus.utterances[["id", "file", "start_s", "end_s"]].copy()
-    states = table["file"].map({file: _state(corpus.path_of(file)) for file in table["file"].unique()})
+    states = table["file"].map({file: file_state(corpus.path_of(file)) for file in table["file"].unique()})
     table["size"], table["time_ns"] = states.str[0], states.str[1]
     table["start_s"] = table["start_s"].fillna(0.0)
     table["end_s"] = table["end_s"].fillna(np.inf)  # null would not equal null
     return table
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # reading it will say what is wrong
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
 
 
 def _cache_path(corpus: Corpus) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from emotone.base.files import replace_file
+from emotone.base.lock import lock
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError
 from emotone.evaluate.compare.naming import system_hash, system_labels
@@ -164,22 +164,5 @@ def _locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise EmotoneError(f"{path}: the run's numbers cannot be recorded ({error.strerror})") from None
     with file:
-        if sys.platform == "win32":
-            import msvcrt
-            import time
-
-            file.seek(0)
-            while True:
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                    break
-                except OSError:  # held by another
-                    time.sleep(0.05)
-            yield
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        lock(file.fileno())
+        yield

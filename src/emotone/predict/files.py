@@ -15,7 +15,7 @@ from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_t
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
-from emotone.base.result_table import ResultFile, Row
+from emotone.base.result_table import UNCHECKED, ResultFile, Row
 from emotone.errors import EmotoneError, unknown
 from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
@@ -33,19 +33,24 @@ class Input(NamedTuple):
     transcript: TranscriptLike | None = None
 
 
-def predict_to_file(files: Sequence[str], output: Path, settings: PredictSettings) -> int:
-    """Predict into a table; goes on where an interrupted run stopped. Returns the number of files that failed."""
+def predict_to_file(files: Sequence[str], output: Path, settings: PredictSettings, overwrite: bool = False) -> int:
+    """Predict into a table; goes on where an interrupted run stopped. Returns the number of files that failed.
+
+    Files that have changed since are predicted again. Raises EmotoneError as `ResultFile` does.
+    """
     predictor, table, inputs = _prepare(files, settings)
-    with ResultFile(output, table.columns, _identify(predictor, settings)) as results:
-        remaining = [given for given in inputs if given.file not in results.finished]
+    with ResultFile(output, table.columns, _identify(predictor, settings), overwrite) as results:
+        left = set(results.remaining(files))
+        remaining = [given for given in inputs if given.file in left]
+        if results.unchecked:
+            _say(settings, f"{len(results.unchecked)} files were predicted by an earlier version, {UNCHECKED}")
         predictions = predict_files(remaining, settings)
         notes = _Notes(len(files))
         done = len(files) - len(remaining)
         for prediction in track(predictions, len(files), "predict", quiet=settings.quiet, done=done):
             notes.add(prediction)
             results.add(prediction.file, table.rows(prediction))
-        num_failed = sum(not any(map(_has_scores, results.rows_of(file))) for file in files)
-        results.finish(files)
+        num_failed = results.finish(files, lambda rows: not any(map(_has_scores, rows)))
     notes.say(settings)
     return num_failed
 

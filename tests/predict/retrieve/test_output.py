@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from emotone.audio.words.alignment import read_words
 from emotone.errors import EmotoneError
 from emotone.predict.retrieve import output as retrieve_output
 from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
-from emotone.predict.retrieve.output import COLUMNS, OUTPUTS, check_output, json_text, safe_stem, write_findings
+from emotone.predict.retrieve.output import COLUMNS, FILES, OUTPUTS, check_output, json_text, safe_stem, write_findings
 
 RATE_HZ = 44_100
 Write = Callable[[str, float], str]
@@ -142,6 +143,25 @@ def test_clips_are_parts_of_the_recordings(some: Findings, tmp_path: Path) -> No
         source, _ = soundfile.read(row.file, start=round(row.start_s * RATE_HZ), stop=round(row.end_s * RATE_HZ))
         assert rate_hz == RATE_HZ and clip.shape == (3 * RATE_HZ,)
         np.testing.assert_allclose(clip, source.mean(axis=1), atol=2**-15)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_full_disk_is_one_line_that_names_what_was_asked_for(
+    some: Findings, tmp_path: Path, full_disk: Callable[[int], Any], output: str
+) -> None:
+    to = tmp_path / f"out{FILES.get(output, '')}"
+    before = list(tmp_path.iterdir())
+    with full_disk(100), pytest.raises(EmotoneError) as caught:
+        write_findings(some, output, to)
+    assert str(caught.value) == f"{to}: cannot be written (File too large)" and list(tmp_path.iterdir()) == before
+
+
+def test_no_name_of_a_recording_is_a_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("=1+1.wav", np.full(RATE_HZ, 0.1), RATE_HZ)
+    write_findings(findings_of({"=1+1.wav": [(0.0, 1.0)]}), "clips", tmp_path / "clips")
+    table = pd.read_csv(tmp_path / "clips" / "moments.csv")
+    assert table["file"][0] == "'=1+1.wav" and table["clip"][0] == "1_1_1_0.00-1.00.wav"
 
 
 @pytest.mark.parametrize("output", ["textgrid", "audacity"])

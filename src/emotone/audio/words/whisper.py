@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio, read_bl
 from emotone.audio.speech import SpeechTrack
 from emotone.audio.words.alignment import Word, put_in_order
 from emotone.base.progress import track
-from emotone.base.result_table import ResultFile
+from emotone.base.result_table import UNCHECKED, ResultFile
 from emotone.base.weights import find_weights
 from emotone.errors import EmotoneError, missing_extra, unknown
 
@@ -167,14 +168,17 @@ def transcribe_words(file: str, transcriber: Transcriber) -> list[Word]:
     return words
 
 
-def write_transcripts(files: list[str], transcriber: Transcriber, output: Path, over: RowUnit, quiet: bool) -> int:
+def write_transcripts(
+    files: list[str], transcriber: Transcriber, output: Path, over: RowUnit, quiet: bool, overwrite: bool = False
+) -> int:
     """Transcripts as a table (.csv, .json, .parquet), resumed after an interruption; returns how many files failed."""
     settings = {"identity": transcriber.identity}
-    with ResultFile(output, COLUMNS[over], settings) as results:
-        left = [file for file in files if file not in results.finished]
+    with ResultFile(output, COLUMNS[over], settings, overwrite) as results:
+        left = results.remaining(files)
+        if results.unchecked and not quiet:
+            count = len(results.unchecked)
+            print(f"note: {count} files were transcribed by an earlier version, {UNCHECKED}", file=sys.stderr)
         done = len(files) - len(left)
         for transcript in track(transcribe(left, transcriber), len(files), "transcribe", quiet, done):
             results.add(transcript.file, transcript.rows(over))
-        failed = sum(any(row["error"] for row in results.rows_of(file)) for file in files)
-        results.finish(files)
-    return failed
+        return results.finish(files, lambda rows: any(row["error"] for row in rows))

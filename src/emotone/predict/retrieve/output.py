@@ -7,14 +7,12 @@ could lead out of their folder, and no two are the same.
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
+import io
 import json
 import math
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,8 @@ from typing import Any
 import soundfile
 
 from emotone.audio.read import read_native_blocks
-from emotone.base.files import replace_file
-from emotone.base.result_table import Row
+from emotone.base.files import new_folder, replace_file
+from emotone.base.result_table import Row, write_csv
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
 from emotone.predict.retrieve.findings import Findings, Moment, Recording
@@ -83,7 +81,7 @@ def write_findings(findings: Findings, output: str, to: Path | None) -> None:
     if output in FOLDERS:
         if findings.moments and to is not None:
             write = {"clips": _write_clips, "textgrid": _write_textgrids, "audacity": _write_labels}[output]
-            with _new_folder(to) as folder:
+            with new_folder(to) as folder:
                 write(findings, folder)
         return
     if to is None:
@@ -91,7 +89,7 @@ def write_findings(findings: Findings, output: str, to: Path | None) -> None:
         return
     with replace_file(to) as temporary:
         if output == "table":
-            _write_csv(temporary, to_rows(findings))
+            write_csv(temporary, COLUMNS, to_rows(findings))
         else:
             temporary.write_text(json_text(findings) + "\n", encoding="ascii")
 
@@ -163,14 +161,6 @@ def _printable(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def _write_csv(path: Path, rows: list[Row]) -> None:
-    # All texts are quoted, as a carriage return in a file name has to be. surrogateescape: any name keeps its bytes.
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        table = csv.DictWriter(file, rows[0] if rows else COLUMNS, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
 def _write_clips(findings: Findings, folder: Path) -> None:
     """A clip of each moment, with its rank, recording and time in its name, and `moments.csv` that says which is which.
 
@@ -182,17 +172,18 @@ def _write_clips(findings: Findings, folder: Path) -> None:
         times = f"{moment.start_s:.2f}-{moment.end_s:.2f}"
         row["clip"] = f"{moment.rank:0{digits}}_{safe_stem(moment.file)}_{times}.wav"
         _write_clip(folder / row["clip"], moment)
-    _write_csv(folder / "moments.csv", [{**row, "clip": row.get("clip")} for row in rows])
+    write_csv(folder / "moments.csv", [*COLUMNS, "clip"], rows)
 
 
 def _write_clip(path: Path, moment: Moment) -> None:
-    blocks = read_native_blocks(moment.file, moment.start_s, moment.end_s)
+    content = io.BytesIO()  # libsndfile would not say why it cannot write, as of a full disk
     with contextlib.ExitStack() as stack:
         clip = None
-        for samples, rate_hz, _ in blocks:
+        for samples, rate_hz, _ in read_native_blocks(moment.file, moment.start_s, moment.end_s):
             if clip is None:
-                clip = stack.enter_context(soundfile.SoundFile(path, "w", rate_hz, 1, "PCM_16"))
+                clip = stack.enter_context(soundfile.SoundFile(content, "w", rate_hz, 1, "PCM_16", format="WAV"))
             clip.write(samples)
+    path.write_bytes(content.getvalue())
 
 
 def _write_textgrids(findings: Findings, folder: Path) -> None:
@@ -246,19 +237,3 @@ def _paths(findings: Findings, folder: Path, suffix: str) -> Iterator[tuple[Path
             name = f"{stem}-{number}"
         taken.add(name.casefold())
         yield folder / (name + suffix), recording
-
-
-@contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that takes its place when the block ends well, and is removed otherwise."""
-    temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".tmp"))
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)  # mkdtemp's folders are private; results are not
-        if path.is_dir():
-            path.rmdir()  # an empty one
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
