@@ -16,10 +16,10 @@ def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[li
     """Names of the columns and rows of cells, as many as there are names, of a table whose file is at `path`.
 
     A `.tsv` is separated by tabs, others by whichever of `SEPARATORS` the first line has most of. Lines with nothing in
-    them are passed over, and so are empty cells beyond the header, which spreadsheets write. With `skip_blanks` a
-    quotation mark may stand behind blanks. The apostrophe that Emotone writes before a text which a spreadsheet would take
-    for a formula is taken away (`emotone.base.result_table.plain_text`). Raises EmotoneError for wrong quotation marks, with the line, and for rows
-    that have more or fewer cells than the header, with the number of the first.
+    them are passed over, and so are empty cells beyond the header, which spreadsheets write, and apostrophes before
+    formulas (`emotone.base.result_table.plain_text`). With `skip_blanks` a quotation mark may stand behind blanks.
+    Raises EmotoneError for wrong quotation marks, with the line, and for rows that have more or fewer cells than the
+    header, with the number of the first.
 
     >>> read_delimited('file;said\\na.wav;"so; good"\\n', Path("said.csv"))
     (['file', 'said'], [['a.wav', 'so; good']])
