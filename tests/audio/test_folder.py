@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.audio.folder import find_inputs
+from emotone.audio.folder import find_inputs, list_audio
 from emotone.errors import EmotoneError
 
 
@@ -60,6 +60,49 @@ def test_links_to_files_count_and_links_to_folders_are_not_followed(tree: Path) 
     (tree / "empty" / "broken.wav").symlink_to(tree / "nowhere.wav")
     (tree / "empty" / "loop").symlink_to(tree / "empty")
     assert find_inputs(["empty"]) == ["empty/broken.wav", "empty/link.wav"]
+
+
+def test_two_stars_go_through_links_once(tree: Path) -> None:
+    """Two links to a folder above them are 2^40 paths to who follows them as far as the system lets him."""
+    for name in ("up", "again"):
+        (tree / "b" / "c" / name).symlink_to(tree / "b")
+    (tree / "elsewhere").mkdir()
+    (tree / "elsewhere" / "5.wav").touch()
+    (tree / "b" / "linked").symlink_to(tree / "elsewhere")
+    assert find_inputs(["b/**/*.wav"]) == ["b/2.wav", "b/linked/5.wav"]
+    assert find_inputs(["**/c/**/*.mp3", f"{tree}/b/**/3.*"]) == ["b/c/3.mp3", f"{tree}/b/c/3.mp3"]
+    assert find_inputs(["b/**"]) == ["b/1.FLAC", "b/2.wav", "b/c/3.mp3"]
+    (tree / "[d]").mkdir()
+    (tree / "[d]" / "6.wav").touch()
+    assert "[d]/6.wav" in find_inputs(["**/*.wav"])
+
+
+def test_media_that_are_skipped_are_named(tree: Path) -> None:
+    for name in ("b/film.flv", "b/c/old.RA", "empty/x.txt"):
+        (tree / name).touch()
+    notes: list[str] = []
+    find_inputs(["b", "a.m4a"], notes)
+    assert notes == ["skipped 2 media files of types that folders are not searched for: b/film.flv, b/c/old.RA"]
+    (tree / "empty" / "x.wv").touch()
+    with pytest.raises(EmotoneError, match="no audio in this folder .*skipped 1 media files"):
+        find_inputs(["empty"])
+
+
+def test_folders_that_cannot_be_entered_are_named(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(place: str) -> object:
+        if os.fspath(place).endswith("c"):
+            raise PermissionError(13, "Permission denied", place)
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    notes: list[str] = []
+    assert find_inputs(["b"], notes) == ["b/1.FLAC", "b/2.wav"]
+    assert notes == ["b/c: cannot be entered (Permission denied)"]
+    assert find_inputs(["b/**/*.wav"], notes) == ["b/2.wav"] and len(notes) == 2
+    with pytest.raises(EmotoneError, match="b/c: cannot be entered"):
+        list_audio(Path("b"))
 
 
 @pytest.mark.parametrize(

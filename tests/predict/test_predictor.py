@@ -109,7 +109,7 @@ def test_silence_alone_is_an_error(predictor: Predictor, tmp_path: Path, duratio
     assert prediction.rows(predictor.columns) == [row] == prediction.rows(predictor.columns, over="windows")
 
 
-@pytest.mark.parametrize("num_samples", [1, 800, 8_000])
+@pytest.mark.parametrize("num_samples", [320, 800, 8_000])
 def test_short_sounds_are_scored(predictor: Predictor, tmp_path: Path, num_samples: int) -> None:
     prediction = predictor.predict(write(tmp_path / "a.wav", speechlike(1.0)[:num_samples]))
     assert all(np.isfinite(list(prediction.scores.values())))
@@ -119,7 +119,7 @@ def test_block_size_does_not_matter(predictor: Predictor, tmp_path: Path, monkey
     path = write(tmp_path / "a.wav", speechlike(47.0))
     whole = predictor.predict(path)
     for block_s in (0.7, 5.0, 11.0, 100.0):
-        monkeypatch.setattr(read_blocks, "__defaults__", (0.0, None, block_s))
+        monkeypatch.setattr(read_blocks, "__defaults__", (0.0, None, block_s, None))
         prediction = predictor.predict(path)
         assert prediction.scores == pytest.approx(whole.scores, abs=1e-6)
         assert prediction.curve is not None and whole.curve is not None

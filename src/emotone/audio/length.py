@@ -1,121 +1,160 @@
-"""How long an audio file says it is: libsndfile passes over most truncations, so headers are looked at here."""
+"""Where a file's sound lies, by its headers: libsndfile passes over most truncations, and over all that is joined.
+
+What is looked at is the headers alone, so that nothing of this costs an ordinary file anything.
+"""
 
 from __future__ import annotations
 
 import mmap
-import os
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
-HEAD_BYTES = 65_536
-LARGEST_PAGE_BYTES = 65_307  # of an Ogg stream
+from emotone.audio.mp3 import find_frames, mended_mp3
+from emotone.audio.pieces import Piece, patched
+from emotone.errors import EmotoneError
+
 WRITTEN_TO_A_PIPE = 0x7FFF_0000
 """Writers that cannot go back leave a size of 0, or one that no file of 32-bit sizes has."""
+LONGEST_FILE = 2**60
+"""The same for sizes of 64 bits."""
+MOST_CHUNKS = 10_000
+MP3_IN_WAV = 0x55
+
+Chunk = tuple[bytes, int, int]
+"""A chunk's name, where its content begins, and its size as it says."""
 
 
-def promised_bytes(file: BinaryIO) -> int | None:
-    """Where the file says it ends, in bytes; None for formats and writers that do not say.
+def promised_bytes(file: BinaryIO, kind: str) -> int | None:
+    """Where a file of a kind (`emotone.audio.kind`) says that it ends, in bytes; None for writers that do not say.
 
-    WAV, RF64, Wave64, AIFF, AU and CAF say it in their headers; an Ogg stream must not end within a page. FLAC and MP3
-    are left to their decoders.
+    FLAC, Ogg, MP3 and what PyAV reads are left to their decoders.
 
     >>> import io
-    >>> promised_bytes(io.BytesIO(b"RIFF" + bytes(4) + b"WAVEdata" + (100).to_bytes(4, "little")))
+    >>> promised_bytes(io.BytesIO(b"RIFF" + bytes(4) + b"WAVEdata" + (100).to_bytes(4, "little")), "wav")
     120
     """
-    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    head = file.read(40)
     try:
-        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-            return _wav_end(head)
-        if head[:4] == b"RF64":
-            return 8 + struct.unpack_from("<Q", head, 20)[0]
-        if head[:4] == b"riff":  # Wave64, whose names are 16 bytes long
-            return struct.unpack_from("<Q", head, 16)[0]
-        if head[:4] == b"FORM" and head[8:11] == b"AIF":
+        if kind == "wav":
+            data = _find(_wav_chunks(file), b"data")
+            return _unless_piped(data[1], data[2]) if data else None
+        if kind == "rf64":
+            return _unless_endless(8 + struct.unpack_from("<Q", head, 20)[0])
+        if kind == "w64":  # whose names are 16 bytes long
+            return _unless_endless(struct.unpack_from("<Q", head, 16)[0])
+        if kind == "aiff":
             return _unless_piped(8, struct.unpack_from(">I", head, 4)[0])
-        if head[:4] == b".snd":
+        if kind == "au":
             return _unless_piped(*struct.unpack_from(">II", head, 4))
-        if head[:4] == b"caff":
-            return _caf_end(head)
+        if kind == "caf":
+            data = _find(_chunks(file, 8, ">4sq", 1), b"data")
+            return None if data is None or data[2] < 0 else data[1] + data[2]  # -1: it goes on to the end
     except struct.error:  # cut off within the header, which the decoder finds
         return None
-    return _ogg_end(file) if head[:4] == b"OggS" else None
+    return None
 
 
-def count_mp3_samples(file: BinaryIO) -> int | None:
-    """Samples in an MP3 file without a frame count, found by walking its frames; None where it has a count.
+def mended(file: BinaryIO, kind: str, size: int) -> list[list[Piece]]:
+    """The files that a file of `size` bytes is decoded as, one after another; none: as it is.
 
-    Without a count (a Xing, Info or VBRI header in the first frame) libsndfile guesses the length from the first frame.
+    A header without sizes, as a recorder leaves that crashed, gets them; MP3 in WAV is taken out of it; the links of an
+    Ogg file are taken apart. Raises EmotoneError where the end is missing, and for a second WAV behind the first.
     """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        position = 0
-        if data[:3] == b"ID3" and len(data) > 10:
-            position = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
-        if any(name in data[position : position + 192] for name in (b"Xing", b"Info", b"VBRI")):
-            return None
-        num_samples = 0
-        while (frame := _mp3_frame(data[position : position + 4])) is not None:
-            position += frame[0]
-            num_samples += frame[1]
-        return num_samples
+    if kind == "wav":
+        return _mended_wav(file, size)
+    if kind == "rf64":
+        return _mended_rf64(file, size)
+    if kind in ("ogg", "mp3"):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if kind == "mp3":
+                return [pieces] if (pieces := mended_mp3(data)) else []
+            starts = ogg_links(data)
+        return [[span] for span in zip(starts, [*starts[1:], size], strict=True)] if len(starts) > 1 else []
+    return []
 
 
-MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-MP3_KBPS = (
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG-2 and 2.5
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # MPEG-1
-)
+def ogg_links(data: bytes | mmap.mmap) -> list[int]:
+    """Where the links of an Ogg file begin, which are files of their own; raises EmotoneError for a page cut short."""
+    links: list[int] = []
+    position, was_first = 0, False
+    while (position := data.find(b"OggS", position)) >= 0:
+        num_segments = data[position + 26] if position + 26 < len(data) else 0
+        lengths = data[position + 27 : position + 27 + num_segments]
+        end = position + 27 + num_segments + sum(lengths)
+        if end > len(data):
+            raise EmotoneError(f"is truncated: its last page promises {end} bytes, it has {len(data)}")
+        is_first = bool(data[position + 5] & 2)  # of a stream; those of one link begin together
+        if is_first and not was_first:
+            links.append(position)
+        position, was_first = end, is_first
+    return links
 
 
-def _mp3_frame(header: bytes) -> tuple[int, int] | None:
-    """Bytes and samples of the layer III frame with this header; None for what is none."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
-        return None
-    version, bit_rate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or bit_rate in (0, 15) or rate == 3:
-        return None
-    is_first = version == 3
-    slots = (144_000 if is_first else 72_000) * MP3_KBPS[is_first][bit_rate] // MP3_RATES_HZ[version][rate]
-    return slots + (header[2] >> 1 & 1), 1152 if is_first else 576
+def _mended_wav(file: BinaryIO, size: int) -> list[list[Piece]]:
+    chunks = {name: (start, length) for name, start, length in _wav_chunks(file)}
+    if b"data" not in chunks:
+        return []
+    start, length = chunks[b"data"]
+    end = size if _unless_piped(start, length) is None else min(start + length, size)
+    file.seek(0)
+    riff_size = struct.unpack("<4xI", file.read(8))[0]
+    if length == 0 and start < size and riff_size + 8 != size:
+        return [patched(size, [(start - 4, b"\xff\xff\xff\xff")])]
+    file.seek(end + end % 2)
+    if file.read(4) == b"RIFF":
+        raise EmotoneError("holds a second recording behind its end: split it")
+    if b"fmt " in chunks:
+        file.seek(chunks[b"fmt "][0])
+        if file.read(2) == MP3_IN_WAV.to_bytes(2, "little"):
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                frames = find_frames(data, start, end)
+            return [frames.pieces()] if frames else []
+    return []
+
+
+def _mended_rf64(file: BinaryIO, size: int) -> list[list[Piece]]:
+    chunks = {name: (start, length) for name, start, length in _wav_chunks(file)}
+    if b"ds64" not in chunks or b"data" not in chunks:
+        return []
+    place, start = chunks[b"ds64"][0], chunks[b"data"][0]
+    file.seek(place)
+    sizes = struct.unpack("<QQQ", file.read(24))
+    if sizes[0] < LONGEST_FILE and 0 < sizes[1] < LONGEST_FILE:
+        return []
+    return [patched(size, [(place, struct.pack("<QQQ", size - 8, size - start, 0))])]
+
+
+def _wav_chunks(file: BinaryIO) -> Iterator[Chunk]:
+    file.seek(0)
+    order = ">" if file.read(4) == b"RIFX" else "<"
+    return _chunks(file, 12, order + "4sI", 2)
+
+
+def _chunks(file: BinaryIO, position: int, form: str, step: int) -> Iterator[Chunk]:
+    """The chunks up to `data`; each begins at a multiple of `step`."""
+    head_bytes = struct.calcsize(form)
+    for _ in range(MOST_CHUNKS):
+        file.seek(position)
+        head = file.read(head_bytes)
+        if len(head) < head_bytes:
+            return
+        name, size = struct.unpack(form, head)
+        position += head_bytes
+        yield name, position, size
+        if name == b"data" or size < 0:
+            return
+        position += size + size % step
+
+
+def _find(chunks: Iterator[Chunk], name: bytes) -> Chunk | None:
+    return next((chunk for chunk in chunks if chunk[0] == name), None)
 
 
 def _unless_piped(start: int, size: int) -> int | None:
     return None if size == 0 or size >= WRITTEN_TO_A_PIPE else start + size
 
 
-def _wav_end(head: bytes) -> int | None:
-    position = 12
-    while position + 8 <= len(head):
-        name, size = struct.unpack_from("<4sI", head, position)
-        position += 8
-        if name == b"data":
-            return _unless_piped(position, size)
-        position += size + size % 2
-    return None
-
-
-def _caf_end(head: bytes) -> int | None:
-    position = 8
-    while position + 12 <= len(head):
-        name, size = struct.unpack_from(">4sq", head, position)
-        position += 12
-        if size < 0:  # an audio chunk that goes on to the end of the file
-            return None
-        position += size
-        if name == b"data":
-            return position
-    return None
-
-
-def _ogg_end(file: BinaryIO) -> int | None:
-    """The end of the last page that begins in the file."""
-    size = file.seek(0, os.SEEK_END)
-    start = max(0, size - LARGEST_PAGE_BYTES)
-    file.seek(start)
-    tail = file.read()
-    place = tail.rfind(b"OggS")
-    if place < 0:
-        return None
-    num_segments = tail[place + 26] if place + 26 < len(tail) else 0
-    lengths = tail[place + 27 : place + 27 + num_segments]
-    return start + place + 27 + num_segments + sum(lengths)
+def _unless_endless(end: int) -> int | None:
+    return end if 8 < end < LONGEST_FILE else None

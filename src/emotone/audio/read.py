@@ -1,23 +1,26 @@
 """Any audio file or array -> float32 [samples], 16 kHz, mono, in [-1, 1].
 
 Files are read in blocks and resampled as a stream, so a three-hour recording costs no more memory than a short one and
-both go through the same code. Every failure is an `AudioError` that names the file and the reason.
+both go through the same code. What a file is, its content says (`emotone.audio.kind`); libsndfile decodes it
+(`emotone.audio.sound_file`), or PyAV (`emotone.audio.av_file`). Every failure, whatever a decoder raises, is an
+`AudioError` that names the file and the reason.
 """
 
 from __future__ import annotations
 
-import itertools
+import numbers
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio.length import count_mp3_samples, promised_bytes
+from emotone.audio import av_file, sound_file
+from emotone.audio.channels import Downmix, check_rate
+from emotone.audio.kind import AV_KINDS, kind_of
+from emotone.audio.length import promised_bytes
 from emotone.errors import EmotoneError
 
 Samples = NDArray[np.float32]
@@ -25,19 +28,33 @@ Samples = NDArray[np.float32]
 
 RATE_HZ = 16_000
 BLOCK_S = 30.0
+LEAST_SAMPLES = RATE_HZ // 50
+"""In less than 20 ms, a pitch period or two, there is nothing to hear."""
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
-LONGEST_SAMPLES = 2**40
-"""More (two years) is what a FLAC stream says that was written to a pipe: it does not know."""
-MP3_SLACK_SAMPLES = 4 * 1152
-"""How much of an MP3 without a frame count may be missing: its last frames are often not whole."""
-AV_SLACK_S = 0.25
-"""How much shorter than its container says a track may be: coders' delays and paddings."""
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
 )
-AV_SUFFIXES = frozenset({".m4a", ".mp4", ".webm", ".mkv", ".mka", ".aac", ".wma", ".3gp", ".amr"})
+AV_SUFFIXES = frozenset(
+    {
+        ".m4a",
+        ".m4b",
+        ".m4v",
+        ".mp4",
+        ".mov",
+        ".webm",
+        ".mkv",
+        ".mka",
+        ".aac",
+        ".wma",
+        ".wmv",
+        ".3gp",
+        ".amr",
+        ".avi",
+        ".ts",
+    }
+)
 SUFFIXES = SOUNDFILE_SUFFIXES | AV_SUFFIXES
 
 
@@ -56,10 +73,10 @@ class AudioError(EmotoneError):
 def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Samples:
     """Samples of a file, or of its part from `start_s` to `end_s`: float32 [N], 16 kHz, mono, in [-1, 1].
 
-    Channels are averaged; other rates are resampled with soxr HQ. Raises AudioError for anything that is not readable
-    audio: missing, empty, truncated, not audio, NaN.
+    Channels are averaged, unless they cancel; other rates are resampled with soxr HQ. Raises AudioError for anything
+    that is not readable audio: missing, empty, truncated, not audio, NaN, shorter than 20 ms.
 
-    >>> import tempfile
+    >>> import soundfile, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/a.wav", np.zeros((44_100, 2)), 44_100)
     ...     load_audio(f"{folder}/a.wav").shape
@@ -70,50 +87,100 @@ def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
 
 
 def read_blocks(
-    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
+    path: str | os.PathLike[str],
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    block_s: float = BLOCK_S,
+    notes: list[str] | None = None,
 ) -> Iterator[Samples]:
     """The samples of `load_audio` as blocks of about `block_s` seconds, none of them empty and at least one.
 
-    Raises AudioError as `load_audio` does, some of it only when the block that is damaged is asked for.
+    What is to be said of the file, though it can be used, is appended to `notes`. Raises AudioError as `load_audio`
+    does, some of it only when the block that is damaged is asked for.
     """
-    num_decoded = num_samples = 0
-    resampler = None
-    for samples, rate_hz, is_last in read_native_blocks(path, start_s, end_s, block_s):
-        num_decoded += len(samples)
-        if rate_hz != RATE_HZ:
-            if resampler is None:
-                import soxr
+    num_samples, waiting = 0, None
+    for samples in _resampled(path, start_s, end_s, block_s, notes):
+        num_samples += len(samples)
+        block = samples if waiting is None or not len(waiting) else np.concatenate([waiting, samples])
+        waiting = block[:0]
+        if num_samples < LEAST_SAMPLES:  # there may be too little in all
+            waiting = block
+        elif len(block):
+            yield clip(block, path)
+    if waiting is None:
+        raise AudioError(path, f"ends before {start_s:g} s" if start_s else "holds no samples")
+    if num_samples < LEAST_SAMPLES:
+        raise AudioError(path, _too_short(num_samples))
 
-                resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
-            samples = resampler.resample_chunk(samples, last=is_last)
-        if len(samples):
-            num_samples += len(samples)
-            yield clip(samples, path)
-    if not num_samples:
-        nothing = f"ends before {start_s:g} s" if start_s else "holds no samples"
-        raise AudioError(path, "is shorter than a sample at 16 kHz" if num_decoded else nothing)
+
+def _resampled(
+    path: str | os.PathLike[str], start_s: float, end_s: float | None, block_s: float, notes: list[str] | None
+) -> Iterator[Samples]:
+    """Blocks at 16 kHz; some may be empty."""
+    resampler = None
+    for samples, rate_hz in read_native_blocks(path, start_s, end_s, block_s, notes):
+        if rate_hz != RATE_HZ and resampler is None:
+            import soxr
+
+            resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+        yield samples if resampler is None else resampler.resample_chunk(samples)
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def read_native_blocks(
-    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, block_s: float = BLOCK_S
-) -> Iterator[tuple[Samples, int, bool]]:
-    """Blocks at the file's own rate, not clipped: samples [N], the rate in Hz, and whether it is the last.
+    path: str | os.PathLike[str],
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    block_s: float = BLOCK_S,
+    notes: list[str] | None = None,
+) -> Iterator[tuple[Samples, int]]:
+    """Blocks at the file's own rate, not clipped: samples [N], and the rate in Hz.
 
-    Raises AudioError as `load_audio` does. The last block may be empty; PyAV's, at 16 kHz already, are never marked.
+    Raises AudioError as `load_audio` does, but for what is short; `notes` are as of `read_blocks`.
     """
     if not 0 <= start_s < (float("inf") if end_s is None else end_s):
         raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
-    _check_file(path)
-    for samples, rate_hz, is_last in _decode(path, start_s, end_s, block_s):
-        if not np.isfinite(samples).all():
-            raise AudioError(path, "holds NaN or infinite samples")
-        yield samples, rate_hz, is_last
+    downmix = Downmix()
+    try:
+        for block, rate_hz in _decode(os.fspath(path), _check_file(path), start_s, end_s, block_s):
+            samples = downmix(block)
+            if not np.isfinite(samples).all():
+                raise AudioError(path, "holds NaN or infinite samples")
+            yield samples, rate_hz
+    except AudioError:
+        raise
+    except EmotoneError as error:
+        raise AudioError(path, str(error)) from None
+    except Exception as error:  # decoders are given anything, and raise anything
+        raise AudioError(path, f"cannot be decoded ({type(error).__name__}: {error})") from None
+    if notes is not None and downmix.note:
+        notes.append(downmix.note)
 
 
-def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
+def _decode(
+    path: str, kind: str, start_s: float, end_s: float | None, block_s: float
+) -> Iterator[tuple[sound_file.Block, int]]:
+    """Blocks of all channels, by the decoder of the file's kind."""
+    if kind in AV_KINDS:
+        yield from av_file.decode(path, kind, start_s, end_s, block_s)
+        return
+    try:
+        yield from sound_file.decode(path, kind, start_s, end_s, block_s)
+    except sound_file.UnknownFormatError as unknown:
+        if kind not in av_file.FORMATS:
+            raise
+        try:  # a codec that libsndfile does not know, in a container that it does
+            yield from av_file.decode(path, kind, start_s, end_s, block_s)
+        except EmotoneError:
+            raise unknown from None
+
+
+def from_array(samples: NDArray[np.generic], rate_hz: float, notes: list[str] | None = None) -> Samples:
     """An array as float32 [N], 16 kHz, mono: [N] or [N, channels]; integers are scaled by their full range.
 
-    Raises EmotoneError for no samples, NaN, more than 2 axes or floats far outside [-1, 1].
+    What is to be said of it is appended to `notes`. Raises AudioError for less than 20 ms, NaN, more than 2 axes, rates
+    that are none of sound, integers of 64 bits, which samples of 16 bits often lie in, and floats far outside [-1, 1].
 
     >>> from_array(np.full(8_000, 16_384, dtype=np.int16), 8_000).shape
     (16000,)
@@ -123,23 +190,37 @@ def from_array(samples: NDArray[np.generic], rate_hz: int) -> Samples:
         raise AudioError(name, f"must be [samples] or [samples, channels] and not empty, not of shape {samples.shape}")
     if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
         raise AudioError(name, f"has more channels than samples {samples.shape}: transpose it to [samples, channels]")
-    if rate_hz <= 0:
-        raise AudioError(name, f"has a rate of {rate_hz} Hz; it must be positive")
-    if samples.dtype.kind not in "fi":
-        raise AudioError(name, f"is of type {samples.dtype}: use float in [-1, 1] or signed integers")
+    if samples.dtype.kind not in "fi" or samples.dtype.itemsize > 4 and samples.dtype.kind == "i":
+        raise AudioError(
+            name,
+            f"is of type {samples.dtype}: use float in [-1, 1], or int8, int16 or int32, which say what full scale is",
+        )
+    if not isinstance(rate_hz, numbers.Real):
+        raise AudioError(name, f"has the rate {rate_hz!r}; it must be a number of Hz")
+    try:
+        check_rate(float(rate_hz))
+    except EmotoneError as error:
+        raise AudioError(name, str(error)) from None
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples.astype(np.float64) / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    mono = np.asarray(samples, dtype=np.float32)
-    mono = mono if mono.ndim == 1 else mono.mean(axis=1)
+    downmix = Downmix()
+    mono = downmix(np.asarray(samples, dtype=np.float32))
     if not np.isfinite(mono).all():
         raise AudioError(name, "holds NaN or infinite samples")
     if rate_hz != RATE_HZ:
         import soxr
 
         mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
-        if not mono.size:
-            raise AudioError(name, "is shorter than a sample at 16 kHz")
+    if len(mono) < LEAST_SAMPLES:
+        raise AudioError(name, _too_short(len(mono)))
+    if notes is not None and downmix.note:
+        notes.append(downmix.note)
     return clip(mono, name)
+
+
+def _too_short(num_samples: int) -> str:
+    least_ms = 1_000 * LEAST_SAMPLES / RATE_HZ
+    return f"lasts {1_000 * num_samples / RATE_HZ:.2g} ms: there is nothing to hear in less than {least_ms:g} ms"
 
 
 def clip(samples: Samples, path: str | os.PathLike[str]) -> Samples:
@@ -150,8 +231,8 @@ def clip(samples: Samples, path: str | os.PathLike[str]) -> Samples:
     return np.clip(samples, -1.0, 1.0) if peak > 1.0 else samples
 
 
-def _check_file(path: str | os.PathLike[str]) -> None:
-    """Raise AudioError for what is no file, empty, not readable or ends before its header says."""
+def _check_file(path: str | os.PathLike[str]) -> str:
+    """The kind of a file; raises AudioError for what is no file, empty, not readable or ends before its header says."""
     try:
         status = os.stat(path)
     except OSError as error:
@@ -168,120 +249,10 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         raise AudioError(path, "is empty (0 bytes)")
     try:
         with open(path, "rb") as file:
-            promised = promised_bytes(file)
+            kind = kind_of(file)
+            promised = promised_bytes(file, kind)
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}") from None
     if promised is not None and promised > status.st_size + 1:  # some writers count a padding byte that is not there
         raise AudioError(path, f"is truncated: its header promises {promised} bytes, it has {status.st_size}")
-
-
-class _Stream(soundfile.SoundFile):
-    """A file read from front to back.
-
-    soundfile seeks after every read of a seekable file, and an MP3 decoder that has sought leaves up to a third of a
-    second silent, because its frames lean on earlier ones; a FLAC stream of unknown length cannot be sought at all.
-    """
-
-    def seekable(self) -> bool:
-        """False, so that soundfile seeks by itself no more."""
-        return False
-
-    def skip_to(self, position: int) -> None:
-        """Go to a sample by its number; of an MP3 the second before it is decoded, too."""
-        lead = min(position, self.samplerate) if self.format == "MP3" else 0
-        if position > lead:
-            self.seek(position - lead)
-        self.read(lead, dtype="float32")
-
-
-def _open(path: str | os.PathLike[str]) -> _Stream:
-    try:
-        return _Stream(os.fsencode(path))  # bytes, so that any file name works
-    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
-        reason = getattr(error, "error_string", str(error)).rstrip(".")
-        if "possibly a pipe" in reason:  # what libsndfile says of an MP3 without a whole frame
-            reason = "no audio in it"
-        raise AudioError(path, f"is not audio that can be read ({reason})") from None
-
-
-def _decode(
-    path: str | os.PathLike[str], start_s: float, end_s: float | None, block_s: float
-) -> Iterator[tuple[Samples, int, bool]]:
-    """Blocks as of `read_native_blocks`, with what libsndfile or PyAV gives: NaN is not looked for."""
-    if Path(path).suffix.lower() in AV_SUFFIXES:
-        yield from _decode_av(path, start_s, end_s)
-        return
-    with _open(path) as file:
-        rate_hz, total = file.samplerate, file.frames
-        is_guess = total > LONGEST_SAMPLES or (file.format == "MP3" and _is_guess(path, total))
-        first = min(round(start_s * rate_hz), total)
-        stop = total if end_s is None else min(round(end_s * rate_hz), total)
-        try:
-            if first:
-                file.skip_to(first)
-            position = first
-            while position < stop:
-                wanted = min(int(block_s * rate_hz), stop - position)
-                block = file.read(wanted, dtype="float32")
-                position += len(block)
-                if len(block) < wanted:
-                    if not is_guess:
-                        raise AudioError(path, f"is truncated: {position} of {total} samples could be read")
-                    stop = position
-                mono = block if block.ndim == 1 else block.mean(axis=1)
-                yield mono, rate_hz, position >= stop
-        except (soundfile.SoundFileError, OSError) as error:
-            reason = getattr(error, "error_string", str(error)).rstrip(".")
-            raise AudioError(path, f"is damaged or truncated ({reason})") from None
-
-
-def _is_guess(path: str | os.PathLike[str], total: int) -> bool:
-    """Whether an MP3's `total` samples are a guess; raises AudioError for one that would lose the end."""
-    with open(path, "rb") as file:
-        counted = count_mp3_samples(file)
-    if counted is not None and counted > total + MP3_SLACK_SAMPLES:
-        raise AudioError(path, "is an MP3 of variable bit rate that does not say how long it is: convert it")
-    return counted is not None
-
-
-def _decode_av(
-    path: str | os.PathLike[str], start_s: float, end_s: float | None
-) -> Iterator[tuple[Samples, int, bool]]:
-    """Blocks of what libsndfile cannot read (m4a, webm, ...), at 16 kHz, through PyAV where it is installed."""
-    try:
-        import av
-    except ImportError:
-        suffix = Path(path).suffix
-        raise AudioError(path, f'{suffix} needs the package av: pip install "emotone[av]"') from None
-    first = int(start_s * RATE_HZ)
-    stop = None if end_s is None else int(end_s * RATE_HZ)
-    position = 0
-    try:
-        with av.open(os.fspath(path)) as container:
-            if not container.streams.audio:
-                raise AudioError(path, "holds no audio stream")
-            to_mono = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-            for frame in itertools.chain(container.decode(audio=0), [None]):  # None: what the resampler still holds
-                for resampled in to_mono.resample(frame):
-                    block = resampled.to_ndarray()[0]
-                    begin, position = position, position + len(block)
-                    part = block[max(0, first - begin) : None if stop is None else max(0, stop - begin)]
-                    if len(part):
-                        yield part, RATE_HZ, False
-                    if stop is not None and position >= stop:
-                        return
-            promised_s = _promised_s(container)
-    except av.FFmpegError as error:
-        raise AudioError(path, f"is not audio that can be read ({error.strerror})") from None
-    if promised_s is not None and position / RATE_HZ < promised_s - AV_SLACK_S:
-        raise AudioError(path, f"is truncated: {position / RATE_HZ:.2f} of {promised_s:.2f} s could be read")
-
-
-def _promised_s(container: Any) -> float | None:
-    """How long an MP4 or Matroska file says its audio is; None for other formats, which only estimate it."""
-    stream = container.streams.audio[0]
-    if not container.format.name.startswith(("mov", "matroska")):
-        return None
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration is not None and len(container.streams) == 1 else None
+    return kind or ("mp3" if Path(path).suffix.lower() == ".mp3" else "")  # one that begins within a frame

@@ -23,6 +23,17 @@ from emotone.cli.options import (
 )
 
 
+def _find_files(options: Namespace) -> list[str]:
+    """The files that were named, and a note on what folders hold beside them."""
+    from emotone.audio.folder import find_inputs
+
+    notes: list[str] = []
+    files = find_inputs(options.inputs, notes)
+    for note in notes:
+        say(options, f"note: {note}")
+    return files
+
+
 def add_predict(add_verb: AddVerb) -> None:
     parser = add_verb(
         "predict", predict, "Emotion in files, folders or globs: one row per file, per window, or over time."
@@ -46,11 +57,10 @@ def add_predict(add_verb: AddVerb) -> None:
 
 def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
-    from emotone.audio.folder import find_inputs
     from emotone.predict.files import predict_to_file, predict_to_stdout
     from emotone.predict.settings import PredictSettings
 
-    files = find_inputs(options.inputs)
+    files = _find_files(options)
     settings = PredictSettings(
         model=options.model,
         window_s=options.window,
@@ -97,7 +107,6 @@ def add_retrieve(add_verb: AddVerb) -> None:
 
 def retrieve(options: Namespace) -> int:
     """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
-    from emotone.audio.folder import find_inputs
     from emotone.predict.retrieve.findings import Search
     from emotone.predict.retrieve.moments import find_moments
     from emotone.predict.retrieve.output import check_file, check_output, write_findings
@@ -109,7 +118,7 @@ def retrieve(options: Namespace) -> int:
     check_output(options.output, options.to)
     if options.page:
         check_file(options.page, ".html")
-    findings = find_moments(find_inputs(options.inputs), search, options.jobs, options.quiet)
+    findings = find_moments(_find_files(options), search, options.jobs, options.quiet)
     write_findings(findings, options.output, options.to)
     if options.page:
         from emotone.predict.retrieve.page import render_page
@@ -142,11 +151,10 @@ def add_transcribe(add_verb: AddVerb) -> None:
 
 def transcribe(options: Namespace) -> int:
     """Transcripts of files: a row per file, or per word with its times."""
-    from emotone.audio.folder import find_inputs
     from emotone.audio.words.whisper import RowUnit, Transcriber, write_transcripts
     from emotone.audio.words.whisper import transcribe as transcripts_of
 
-    files = find_inputs(options.inputs)
+    files = _find_files(options)
     over: RowUnit = "words" if options.words else "recording"
     transcriber = Transcriber(options.model, options.language, options.device)
     if options.output is not None:

@@ -143,7 +143,7 @@ def _scan_file(task: Task) -> list[Row]:
     error = ""
     try:
         # At the file's own rate, where clipping still shows and no resampler has touched the content.
-        for samples, rate_hz, _ in read_native_blocks(path):
+        for samples, rate_hz in read_native_blocks(path):
             for measure in measures if len(samples) else []:
                 measure.update(clip(samples, path), rate_hz)
             if all(measure.is_whole for measure in measures):

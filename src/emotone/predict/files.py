@@ -193,13 +193,14 @@ class _Notes:
     first: dict[str, str] = field(default_factory=dict)
 
     def add(self, prediction: Prediction) -> None:
-        if prediction.note and prediction.inputs:
+        if prediction.note and not prediction.error:
             self.counts[prediction.inputs] = self.counts.get(prediction.inputs, 0) + 1
             self.first.setdefault(prediction.inputs, f"{prediction.file}: {prediction.note}")
 
     def say(self, settings: PredictSettings) -> None:
         for inputs, count in self.counts.items():
-            _say(settings, f"{count} of {self.num_files} files, scored by {inputs}, e.g. {self.first[inputs]}")
+            how = f", scored by {inputs}" if inputs else ""
+            _say(settings, f"{count} of {self.num_files} files{how}, e.g. {self.first[inputs]}")
 
 
 def _say(settings: PredictSettings, note: str) -> None:

@@ -119,16 +119,18 @@ class Predictor:
         and EmotoneError for bad window settings and for transcripts where the bundle takes none.
         """
         check_window(window_s, hop_s)
+        notes: list[str] = []
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
-            return self._predict_audio("array", iter([from_array(source, rate_hz)]), window_s, hop_s, transcript)
+            blocks = iter([from_array(source, rate_hz, notes)])
+            return self._predict_audio("array", blocks, window_s, hop_s, transcript, notes)
         file = os.fspath(source)
         if is_text_file(file):
             if transcript is not None:
                 raise EmotoneError(f"{file} is a transcript itself; it takes no other")
             return self._predict_text_file(file)
-        return self._predict_audio(file, read_blocks(source), window_s, hop_s, transcript)
+        return self._predict_audio(file, read_blocks(source, notes=notes), window_s, hop_s, transcript, notes)
 
     def try_predict(
         self,
@@ -150,8 +152,9 @@ class Predictor:
         window_s: float | None,
         hop_s: float | None,
         transcript: TranscriptLike | None,
+        notes: list[str],
     ) -> Prediction:
-        """Blocks of samples at 16 kHz: windows, their scores, the summary."""
+        """Blocks of samples at 16 kHz: windows, their scores, the summary; reading them adds to `notes`."""
         limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
         window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
         windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
@@ -167,6 +170,7 @@ class Predictor:
                 prediction.note = NO_WORDS
         if not prediction.scores and not prediction.probabilities:
             raise AudioError(file, prediction.error)
+        prediction.note = "; ".join([*notes, *filter(None, [prediction.note])])
         return prediction
 
     def _only_window(self, file: str, windows: Iterator[Cut], longest_s: float) -> Cut:

@@ -80,9 +80,12 @@ def search_recording(file: str, search: Search, predictor: Predictor) -> Recordi
     except AudioError as error:
         return Recording(file, error=error.reason)
     note = _note(scored, search, predictor.bundle)
-    found = Recording(file, scored.num_samples / RATE_HZ, scored.speech_s, len(scored.score), note=note)
+    found = Recording(file, scored.num_samples / RATE_HZ, scored.speech_s, len(scored.score))
+    if not scored.score and scored.num_spoken:
+        return replace(found, error=note)
+    found = replace(found, note="; ".join([*scored.notes, *filter(None, [note])]))
     if not scored.score:
-        return replace(found, note="", error=note) if scored.num_spoken else found
+        return found
     start, stop, score = (np.array(column) for column in (scored.start, scored.stop, scored.score))
     sign = -1 if search.lowest else 1
     places = pick(start, stop, sign * score, search.num, round(search.min_gap_s * RATE_HZ))
@@ -114,7 +117,7 @@ class _Scored:
     """The scored windows of one recording, W of them, as columns: samples `start` to `stop`, score, share of speech.
 
     num_samples: of the recording. num_spoken: windows with enough speech, those without a score included, of which
-    `error` is the last reason.
+    `error` is the last reason. notes: what is to be said of reading it.
     """
 
     num_samples: int = 0
@@ -125,6 +128,7 @@ class _Scored:
     score: array[float] = field(default_factory=lambda: array("d"))
     speech: array[float] = field(default_factory=lambda: array("d"))
     error: str = ""
+    notes: list[str] = field(default_factory=list)
 
     def add(self, window: _SpokenWindow, score: float) -> None:
         """One more window; the network may give no number for it."""
@@ -156,7 +160,7 @@ def _spoken_windows(file: str, search: Search, bundle: Bundle, scored: _Scored) 
     """Windows with enough speech; duration, speech and errors of the recording are written into `scored`."""
     speech_track = SpeechTrack()
     least = shortest_s(bundle) * RATE_HZ
-    blocks = speech_track.listen(read_blocks(file))
+    blocks = speech_track.listen(read_blocks(file, notes=scored.notes))
     for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
         stop = scored.num_samples = start + len(samples)
         speech = speech_track.share(start, stop)

@@ -179,7 +179,7 @@ def _write_clip(path: Path, moment: Moment) -> None:
     content = io.BytesIO()  # libsndfile would not say why it cannot write, as of a full disk
     with contextlib.ExitStack() as stack:
         clip = None
-        for samples, rate_hz, _ in read_native_blocks(moment.file, moment.start_s, moment.end_s):
+        for samples, rate_hz in read_native_blocks(moment.file, moment.start_s, moment.end_s):
             if clip is None:
                 clip = stack.enter_context(soundfile.SoundFile(content, "w", rate_hz, 1, "PCM_16", format="WAV"))
             clip.write(samples)
