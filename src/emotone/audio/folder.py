@@ -14,11 +14,11 @@ from emotone.audio.read import SUFFIXES
 from emotone.base.files import is_unicode
 from emotone.errors import EmotoneError, name_some
 
-OTHER_MEDIA = frozenset(
-    ".3g2 .ac3 .ape .asf .dff .dsf .dts .flv .gsm .m2ts .mp2 .mpc .mpeg .mpg .mpga .mts .nist .ogv .pcm .ra .raw .rm .sph "
-    ".spx .tta .voc .vob .vox .wv".split()
-)
-"""Suffixes of sound and film that a folder is not searched for; a file of such a name may still be one that is read."""
+OTHER_MEDIA = frozenset({
+    ".3g2", ".ac3", ".ape", ".asf", ".dff", ".dsf", ".dts", ".flv", ".gsm", ".m2ts", ".mp2", ".mpc", ".mpeg", ".mpg", ".mpga",
+    ".mts", ".nist", ".ogv", ".pcm", ".ra", ".raw", ".rm", ".sph", ".spx", ".tta", ".voc", ".vob", ".vox", ".wv",
+})  # fmt: skip
+"""Suffixes of sound and film that a folder is not searched for; one that is named may still be read."""
 
 
 def find_inputs(inputs: Sequence[str], notes: list[str] | None = None) -> list[str]:
