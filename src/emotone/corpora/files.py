@@ -16,7 +16,8 @@ import pandas as pd
 import soundfile
 
 from emotone.audio.folder import list_audio
-from emotone.audio.read import LONGEST_SAMPLES, SUFFIXES
+from emotone.audio.read import SUFFIXES
+from emotone.audio.sound_file import LONGEST_SAMPLES
 from emotone.corpora.tables import refuse_rows
 from emotone.errors import EmotoneError, name_some
 
@@ -202,12 +203,12 @@ def keep_within_audio(table: pd.DataFrame, path: Path, root: Path, incomplete: b
 
 
 def _length_s(path: Path) -> float:
-    """Seconds of audio by the file's header; NaN where that does not say, or only guesses."""
+    """Seconds of audio by the file's header; NaN where that does not say, or only guesses, or only of the first of joined files."""
     try:
         about = soundfile.info(path)
     except (OSError, RuntimeError):
         return np.nan
-    is_known = about.format != "MP3" and 0 < about.frames < LONGEST_SAMPLES
+    is_known = about.format not in ("MP3", "OGG") and 0 < about.frames < LONGEST_SAMPLES
     return about.frames / about.samplerate if is_known else np.nan
 
 
