@@ -16,7 +16,8 @@ from emotone.errors import EmotoneError, name_some
 
 OTHER_MEDIA = frozenset({
     ".3g2", ".ac3", ".ape", ".asf", ".dff", ".dsf", ".dts", ".flv", ".gsm", ".m2ts", ".mp2", ".mpc", ".mpeg", ".mpg",
-    ".mpga", ".mts", ".nist", ".ogv", ".pcm", ".ra", ".raw", ".rm", ".sph", ".spx", ".tta", ".voc", ".vob", ".vox", ".wv",
+    ".mpga", ".mts", ".nist", ".ogv", ".pcm", ".ra", ".raw", ".rm", ".sph", ".spx", ".tta", ".voc", ".vob",
+    ".vox", ".wv",
 })  # fmt: skip
 """Suffixes of sound and film that a folder is not searched for; one that is named may still be read."""
 

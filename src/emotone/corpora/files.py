@@ -203,7 +203,7 @@ def keep_within_audio(table: pd.DataFrame, path: Path, root: Path, incomplete: b
 
 
 def _length_s(path: Path) -> float:
-    """Seconds of audio by the file's header; NaN where that does not say, or only guesses, or only of the first of joined files."""
+    """Seconds of audio by the file's header; NaN where that does not say, guesses, or says it of a first part only."""
     try:
         about = soundfile.info(path)
     except (OSError, RuntimeError):
