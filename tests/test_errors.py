@@ -13,10 +13,23 @@ def test_an_error_is_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("emodbb", "emodb"), ("emobd", "emodb"), ("iemocap", "iemocap"), ("zebra", None), ("", None)],
+    [
+        ("emodbb", "emodb"),
+        ("emobd", "emodb"),
+        ("iemocap", "iemocap"),
+        ("zebra", None),
+        ("", None),
+        ("EmoDB", "emodb"),
+        ("IEMO", "iemocap"),
+    ],
 )
 def test_the_nearest_is_named_only_where_it_is_near(given: str, expected: str | None) -> None:
     assert nearest(given, ["emodb", "iemocap", "msp-podcast"]) == expected
+
+
+def test_the_nearest_may_be_written_in_other_letters() -> None:
+    assert nearest("emotion", ["Emotion", "speaker"]) == "Emotion"
+    assert nearest("a-b", ["A-B", "a-b"]) == "A-B"  # the first of two that are alike
 
 
 def test_unknown_names_say_what_is_known() -> None:

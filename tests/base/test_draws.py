@@ -12,6 +12,7 @@ from emotone.base.draws import generator
 def test_a_key_decides_the_draws() -> None:
     assert generator("a", 1).random() == generator("a", 1).random()
     keys = [("a", 1), ("a", 2), ("b", 1), (1, "a"), ("a",), ("a", 1, 0), ("a", ""), ()]
+    keys += [("a\n1",), ("a\n", 1), ("a", "\n1"), ("a\n1", 0), ("\n",)]  # ids of utterances may have line breaks
     assert len({generator(*key).random() for key in keys}) == len(keys)
 
 

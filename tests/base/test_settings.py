@@ -60,7 +60,7 @@ def test_types(key: str, good: list[Any], bad: list[Any]) -> None:
         ("limit", "a number or nothing (null)"),
         ("pair", "a list of 2 (a number)"),
         ("words", "a list (text)"),
-        ("where", "a mapping or nothing (null)"),
+        ("where", "a mapping to a list (text) or nothing (null)"),
     ],
 )
 def test_types_in_words(key: str, words: str) -> None:
@@ -109,4 +109,8 @@ def test_the_annotations_of_any_init_are_checked() -> None:
 
 def test_a_type_that_is_no_class_is_not_checked() -> None:
     assert fits("anything", Any) and fits(3, "a word") and not fits(3, str)
-    assert describe(dict[str, int]) == "a mapping" and describe(bytes) == "bytes"
+    assert (
+        describe(dict[str, int]) == "a mapping to a whole number"
+        and describe(dict[str, Any]) == "a mapping"
+        and describe(bytes) == "bytes"
+    )

@@ -54,6 +54,19 @@ def test_bundles_are_found_by_name_folder_and_run(
     assert available()["mine"] == bundles_folder() / "mine"
     assert Bundle.load("mine").folder == bundles_folder() / "mine"
     assert Bundle.load("run").folder == Path("run/bundle")
+    for place in ("folds/fold-0", "folds/fold-1", "repeats/repeat-1/fold-0"):
+        shutil.copytree(tiny_bundle, tmp_path / place / "bundle")
+    assert Bundle.load("folds/fold-1").folder == Path("folds/fold-1/bundle")
+    for run, line in (
+        (
+            "folds",
+            "folds: a run of 2 folds, each with a bundle of its own; name one, e.g. folds/fold-0, or train one on all",
+        ),
+        ("repeats", "repeats: a run of 1 folds, each with a bundle of its own; name one, e.g. repeats/repeat-1/fold-0"),
+    ):
+        with pytest.raises(EmotoneError) as caught:
+            locate(run)
+        assert str(caught.value).startswith(line)
     (tmp_path / "mine").mkdir()  # a folder of that name without a bundle is not meant
     assert Bundle.load("mine").folder == bundles_folder() / "mine"
 

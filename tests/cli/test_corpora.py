@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+
+from emotone.corpora.corpus import Corpus
 
 Run = Callable[..., Any]
 
@@ -50,12 +53,35 @@ def test_check_takes_a_corpus_or_a_recipe(run: Run, tones: Any) -> None:
     assert run("check", "tones", "--quiet").code == 1
     ran = run("check", "tons")
     assert ran.code == 2 and "unknown recipe or prepared corpus 'tons'; did you mean 'tones'?" in ran.line
+    ran = run("check", "tones", "split.name=official")
+    assert (
+        ran.code == 2 and ran.line == "emotone: tones is a corpus; split.name=official would be a setting of a recipe"
+    )
+
+
+def test_check_finds_what_train_refuses(run: Run, tones: Any, tmp_path: Path) -> None:
+    ids = list(tones.utterances["id"])
+    (tmp_path / "parts.json").write_text(json.dumps({"train": ids[:6], "test": ids[6:]}))
+    Path("mine.yaml").write_text(
+        "corpora: [tones]\ntargets: [arousal]\nfeature: mel\nsystem: {name: chunk-attention}\n"
+        "split: {name: given, file: parts.json}\nallow_leakage: true\n"
+    )
+    ran = run("check", "mine.yaml", "--quiet")
+    assert ran.code == 1 and "PROBLEM: recipe mine: the validation part of split given is empty" in ran.out.splitlines()
+    assert "no problem found" not in ran.out
+    refused = run("train", "mine.yaml", "--quiet")
+    assert refused.code == 2 and refused.line == "emotone: recipe mine: the validation part of split given is empty"
 
 
 def test_export_says_where(run: Run, tones: Any) -> None:
     pytest.importorskip("audformat")
-    assert run("export", "tones", "exported").line == "tones: exported"
-    assert Path("exported/db.yaml").is_file()
+    where, note = run("export", "tones", "exported").err.splitlines()
+    assert where == "tones: exported" and Path("exported/db.yaml").is_file()
+    assert note.startswith(f"note: the audio is not copied, and stays in {tones.root}; read both by: emotone prepare ")
+    ran = run(*shlex.split(note.partition("read both by: emotone ")[2]), "--name", "again")
+    assert ran.code == 0 and Corpus.load("again").utterances["file"].tolist() == tones.utterances["file"].tolist()
+    assert run("export", "tones", tones.root).line == f"tones: {tones.root}"
+    assert run("prepare", "audformat", tones.root, "--name", "beside").code == 0
 
 
 def test_extract_counts_what_failed(run: Run, tones: Any) -> None:

@@ -36,6 +36,7 @@ def test_numbers(read: Any, text: str, value: float) -> None:
         (options.positive, "1.0", "must be a whole number from 1"),
         (options.count, "-1", "must be a whole number from 0, not '-1'"),
         (options.count, "", "must be a whole number from 0"),
+        (options.count, "²", "must be a whole number from 0, not '²'"),
     ],
 )
 def test_what_is_no_number(read: Any, text: str, words: str) -> None:

@@ -337,3 +337,16 @@ def test_transcripts_are_written(tmp_path: Path) -> None:
     assert cli.main(["transcribe", str(JFK), "--words", "--output", str(tmp_path / "words.csv"), "--quiet"]) == 0
     rows = pd.read_csv(tmp_path / "words.csv")
     assert len(rows) > 15 and rows["text"].iloc[-1].startswith("country") and (rows["end_s"] >= rows["start_s"]).all()
+
+
+def test_a_hop_without_a_window_is_refused(run: Run, good: Path) -> None:
+    ran = run("predict", good, "--hop", 1)
+    assert ran.code == 2 and ran.line == (
+        "emotone: --hop is the way from one window's start to the next; give --window or --curve, too"
+    )
+
+
+def test_an_unknown_whisper_is_told_whatever_is_in_the_files(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    ran = run("transcribe", tmp_path / "silence.wav", "--model", "no/such")
+    assert ran.code == 2 and "transcription: the encoder 'no/such' is not here" in ran.line

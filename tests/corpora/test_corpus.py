@@ -144,8 +144,19 @@ def test_corpora_are_found_by_name_and_unprepared_ones_say_how() -> None:
     make().save()
     assert prepared() == ["mine"]
     assert len(Corpus.load("mine")) == 2
-    with pytest.raises(EmotoneError, match=r"not prepared; run: emotone prepare yours FOLDER \(prepared: mine\)"):
-        Corpus.load("yours")
+    with pytest.raises(
+        EmotoneError, match="corpus 'mime' is not prepared; did you mean 'mine'\\? or run: emotone prep"
+    ):
+        Corpus.load("mime")
+    for name, advice in (
+        ("yours", "READER FOLDER --name yours"),
+        ("emodb", "emodb FOLDER"),
+        ("emodbs", "READER FOLDER --name emodbs"),
+        ("msp-podcast-1.6", "msp-podcast FOLDER --name msp-podcast-1.6"),
+    ):
+        with pytest.raises(EmotoneError) as error:
+            Corpus.load(name)
+        assert str(error.value) == f"corpus {name!r} is not prepared; run: emotone prepare {advice} (prepared: mine)"
 
 
 @pytest.mark.parametrize("damage", ["corpus.json", "utterances.parquet", "keys", "gone"])

@@ -71,3 +71,18 @@ def test_a_corpus_of_which_little_is_known(tmp_path: Path, capsys: pytest.Captur
     assert about["unreadable"] == 1 and about["missing"]["emotion"] == 2
     print_info(about)
     assert "1 utterances; see: emotone check bare" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("genders", "line"),
+    [
+        ([None] * 3, "speakers     3 (3 of unknown gender)"),
+        (["female", "female", None], "speakers     3 (2 female, 1 of unknown gender)"),
+    ],
+)
+def test_what_is_unknown_of_speakers_is_their_gender(
+    genders: list[str | None], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.DataFrame({"id": list("abc"), "file": list("abc"), "speaker": list("xyz"), "gender": genders})
+    print_info(corpus_info(Corpus("mine", Path("audio"), table)))
+    assert line in capsys.readouterr().out.splitlines()

@@ -129,7 +129,7 @@ LEAVE = {"name": "leave-speakers-out", "num_folds": 4}
     ("settings", "words"),
     [
         ({"targets": ["arousl"]}, "unknown target 'arousl'; did you mean 'arousal'?"),
-        ({"targets": ["dominance"]}, "dominance needs a range in all corpora, found tones none"),
+        ({"targets": ["dominance"]}, "no utterance of tones has a value for dominance"),
         ({"corpora": ["tone"]}, "corpus 'tone' is not prepared"),
         ({"targets": ["emotion"], "classes": ["hi", "low"]}, "unknown class 'hi'"),
         ({"targets": ["emotion"], "classes": ["low"]}, "emotion needs two classes or more in tones"),

@@ -47,7 +47,7 @@ def test_predictions_are_those_of_the_files(tones: Corpus, tiny_bundle: Path) ->
     assert set(run.test["corpus"]) == {"tones"} and run.test["duration_s"].between(0.3, 0.6).all()
     assert run.is_bundle and run.folder == tiny_bundle and run.validation.empty and run.name == "tiny"
     result = run.result
-    assert result["protocol"] == "tiny on all of tones, nothing trained on it here" and result["num_utterances"] == 12
+    assert result["protocol"] == "tiny on all of tones" and result["num_utterances"] == 12
     assert result["corpora"] == {"tones": tones.fingerprint} and result["not_in_corpus"] == ["dominance"]
     assert [target.name for target in run.targets] == ["arousal", "valence", "emotion"]
     assert result["classes"] == ["anger", "sadness"] and (result["notes"], result["warnings"]) == ([], [])
@@ -70,6 +70,11 @@ def test_files_that_cannot_be_read_are_counted(tones: Corpus, tiny_bundle: Path)
     tones.path_of("03.wav").write_bytes(b"no audio")
     run = evaluate_model(str(tiny_bundle), "tones", quiet=True)
     assert run.result["num_failed"] == 1 and "03" not in set(run.test["id"]) and len(run.test) == 11
+
+
+def test_a_bundle_without_a_corpus_is_told_to_name_one() -> None:
+    with pytest.raises(EmotoneError, match="^default is a bundle; name the corpus to test it on with --corpus$"):
+        evaluate_model("default", None)
 
 
 def test_some_classes_alone(tones: Corpus, tiny_bundle: Path) -> None:

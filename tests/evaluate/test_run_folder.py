@@ -78,12 +78,12 @@ def spoil(folder: Path, name: str, content: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("recipe.yaml", None, "not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus"),
+        ("recipe.yaml", None, "not a run (recipe.yaml is missing); a bundle is tested by: emotone evaluate"),
         ("test.json", None, "not finished (test.json is missing); run emotone train again"),
         ("done.json", None, "not finished; run emotone train again, it goes on where it stopped"),
         ("test.json", "{", "test.json: cannot be read ("),
         ("recipe.yaml", "a: [", "recipe.yaml: cannot be read ("),
-        ("predictions.parquet", None, "this run has no test part; evaluate its bundle on a corpus with --corpus"),
+        ("predictions.parquet", None, "this run has no test part; a bundle of it is tested by: emotone evaluate"),
     ],
 )
 def test_what_is_no_finished_run_is_said(tmp_path: Path, name: str, content: str | None, words: str) -> None:
@@ -92,6 +92,12 @@ def test_what_is_no_finished_run_is_said(tmp_path: Path, name: str, content: str
     with pytest.raises(EmotoneError) as caught:
         load_run(folder)
     assert words in str(caught.value) and str(folder) in str(caught.value)
+
+
+def test_what_has_no_bundle_either_gets_no_advice(tmp_path: Path) -> None:
+    with pytest.raises(EmotoneError) as caught:
+        load_run(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: not a run (recipe.yaml is missing)"
 
 
 def test_corpora_must_be_those_of_the_run(tmp_path: Path, write_tones: Callable[..., Corpus]) -> None:

@@ -220,3 +220,8 @@ def test_names_of_the_package() -> None:
     assert attributes["Predictor"] is Predictor and attributes["EmotoneError"] is EmotoneError
     with pytest.raises(AttributeError, match="predikt"):
         emotone.predikt  # noqa: B018
+
+
+def test_a_list_of_files_is_not_one_file(tiny_bundle: Path) -> None:
+    with pytest.raises(EmotoneError, match="^predict takes one file or array, not list; call it for each$"):
+        Predictor.load(str(tiny_bundle)).predict(["a.wav", "b.wav"])  # type: ignore[arg-type]

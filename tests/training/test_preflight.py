@@ -11,13 +11,21 @@ from typing import Any
 import pytest
 import torch
 
+from emotone.bundle.folder import read_about
 from emotone.corpora.corpus import Corpus
 from emotone.data.recipe import Recipe
 from emotone.data.selection import Selection
 from emotone.data.split import Split
 from emotone.errors import EmotoneError
 from emotone.training.experiment import Experiment
-from emotone.training.preflight import check_experiment, check_leakage, check_split, check_training_device
+from emotone.training.preflight import (
+    check_experiment,
+    check_init,
+    check_leakage,
+    check_split,
+    check_training_device,
+    refusals,
+)
 
 Make = Callable[..., Recipe]
 CLUSTERS = {"name": "deep-emo-clusters"}
@@ -171,3 +179,37 @@ def test_a_bundle_to_start_from_may_know_the_test_part(tones_recipe: Make, tiny_
     line = line_of(check, tones_recipe(init=str(start)))
     assert line == f"recipe mine: {told}; set allow_leakage=true if you mean it"
     assert check(tones_recipe(init=str(start), allow_leakage=True)) == [f"LEAKAGE ALLOWED: {told}"]
+
+
+# ---- a bundle to start from -------------------------------------------------------------------------------------
+
+
+def test_a_bundle_of_another_feature(tones_recipe: Make, tiny_bundle: Path) -> None:
+    recipe = tones_recipe(init=str(tiny_bundle), feature={"name": "moments", "of": "mel"}, system="functionals-svm")
+    line = f"recipe mine: init {tiny_bundle} takes the feature mel, not moments; leave feature out"
+    assert line_of(check_init, Experiment.resolve(recipe), Selection.read(recipe, quiet=True)) == line
+    assert line in refusals(recipe)
+
+
+def test_published_weights_of_other_targets(tones_recipe: Make, pulled: dict[str, Path]) -> None:
+    init = str(pulled["chunk-attention-self"])
+    about = read_about(Path(init))
+    own = {
+        "init": init,
+        "system": about.training.trained_system,
+        "feature": {"name": about.feature.name, **about.feature.settings},
+    }
+    assert refusals(tones_recipe(targets=["emotion"], **own)) == [
+        f"recipe mine: init {init} has no weights for the recipe's network, a chunk-attention of emotion: it is a "
+        "chunk-attention of arousal, dominance, valence"
+    ]
+    assert refusals(tones_recipe(targets=["arousal"], **own)) == []
+
+
+def test_refusals_are_those_of_every_check_once(tones_recipe: Make) -> None:
+    assert refusals(tones_recipe()) == []
+    (line,) = refusals(tones_recipe(system={"name": "deep-emo-clusters"}))
+    assert "set training.epochs" in line
+    attention = {"name": "chunk-attention", "aggregation": "SelfAttenVec", "hidden_size": 3}
+    (line,) = refusals(tones_recipe(system=attention))
+    assert "hidden_size 3 must be a multiple of num_heads 2" in line

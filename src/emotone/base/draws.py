@@ -15,5 +15,9 @@ def generator(*key: str | int) -> Random:
     >>> bool(generator("a", 1).random() == generator("a", 1).random())
     True
     """
-    digest = hashlib.sha256("\n".join(map(str, key)).encode()).digest()
+    words = [str(part) for part in key]
+    text = "\n".join(words)
+    # Words with line breaks are told from several words by another hash, so that all other draws stay what they were.
+    is_plain = text.count("\n") == len(words) - 1
+    digest = (hashlib.sha256(text.encode()) if is_plain else hashlib.sha512(repr(words).encode())).digest()
     return np.random.default_rng(list(digest[:16]))

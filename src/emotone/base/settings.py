@@ -77,7 +77,7 @@ def describe(hint: Any) -> str:
         size = _size(origin, arguments)
         return f"a list{'' if size is None else f' of {size}'} ({describe(arguments[0])})"
     if origin is dict:
-        return "a mapping"
+        return "a mapping" if arguments[1] is Any else f"a mapping to {describe(arguments[1])}"
     return plain.get(hint, getattr(hint, "__name__", str(hint)))
 
 

@@ -47,6 +47,12 @@ def locate(name: str) -> Path:
             return folder
     known = available()
     if name not in known:
+        folds = sorted(path for place in ("", "repeat-*/") for path in given.glob(f"{place}fold-*/bundle/bundle.json"))
+        if folds:
+            raise EmotoneError(
+                f"{name}: a run of {len(folds)} folds, each with a bundle of its own; name one, e.g. "
+                f"{folds[0].parents[1]}, or train one on all of it (split.name=everything)"
+            )
         if given.is_dir():
             raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
         if name in PULLABLE:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
 from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
 from emotone.cli.options import TABLES, AddVerb, add_jobs, add_json, add_quiet, add_settings, need, say, write_text
 from emotone.errors import EmotoneError, unknown
+
+if TYPE_CHECKING:
+    from emotone.data.recipe import Recipe
 
 
 def add_prepare(add_verb: AddVerb) -> None:
@@ -102,14 +108,29 @@ def check(options: Namespace) -> int:
     from emotone.data.check import check_prepared, check_recipe, print_check
 
     is_corpus = options.what in prepared() or (Path(options.what) / "corpus.json").is_file()
-    if is_corpus and not options.settings:
+    is_recipe = options.what in recipes.available() or options.what.endswith((".yaml", ".yml"))
+    if is_corpus and not (is_recipe and options.settings):
+        if options.settings:
+            raise EmotoneError(f"{options.what} is a corpus; {options.settings[0]} would be a setting of a recipe")
         found = check_prepared(options.what, options.jobs, options.quiet)
-    elif options.what in recipes.available() or options.what.endswith((".yaml", ".yml")):
-        found = check_recipe(recipes.load_recipe(options.what, options.settings), options.jobs, options.quiet)
+    elif is_recipe:
+        recipe = recipes.load_recipe(options.what, options.settings)
+        found = check_recipe(recipe, options.jobs, options.quiet)
+        found = _add_refusals(found, recipe, options)
     else:
         raise unknown("recipe or prepared corpus", options.what, [*recipes.available(), *prepared()])
     print_check(found, options.json)
     return 1 if found["problems"] else 0
+
+
+def _add_refusals(found: dict[str, Any], recipe: Recipe, options: Namespace) -> dict[str, Any]:
+    """What was found, and what else `emotone train` would refuse; where it cannot run, a note says so."""
+    if importlib.util.find_spec("torch") is None:
+        note = {"line": "settings of the system and `init` are not checked: torch is not installed"}
+        return found | {"notes": [*found["notes"], note]}
+    from emotone.training.preflight import refusals
+
+    return found | {"problems": [*found["problems"], *({"line": line} for line in refusals(recipe, options.jobs))]}
 
 
 def add_export(add_verb: AddVerb) -> None:
@@ -125,8 +146,13 @@ def export(options: Namespace) -> int:
     from emotone.corpora.audformat_export import write_audformat
     from emotone.corpora.corpus import Corpus
 
-    write_audformat(Corpus.load(options.corpus), options.folder)
+    corpus = Corpus.load(options.corpus)
+    write_audformat(corpus, options.folder)
     say(options, f"{options.corpus}: {options.folder}")
+    if corpus.root.resolve() != options.folder.resolve():
+        audio = f"the audio is not copied, and stays in {corpus.root}"
+        back = shlex.join(["emotone", "prepare", "audformat", str(options.folder), f"audio={corpus.root}"])
+        say(options, f"note: {audio}; read both by: {back}")
     return 0
 
 

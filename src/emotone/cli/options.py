@@ -71,7 +71,7 @@ def positive(text: str) -> int:
 
 def count(text: str) -> int:
     """A number of processes, where 0 is one per core."""
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
     return int(text) or os.cpu_count() or 1
 

@@ -21,6 +21,7 @@ from emotone.cli.options import (
     say,
     write_text,
 )
+from emotone.errors import EmotoneError
 
 
 def _find_files(options: Namespace) -> list[str]:
@@ -45,7 +46,8 @@ def add_predict(add_verb: AddVerb) -> None:
     add_overwrite(parser)
     add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
     add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
-    add("--hop", type=number, metavar="S", help="from one window's start to the next (default: half)")
+    text = "from one window's start to the next (default: half a window, at most 4)"
+    add("--hop", type=number, metavar="S", help=text)
     text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt"
     add("--transcript", metavar="auto|FILE|none", help=text)
     add("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
@@ -60,6 +62,8 @@ def predict(options: Namespace) -> int:
     from emotone.predict.files import predict_to_file, predict_to_stdout
     from emotone.predict.settings import PredictSettings
 
+    if options.hop is not None and options.window is None and not options.curve:
+        raise EmotoneError("--hop is the way from one window's start to the next; give --window or --curve, too")
     files = _find_files(options)
     settings = PredictSettings(
         model=options.model,
@@ -157,6 +161,7 @@ def transcribe(options: Namespace) -> int:
     files = _find_files(options)
     over: RowUnit = "words" if options.words else "recording"
     transcriber = Transcriber(options.model, options.language, options.device)
+    transcriber.load()  # a fault of it is no file's, nor hidden by files in which nobody speaks
     if options.output is not None:
         num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet, options.overwrite)
         say(options, f"{len(files)} files, {num_failed} failed: {options.output}")

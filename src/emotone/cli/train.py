@@ -42,11 +42,15 @@ def train(options: Namespace) -> int:
     """A recipe, from features to test result."""
     need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
     from emotone.data.recipe_yaml import load_recipe
-    from emotone.training.run import train_recipe
 
     recipe = load_recipe(options.recipe, options.settings)
+    from emotone.training.run import train_recipe  # after the recipe, of which a misspelt name need not wait for torch
+
     folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
-    for reason, count in json.loads((folder / "test.json").read_text())["left_out"].items():
+    result = json.loads((folder / "test.json").read_text())
+    for reason, count in result["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")
-    say(options, f"run: {folder}; try: emotone evaluate {folder} --report report.html")
+    is_tested = "num_utterances" in result
+    next_verb = f"evaluate {folder} --report report.html" if is_tested else f"predict FILE --model {folder}"
+    say(options, f"run: {folder}; try: emotone {next_verb}")
     return 0

@@ -26,8 +26,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from emotone.base import plugins
 from emotone.base.files import cache_folder, replace_file
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, nearest, unknown
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
 NUMBER_COLUMNS = ("start_s", "end_s", *ATTRIBUTES)
@@ -184,9 +185,10 @@ class Corpus:
         try:
             about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
+            close, known = nearest(name, prepared()), ", ".join(prepared()) or "none"
             raise EmotoneError(
-                f"corpus {name!r} is not prepared; run: emotone prepare {name} FOLDER (prepared: "
-                f"{', '.join(prepared()) or 'none'})"
+                f"corpus {name!r} is not prepared; {f'did you mean {close!r}? or ' if close else ''}run: "
+                f"emotone prepare {_reader_and_name(name)} (prepared: {known})"
             ) from None
         except (ValueError, RecursionError) as error:
             raise EmotoneError(f"{folder / 'corpus.json'}: not readable as JSON ({error})") from None
@@ -218,6 +220,17 @@ def corpora_folder() -> Path:
 def prepared() -> list[str]:
     """Names of the corpora that `emotone prepare` has written."""
     return sorted(path.parent.name for path in corpora_folder().glob("*/corpus.json"))
+
+
+def _reader_and_name(name: str) -> str:
+    """What `emotone prepare` takes for a corpus of this name: the reader that its name begins with, or any.
+
+    >>> _reader_and_name("emodb"), _reader_and_name("msp-podcast-1.6"), _reader_and_name("mine")
+    ('emodb FOLDER', 'msp-podcast FOLDER --name msp-podcast-1.6', 'READER FOLDER --name mine')
+    """
+    readers = [reader for reader in plugins.names("corpora") if name == reader or name.startswith(f"{reader}-")]
+    reader = max(readers, key=len, default="READER")
+    return f"{reader} FOLDER" + (f" --name {name}" if reader != name else "")
 
 
 def check_name(name: str) -> str:

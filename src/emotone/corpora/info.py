@@ -14,6 +14,7 @@ from emotone.corpora.corpus import ATTRIBUTES, SPLITS, Corpus
 
 LABELS = ("speaker", "gender", "language", "transcript", "emotion", *ATTRIBUTES)
 """Columns of which the missing labels are counted."""
+UNKNOWN = "unknown"
 LINE_LENGTH = 100
 
 
@@ -84,7 +85,7 @@ def _durations(scan: pd.DataFrame) -> dict[str, Any]:
 
 def _speakers(table: pd.DataFrame) -> dict[str, Any]:
     """Number of speakers, by gender too, and how many utterances they have."""
-    genders = table.loc[table["speaker"].notna()].drop_duplicates("speaker")["gender"].fillna("unknown")
+    genders = table.loc[table["speaker"].notna()].drop_duplicates("speaker")["gender"].fillna(UNKNOWN)
     counts = table["speaker"].value_counts()
     return {"count": len(counts), "by_gender": counts_of(genders), "utterances_each": _extent(counts)}
 
@@ -158,7 +159,10 @@ def _summary(info: dict[str, Any]) -> str:
     if info["unreadable"]:
         lines.append(("unreadable", f"{info['unreadable']:,} utterances; see: emotone check {info['name']}"))
     if speakers["count"]:
-        genders = ", ".join(f"{count:,} {name}" for name, count in speakers["by_gender"].items())
+        genders = ", ".join(
+            f"{count:,} {'of unknown gender' if name == UNKNOWN else name}"
+            for name, count in speakers["by_gender"].items()
+        )
         lines.append(("speakers", f"{speakers['count']:,} ({genders})"))
         lines.append(("per speaker", _spread(list(speakers["utterances_each"].values()), " utterances")))
     lines += [(name, f"{info[name]:,}") for name in ("sessions", "scripts") if info[name]]

@@ -185,6 +185,9 @@ def _target(
         raise unknown("target", name, [*known, "emotion"], where=where)
     if teacher:
         return Target(name, "attribute", teacher.ranges[name])
+    for corpus in corpora:
+        if table.loc[table["corpus"] == corpus, name].isna().all():
+            raise EmotoneError(f"{where}: no utterance of {corpus} has a value for {name}")
     own = {corpus: tuple(about.meta.get("ranges", {}).get(name, ())) for corpus, about in corpora.items()}
     if () in own.values() or (len(set(own.values())) > 1 and name not in recipe.ranges):
         found = ", ".join(f"{corpus} {list(limits) or 'none'}" for corpus, limits in own.items())

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.folder import available
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.scan import scan
@@ -36,6 +37,8 @@ def evaluate_model(
     if corpus_name is None:
         if classes:
             raise EmotoneError("--classes chooses among the utterances of a corpus; name it with --corpus")
+        if model in available() and not Path(model).is_dir():
+            raise EmotoneError(f"{model} is a bundle; name the corpus to test it on with --corpus")
         return load_run(Path(model))
     bundle = Bundle.load(model, device=device)
     return run_on_corpus(bundle, Corpus.load(corpus_name), jobs, quiet, classes.split(",") if classes else ())
@@ -67,7 +70,7 @@ def run_on_corpus(
     mapped = [note for pair in zip(targets, ranged, strict=True) if (note := _map_scores(predictions, *pair))]
     result: dict[str, Any] = {
         "model": bundle.name,
-        "protocol": f"{bundle.name} on all of {corpus.name}, nothing trained on it here",
+        "protocol": f"{bundle.name} on all of {corpus.name}",
         "corpora": {corpus.name: corpus.fingerprint},
         "num_failed": len(store.failed),
         "not_in_corpus": [name for name, is_there in has_labels.items() if not is_there],

@@ -62,13 +62,18 @@ class Run:
 def load_run(folder: Path) -> Run:
     """Read a run folder; raises EmotoneError when it is none, not finished, or has no test part."""
     if not (folder / "recipe.yaml").is_file():
-        raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing); for a bundle name the corpus with --corpus")
+        is_bundle = any((place / "bundle.json").is_file() for place in (folder, folder / "bundle"))
+        advice = f"; a bundle is tested by: emotone evaluate {folder} --corpus CORPUS" if is_bundle else ""
+        raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing){advice}")
     recipe, result = _read(folder / "recipe.yaml"), _read(folder / "test.json")
     places = places_of(folder)
     targets = read_about(places[0] / "bundle").targets
     test = _concatenate(places, "predictions.parquet")
     if test.empty:
-        raise EmotoneError(f"{folder}: this run has no test part; evaluate its bundle on a corpus with --corpus")
+        raise EmotoneError(
+            f"{folder}: this run has no test part; a bundle of it is tested by: emotone evaluate {places[0]} "
+            "--corpus CORPUS"
+        )
     if "own_id" not in test:
         test = test.assign(own_id=_own_ids(test, recipe))
     return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))

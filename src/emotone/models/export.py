@@ -114,16 +114,23 @@ def _example(view: View, num_frames: int, normalisers: StreamNormalisers) -> dic
     return {"features": np.zeros((2, *shape_of(view, num_frames, num_features)), np.float32)}
 
 
+def fitting_weights(network: nn.Module, folder: Path) -> dict[str, torch.Tensor]:
+    """The arrays of a bundle's weights whose name and shape a network has; raises EmotoneError where it is damaged."""
+    read_about(folder, ("weights.safetensors",))
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    return {
+        name: value for name, value in load_file(folder / "weights.safetensors").items() if own.get(name) == value.shape
+    }
+
+
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:
     """Start a network from a bundle's weights: every array whose name and shape agree; the others stay as they are.
 
     Returns the number of arrays taken and the names of those that begin anew (e.g. the output of other categories).
     Raises EmotoneError where nothing agrees or the file is damaged.
     """
-    read_about(folder, ("weights.safetensors",))
-    given, own = load_file(folder / "weights.safetensors"), network.state_dict()
-    taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    taken, own = fitting_weights(network, folder), network.state_dict()
     if not taken:
-        raise EmotoneError(f"{folder}: no weight of this bundle fits the recipe's network; use the bundle's own system")
+        raise EmotoneError(f"{folder}: no weight of this bundle fits the recipe's network")
     network.load_state_dict(own | taken)
     return {"taken": len(taken), "new": sorted(set(own) - set(taken))}

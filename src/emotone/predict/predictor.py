@@ -125,6 +125,8 @@ class Predictor:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
             blocks = iter([from_array(source, rate_hz, notes)])
             return self._predict_audio("array", blocks, window_s, hop_s, transcript, notes)
+        if not isinstance(source, str | os.PathLike):
+            raise EmotoneError(f"predict takes one file or array, not {type(source).__name__}; call it for each")
         file = os.fspath(source)
         if is_text_file(file):
             if transcript is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -12,6 +13,7 @@ from emotone.data.recipe import Recipe, Unlabelled
 from emotone.data.selection import Selection
 from emotone.data.split import Split
 from emotone.errors import EmotoneError, unknown
+from emotone.models.export import fitting_weights
 from emotone.training.experiment import Experiment
 from emotone.training.system import System
 
@@ -82,6 +84,55 @@ def check_split(split: Split, data: Selection, experiment: Experiment) -> None:
                 )
 
 
+def check_init(experiment: Experiment, data: Selection) -> None:
+    """Raise EmotoneError for a bundle to start from of which the recipe's network can take nothing."""
+    recipe = experiment.recipe
+    if not recipe.init:
+        return
+    folder, where = locate(recipe.init), f"recipe {recipe.name}: init {recipe.init}"
+    about = read_about(folder)
+    if about.feature.name != recipe.feature.name:
+        raise EmotoneError(
+            f"{where} takes the feature {about.feature.name}, not {recipe.feature.name}; leave feature out"
+        )
+    network = experiment.system.build(len(experiment.feature.names), data.targets, about.view)
+    if not fitting_weights(network, folder):
+        theirs, ours = (", ".join(target.name for target in targets) for targets in (about.targets, data.targets))
+        raise EmotoneError(
+            f"{where} has no weights for the recipe's network, a {recipe.system.name} of {ours}: it is a "
+            f"{about.training.trained_system.get('name', 'network')} of {theirs}"
+        )
+
+
+def refusals(recipe: Recipe, jobs: int = 1) -> list[str]:
+    """What `emotone train` would refuse of a recipe besides the leaks that any system has (`emotone.data.check`)."""
+    lines: dict[str, None] = {}
+
+    def attempt(check: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            check(*arguments)
+        except EmotoneError as error:
+            lines[str(error)] = None
+
+    try:
+        experiment = Experiment.resolve(recipe)
+    except EmotoneError as error:
+        return [str(error)]
+    data = Selection.read(experiment.recipe, jobs, quiet=True)
+    attempt(check_experiment, experiment)
+    attempt(experiment.system.check_data, data, experiment.feature)
+    attempt(check_init, experiment, data)
+    if recipe.init and not recipe.allow_leakage:
+        attempt(_check_init_leak, data)
+    for split in data.folds().values():
+        attempt(check_split, split, data, experiment)
+        if experiment.learns_from_unlabelled and not recipe.allow_leakage:
+            crossings = leakage.find_crossings(data.table, split, unlabelled_trains=True)
+            new = [crossing for crossing in crossings if crossing.border == ("test", "unlabelled")]
+            attempt(leakage.refuse, new, f"recipe {recipe.name}")
+    return list(lines)
+
+
 def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Split]) -> list[str]:
     """Raise EmotoneError for a leak that the recipe does not allow; the warnings that every report must carry."""
     recipe, where = data.recipe, f"recipe {data.recipe.name}"
@@ -95,11 +146,11 @@ def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Spli
     if recipe.normalise.by == "speaker":
         warnings["transductive: features are normalised by statistics of all utterances of each test speaker"] = None
     if recipe.init:
-        warnings |= dict.fromkeys(_check_init(data))
+        warnings |= dict.fromkeys(_check_init_leak(data))
     return list(warnings)
 
 
-def _check_init(data: Selection) -> list[str]:
+def _check_init_leak(data: Selection) -> list[str]:
     """The same for a leak through the bundle to start from: training on a corpus of the recipe, with its test part."""
     recipe = data.recipe
     seen = read_about(locate(recipe.init)).training.corpora

@@ -38,7 +38,7 @@ from emotone.evaluate.scores import score_predictions, summarise_folds
 from emotone.training.experiment import Experiment
 from emotone.training.fold import Fold
 from emotone.training.fold_data import FoldData
-from emotone.training.preflight import check_experiment, check_leakage, check_split, check_training_device
+from emotone.training.preflight import check_experiment, check_init, check_leakage, check_split, check_training_device
 
 FILES_READ = "files_read.json"
 
@@ -57,6 +57,7 @@ def train_recipe(
     check_experiment(experiment)
     selection = Selection.read(recipe, jobs, quiet)
     system.check_data(selection, experiment.feature)
+    check_init(experiment, selection)
     places = list(_places(experiment, selection, folder))
     warnings = check_leakage(experiment, selection, [place.split for place in places])
     kinds = system.noise_kinds(recipe.seed)

@@ -12,6 +12,7 @@ from made_runs import TARGETS, make_run, measured_curves, predictions
 from pages import HOSTILE, Page
 
 from emotone.bundle.target import Target
+from emotone.errors import EmotoneError
 from emotone.evaluate.report import report
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.report.report import SECTIONS, build_report
@@ -170,3 +171,10 @@ def test_clusters_and_deep_mi_are_in_the_report_of_a_run_that_has_them(tmp_path:
     ]
     assert len(about["clusters"]["networks"][0]["clusters"]) == 4
     assert about["deep_mi"]["targets"]["arousal"]["most"][0]["deep_mi"] == pytest.approx(table["deep_mi"].max())
+
+
+def test_a_run_without_any_label_is_one_line() -> None:
+    run = make_run(predictions())
+    run.result["metrics"] = {}
+    with pytest.raises(EmotoneError, match="no target has a label in its test part, so there is nothing to report"):
+        build_report(run)

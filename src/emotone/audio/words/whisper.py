@@ -105,6 +105,10 @@ class Transcriber:
         words = put_in_order([word for word in heard if word[0]], end_s)
         return Transcript(file, end_s, about.language, " ".join(word for word, _, _ in words), words)
 
+    def load(self) -> None:
+        """Load the network, so that what is wrong with it or the language is told at once."""
+        _ = self._network
+
     @property
     def identity(self) -> str:
         """Hash of what decides the words: the weights and the language."""

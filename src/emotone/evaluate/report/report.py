@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emotone.base.page import render
+from emotone.errors import EmotoneError
 from emotone.evaluate.degraded.measured import MeasuredCurves
 from emotone.evaluate.numbers.interval import to_json
 from emotone.evaluate.report import (
@@ -56,8 +57,10 @@ def build_report(
 
     `robustness` is that of `emotone.evaluate.degraded.robustness`, `missing` of
     `emotone.evaluate.degraded.missing_data`. In the JSON, a number that is not defined is null. Raises EmotoneError for
-    tables that the metrics refuse, and for clusters or DeepMI that are damaged.
+    a run without any label, for tables that the metrics refuse, and for clusters or DeepMI that are damaged.
     """
+    if not run.result.get("metrics"):
+        raise EmotoneError(f"{run.name}: no target has a label in its test part, so there is nothing to report")
     evaluated = Evaluated(run, robustness, missing)
     parts = [section(evaluated) for section in SECTIONS]
     measured = {key: value for part in parts for key, value in part.json.items()}
