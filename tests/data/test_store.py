@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from emotone.audio.change.augment import Augment
 from emotone.audio.read import Samples, load_audio
 from emotone.bundle.view.view import Chunks, Crop, Normaliser, Whole
 from emotone.corpora.corpus import Corpus
@@ -163,6 +167,207 @@ def test_nothing_is_done_twice(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     assert len(extract(corpus, "mel", MEL, quiet=True)) == 11
 
 
+def begun(monkeypatch: pytest.MonkeyPatch, stop_at: int = 0) -> list[str]:
+    """Names of the files whose audio is read from now on; the one of this number is interrupted."""
+    files: list[str] = []
+
+    def read(path: str, *times: Any) -> Samples:
+        files.append(Path(path).name)
+        if len(files) == stop_at:
+            raise KeyboardInterrupt
+        return load_audio(path, *times)
+
+    monkeypatch.setattr("emotone.data.store.load_audio", read)
+    return files
+
+
+# ---- what has changed -------------------------------------------------------------------------------------------
+
+
+def test_what_was_replaced_or_corrected_is_extracted_again(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = extract(corpus, "mel", MEL, quiet=True)
+    soundfile.write(corpus.root / "2.wav", np.random.default_rng(1).normal(0, 0.1, 5_000), 16_000)
+    (corpus.root / "3.wav").write_bytes(b"")
+    table = corpus.utterances.copy()
+    table.loc[table["id"] == "u4", "file"] = "5.wav"  # another file under the same id
+    table.loc[table["id"] == "u8.1", ["start_s", "end_s"]] = [0.2, 0.25]
+    now = dataclasses.replace(corpus, utterances=table)
+    files = begun(monkeypatch)
+    found = extract(now, "mel", MEL, quiet=True)
+    assert files == ["2.wav", "3.wav", "5.wav", "8.wav"] and found.folder == first.folder
+    assert set(found.failed) == {"u3"} and "is empty (0 bytes)" in found.failed["u3"] and len(found) == 10
+    assert sorted(found.shards) == [3, 4, 5] and list(found.entries.index) == list(table["id"])  # all three anew
+    monkeypatch.undo()
+    (corpus.root / "3.wav").unlink()
+    expected = direct(dataclasses.replace(now, utterances=table[table["id"] != "u3"]))
+    for utterance, features in expected.items():
+        np.testing.assert_array_equal(found.read(utterance), features)
+        is_changed = utterance in ("u2", "u4", "u8.1")
+        assert np.array_equal(first.read(utterance), features) != is_changed
+
+
+def test_only_shards_that_have_changed_are_written_anew(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = content(extract(corpus, "mel", MEL, quiet=True).folder)
+    soundfile.write(corpus.root / "5.wav", np.random.default_rng(1).normal(0, 0.1, 5_000), 16_000)
+    part = dataclasses.replace(corpus, utterances=corpus.utterances.iloc[4:6])  # others of its shard stay in the store
+    files = begun(monkeypatch)
+    found = extract(part, "mel", MEL, quiet=True)
+    after = content(found.folder)
+    assert files == ["5.wav"] and sorted(found.shards) == [0, 2, 3] and len(found) == 11
+    assert list(found.entries.index[-4:]) == ["u4", "u5", "u6", "u7"]
+    assert {name: after[name] for name in before if name in after} == {
+        name: data for name, data in before.items() if "00001" not in name
+    }
+    assert extract(corpus, "mel", MEL, quiet=True).shards.keys() == found.shards.keys() and files == ["5.wav"]
+    for utterance, features in direct(corpus).items():
+        np.testing.assert_array_equal(found.read(utterance), features)
+
+
+def test_a_superseded_shard_that_a_kill_has_left_is_removed(corpus: Corpus) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    for suffix in (".data", ".parquet"):
+        shutil.copy(folder / f"shard-00000{suffix}", folder / f"shard-00007{suffix}")
+    assert sorted(extract(corpus, "mel", MEL, quiet=True).shards) == [1, 2, 7]
+    assert not (folder / "shard-00000.data").exists()
+
+
+def test_the_same_content_at_another_time_is_the_same(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = content(extract(corpus, "mel", MEL, quiet=True).folder)
+    for path in corpus.root.glob("*.wav"):
+        os.utime(path, ns=(1, 1))  # as a copy of the corpus has
+    files = begun(monkeypatch)
+    assert content(extract(corpus, "mel", MEL, quiet=True).folder) == before and files == []
+
+
+def test_of_stores_of_earlier_versions_it_is_said_that_nobody_knows(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    for path in folder.glob("*.parquet"):
+        pd.read_parquet(path).drop(columns=["state", "content"]).to_parquet(path, index=False)
+    before = content(folder)
+    soundfile.write(corpus.root / "2.wav", np.zeros(5_000), 16_000)
+    assert extract(corpus, "mel", MEL, quiet=True).folder == folder and capsys.readouterr().err == ""
+    extract(corpus, "mel", MEL)
+    assert content(folder) == before
+    assert "note: " in (note := capsys.readouterr().err) and f"{folder}: 11 utterances were extracted by an" in note
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A feature that is made with a bundle of a fingerprint, which is no setting of it."""
+
+    input, names = "audio", ("value",)
+    made_with: ClassVar[tuple[str, ...]] = ("first",)
+
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
+        return np.full((1, 1), len(self.made_with[0]), np.float32)
+
+
+def test_another_bundle_makes_other_features(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = extract(corpus, "teacher", Teacher(), quiet=True)
+    monkeypatch.setattr(Teacher, "made_with", ("second",))
+    second = extract(corpus, "teacher", Teacher(), quiet=True)
+    assert first.folder == second.folder and first.read("u3") == 5 and second.read("u3") == 6
+
+
+def test_other_babble_makes_other_copies(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = dataclasses.replace(corpus, utterances=corpus.utterances.assign(id=corpus.utterances["id"] + "#0.1"))
+    transform = Augment(0, babble_files=tuple(str(corpus.root / f"{number}.wav") for number in (6, 7)))
+    first = extract(copies, "mel", MEL, quiet=True, transform=transform)
+    files = begun(monkeypatch)
+    extract(copies, "mel", MEL, quiet=True, transform=transform)
+    assert files == []
+    soundfile.write(corpus.root / "7.wav", np.random.default_rng(1).normal(0, 0.1, 9_000), 16_000)
+    assert extract(copies, "mel", MEL, quiet=True, transform=transform).folder == first.folder and len(files) == 11
+
+
+# ---- interrupted, or two at once --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 5, 11])
+def test_an_interruption_loses_nothing_that_is_done(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    with monkeypatch.context() as patched:
+        files = begun(patched, stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            extract(corpus, "mel", MEL, quiet=True)
+    again = begun(monkeypatch)
+    killed = content(extract(corpus, "mel", MEL, quiet=True).folder)
+    assert files[:-1] + again == [f"{number}.wav" for number in range(8)] + ["8.wav"] * 3
+    shutil.rmtree(store.store_folder(corpus, "mel", MEL))
+    assert content(extract(corpus, "mel", MEL, quiet=True).folder) == killed
+
+
+def test_batches_are_those_of_an_undisturbed_run(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole groups are kept; the rest of a group that was cut off is encoded together again."""
+    monkeypatch.setattr(store, "UTTERANCES_AT_ONCE", 2)
+    groups: list[int] = []
+    inner = Peaks.encode
+
+    def encode(self: Peaks, batch: list[Samples]) -> list[NDArray[np.float32]]:
+        groups.append(len(batch))
+        return inner(self, batch)
+
+    monkeypatch.setattr(Peaks, "encode", encode)
+    long = dataclasses.replace(corpus, utterances=corpus.utterances.iloc[1:])
+    with monkeypatch.context() as patched:
+        begun(patched, stop_at=8)
+        with pytest.raises(KeyboardInterrupt):
+            extract(long, "peaks", Peaks(), quiet=True)
+    folder = store.store_folder(long, "peaks", Peaks())
+    partial = folder / "shard-00001.partial"
+    partial.write_bytes(partial.read_bytes()[:-1])  # the second of the third group is cut off
+    assert groups == [2, 2, 2]
+    files = begun(monkeypatch)
+    assert len(extract(long, "peaks", Peaks(), quiet=True)) == 10
+    assert files == ["5.wav", "6.wav", "7.wav", "8.wav", "8.wav", "8.wav"] and groups == [2] * 6
+    assert not list(folder.glob("*.partial"))
+
+
+def test_what_has_changed_since_it_was_begun_is_done_again(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        begun(patched, stop_at=4)
+        with pytest.raises(KeyboardInterrupt):
+            extract(corpus, "mel", MEL, quiet=True)
+    soundfile.write(corpus.root / "1.wav", np.random.default_rng(1).normal(0, 0.1, 5_000), 16_000)
+    files = begun(monkeypatch)
+    found = extract(corpus, "mel", MEL, quiet=True)
+    assert files[:3] == ["1.wav", "2.wav", "3.wav"]
+    np.testing.assert_array_equal(found.read("u1"), direct_of(corpus, "1.wav"))
+
+
+def test_a_partial_shard_that_is_done_is_removed(corpus: Corpus) -> None:
+    folder = extract(corpus, "mel", MEL, quiet=True).folder
+    before = content(folder)
+    for number in (2, 3):  # killed before it could be removed, or of a corpus that is no more
+        (folder / f"shard-{number:05d}.partial").write_bytes(b"{}\n")
+    (folder / "shard-00009.data").touch()
+    extract(corpus, "mel", MEL, quiet=True)
+    assert content(folder) == before
+
+
+def test_the_second_of_two_waits_and_finds_all_done(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = begun(monkeypatch)
+    others: list[FeatureStore] = []
+    other = threading.Thread(target=lambda: others.append(extract(corpus, "mel", MEL)))
+    monkeypatch.setattr(Mel, "__call__", lambda self, samples: (other.ident or other.start(), np.ones((1, 8)))[1])
+    extract(corpus, "mel", MEL, quiet=True)
+    other.join()
+    assert len(files) == 11 and len(others[0]) == 11
+    assert "waiting for another process, which extracts the same" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line(corpus: Corpus, full_disk: Callable[[int], Any]) -> None:
+    extract(dataclasses.replace(corpus, utterances=corpus.utterances.iloc[:1]), "mel", MEL, quiet=True)
+    with full_disk(100), pytest.raises(EmotoneError, match=r"shard-00001.data: cannot be written \(File too large\)"):
+        extract(corpus, "mel", MEL, quiet=True)
+    assert len(extract(corpus, "mel", MEL, quiet=True)) == 11
+
+
 @dataclasses.dataclass(frozen=True)
 class Large:
     """A feature beyond float16."""
@@ -206,11 +411,16 @@ def test_a_shard_of_another_size_is_named(corpus: Corpus, size: int) -> None:
         ("feature.json", None),
         ("feature.json", b"{"),
         ("feature.json", b"\xff"),
+        ("feature.json", b"{}"),
+        ("feature.json", b"[]"),
+        ("feature.json", b'{"num_features": "8", "dtype": "float32"}'),
+        ("feature.json", b'{"num_features": 8, "dtype": "object"}'),
+        ("shard-junk.parquet", b"junk"),
     ],
 )
 def test_damaged_files_are_named(corpus: Corpus, name: str, damage: bytes | None) -> None:
     folder = extract(corpus, "mel", MEL, quiet=True).folder
-    (folder / name).unlink()
+    (folder / name).unlink(missing_ok=True)
     if damage is not None:
         (folder / name).write_bytes(damage)
     with pytest.raises(EmotoneError, match=name) as caught:

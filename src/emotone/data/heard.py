@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from emotone.audio.read import AudioError, load_audio
 from emotone.audio.words.whisper import Transcriber
 from emotone.base.files import cache_folder
 from emotone.base.progress import track
+from emotone.base.result_table import UNCHECKED
+from emotone.data.sources import sources_of
 
 if TYPE_CHECKING:
     import pandas
@@ -27,8 +30,8 @@ def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, qu
 
     Each is recognised in the language that the corpus says it is in; times count from the utterance's own start. They
     are kept in the cache utterance by utterance, so that an interrupted call goes on and a part of a corpus costs
-    nothing anew; utterances with an error are tried again. To use them in place of the corpus's own:
-    `dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=...))`.
+    nothing anew; utterances with an error are tried again, and so are those whose audio has changed. To use them in
+    place of the corpus's own: `dataclasses.replace(corpus, utterances=corpus.utterances.assign(transcript=...))`.
     """
     import pandas
 
@@ -40,13 +43,21 @@ def transcribe_corpus(corpus: Corpus, transcriber: Transcriber | None = None, qu
     about = json.dumps([transcriber.identity, str(corpus.root.resolve())])
     path = cache_folder() / "transcripts" / f"{corpus.name}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    heard = _read_heard(path)
-    left = [place for place, key in enumerate(keys) if key not in heard]
+    heard, sources = _read_heard(path), sources_of(corpus)
+    left = [
+        place
+        for place, (key, source) in enumerate(zip(keys, sources, strict=True))
+        if key not in heard or not source.is_same(heard[key].get("state", ""), heard[key].get("content", ""))
+    ]
+    unchecked = sum(key in heard and "state" not in heard[key] for key in keys)
+    if unchecked and not quiet:
+        print(f"note: {path}: {unchecked} utterances were heard by an earlier version, {UNCHECKED}", file=sys.stderr)
     rows = [corpus.utterances.iloc[place] for place in left]
     done = len(keys) - len(left)
     with open(path, "ab") as file:
         for place, row in zip(left, track(rows, len(keys), f"transcripts of {corpus.name}", quiet, done), strict=True):
-            heard[keys[place]] = _transcribe(corpus, row, transcriber)
+            identity = {"state": sources[place].state, "content": sources[place].content}
+            heard[keys[place]] = identity | _transcribe(corpus, row, transcriber)
             if not heard[keys[place]]["error"]:  # a line of its own, whatever a kill has left before it
                 file.write(b"\n" + json.dumps({"key": keys[place], **heard[keys[place]]}).encode())
                 file.flush()
@@ -61,7 +72,7 @@ def _read_heard(path: Path) -> dict[str, dict[str, Any]]:
         try:
             about = json.loads(line)
             heard[about.pop("key")] = about
-        except ValueError:
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return heard
 

@@ -1,22 +1,26 @@
-"""The feature store: per corpus and feature, flat array shards on disk and a Parquet index.
+"""The feature store: per corpus and feature, flat array shards on disk and a Parquet index (`emotone.data.shards`).
 
     feature.json           feature, settings, dtype, number of features
-    shard-00000.data       rows of all its utterances one after another, [frames, D], memory-mapped for reading
-    shard-00000.parquet    id, offset (first row), frames, error, note; renamed into place last, without it no shard
+    shard-00000.data       features of the first utterances; shard-00000.parquet: what is where
 
-Extraction appends whole shards in the order of the corpus, so a killed run loses at most the shard it was writing, and
-the finished store is the same, byte for byte, as that of an undisturbed run. Another setting is another folder.
+Extraction appends whole shards in the order of the corpus. A killed run loses at most what it was about, and the
+finished store is the same, byte for byte, as that of an undisturbed run. Another setting is another folder.
+
+An utterance is known by its id, and by what its features were made of: file, times, size and time of last change, or
+where these differ the file's content. One that is another now is extracted again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,24 +28,38 @@ from numpy.typing import NDArray
 
 from emotone.audio.read import Samples, load_audio
 from emotone.base import plugins
-from emotone.base.files import cache_folder, replace_file
+from emotone.base.files import cache_folder, write_json
+from emotone.base.lock import lock, try_lock
 from emotone.base.processes import Item, map_ordered
 from emotone.base.progress import track
+from emotone.base.result_table import UNCHECKED
 from emotone.bundle.view.moments import Moments
 from emotone.corpora.corpus import Corpus
 from emotone.data.rows import Rows
+from emotone.data.shards import (
+    Extracted,
+    PartialShard,
+    partial_path,
+    read_shards,
+    remove_shard,
+    unfinished,
+    write_shard,
+)
+from emotone.data.sources import Source, made_with, sources_of, texts_of
 from emotone.errors import EmotoneError
 from emotone.features.feature import BatchedFeature
 
 UTTERANCES_PER_SHARD = 128
+UTTERANCES_AT_ONCE = 16
+DTYPES = ("float32", "float16")
 
 
 @dataclass
 class FeatureStore:
     """A store opened for reading.
 
-    `index` has one row per utterance (id -> shard, offset, frames, note), `failed` {id: error} names what could not be
-    extracted, `shards` are memory maps [frames, D].
+    `index` has one row per utterance (id -> shard and the columns of `emotone.data.shards.INDEX`), `failed` {id: error}
+    names what could not be extracted, `shards` are memory maps [frames, D]. `entries` has the rows of both.
     """
 
     folder: Path
@@ -49,22 +67,16 @@ class FeatureStore:
     index: pd.DataFrame
     failed: dict[str, str]
     shards: dict[int, NDArray[Any]]
+    entries: pd.DataFrame
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
         """Open a store's finished shards; raises EmotoneError when there is none or a shard is damaged."""
         about = _read_about(folder)
-        tables, shards = [], {}
-        for path in sorted(folder.glob("shard-*.parquet")):
-            number = int(path.stem.split("-")[1])
-            table = _read_index(path).assign(shard=number)
-            tables.append(table)
-            num_rows = int(table["frames"].sum())
-            shards[number] = _map_shard(path.with_suffix(".data"), num_rows, about["num_features"], about["dtype"])
-        index = pd.concat(tables) if tables else _no_rows()
+        index, shards = read_shards(folder, about["num_features"], about["dtype"])
         index = index.drop_duplicates("id", keep="last").set_index("id")
         bad = index["error"] != ""
-        return cls(folder, about["num_features"], index[~bad], index.loc[bad, "error"].to_dict(), shards)
+        return cls(folder, about["num_features"], index[~bad], index.loc[bad, "error"].to_dict(), shards, index)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -92,6 +104,12 @@ class FeatureStore:
             raise EmotoneError(f"{self.folder}: no features of {utterance!r} ({reason})") from None
         rows = self.shards[row["shard"]][row["offset"] : row["offset"] + row["frames"]]
         return np.asarray(rows, dtype=np.float32)
+
+    def extracted(self, utterance: str) -> Extracted:
+        """An utterance as it was written; its values are of the store's type."""
+        row = self.entries.loc[utterance]
+        values = self.shards[row["shard"]][row["offset"] : row["offset"] + row["frames"]]
+        return Extracted(utterance, values, row["error"], row["note"], row["state"], row["content"])
 
     def frames(self, utterances: Sequence[str]) -> NDArray[np.intp]:
         """Number of frames of each utterance: int [N]."""
@@ -159,80 +177,141 @@ def extract(
         "corpus": corpus.name,
     }
     if not (folder / "feature.json").is_file():
-        with replace_file(folder / "feature.json") as path:
-            path.write_text(json.dumps(about, indent=1))
+        write_json(folder / "feature.json", about)
+    is_text = feature.input == "text"
+    sources = texts_of(corpus) if is_text else sources_of(corpus, made_with(feature, transform))
     store = FeatureStore.open(folder)
-    missing = corpus.utterances[~corpus.utterances["id"].isin(store.ids)]
-    untried = missing[~missing["id"].isin(store.failed)]
-    table = untried if len(untried) else missing  # an interrupted extraction goes on as if nothing had happened
-    if not len(table):
+    if not _work(store, sources, quiet) and not unfinished(folder) and not _superseded(store):
         return store
-    results = track(
-        _extract_all(corpus, table, feature, transform, jobs), len(table), f"{feature_name} of {corpus.name}", quiet
-    )
-    news = (one for one in results if store.failed.get(one.id) != one.error)  # not the same failure again
-    first = max(store.shards, default=-1) + 1
-    for number, shard in enumerate(_groups(news, UTTERANCES_PER_SHARD), start=first):
-        _write_shard(folder, number, shard, len(feature.names), dtype)
+    with _alone(folder, quiet):
+        store = FeatureStore.open(folder)
+        work = _work(store, sources, quiet=True)
+        first = max(store.shards, default=-1) + 1
+        for path in unfinished(folder):
+            if path != partial_path(folder, first) or not work:
+                path.unlink()
+        group_size = _group_size() if isinstance(feature, BatchedFeature) else 1
+        begun = _begun(PartialShard(folder, first, len(feature.names), dtype), work, group_size)
+        results = _extract_all(work[len(begun) :], feature, transform, jobs, group_size)
+        results = track(results, len(work), f"{feature_name} of {corpus.name}", quiet, done=len(begun))
+        news = (one for one in results if store.failed.get(one.id) != one.error)  # not the same failure again
+        _write_all(folder, first, begun, news, len(feature.names), dtype)
+        store = FeatureStore.open(folder)
+        for number in _superseded(store):
+            remove_shard(folder, number)
     return FeatureStore.open(folder)
 
 
-class Source(NamedTuple):
-    """Where the audio of an utterance lies."""
+def _work(store: FeatureStore, sources: list[Source], quiet: bool) -> list[Source | Extracted]:
+    """What is to be extracted, in the order of the corpus: what is new or has changed, or else what has failed before.
 
-    id: str
-    path: str
-    start_s: float
-    end_s: float | None
-
-    @classmethod
-    def of(cls, row: Any, corpus: Corpus) -> Source:
-        """That of a row of the corpus's table; unknown times are those of the whole file."""
-        start_s = 0.0 if pd.isna(row.start_s) else row.start_s
-        return cls(row.id, str(corpus.path_of(row.file)), start_s, None if pd.isna(row.end_s) else row.end_s)
-
-
-class Extracted(NamedTuple):
-    """An utterance on its way into a store.
-
-    `values` are its features [T, D]; of a batched feature, until a batch is full, its samples or its text. With an
-    `error` they do not count. A `note` says what of them is not used.
+    An interrupted extraction so goes on as if nothing had happened. A shard of which something has changed is written
+    anew: what else it holds comes, as it is, between.
     """
+    entries = store.entries
+    known = dict(zip(entries.index, zip(entries["state"], entries["content"], strict=True), strict=True))
+    unchecked = sum(source.path != "" and known.get(source.id, ("-", "-"))[0] == "" for source in sources)
+    if unchecked and not quiet:
+        note = f"{store.folder}: {unchecked} utterances were extracted by an earlier version, {UNCHECKED}"
+        print(f"note: {note}; to extract them again remove the folder", file=sys.stderr)
+    news = {source.id for source in sources if source.id not in known or not source.is_same(*known[source.id])}
+    if not news:
+        return [source for source in sources if source.id in store.failed]
+    changed = entries["shard"].isin(entries.loc[entries.index.isin(news), "shard"]) & ~entries.index.isin(news)
+    kept = {id_: store.extracted(id_) for id_ in entries.index[changed]}
+    work = [kept.pop(source.id, source) for source in sources if source.id in news or source.id in kept]
+    return [*work, *kept.values()]
 
-    id: str
-    values: Any
-    error: str = ""
-    note: str = ""
+
+def _superseded(store: FeatureStore) -> list[int]:
+    """The shards that hold nothing that a later one has not."""
+    return sorted(store.shards.keys() - set(store.entries["shard"]))
+
+
+def _begun(partial: PartialShard, work: list[Source | Extracted], group_size: int) -> list[Extracted]:
+    """The first of the work that an interrupted run has done, in whole groups; what else it has done is dropped."""
+    found = list(partial.read())
+    num_whole = num_extracted = 0
+    for number, ((one, _), wanted) in enumerate(zip(found, work, strict=False), start=1):
+        if (one.id, one.state) != (wanted.id, wanted.state):
+            break
+        num_extracted += isinstance(wanted, Source)
+        if num_extracted % group_size == 0:
+            num_whole = number
+    partial.cut(found[num_whole - 1][1] if num_whole else 0)
+    return [one for one, _ in found[:num_whole]]
+
+
+def _write_all(
+    folder: Path, number: int, begun: list[Extracted], news: Iterable[Extracted], num_features: int, dtype: str
+) -> None:
+    """Write utterances as shards, the first of which holds those that were `begun`; each is on disk at once."""
+    shard, partial = begun, PartialShard(folder, number, num_features, dtype)
+    for one in news:
+        if len(shard) == UTTERANCES_PER_SHARD:
+            write_shard(folder, number, shard, dtype)
+            number += 1
+            shard, partial = [], PartialShard(folder, number, num_features, dtype)
+        assert one.error or one.values.shape[1] == num_features
+        partial.add(one)
+        shard.append(one)
+    if shard:
+        write_shard(folder, number, shard, dtype)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, quiet: bool) -> Iterator[None]:
+    """One process at a time extracts into a store; the next finds done what it came for."""
+    with open(folder / "feature.json", "rb") as file:
+        with contextlib.suppress(OSError):  # no locks here
+            if not try_lock(file.fileno()):
+                if not quiet:
+                    print(f"note: {folder}: waiting for another process, which extracts the same", file=sys.stderr)
+                lock(file.fileno())
+        yield
+
+
+def _group_size() -> int:
+    """How many utterances a batched feature gets at once: few, of which little is lost; as many as a GPU needs."""
+    with contextlib.suppress(ImportError):
+        import torch
+
+        if torch.cuda.is_available():
+            return UTTERANCES_PER_SHARD
+    return min(UTTERANCES_AT_ONCE, UTTERANCES_PER_SHARD)
 
 
 def _extract_all(
-    corpus: Corpus, table: pd.DataFrame, feature: Any, transform: Transform | None, jobs: int
+    work: list[Source | Extracted], feature: Any, transform: Transform | None, jobs: int, group_size: int
 ) -> Iterator[Extracted]:
-    """Features of the rows of a table, in their order; where the feature is batched, a shard's utterances together."""
-    rows = table.itertuples()
-    if feature.input == "text":
-        texts = (Extracted(row.id, row.transcript, "" if row.transcript else "has no transcript") for row in rows)
-        yield from _encode_all(feature, texts)
-        return
+    """Features of the work, in its order; where the feature is batched, a group of utterances together."""
+    sources = [one for one in work if isinstance(one, Source)]
     is_batched = isinstance(feature, BatchedFeature)
-    work = functools.partial(_extract_one, None if is_batched else feature, transform)
-    results = map_ordered(work, [Source.of(row, corpus) for row in rows], jobs, died=_died)
-    yield from _encode_all(feature, results) if is_batched else results
+    if feature.input == "text":
+        texts = (Extracted(one.id, one.text, "" if one.text else "has no transcript") for one in sources)
+        found = _encode_all(feature, texts, group_size)
+    else:
+        found = map_ordered(
+            functools.partial(_extract_one, None if is_batched else feature, transform), sources, jobs, died=_died
+        )
+        found = _encode_all(feature, found, group_size) if is_batched else found
+    yield from (one if isinstance(one, Extracted) else next(found) for one in work)
 
 
 def _extract_one(feature: Any, transform: Transform | None, source: Source) -> Extracted:
     """Features of an utterance, or without a feature its samples."""
+    found = Extracted(source.id, None, state=source.state, content=source.content)
     try:
         samples = load_audio(source.path, source.start_s, source.end_s)
         samples = samples if transform is None else transform(samples, source.id)
-        return Extracted(source.id, samples if feature is None else feature(samples))
+        return found._replace(values=samples if feature is None else feature(samples))
     except EmotoneError as error:
-        return Extracted(source.id, None, str(error))
+        return found._replace(error=str(error))
 
 
-def _encode_all(feature: BatchedFeature, sources: Iterable[Extracted]) -> Iterator[Extracted]:
-    """`sources` with features in place of samples or texts. Shard by shard: a resumed run has the same batches."""
-    for group in _groups(sources, UTTERANCES_PER_SHARD):
+def _encode_all(feature: BatchedFeature, sources: Iterable[Extracted], group_size: int) -> Iterator[Extracted]:
+    """`sources` with features in place of samples or texts. Group by group: a resumed run has the same batches."""
+    for group in _groups(sources, group_size):
         checked = [_check(feature, one) for one in group]
         good = [one.values for one in checked if not one.error]
         encoded = iter(feature.encode(good) if good else [])
@@ -250,7 +329,7 @@ def _check(feature: BatchedFeature, source: Extracted) -> Extracted:
 
 
 def _died(source: Source) -> Extracted:
-    return Extracted(source.id, None, f"{source.path}: the process that read it died")
+    return Extracted(source.id, None, f"{source.path}: the process that read it died", state=source.state)
 
 
 def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -264,63 +343,12 @@ def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield group
 
 
-def _write_shard(folder: Path, number: int, shard: list[Extracted], num_features: int, dtype: str) -> None:
-    """Data first, index last, both by atomic rename."""
-    frames = [0 if one.error else len(one.values) for one in shard]
-    offsets = np.concatenate([[0], np.cumsum(frames)[:-1]]).astype(np.int64)
-    path = folder / f"shard-{number:05d}.data"
-    with replace_file(path) as temporary, open(temporary, "wb") as file:
-        for one in shard:
-            if not one.error:
-                assert one.values.shape[1] == num_features
-                file.write(_cast(one.values, dtype, path).tobytes())
-    table = pd.DataFrame(
-        {
-            "id": [one.id for one in shard],
-            "offset": offsets,
-            "frames": frames,
-            "error": [one.error for one in shard],
-            "note": [one.note for one in shard],
-        }
-    )
-    with replace_file(path.with_suffix(".parquet")) as temporary:
-        table.to_parquet(temporary, index=False)
-
-
-def _cast(features: NDArray[np.float32], dtype: str, path: Path) -> NDArray[Any]:
-    """Features in the store's type; raises EmotoneError where float16 cannot hold a value."""
-    with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(features, dtype=dtype)
-    if not np.isfinite(stored).all() and np.isfinite(features).all():
-        largest = float(np.abs(features).max())
-        raise EmotoneError(f"{path}: a value of {largest:g} does not fit {dtype}; use feature_dtype float32")
-    return stored
-
-
-def _map_shard(path: Path, num_rows: int, num_features: int, dtype: str) -> NDArray[Any]:
-    size = num_rows * num_features * np.dtype(dtype).itemsize
-    if not path.is_file() or path.stat().st_size != size:
-        raise EmotoneError(f"{path}: damaged, {size} bytes were written to it; remove this folder and extract again")
-    if not num_rows:
-        return np.zeros((0, num_features), dtype)
-    return np.memmap(path, dtype=dtype, mode="r", shape=(num_rows, num_features))
-
-
-def _read_index(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-        return table[["id", "offset", "frames", "error"]].assign(note=table.get("note", ""))  # older shards have none
-    except (OSError, ValueError, KeyError) as error:  # not Parquet, or not this table
-        raise EmotoneError(f"{path}: damaged ({error}); remove this folder and extract again") from None
-
-
-def _no_rows() -> pd.DataFrame:
-    columns = {"id": str, "offset": int, "frames": int, "error": str, "note": str, "shard": int}
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-
-
 def _read_about(folder: Path) -> dict[str, Any]:
+    path = folder / "feature.json"
     try:
-        return json.loads((folder / "feature.json").read_text())
+        about = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise EmotoneError(f"{folder / 'feature.json'}: not a feature store ({error})") from None
+        raise EmotoneError(f"{path}: not a feature store ({error})") from None
+    if isinstance(about, dict) and isinstance(about.get("num_features"), int) and about.get("dtype") in DTYPES:
+        return about
+    raise EmotoneError(f"{path}: not a feature store (no num_features, or a dtype that is none of {', '.join(DTYPES)})")

@@ -63,6 +63,11 @@ class Scores:
         return found[0]
 
     @property
+    def made_with(self) -> tuple[str, ...]:
+        """Fingerprints of the bundles, whose names say little: the scores of another one are other scores."""
+        return tuple(bundle.fingerprint for bundle in self._loaded)
+
+    @property
     def hop_s(self) -> None:
         """No frames: one vector for an utterance."""
         return None
