@@ -46,3 +46,14 @@ def test_who_calls_it_keeps_his_handler(capsys: pytest.CaptureFixture[str]) -> N
     thread.start()
     thread.join()
     assert codes == [2] and capsys.readouterr().err.count("required: FILE") == 3
+
+
+def test_what_is_nested_too_deeply_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def recurse(*_: object) -> None:
+        recurse()
+
+    monkeypatch.setattr("emotone.cli.listing.print_listing", recurse)
+    assert main(["list"]) == 2
+    assert capsys.readouterr().err == "emotone: something that was given is nested too deeply to be read\n"

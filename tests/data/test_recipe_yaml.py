@@ -76,7 +76,7 @@ def test_an_empty_mapping_replaces() -> None:
         ("targets=[1]", "targets must be a list (text), not [1]"),
         ("split.fold=some", "fold must be a whole number or one of 'all', not 'some'"),
         ("augmentation.crop_s=[1.0]", "crop_s must be a list of 2 (a number), not [1.0]"),
-        ("where={speaker: x}", "where must be a mapping, not"),
+        ("where={speaker: x}", "where must be a mapping to a list (text), not"),
         ("feature=mell", "unknown feature 'mell'; did you mean 'mel'?"),
         ("feature=[mel]", "feature must be a name, or a mapping with a name, not ['mel']"),
         ("feature.num_mell=3", "feature mel: unknown setting 'num_mell'; did you mean 'num_mels'?"),
@@ -277,3 +277,18 @@ def test_files_that_hold_no_mapping(tmp_path: Path, content: bytes, words: str) 
 def test_merging(base: dict[str, Any], change: dict[str, Any], expected: dict[str, Any]) -> None:
     before = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
     assert merge(base, change) == expected and base == before
+
+
+def test_a_single_sign_is_itself_where_yaml_reads_nothing() -> None:
+    assert parse_overrides(["decimal=,", "x=~", "y=-"]) == {"decimal": ",", "x": None, "y": [None]}
+    with pytest.raises(EmotoneError, match="',,' is not a value YAML can read"):
+        parse_overrides(["decimal=,,"])
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000, "2001-13-01", "9" * 5_000])
+def test_what_yaml_stumbles_over_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"seed: {text}")
+    with pytest.raises(EmotoneError, match=r"mine.yaml: not readable as YAML \("):
+        read_yaml(tmp_path / "mine.yaml")
+    with pytest.raises(EmotoneError, match="is nested too deeply|is not a value YAML can read"):
+        parse_overrides([f"seed={text}"])

@@ -45,6 +45,16 @@ def test_the_table_has_the_utterances_with_what_was_measured_of_their_audio(tone
     assert found.lost == found.left_out == {} and found.fingerprints == {"tones": tones.fingerprint}
 
 
+def test_where_compares_numbers_as_they_are_written(tones_recipe: Make) -> None:
+    tones = Corpus.load("tones")
+    takes = [1, 2, 3] * 4
+    for name, values in (("whole", takes), ("gap", [None, *takes[1:]]), ("half", [take / 2 for take in takes])):
+        replace(tones, name=name, utterances=tones.utterances.assign(take=values)).save()
+    assert len(read(tones_recipe(corpora=["whole"], where={"take": ["1", "3"]})).table) == 8
+    assert len(read(tones_recipe(corpora=["gap"], where={"take": ["1"]})).table) == 3
+    assert len(read(tones_recipe(corpora=["half"], where={"take": ["0.5"]})).table) == 4
+
+
 def test_where_keeps_the_rows_with_one_of_the_values(tones_recipe: Make) -> None:
     found = read(tones_recipe(where={"speaker": ["0", "3"], "emotion": ["low"]})).table
     assert set(found["speaker"]) <= {"0", "3"} and set(found["emotion"]) == {"low"} and 0 < len(found) < 6

@@ -408,3 +408,22 @@ def test_unlabelled_speech_is_set_apart_in_every_corpus_and_session() -> None:
     [split] = cross_corpus(table, ["y"], num_folds=2)
     assert split.test == ("u3",) and split.unlabelled == ("u4",)
     assert len(iemocap(table)) == 4 and iemocap(table)[0].unlabelled == ("u4",)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_groups_may_be_numbers(missing: bool) -> None:
+    table = pd.DataFrame(
+        {"id": list("abcdefg"), "split": None, "take": [1, 2, 3, 10, 1, 2, 3], "emotion": list("xyxyxyx")}
+    )
+    if missing:  # then the numbers are floats
+        table.loc[6, ["take", "split"]] = [np.nan, "unlabelled"]
+    folds = SPLITS["leave-speakers-out"](table, num_folds=3, group="take")
+    assert [fold.test for fold in folds] == [("a", "c", "e") if missing else ("a", "c", "e", "g"), ("d",), ("b", "f")]
+    by_take = {fold.test for fold in SPLITS["stratified-folds"](table, num_folds=3, group="take")}
+    assert sorted(id_ for test in by_take for id_ in test) == list("abcdef" if missing else "abcdefg")
+    assert SPLITS["speaker-folds"](table, folds=[["1", "2"], ["3"], ["10"]], group="take")[0].test == (
+        "a",
+        "b",
+        "e",
+        "f",
+    )

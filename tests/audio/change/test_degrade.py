@@ -95,6 +95,7 @@ def test_reverberation_lasts_as_long_as_it_says() -> None:
     left_db = 10 * np.log10(np.cumsum(tail[::-1] ** 2)[::-1] + 1e-30)  # Schroeder's decay curve
     drop = left_db[RATE // 10] - left_db[RATE // 2]
     assert drop / 0.4 == pytest.approx(60, abs=3)
+    assert 10 * np.log10(tail[0] ** 2 / np.sum(tail[1:] ** 2)) == pytest.approx(0, abs=0.5)  # as strong as what follows
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 4.0])

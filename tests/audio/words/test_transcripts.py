@@ -56,6 +56,20 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
 # ---- words ------------------------------------------------------------------------------------------------------
 
 
+def test_a_word_is_in_the_window_of_its_middle() -> None:
+    words = [("so", 0.25, 1.25), ("what", 1.25, 2.25), ("now", 2.25, 2.5)]  # middles 0.75, 1.75, 2.375
+    assert words_between(words, 0.0, 0.75) == [] and words_between(words, 0.0, 1.0) == [("so", 0.25, 1.0)]
+    assert words_between(words, 0.5, 1.5) == [("so", 0.0, 0.75)]
+    assert words_between(words, 1.0, 2.0) == [("what", 0.25, 1.0)]
+
+
+def test_the_first_and_the_last_window_take_what_was_rounded_out_of_the_recording() -> None:
+    words = [("so", -0.1, 0.0), ("what", -0.05, 0.3), ("now", 1.95, 2.1)]
+    assert words_between(words, 0.0, 1.0) == [("so", 0.0, 0.0), ("what", 0.0, 0.3)]
+    assert words_between(words, 1.0, 2.0) == []
+    assert words_between(words, 1.0, 2.0, is_last=True) == [("now", 0.95, 1.0)]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=30), st.floats(0.1, 5))
 def test_every_word_is_in_one_of_adjoining_windows(gaps: list[tuple[float, float]], window_s: float) -> None:
     words, time_s = [], 0.0

@@ -175,6 +175,13 @@ def test_margins_equal_a_loop(labels: list[float]) -> None:
     assert found.num_undecided == num_rated * (num_rated - 1) - len(expected)
 
 
+def test_a_margin_is_met_all_but_for_rounding() -> None:
+    assert 4.1 - 3.1 < 1  # by its rounding
+    assert pairs_of(prefer_by_margin([4.1, 3.1], 1.0, ALL)) == {(0, 1): 1, (1, 0): 0}
+    with pytest.raises(EmotoneError, match="has a clear order"):
+        prefer_by_margin([4.1, 3.1 + 1e-6], 1.0, ALL)
+
+
 @pytest.mark.parametrize("margin", [0.0, -1.0, NAN])
 def test_margins_must_be_positive(margin: float) -> None:
     with pytest.raises(EmotoneError, match="margin must be above 0"):

@@ -54,6 +54,32 @@ def slow(metric: Callable[..., float], p: NDArray, t: NDArray, speakers: NDArray
     return Interval(low, metric(p, t), high)
 
 
+def test_2000_resamples_unless_another_number_is_given() -> None:
+    p, t, speakers = scores(1, num=20)
+    expected = slow(metrics.rmse, p, t, speakers, num=2000, seed=0)
+    np.testing.assert_allclose(bootstrap_over_speakers(metrics.rmse, p, t, speakers), expected, rtol=1e-12)
+    np.testing.assert_allclose(PooledMetric(metrics.rmse, [p], t, speakers).interval([1]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", [metrics.pearson, metrics.ccc])
+def test_little_variation_is_not_rounding(metric: Callable[..., float]) -> None:
+    """Each speaker's values vary by 1e-4 of the overall variance, so resamples of one speaker do too."""
+    random = np.random.default_rng(0)
+    speakers = np.repeat(["a", "b"], 8)
+    t = np.repeat([0.0, 1.0], 8) + random.normal(0, 0.005, 16)
+    p = t + random.normal(0, 0.01, 16)
+    expected = slow(metric, p, t, speakers, num=200, seed=0)
+    assert expected.low < 0.9  # of one speaker alone, while that of both is close to 1
+    np.testing.assert_allclose(bootstrap_over_speakers(metric, p, t, speakers, num_resamples=200), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", [metrics.accuracy, lambda p, t: metrics.accuracy(p, t)])
+def test_a_resample_without_a_repeat_is_left_out(metric: Callable[..., float]) -> None:
+    labels, speakers, repeats = ["x", "x", "x"], ["a", "a", "b"], [0, 1, 0]  # of two b there is no repeat 1
+    interval = bootstrap_over_speakers(metric, labels, labels, speakers, num_resamples=50, repeats=repeats)
+    assert interval == Interval(1.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("metric", NUMBER_METRICS + CLASS_METRICS + RANK_METRICS)
 def test_equals_a_slow_loop(metric: Callable[..., float]) -> None:
     data = given(metric, 1)

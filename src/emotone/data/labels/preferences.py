@@ -158,7 +158,7 @@ def prefer_by_margin(labels: ArrayLike, margin: float, partners: float = PARTNER
         raise EmotoneError(f"preferences: the margin must be above 0, not {margin:g}")
     rated = _rated(~np.isnan(values), "labels")
     known = values[rated]
-    least = margin - 1e-9 * max(margin, float(np.abs(known).max(initial=0)))  # 5.3 - 4.3 is 1 all but for its rounding
+    least = margin - 1e-9 * max(margin, float(np.abs(known).max(initial=0)))  # 4.1 - 3.1 is below 1 by its rounding
 
     def label(rows: slice, others: Places) -> Labels:
         difference = known[rows, None] - known[others]
