@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -151,7 +152,7 @@ def test_a_network_without_the_promised_curve(tmp_path: Path, shape: list[Any] |
     outputs |= {"arousal_curve": shape} if shape else {}
     (folder / "model.onnx").write_bytes(constant_network({"features": ["B", 4, 9, 16]}, outputs))
     change(folder, lambda about: about["targets"].pop())
-    refused(folder, "model.onnx", "has no output arousal_curve ['B', 4]")
+    refused(folder, "model.onnx", "has no output arousal_curve [B, 4]")
 
 
 # ---- damage -----------------------------------------------------------------------------------------------------
@@ -208,13 +209,72 @@ def test_arrays_of_other_shapes(copy: Path, arrays: dict[str, NDArray[np.float32
     refused(copy, "arrays.safetensors", "must be there with shape (16,)")
 
 
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0", "I64", "F64"])
+def test_arrays_of_other_types(copy: Path, kind: str) -> None:
+    size = {"BF16": 2, "I64": 8, "F64": 8}.get(kind, 1) * 16
+    places = {name: [place * size, (place + 1) * size] for place, name in enumerate(("feature_mean", "feature_std"))}
+    header = json.dumps({name: {"dtype": kind, "shape": [16], "data_offsets": at} for name, at in places.items()})
+    (copy / "arrays.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(2 * size))
+    change(copy, lambda about: None)
+    refused(copy, "arrays.safetensors")  # not readable, or, where numpy has the type, zeros
+
+
+@pytest.mark.parametrize(("mean", "std"), [(np.nan, 1), (np.inf, 1), (0, 0), (0, -1), (0, np.nan)])
+def test_arrays_that_normalise_nothing(copy: Path, mean: float, std: float) -> None:
+    arrays = {"feature_mean": np.full(16, mean, np.float32), "feature_std": np.full(16, std, np.float32)}
+    (copy / "arrays.safetensors").write_bytes(save(arrays))
+    change(copy, lambda about: None)
+    refused(copy, "feature_mean must be finite, and feature_std above 0")
+
+
+def test_a_feature_that_needs_its_own_bundle(copy: Path, tiny_bundle: Path) -> None:
+    """Directly, or by another."""
+    settings: dict[str, Any] = {"bundles": [str(copy)]}
+    change(copy, lambda about: about.update(feature={"name": "scores", "settings": settings}))
+    refused(copy, "its feature scores needs the bundle itself")
+    other = Path(shutil.copytree(copy, copy.parent / "other"))
+    settings["bundles"] = [str(other)]
+    change(copy, lambda about: about.update(feature={"name": "scores", "settings": settings}))
+    refused(copy, "its feature scores needs the bundle itself")
+    assert Bundle.load(str(tiny_bundle)).name == "tiny"  # what went wrong is over
+
+
+@pytest.mark.parametrize(
+    ("view", "shape"),
+    [({"name": "whole"}, ["B", 4, 9, 16]), ({"name": "chunks", "chunk_frames": 9, "num_chunks": 4}, ["B", "T", 16])],
+)
+def test_a_view_that_is_not_the_networks(copy: Path, view: dict[str, Any], shape: list[Any]) -> None:
+    outputs = {**dict.fromkeys(ATTRIBUTES, ["B"]), "emotion": ["B", 7]}
+    (copy / "model.onnx").write_bytes(constant_network({"features": shape}, outputs))
+    change(copy, lambda about: about.update(view=view))
+    refused(copy, "must take features [B, ..")
+
+
+def test_an_utterance_of_too_many_values(copy: Path) -> None:
+    settings = {"num_mels": 16, "hop_samples": 1}
+    change(copy, lambda about: about.update(max_utterance_s=600, feature={"name": "mel", "settings": settings}))
+    refused(copy, "of max_utterance_s are more than")
+
+
+def test_whatever_a_feature_raises_is_one_line(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = Bundle.load(str(tiny_bundle))
+    for error in (MemoryError("too much"), ZeroDivisionError(), RecursionError()):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(type(bundle.feature), "__call__", fail)
+        with pytest.raises(EmotoneError, match=rf"feature mel fails with its settings \({type(error).__name__}"):
+            bundle.extract(noise(0.5))
+
+
 @pytest.mark.parametrize(
     ("inputs", "outputs", "words"),
     [
         ({"frames": ["B", "T", 16]}, {}, "must take features"),
-        ({"features": ["B", "T", 17]}, {}, "must take features [B, ..., 16]"),
+        ({"features": ["B", "T", 17]}, {}, "must take features [B, .., 16]"),
         ({}, {"arousal": ["B", 2]}, "has no output arousal"),
-        ({}, {"emotion": ["B", 6]}, "has no output emotion ['B', 7]"),
+        ({}, {"emotion": ["B", 6]}, "has no output emotion [B, 7]"),
         ({}, {"emotion": ["B"]}, "has no output emotion"),
         ({}, {"emotion": []}, "has no output emotion"),
         ({"features": []}, {}, "must take features"),

@@ -237,7 +237,7 @@ def test_speech_features_of_other_dimensions(copy: Path) -> None:
         (lambda about: about["view"].update(hop_s=0.0), "hop_s must be a positive number, not 0.0"),
         (lambda about: about["view"].update(max_steps=0), "max_steps must be a whole number from 1"),
         (lambda about: about.update(curves=True), "true needs the view 'chunks'"),
-        (lambda about: about["targets"][1]["labels"].pop(), "has no output emotion ['B', 2]"),
+        (lambda about: about["targets"][1]["labels"].pop(), "has no output emotion [B, 2]"),
     ],
 )
 def test_descriptions_that_do_not_fit(copy: Path, edit: Callable[[dict[str, Any]], object], words: str) -> None:

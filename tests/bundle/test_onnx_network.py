@@ -16,8 +16,9 @@ from emotone.errors import EmotoneError
 from emotone.models.export import DYNAMIC, to_onnx
 from emotone.models.networks.co_attention import CoAttention
 
-STREAMS: dict[str, list[int]] = {"speech": [14], "text": [3], "speech_length": [], "text_length": []}
-CHUNKS: dict[str, list[int]] = {"features": [5, 2]}
+Sizes = dict[str, list[int | None]]
+STREAMS: Sizes = {"speech": [None, 14], "text": [None, 3], "speech_length": [], "text_length": []}
+CHUNKS: Sizes = {"features": [None, 5, 2]}
 
 
 class Sums(nn.Module):
@@ -53,12 +54,12 @@ def co_attention(tmp_path_factory: pytest.TempPathFactory) -> tuple[CoAttention,
     return network, path
 
 
-def load(path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]], device: str = "cpu") -> OnnxNetwork:
+def load(path: Path, inputs: Sizes, outputs: dict[str, list[int]], device: str = "cpu") -> OnnxNetwork:
     return OnnxNetwork.load(path, inputs, outputs, 1, device)
 
 
 def test_inputs_of_one_shape_go_through_together_and_come_back_in_order(sums: Path) -> None:
-    network = load(sums, {"features": [3]}, {"sum": [], "first": [3]})
+    network = load(sums, {"features": [None, 3]}, {"sum": [], "first": [3]})
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(length, 3)).astype(np.float32) for length in (4, 9, 4, 1, 9)]
     found = network.run(inputs)
@@ -94,12 +95,12 @@ def test_what_is_in_the_padding_changes_nothing(co_attention: tuple[CoAttention,
 @pytest.mark.parametrize(
     ("inputs", "outputs", "words"),
     [
-        (STREAMS | {"speech": [21]}, {"emotion": [3]}, "must take speech [B, ..., 21], text [B, ..., 3], spe"),
-        ({"features": [14]}, {"emotion": [3]}, "must take features [B, ..., 14], not"),
-        ({"speech": [14], "text": [3]}, {"emotion": [3]}, "must take"),
-        (STREAMS, {"emotion": [4]}, "has no output emotion ['B', 4]"),
-        (STREAMS, {"arousal": [3]}, "has no output arousal ['B', 3]"),
-        (STREAMS, {"valence": []}, "has no output valence ['B']"),
+        (STREAMS | {"speech": [None, 21]}, {"emotion": [3]}, "must take speech [B, .., 21], text [B, .., 3], spe"),
+        ({"features": [None, 14]}, {"emotion": [3]}, "must take features [B, .., 14], not"),
+        ({"speech": [None, 14], "text": [None, 3]}, {"emotion": [3]}, "must take"),
+        (STREAMS, {"emotion": [4]}, "has no output emotion [B, 4]"),
+        (STREAMS, {"arousal": [3]}, "has no output arousal [B, 3]"),
+        (STREAMS, {"valence": []}, "has no output valence [B]"),
     ],
 )
 def test_networks_of_another_form(
@@ -120,4 +121,4 @@ def test_files_that_are_no_network(tmp_path: Path, content: bytes) -> None:
 def test_devices(sums: Path) -> None:
     assert check_device("cpu") == "CPUExecutionProvider"
     with pytest.raises(EmotoneError, match="unknown device 'gpu'"):
-        load(sums, {"features": [3]}, {"sum": []}, "gpu")
+        load(sums, {"features": [None, 3]}, {"sum": []}, "gpu")

@@ -9,14 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotone.bundle.target import UNBOUNDED, Target
+from emotone.bundle.target import COLUMNS, LARGEST, UNBOUNDED, Target
 from emotone.errors import EmotoneError
 
 AROUSAL = {"name": "arousal", "kind": "attribute", "range": [1, 5], "mean": 3, "std": 0.5}
 EMOTION = {"name": "emotion", "kind": "category", "labels": ["anger", "joy"]}
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-attributes = st.builds(Target, st.text(), st.just("attribute"), st.tuples(numbers, numbers), numbers, numbers)
-categories = st.builds(Target, st.text(), st.just("category"), labels=st.lists(st.text()).map(tuple))
+numbers = st.floats(-LARGEST, LARGEST)
+ranges = st.lists(numbers, min_size=2, max_size=2, unique=True).map(sorted).map(tuple)
+names = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters='"=+-@'), min_size=1, max_size=64)
+names = names.filter(lambda name: name not in COLUMNS)
+attributes = st.builds(Target, names, st.just("attribute"), ranges, numbers, st.floats(0, LARGEST))
+labels = st.lists(names, min_size=1, unique=True).map(tuple)
+categories = st.builds(Target, names, st.just("category"), labels=labels)
 
 
 @given(attributes | categories)
@@ -56,6 +60,7 @@ def test_categories_have_labels_and_no_range() -> None:
         (AROUSAL | {"mean": "x"}, "is not complete (ValueError"),
         ({key: value for key, value in AROUSAL.items() if key != "range"}, "is not complete (KeyError('range'))"),
         ({"name": "emotion", "kind": "category"}, "is not complete (KeyError('labels'))"),
+        (EMOTION | {"labels": "joy"}, "is not complete (TypeError"),
         (AROUSAL | {"kind": "x"}, "target kind must be 'attribute' or 'category', not 'x'"),
     ],
 )
@@ -63,3 +68,51 @@ def test_what_is_no_target(about: Any, words: str) -> None:
     with pytest.raises(EmotoneError) as caught:
         Target.from_json(about, "b/bundle.json")
     assert str(caught.value).startswith("b/bundle.json: ") and words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "file",
+        "error",
+        3,
+        None,
+        ["joy"],
+        "two\nlines",
+        'a "quote"',
+        " blank",
+        "x" * 65,
+        "=1+1",
+        "\x1b[31m",
+        "a\tb",
+        "@x",
+    ],
+)
+def test_names_that_tables_and_labels_cannot_have(name: Any) -> None:
+    with pytest.raises(EmotoneError, match=r"^b: .* cannot name a target or a label: "):
+        Target.from_json(AROUSAL | {"name": name}, "b")
+    if isinstance(name, str):
+        with pytest.raises(EmotoneError, match=r"^b: .* cannot name a target or a label: "):
+            Target.from_json(EMOTION | {"labels": ["joy", name]}, "b")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        AROUSAL | {"mean": float("nan")},
+        AROUSAL | {"mean": 1e7},
+        AROUSAL | {"std": float("inf")},
+        AROUSAL | {"std": -1},
+        AROUSAL | {"range": [5, 1]},
+        AROUSAL | {"range": [1, 1]},
+        AROUSAL | {"range": [1, float("inf")]},
+        AROUSAL | {"mean": 10**400},
+        EMOTION | {"labels": []},
+        EMOTION | {"labels": ["joy", "joy"]},
+        EMOTION | {"labels": [str(number) for number in range(1_001)]},
+    ],
+)
+def test_numbers_without_bounds(about: Any) -> None:
+    with pytest.raises(EmotoneError, match="^b: "):
+        Target.from_json(about, "b")

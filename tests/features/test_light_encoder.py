@@ -110,7 +110,7 @@ def test_a_batch_gives_what_its_windows_give_but_for_rounding(speech: Array) -> 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_network_has_the_threads_that_it_may(threads: int) -> None:
-    assert session("first.onnx", threads).get_session_options().intra_op_num_threads == threads
+    assert session("first.onnx", threads)._session.get_session_options().intra_op_num_threads == threads
 
 
 # ---- files ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from emotone.audio.level import active_duration_s
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.base.onnx_session import NetworkError, OnnxSession
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Utterance
 from emotone.errors import EmotoneError
@@ -138,6 +139,22 @@ def test_a_window_that_cannot_be_scored_keeps_its_place(tiny: Bundle, monkeypatc
     assert (first.error, first.weight, first.values) == ("is silent", 0.0, {})
     assert middle.error == "" and middle.values.keys() > {"arousal", "fear"}
     assert last.error == "no pitch" and last.weight > 0 and last.values == {}
+
+
+def test_a_network_that_fails_on_one_window_scores_the_others(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = OnnxSession.run
+
+    def fail_on_short(session: OnnxSession, names: Any, feeds: Any) -> Any:
+        if feeds["features"].shape[1] < 100:
+            raise NetworkError("it fails")
+        return run(session, names, feeds)
+
+    windows = [*score_windows(tiny, cut_windows([noise(5.0)], 2.0, 2.0, 0.0))]
+    monkeypatch.setattr(OnnxSession, "run", fail_on_short)
+    first, middle, last = score_windows(tiny, cut_windows([noise(5.0)], 2.0, 2.0, 0.0))
+    assert first.values == pytest.approx(windows[0].values, abs=1e-5)
+    assert middle.values == pytest.approx(windows[1].values, abs=1e-5)
+    assert (last.error, last.values) == ("it fails", {}) and not first.error + middle.error
 
 
 def test_every_window_has_its_chunks(loudness: Path) -> None:

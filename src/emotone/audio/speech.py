@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.base.onnx_session import OnnxSession
 
 FRAME_SAMPLES = 512
 """One probability per 32 ms."""
@@ -78,11 +78,6 @@ class SpeechTrack:
 
 
 @lru_cache(maxsize=1)
-def _session() -> Any:
+def _session() -> OnnxSession:
     """The network, once per process; on one core, since its LSTM goes frame by frame."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(NETWORK.read_bytes(), options, ["CPUExecutionProvider"])
+    return OnnxSession(NETWORK.read_bytes(), str(NETWORK), threads=1)

@@ -40,12 +40,14 @@ def map_ordered(
     if jobs <= 1:
         yield from map(function, items)
         return
+    import multiprocessing
     from concurrent.futures.process import BrokenProcessPool  # a tenth of the start of a command that needs no pool
 
     remaining = iter(items)
     for first in remaining:
         waiting: deque[Item] = deque()
         futures: deque[Future[Result]] = deque()
+        others = set(multiprocessing.active_children())
         pool = _pool(jobs)
         try:
             for item in itertools.chain([first], remaining):
@@ -61,6 +63,10 @@ def map_ordered(
             # Nobody can say which item broke the pool, so those that were under way run again one by one.
             for item in waiting:
                 yield _alone(function, item, died)
+        except KeyboardInterrupt:
+            for worker in set(multiprocessing.active_children()) - others:  # which may never end by themselves
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)  # whoever stops early waits for what runs, not for what would follow
 

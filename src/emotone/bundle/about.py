@@ -15,6 +15,11 @@ from emotone.bundle.view.view import CLIP, Chunks, View, view_from_json, view_to
 from emotone.errors import EmotoneError
 
 FORMAT = 1
+UTTERANCE_S = (0.05, 3_600.0)
+CLIPS = (1e-3, 1e6)
+SETTINGS = (16_384, 1e6)
+"""Whole numbers in a feature's settings go up to the first, other numbers to the second; below, to minus that."""
+LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
@@ -97,20 +102,26 @@ class BundleAbout:
         """The description of plain data; raises EmotoneError, beginning with `where`, for what is missing or unfit."""
         try:
             text, training = about.get("text_feature"), about.get("training")
+            targets = [Target.from_json(target, where) for target in about["targets"]]
             typed = {
-                "feature": _choice(about["feature"]),
-                "text_feature": _choice(text) if text else None,
+                "feature": _choice(about["feature"], where),
+                "text_feature": _choice(text, where) if text else None,
                 "view": view_from_json(about["view"], where),
-                "targets": [Target.from_json(target, where) for target in about["targets"]],
+                "targets": targets,
                 "training": Provenance(**_fields(Provenance, training or {})),
             }
-            has_numbers = fits(about["max_utterance_s"], float) and fits(about["normalise"]["clip"], float | None)
-            if not typed["targets"] or "name" not in about or not has_numbers:
+            if not targets or "name" not in about:
                 raise EmotoneError(f"{where}: name, targets, max_utterance_s and normalise.clip must be there")
+            _check_columns(targets, where)
+            _check_number("max_utterance_s", about["max_utterance_s"], UTTERANCE_S, where)
+            if about["normalise"]["clip"] is not None:
+                _check_number("normalise.clip", about["normalise"]["clip"], CLIPS, where)
+            for key in ("name", "description", "licence", "citation"):
+                _check_text(key, about.get(key, ""), where)
             if about.get("curves", False) not in ([False, True] if isinstance(typed["view"], Chunks) else [False]):
                 raise EmotoneError(f"{where}: curves must be true or false, and true needs the view 'chunks'")
             return cls(**_fields(cls, {key: about[key] for key in about if key != "format"} | typed))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
 
     def to_json(self) -> dict[str, Any]:
@@ -132,9 +143,41 @@ class BundleAbout:
         return {"format": FORMAT, **values, **more, "sha256": sha256}
 
 
-def _choice(about: Mapping[str, Any]) -> Choice:
-    """A feature of `bundle.json`."""
-    return Choice(**_fields(Choice, {"name": about["name"], "settings": about["settings"]}))
+def _choice(about: Mapping[str, Any], where: str) -> Choice:
+    """A feature of `bundle.json`, all numbers in its settings within bounds."""
+    choice = Choice(**_fields(Choice, {"name": about["name"], "settings": about["settings"]}))
+    waiting = list(choice.settings.items())
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, list | dict):
+            waiting += [(key, item) for item in (value.values() if isinstance(value, dict) else value)]
+        elif isinstance(value, str):
+            _check_text(f"feature {choice.name}: {key}", value, where)
+        elif fits(value, float):
+            most = SETTINGS[isinstance(value, float)]
+            _check_number(f"feature {choice.name}: {key}", value, (-most, most), where)
+    return choice
+
+
+def _check_number(key: str, value: Any, bounds: tuple[float, float], where: str) -> None:
+    if not fits(value, float) or not bounds[0] <= value <= bounds[1]:
+        raise EmotoneError(f"{where}: {key} must be a number from {bounds[0]:g} to {bounds[1]:g}, not {value!r:.80}")
+
+
+def _check_text(key: str, value: Any, where: str) -> None:
+    """Raise EmotoneError for text that would steer a terminal, or is none."""
+    is_text = isinstance(value, str) and len(value) <= LONGEST_TEXT
+    if not is_text or not all(mark.isprintable() or mark in "\n\t" for mark in value):
+        raise EmotoneError(f"{where}: {key} must be text without control characters, not {value!r:.80}")
+
+
+def _check_columns(targets: list[Target], where: str) -> None:
+    """Raise EmotoneError where two scores would have one name."""
+    names = [name for target in targets for name in target.labels or (target.name,)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    outputs = [target.name for target in targets]
+    if twice or len(set(outputs)) < len(outputs):
+        raise EmotoneError(f"{where}: targets and labels must have different names ({', '.join(twice or outputs)})")
 
 
 def _fields(cls: type, about: Mapping[str, Any]) -> dict[str, Any]:

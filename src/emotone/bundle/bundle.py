@@ -15,7 +15,9 @@ fixed names within the folder, and `bundle.json` holds the SHA-256 of the other 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +39,11 @@ from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers, Streams, Utt
 from emotone.bundle.view.temporal_pyramid import NUM_MEANS
 from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
+
+MOST_VALUES = 2**26
+"""Features of an utterance have no more, 268 MB."""
+_LOADING: ContextVar[frozenset[Path]] = ContextVar("_LOADING", default=frozenset())
+"""Bundles that are being loaded, one for a feature of the other."""
 
 
 @dataclass
@@ -80,9 +87,26 @@ class Bundle:
         check_device(device)
         about = read_about(folder, ("model.onnx", "arrays.safetensors"))
         where = str(folder / "bundle.json")
+        loading = _LOADING.get()
+        if folder.resolve() in loading:
+            raise EmotoneError(f"{where}: its feature {about.feature.name} needs the bundle itself")
+        before = _LOADING.set(loading | {folder.resolve()})
+        try:
+            with _one_line(about.feature):
+                return cls._load(folder, about, where, threads, device)
+        finally:
+            _LOADING.reset(before)
+
+    @classmethod
+    def _load(cls, folder: Path, about: BundleAbout, where: str, threads: int, device: str) -> Bundle:
         feature = _create(about.feature, where)
         text_feature = None if about.text_feature is None else _create(about.text_feature, where)
         _check_text(text_feature, about.view, where)
+        num_values = about.max_utterance_s / (feature.hop_s or about.max_utterance_s) * len(feature.names)
+        if not num_values <= MOST_VALUES:
+            raise EmotoneError(
+                f"{where}: {num_values:.2g} values of an utterance of max_utterance_s are more than {MOST_VALUES}"
+            )
         features = {"feature": feature} | ({} if text_feature is None else {"text": text_feature})
         found = _read_normalisers(folder / "arrays.safetensors", features, about.clip)
         normalisers = StreamNormalisers(found["feature"], found.get("text", NO_TEXT))
@@ -129,12 +153,20 @@ class Bundle:
         return self.text_feature is not None
 
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError for too few samples."""
+        """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError where they cannot be made."""
         before = THREADS.set(self.threads or THREADS.get())
         try:
-            return self.feature(samples)
+            with _one_line(self.about.feature):
+                return self.feature(samples)
         finally:
             THREADS.reset(before)
+
+    def encode(self, text: str) -> tuple[NDArray[np.float32], str]:
+        """Features [T', D'] of a text, and a note where they are of a part of it; raises EmotoneError as `extract`."""
+        with _one_line(self.about.text_feature or self.about.feature):
+            note = self.text_feature.check(text)
+            [states] = self.text_feature.encode([text])
+        return states, note
 
     def score_samples(self, batch: Sequence[NDArray[np.float32]]) -> Scores:
         """Scores of several utterances of audio, each float32 [N] at 16 kHz."""
@@ -205,12 +237,24 @@ class Bundle:
     def _network(self) -> OnnxNetwork:
         if isinstance(self.view, views.WordChunks):
             pooled = NUM_MEANS * len(self.feature.names)
-            inputs = dict(zip(Streams._fields, ([pooled], [self.view.num_text_features], [], []), strict=True))
+            sizes: list[list[int | None]] = [[None, pooled], [None, self.view.num_text_features], [], []]
+            inputs = dict(zip(Streams._fields, sizes, strict=True))
         else:
-            width = len(self.feature.names)
             rows = {views.Chunks: "chunk_frames", views.Segments: "segment_frames"}.get(type(self.view))
-            inputs = {"features": [width] if rows is None else [getattr(self.view, rows), width]}
+            several = [] if rows is None else [getattr(self.view, rows)]
+            inputs = {"features": [None, *several, len(self.feature.names)]}
         return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
+
+
+@contextlib.contextmanager
+def _one_line(choice: Choice) -> Iterator[None]:
+    """Whatever a feature raises, with settings that anybody wrote, as an EmotoneError."""
+    try:
+        yield
+    except EmotoneError:
+        raise
+    except Exception as error:
+        raise EmotoneError(f"feature {choice.name} fails with its settings ({type(error).__name__}: {error})") from None
 
 
 def _create(choice: Choice, where: str) -> Any:
@@ -237,12 +281,11 @@ def _check_text(feature: Any, view: views.View, where: str) -> None:
 
 def _read_normalisers(path: Path, features: dict[str, Any], clip: float | None) -> dict[str, Normaliser]:
     """The normalisers of `features` {NAME: feature}, from the arrays NAME_mean and NAME_std [D] of a file."""
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
-    except SafetensorError as error:
+    except Exception as error:  # types that numpy does not have raise anything
         raise EmotoneError(f"{path}: not readable ({error})") from None
     found = {}
     for name, feature in features.items():
@@ -250,5 +293,7 @@ def _read_normalisers(path: Path, features: dict[str, Any], clip: float | None) 
         for array in (f"{name}_mean", f"{name}_std"):
             if array not in arrays or arrays[array].shape != (size,):
                 raise EmotoneError(f"{path}: {array} must be there with shape ({size},)")
+        if not np.isfinite(arrays[f"{name}_mean"]).all() or not (arrays[f"{name}_std"] > 0).all():
+            raise EmotoneError(f"{path}: {name}_mean must be finite, and {name}_std above 0")
         found[name] = Normaliser(arrays[f"{name}_mean"], arrays[f"{name}_std"], clip)
     return found

@@ -9,62 +9,62 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.base.onnx_session import NetworkError, OnnxSession
 from emotone.bundle.view.streams import Streams
 from emotone.errors import EmotoneError, unknown
 
 Array = NDArray[np.float32]
+FLOATS, INTEGERS = {"tensor(float)", "tensor(float16)", "tensor(double)"}, {"tensor(int64)"}
 
 
 @dataclass
 class OnnxNetwork:
-    """A session of onnxruntime with outputs `names`."""
+    """A session with outputs, `outputs` {name: sizes of all axes but the batch}."""
 
-    session: Any
-    names: list[str]
+    session: OnnxSession
+    outputs: dict[str, list[int]]
 
     @classmethod
     def load(
-        cls, path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]], threads: int, device: str
+        cls, path: Path, inputs: dict[str, list[int | None]], outputs: dict[str, list[int]], threads: int, device: str
     ) -> OnnxNetwork:
         """The network of a file; raises EmotoneError where it cannot be loaded or is not of this form.
 
-        `inputs` {name: sizes of the last axes}, `outputs` {name: sizes of all axes but the batch}.
+        `inputs` and `outputs` are {name: sizes of all axes but the batch}, None for one of any size.
         """
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # its errors become ours
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        own_errors = tuple(
-            value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)
-        )
-        network = path.read_bytes()  # as bytes: it cannot refer to other files
-        try:
-            session = onnxruntime.InferenceSession(network, options, [check_device(device)])
-        except own_errors as error:
-            raise EmotoneError(f"{path}: not a network that can be loaded ({error})") from None
-        _check(session, inputs, outputs, path)
-        return cls(session, list(outputs))
+        session = OnnxSession(path.read_bytes(), str(path), threads, check_device(device))
+        _check(session, inputs, outputs)
+        return cls(session, outputs)
 
     def run(self, inputs: list[Array]) -> dict[str, Array]:
-        """Outputs [N, ...] of N inputs "features"; those of one shape go through together."""
+        """Outputs [N, ...] of N inputs "features"; those of one shape go through together.
+
+        Raises NetworkError where the network fails, or gives other shapes than it said.
+        """
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for position, item in enumerate(inputs):
             by_shape.setdefault(item.shape, []).append(position)
-        outputs: dict[str, list[Any]] = {name: [None] * len(inputs) for name in self.names}
+        outputs: dict[str, list[Any]] = {name: [None] * len(inputs) for name in self.outputs}
         for positions in by_shape.values():
-            results = self.session.run(self.names, {"features": np.stack([inputs[position] for position in positions])})
-            for name, result in zip(self.names, results, strict=True):
+            results = self._run({"features": np.stack([inputs[position] for position in positions])}, len(positions))
+            for name, result in results.items():
                 for position, row in zip(positions, result, strict=True):
                     outputs[name][position] = row
         return {name: np.stack(rows) for name, rows in outputs.items()}
 
     def run_padded(self, batch: Streams) -> dict[str, Array]:
-        """Outputs [B, ...] of a padded batch of speech and text."""
-        return dict(zip(self.names, self.session.run(self.names, batch._asdict()), strict=True))
+        """Outputs [B, ...] of a padded batch of speech and text; raises NetworkError as `run` does."""
+        return self._run(batch._asdict(), len(batch.speech_length))
+
+    def _run(self, feeds: dict[str, NDArray[Any]], num_inputs: int) -> dict[str, Array]:
+        results = dict(zip(self.outputs, self.session.run([*self.outputs], feeds), strict=True))
+        for name, sizes in self.outputs.items():
+            shape = getattr(results[name], "shape", None)
+            if shape != (num_inputs, *sizes):
+                raise NetworkError(
+                    f"{self.session.where}: the network gives {name} of shape {shape}, not {(num_inputs, *sizes)}"
+                )
+        return results
 
 
 def check_device(device: str) -> str:
@@ -81,21 +81,34 @@ def check_device(device: str) -> str:
     return known[device]
 
 
-def _check(session: Any, inputs: dict[str, list[int]], outputs: dict[str, list[int]], path: Path) -> None:
+def _check(session: OnnxSession, inputs: dict[str, list[int | None]], outputs: dict[str, list[int]]) -> None:
     """Raise EmotoneError when the network's inputs and outputs are not those of the description."""
-    takes = {node.name: node.shape for node in session.get_inputs()}
-    if set(takes) != set(inputs) or not all(_has_shape(takes[name], sizes) for name, sizes in inputs.items()):
-        sizes_of = {name: f"[B, ..., {sizes[-1]}]" if sizes else "[B]" for name, sizes in inputs.items()}
-        wanted = ", ".join(f"{name} {sizes}" for name, sizes in sizes_of.items())
-        raise EmotoneError(f"{path}: must take {wanted}, not {takes}")
-    gives = {node.name: node.shape for node in session.get_outputs()}
+    fits = set(session.inputs) == set(inputs) and all(
+        _has_shape(session.inputs[name][0], sizes) and session.inputs[name][1] in FLOATS | INTEGERS
+        for name, sizes in inputs.items()
+    )
+    if not fits:
+        wanted = ", ".join(f"{name} {_describe(sizes)}" for name, sizes in inputs.items())
+        given = ", ".join(f"{name} {shape} of {kind}" for name, (shape, kind) in session.inputs.items())
+        raise EmotoneError(f"{session.where}: must take {wanted}, not {given or 'nothing'}")
     for name, sizes in outputs.items():
-        if name not in gives or not _has_shape(gives[name], sizes, num_axes=1 + len(sizes)):
-            raise EmotoneError(f"{path}: has no output {name} {['B', *sizes]}")
+        shape, kind = session.outputs.get(name, ([], ""))
+        if kind not in FLOATS or not _has_shape(shape, [*sizes]):
+            raise EmotoneError(f"{session.where}: has no output {name} {_describe([*sizes])}")
 
 
-def _has_shape(shape: list[Any], last: list[int], num_axes: int | None = None) -> bool:
-    """Whether a network's shape, whose free axes are names, ends with these sizes."""
-    ends = zip(reversed(shape), reversed(last), strict=False)
-    fits = all(not isinstance(size, int) or size == wanted for size, wanted in ends)
-    return fits and len(shape) >= len(last) and num_axes in (None, len(shape))
+def _describe(sizes: list[int | None]) -> str:
+    """The axes of an input or output.
+
+    >>> _describe([None, 128])
+    '[B, .., 128]'
+    """
+    return f"[{', '.join(['B', *('..' if size is None else str(size) for size in sizes)])}]"
+
+
+def _has_shape(shape: list[Any], sizes: list[int | None]) -> bool:
+    """Whether a network's shape, whose free axes are names, is a batch of these sizes."""
+    pairs = zip(shape, [None, *sizes], strict=False)
+    return len(shape) == 1 + len(sizes) and all(
+        not isinstance(given, int) or wanted in (None, given) for given, wanted in pairs
+    )

@@ -9,6 +9,12 @@ from typing import Any, Literal
 from emotone.errors import EmotoneError
 
 UNBOUNDED = (-math.inf, math.inf)
+LARGEST = 1e6
+"""No score, mean or standard deviation lies beyond."""
+MOST_LABELS = 1_000
+LONGEST_NAME = 64
+COLUMNS = ("file", "start_s", "end_s", "inputs", "error")
+"""Columns of tables beside the scores, which are named as their targets and labels."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,9 @@ class Target:
 
     An attribute's output [B] is z-normalised: score = output * std + mean, not clipped, so that a score may leave the
     raters' range. An attribute is *relative* where only the order of scores says something: its range is null in
-    `bundle.json` and `UNBOUNDED` here. Categories have logits [B, K] and no range.
+    `bundle.json` and `UNBOUNDED` here. Categories have logits [B, K] and no range. Names of targets and labels name
+    columns of tables, tiers and tracks: one line of text, without double quotes, and no other column's. Raises
+    EmotoneError for other names, and for numbers without bounds.
     """
 
     name: str
@@ -26,6 +34,19 @@ class Target:
     mean: float = 0.0
     std: float = 1.0
     labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.labels):
+            check_name(name)
+        if self.kind == "category":
+            if not 1 <= len(self.labels) <= MOST_LABELS or len(set(self.labels)) < len(self.labels):
+                raise EmotoneError(f"{self.name} must have from 1 to {MOST_LABELS} labels, each once")
+            return
+        limits = () if self.range is None or self.is_relative else self.range
+        if not all(-LARGEST <= number <= LARGEST for number in (self.mean, self.std, *limits)):
+            raise EmotoneError(f"range, mean and std of {self.name} must lie within -{LARGEST:g} and {LARGEST:g}")
+        if self.std < 0 or (limits and not limits[0] < limits[1]):
+            raise EmotoneError(f"std of {self.name} must not be negative, and its range must rise")
 
     @classmethod
     def from_json(cls, about: dict[str, Any], where: str) -> Target:
@@ -36,8 +57,12 @@ class Target:
                 limits = (float(low), float(high))
                 return cls(about["name"], "attribute", limits, float(about["mean"]), float(about["std"]))
             if about["kind"] == "category":
+                if not isinstance(about["labels"], list):
+                    raise TypeError("labels must be a list")
                 return cls(about["name"], "category", labels=tuple(map(str, about["labels"])))
-        except (KeyError, TypeError, ValueError) as error:
+        except EmotoneError as error:
+            raise EmotoneError(f"{where}: {error}") from None
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EmotoneError(f"{where}: target {about!r} is not complete ({error!r})") from None
         raise EmotoneError(f"{where}: target kind must be 'attribute' or 'category', not {about['kind']!r}")
 
@@ -52,3 +77,24 @@ class Target:
             return {"name": self.name, "kind": "category", "labels": list(self.labels)}
         limits = None if self.range is None or self.is_relative else list(self.range)
         return {"name": self.name, "kind": "attribute", "range": limits, "mean": self.mean, "std": self.std}
+
+
+def check_name(name: object) -> None:
+    """Raise EmotoneError for what cannot name a target or a label.
+
+    >>> check_name("file")
+    Traceback (most recent call last):
+    ...
+    emotone.errors.EmotoneError: 'file' cannot name a target or a label: tables have another column of that name
+    """
+    problem = ""
+    if not isinstance(name, str):
+        problem = "it is no text"
+    elif not 1 <= len(name) <= LONGEST_NAME:
+        problem = f"it must have from 1 to {LONGEST_NAME} characters"
+    elif name in COLUMNS:
+        problem = "tables have another column of that name"
+    elif not name.isprintable() or '"' in name or name != name.strip() or name[0] in "=+-@":
+        problem = "it must be one line of text that begins with no sign, without double quotes"
+    if problem:
+        raise EmotoneError(f"{name!r:.80} cannot name a target or a label: {problem}")

@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import Samples
+from emotone.base.onnx_session import OnnxSession
 from emotone.base.processes import THREADS
 from emotone.errors import EmotoneError
 from emotone.features.extractors.mel import mel_filters, periodic_hann
@@ -108,16 +108,9 @@ def read_network(name: str) -> bytes:
 
 
 @lru_cache(maxsize=4)
-def session(name: str, threads: int) -> Any:
+def session(name: str, threads: int) -> OnnxSession:
     """A network, ready to run on so many threads (0: one per core), loaded once in a process."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(read_network(name), options, ["CPUExecutionProvider"])
+    return OnnxSession(read_network(name), str(FOLDER / name), threads)
 
 
 def _networks(num_blocks: int) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from emotone.audio.level import active_duration_s, is_silent
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.words.transcripts import TranscriptLike, text_of, words_between
+from emotone.base.onnx_session import NetworkError
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.streams import Utterance, count_cut
 from emotone.bundle.view.view import Chunks, WordChunks
@@ -161,11 +162,10 @@ def _add_text(window: Window, bundle: Bundle, transcript: TranscriptLike, is_las
     if not text.strip():
         return
     try:
-        window.note = bundle.text_feature.check(text)
+        states, window.note = bundle.encode(text)
     except EmotoneError as error:
         window.note = str(error)
         return
-    [states] = bundle.text_feature.encode([text])
     window.utterance = window.utterance._replace(
         text=states, words=len(text.split()) if isinstance(words, str) else words
     )
@@ -189,19 +189,32 @@ def _score_batch(batch: list[Window], bundle: Bundle) -> None:
     """Give the windows their scores, or an error; drop all features, since windows outlive their batch."""
     good = [window for window in batch if not window.error]
     if good:
-        scores = bundle.score_features([window.utterance for window in good])
-        columns = scores.attributes | scores.probabilities
-        for position, window in enumerate(good):
-            values = {name: float(column[position]) for name, column in columns.items()}
-            if not np.isfinite(list(values.values())).all():
-                window.error, window.inputs = "the network gives no number", ""
-                continue
-            window.values = values
-            if window.places is not None:
-                chunks = {name: curve[position] for name, curve in scores.curves.items()}
-                window.chunks = chunk_curve(window.places, chunks, window.start_s)
+        _score(good, bundle)
     for window in batch:
         window.utterance, window.places = Utterance(None), None
+
+
+def _score(windows: list[Window], bundle: Bundle) -> None:
+    """Give windows that have what is scored their scores; one by one where the network fails on all together."""
+    try:
+        scores = bundle.score_features([window.utterance for window in windows])
+    except NetworkError as error:
+        if len(windows) == 1:
+            windows[0].error, windows[0].inputs = str(error), ""
+            return
+        for window in windows:
+            _score([window], bundle)
+        return
+    columns = scores.attributes | scores.probabilities
+    for position, window in enumerate(windows):
+        values = {name: float(column[position]) for name, column in columns.items()}
+        if not np.isfinite(list(values.values())).all():
+            window.error, window.inputs = "the network gives no number", ""
+            continue
+        window.values = values
+        if window.places is not None:
+            chunks = {name: curve[position] for name, curve in scores.curves.items()}
+            window.chunks = chunk_curve(window.places, chunks, window.start_s)
 
 
 def _mark_last(windows: Iterable[Cut]) -> Iterator[tuple[Cut, bool]]:

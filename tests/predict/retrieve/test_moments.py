@@ -18,6 +18,7 @@ from scipy.stats import median_abs_deviation
 
 from emotone.audio.read import RATE_HZ, Samples, load_audio
 from emotone.audio.speech import SpeechTrack
+from emotone.base.onnx_session import NetworkError, OnnxSession
 from emotone.errors import EmotoneError
 from emotone.predict.predictor import Predictor
 from emotone.predict.retrieve import moments as retrieve
@@ -306,3 +307,13 @@ def test_windows_that_cannot_be_scored_are_counted(
     fail_at(lambda call: True)
     recording = search_recording(planted.file, Search("arousal", 3), predictor)
     assert "cannot be scored (no pitch)" in recording.error and not recording.moments
+    monkeypatch.undo()
+
+    def fail(*_: object) -> None:
+        raise NetworkError("it fails")
+
+    monkeypatch.setattr(OnnxSession, "run", fail)
+    monkeypatch.setattr("emotone.audio.speech.SpeechTrack.share", lambda *_: 1.0)
+    monkeypatch.setattr("emotone.audio.speech.SpeechTrack._classify", lambda *_: None)
+    recording = search_recording(planted.file, Search("arousal", 3), predictor)
+    assert "cannot be scored (it fails)" in recording.error and not recording.moments

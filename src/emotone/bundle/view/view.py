@@ -19,6 +19,8 @@ from emotone.bundle.view.chunk import chunk_frames_index
 from emotone.bundle.view.moments import Extremes, Moments
 from emotone.errors import EmotoneError, unknown
 
+MOST_FRAMES = 100_000
+"""No utterance is shown to a network as more."""
 CLIP = 3.0
 """Where z-scores are clipped, in all published systems."""
 Strategy = Literal["multi-scale", "lexical"]
@@ -132,11 +134,14 @@ def view_from_json(about: Mapping[str, Any], where: str = "view") -> View:
     view = VIEWS[name]
     checked = check_settings(view, settings, where=f"{where}: view {name}")
     for key, value in checked.items():
-        if isinstance(value, int) and not 1 <= value <= 1_000_000:
-            raise EmotoneError(f"{where}: {key} must be a whole number from 1 to 1000000, not {value!r}")
+        if isinstance(value, int) and not 1 <= value <= MOST_FRAMES:
+            raise EmotoneError(f"{where}: {key} must be a whole number from 1 to {MOST_FRAMES}, not {value!r}")
         if isinstance(value, float) and not 0 < value < math.inf:
             raise EmotoneError(f"{where}: {key} must be a positive number, not {value!r}")
-    return view(**checked)
+    made = view(**checked)
+    if isinstance(made, Chunks) and made.chunk_frames * made.num_chunks > MOST_FRAMES:
+        raise EmotoneError(f"{where}: all chunks together must have at most {MOST_FRAMES} frames")
+    return made
 
 
 def shape_of(view: FrameView, num_frames: int, num_features: int) -> tuple[int, ...]:

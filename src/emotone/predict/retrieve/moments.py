@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, read_blocks
 from emotone.audio.speech import SpeechTrack
+from emotone.base.onnx_session import NetworkError
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
 from emotone.bundle.bundle import Bundle
@@ -150,7 +151,11 @@ def _score_windows(file: str, search: Search, bundle: Bundle) -> _Scored:
     """A file from front to back: its windows with enough speech, scored in batches."""
     scored = _Scored()
     for batch in _batches(_spoken_windows(file, search, bundle, scored), BATCH_S):
-        scores = bundle.score_features([window.features for window in batch]).attributes[search.attribute]
+        try:
+            scores = bundle.score_features([window.features for window in batch]).attributes[search.attribute]
+        except NetworkError as error:
+            scored.error = str(error)
+            continue
         for window, score in zip(batch, scores, strict=True):
             scored.add(window, score)
     return scored
