@@ -173,6 +173,28 @@ def test_damaged_corpora_are_one_clear_line(tmp_path: Path, damage: str) -> None
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["../../out", "a/b", "..", "", "a\\b", "a\nb", None, [], 3])
+def test_a_name_that_leads_out_of_the_cache_is_refused(tmp_path: Path, name: object) -> None:
+    folder = make().save(tmp_path / "mine")
+    about = json.loads((folder / "corpus.json").read_text())
+    (folder / "corpus.json").write_text(json.dumps(about | {"name": name}))
+    with pytest.raises(EmotoneError, match=r"corpus\.json: name must be that of a folder"):
+        Corpus.load(str(folder))
+
+
+@pytest.mark.parametrize(
+    "about",
+    [[], {"meta": None}, {"meta": []}, {"meta": {"ranges": {"arousal": 3}}}, {"meta": {"notes": "x"}}, {"root": 3}],
+)
+def test_values_of_other_types_are_refused(tmp_path: Path, about: object) -> None:
+    folder = make().save(tmp_path / "mine")
+    whole = json.loads((folder / "corpus.json").read_text())
+    (folder / "corpus.json").write_text(json.dumps(whole | about if isinstance(about, dict) else about))
+    with pytest.raises(EmotoneError) as caught:
+        Corpus.load(str(folder))
+    assert str(folder) in str(caught.value)
+
+
 @pytest.mark.parametrize("file", ["../secret.wav", "a/../../secret.wav", "/etc/passwd"])
 def test_paths_never_leave_the_corpus_folder(file: str) -> None:
     with pytest.raises(EmotoneError, match="leaves the corpus folder"):

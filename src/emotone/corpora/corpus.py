@@ -28,6 +28,7 @@ import pandas as pd
 
 from emotone.base import plugins
 from emotone.base.files import cache_folder, replace_file
+from emotone.base.settings import describe, fits
 from emotone.errors import EmotoneError, nearest, unknown
 
 ATTRIBUTES = ("arousal", "dominance", "valence")
@@ -69,6 +70,17 @@ class Reader(Protocol):
 
     def read(self, folder: Path) -> Corpus:
         """The corpus in the owner's folder, named like the reader's file; raises EmotoneError for what is wrong."""
+
+
+META: dict[str, Any] = {
+    "ranges": dict[str, tuple[float, float]],
+    "emotions": list[str],
+    "licence": str | None,
+    "citation": str | None,
+    "language": str | None,
+    "notes": list[str],
+}
+"""Types of what `meta_of` says, as JSON has them."""
 
 
 @dataclass
@@ -192,6 +204,7 @@ class Corpus:
             ) from None
         except (ValueError, RecursionError) as error:
             raise EmotoneError(f"{folder / 'corpus.json'}: not readable as JSON ({error})") from None
+        _check_about(about, str(folder / "corpus.json"))
         try:
             raters = pd.read_parquet(folder / "raters.parquet") if about["raters"] else None
             utterances = pd.read_parquet(folder / "utterances.parquet")
@@ -231,6 +244,20 @@ def _reader_and_name(name: str) -> str:
     readers = [reader for reader in plugins.names("corpora") if name == reader or name.startswith(f"{reader}-")]
     reader = max(readers, key=len, default="READER")
     return f"{reader} FOLDER" + (f" --name {name}" if reader != name else "")
+
+
+def _check_about(about: Any, where: str) -> None:
+    """Raise EmotoneError for a `corpus.json` whose name would lead out of a folder, or whose values have other types."""
+    if not isinstance(about, dict):
+        raise EmotoneError(f"{where}: must hold a mapping, not {about!r:.80}")
+    name, meta = about.get("name"), about.get("meta")
+    if not isinstance(name, str) or name in ("", ".", "..") or not name.isprintable() or re.search(r"[/\\]", name):
+        raise EmotoneError(f"{where}: name must be that of a folder, not {name!r:.80}")
+    if not isinstance(meta, dict):
+        raise EmotoneError(f"{where}: meta must be a mapping, not {meta!r:.80}")
+    for key, hint in META.items():
+        if key in meta and not fits(meta[key], hint):
+            raise EmotoneError(f"{where}: meta.{key} must be {describe(hint)}, not {meta[key]!r:.80}")
 
 
 def check_name(name: str) -> str:
