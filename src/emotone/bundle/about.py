@@ -102,9 +102,10 @@ class BundleAbout:
         """The description of plain data; raises EmotoneError, beginning with `where`, for what is missing or unfit."""
         try:
             text, training = about.get("text_feature"), about.get("training")
+            feature = _choice(about["feature"], where)
             targets = [Target.from_json(target, where) for target in about["targets"]]
             typed = {
-                "feature": _choice(about["feature"], where),
+                "feature": feature,
                 "text_feature": _choice(text, where) if text else None,
                 "view": view_from_json(about["view"], where),
                 "targets": targets,

@@ -247,7 +247,7 @@ def _reader_and_name(name: str) -> str:
 
 
 def _check_about(about: Any, where: str) -> None:
-    """Raise EmotoneError for a `corpus.json` whose name would lead out of a folder, or whose values have other types."""
+    """Raise EmotoneError for a `corpus.json` whose name leads out of a folder, or whose values have other types."""
     if not isinstance(about, dict):
         raise EmotoneError(f"{where}: must hold a mapping, not {about!r:.80}")
     name, meta = about.get("name"), about.get("meta")
