@@ -106,8 +106,12 @@ def test_other_settings_start_again(tmp_path: Path) -> None:
         assert results.remaining(["a.wav"]) == []
     for other in ({**SETTINGS, "window_s": 3.0}, {**SETTINGS, "bundle": "abd"}):
         with ResultFile(tmp_path / "x.csv", COLUMNS, other) as results:
-            assert results.remaining(["a.wav"]) == ["a.wav"]
+            assert results.remaining(["a.wav"]) == ["a.wav"] and results.differs
             results.add("a.wav", [{"file": "a.wav"}])
+    with ResultFile(tmp_path / "x.csv", COLUMNS[:-2] + COLUMNS[-1:], SETTINGS) as results:
+        assert results.differs == ["columns", "bundle"]
+    with ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS) as results:
+        assert results.differs == []  # nothing was done that is dropped
 
 
 def test_damaged_lines_are_done_again(tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ EDITS: list[tuple[str, Edit, str]] = [
     ("target kind", lambda about: about["targets"][0].update(kind="x"), "target kind must be"),
     ("curves of frames", lambda about: about.update(view=WHOLE), "curves must be true or false, and true needs"),
     ("curves a word", lambda about: about.update(curves="no"), "curves must be true or false"),
+    ("emotion a label", lambda about: about["targets"][2].update(labels=["calm", "emotion"]), "'emotion' cannot name"),
+    ("emotion an attribute", lambda about: about["targets"][0].update(name="emotion"), "'emotion' cannot name"),
     ("no name", lambda about: about.pop("name"), "must be there"),
     ("name a number", lambda about: about.update(name=3), "name must be text without control characters, not 3"),
     ("limit zero", lambda about: about.update(max_utterance_s=0), "from 0.05 to 3600, not 0"),

@@ -27,7 +27,7 @@ from emotone.predict.predictor import Predictor
 EXAMPLES = Path(__file__).parents[2] / "examples"
 JFK = EXAMPLES / "jfk.wav"
 SCORES = ["arousal", "dominance", "valence", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
-COLUMNS = ["file", "start_s", "end_s", *SCORES, "error"]
+COLUMNS = ["file", "start_s", "end_s", "emotion", *SCORES, "error"]
 Run = Callable[..., Any]
 
 
@@ -49,7 +49,7 @@ def test_table_on_stdout(run: Run, good: Path, tiny_bundle: Path) -> None:
         prediction = predictor.predict(file)
         values = [float(value) for value in line.split()[-len(SCORES) :]]
         expected = [*prediction.scores.values(), *prediction.probabilities.values()]
-        assert values == pytest.approx(expected, abs=6e-4)
+        assert values == pytest.approx(expected, abs=6e-4) and line.split()[3] == prediction.emotion
 
 
 def test_json_lines_on_stdout(run: Run, good: Path, tiny_bundle: Path) -> None:
@@ -57,7 +57,9 @@ def test_json_lines_on_stdout(run: Run, good: Path, tiny_bundle: Path) -> None:
     assert ran.code == 1
     first, second = (json.loads(line) for line in ran.out.splitlines())
     assert list(first) == COLUMNS and first["error"] == "" and 0 < first["anger"] < 1
-    assert second["error"] == "does not exist" and second["arousal"] is None
+    assert first["emotion"] == max(SCORES[3:], key=first.__getitem__)
+    assert list(second) == COLUMNS and second["error"] == "does not exist"
+    assert second["arousal"] is None and second["emotion"] is None
 
 
 def test_windows_are_rows(run: Run, good: Path, tiny_bundle: Path, tmp_path: Path) -> None:
@@ -66,12 +68,15 @@ def test_windows_are_rows(run: Run, good: Path, tiny_bundle: Path, tmp_path: Pat
     table = pd.read_csv(tmp_path / "x.csv")
     assert table.groupby("file").size().tolist() == [1, 3, 5]
     assert table["start_s"].tolist() == [0, 0, 0.5, 1, 0, 0.5, 1, 1.5, 2]
+    assert list(table) == COLUMNS and (table["emotion"] == table[SCORES[3:]].idxmax(axis=1)).all()
 
 
 def test_formats_agree(run: Run, good: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    (good / "none.wav").touch()
     for suffix in ("csv", "json", "parquet"):
         assert run("predict", good, "--model", tiny_bundle, "--output", tmp_path / f"x.{suffix}", "--quiet").err == ""
-    first = pd.read_csv(tmp_path / "x.csv", keep_default_na=False)
+    first = pd.read_csv(tmp_path / "x.csv", na_values={name: [""] for name in COLUMNS[3:-1]}, keep_default_na=False)
+    assert first["emotion"].isna().tolist() == [False, False, False, True]
     for other in (pd.read_json(tmp_path / "x.json"), pd.read_parquet(tmp_path / "x.parquet")):
         pd.testing.assert_frame_equal(first, other, check_dtype=False)
 

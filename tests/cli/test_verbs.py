@@ -167,7 +167,7 @@ def test_from_a_folder_of_audio_to_a_tested_bundle(run: Run, tmp_path: Path, mon
     ran = run("evaluate", "run", "--corpus", "tones", "--classes", "hihg")
     assert "unknown class 'hihg'; did you mean 'high'?" in ran.line
     ran = run("predict", "audio", "--model", "run", "--json")
-    columns = ["file", "start_s", "end_s", "arousal", "high", "low", "error"]
+    columns = ["file", "start_s", "end_s", "emotion", "arousal", "high", "low", "error"]
     assert ran.code == 0 and list(json.loads(ran.out.splitlines()[0])) == columns
     Path("audio/3.wav").write_bytes(b"")
     ran = run("extract", "mel", "tones", "num_mels=12")

@@ -143,6 +143,10 @@ LEAVE = {"name": "leave-speakers-out", "num_folds": 4}
         ({"corpora": ["tone"]}, "corpus 'tone' is not prepared"),
         ({"targets": ["emotion"], "classes": ["hi", "low"]}, "unknown class 'hi'"),
         ({"targets": ["emotion"], "classes": ["low"]}, "emotion needs two classes or more in tones"),
+        (
+            {"targets": ["emotion"], "label_map": {"tones": {"high": "error", "low": "low"}}},
+            "'error' cannot name a target or a label: tables have another column of that name",
+        ),
         ({"where": {"speakr": ["0"]}}, "unknown column 'speakr'; did you mean 'speaker'?"),
         ({"where": {"speaker": ["9"]}}, "no utterance of tones fits where {'speaker': ['9']}; where={} takes all"),
         ({"label_map": {"tones": {"high": "high"}}}, "label_map of tones leaves out low ("),

@@ -157,6 +157,23 @@ def test_other_settings_begin_anew(
     assert begun == ["a.wav", "b.wav", "a.wav", "b.wav"]
 
 
+def test_rows_of_an_earlier_version_without_the_emotion_are_not_mixed_with_others(
+    files: list[str], tiny_bundle: Path, tmp_path: Path, interrupt: Callable[[int], list[str]], capsys: Any
+) -> None:
+    begun = interrupt(2)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(files[:2], tmp_path / "x.csv", PredictSettings(str(tiny_bundle)))
+    partial = tmp_path / "x.csv.partial"
+    lines = [json.loads(line) for line in partial.read_text().splitlines()]
+    lines[0]["columns"].remove("emotion")
+    del lines[1]["rows"][0]["emotion"]
+    partial.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert predict_to_file(files[:2], tmp_path / "x.csv", PredictSettings(str(tiny_bundle))) == 0
+    assert begun == ["a.wav", "b.wav", "a.wav", "b.wav"]
+    assert f"note: {partial} differs in columns; all files are predicted anew" in capsys.readouterr().err
+    assert all(row["emotion"] for row in rows_of(tmp_path / "x.csv"))
+
+
 def test_processes_and_device_do_not_matter_to_what_is_done(
     files: list[str], loudness: Path, tmp_path: Path, interrupt: Callable[[int], list[str]]
 ) -> None:

@@ -67,6 +67,18 @@ def test_windows_and_points_are_rows(prediction: Prediction) -> None:
     ]
 
 
+def test_the_emotion_of_a_row_is_its_own(prediction: Prediction) -> None:
+    assert prediction.windows is not None
+    prediction.windows.columns |= {"high": np.array([0.25, np.nan]), "low": np.array([0.75, np.nan])}
+    columns, categories = ["arousal", "high", "low"], ["high", "low"]
+    [row] = prediction.rows(columns, categories=categories)
+    assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] == "high"
+    assert [row["emotion"] for row in prediction.rows(columns, "windows", categories=categories)] == ["low", None]
+    for over in OVERS:
+        [row] = failed("a.wav", "is silent").rows(columns, over, categories=categories)
+        assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] is None
+
+
 @pytest.mark.parametrize("over", OVERS)
 def test_numbers_are_those_of_json(prediction: Prediction, over: Over) -> None:
     for row in prediction.rows(["arousal"], over):
@@ -104,6 +116,10 @@ def test_to_frame(prediction: Prediction, monkeypatch: pytest.MonkeyPatch) -> No
     assert frame["start_s"].tolist() == [0.0, 0.25, 0.5]
     assert frame["arousal"].tolist()[:2] == [4.0, 5.0] and math.isnan(frame["arousal"][2])
     assert len(failed("a.wav", "is silent").to_frame()) == 1
+    prediction.curve = prediction.windows
+    frame = prediction.to_frame()
+    assert list(frame)[3:] == ["emotion", "arousal", "high", "low", "error"]
+    assert frame["emotion"][0] == "high" and frame["emotion"].isna().tolist() == [False, True]
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(EmotoneError, match="needs the package pandas"):
         prediction.to_frame()
@@ -114,8 +130,9 @@ def test_rows_and_frame_of_what_a_bundle_scores(tiny_bundle: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 20 * 16_000).astype(np.float32)
     prediction = predictor.predict(noise, 16_000, window_s=5.0, hop_s=5.0)
     for over in OVERS:
-        for row in prediction.rows(predictor.columns, over):
-            assert list(row) == ["file", "start_s", "end_s", *predictor.columns, "error"]
+        for row in prediction.rows(predictor.columns, over, categories=predictor.categories):
+            assert list(row) == ["file", "start_s", "end_s", "emotion", *predictor.columns, "error"]
+            assert row[row["emotion"]] == max(row[name] for name in predictor.categories)
             values = [row[name] for name in predictor.columns]
             assert all(isinstance(value, float) and value == float(f"{value:.6g}") for value in values)
     frame = prediction.to_frame()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emotone.bundle.target import COLUMNS
 from emotone.predict.curve import Curve
 from emotone.predict.prediction import Over, Prediction, failed
 from emotone.predict.predictor import Predictor
@@ -22,7 +23,7 @@ ATTRIBUTES = ["arousal", "dominance", "valence"]
 )
 def test_columns_are_those_of_the_bundle(tiny_bundle: Path, over: Over, scores: list[str]) -> None:
     table = Table.of(Predictor.load(str(tiny_bundle), threads=1), over)
-    assert table.columns == ["file", "start_s", "end_s", *scores, "error"]
+    assert table.columns == ["file", "start_s", "end_s", *["emotion"] * (over != "curve"), *scores, "error"]
 
 
 def test_inputs_are_a_column_where_bundles_take_text() -> None:
@@ -31,6 +32,21 @@ def test_inputs_are_a_column_where_bundles_take_text() -> None:
     assert list(row) == table.columns and row["inputs"] == "speech+text"
     assert table.line(row, 5) == "a.wav     0.00     2.00 speech+text     4.000"
     assert len(table.header(5)) == len(table.line(row, 5))
+
+
+def test_the_most_probable_category_stands_before_the_scores() -> None:
+    table = Table("recording", ["arousal", "fear", "happiness"], has_inputs=True, categories=["fear", "happiness"])
+    assert table.columns == ["file", "start_s", "end_s", "inputs", "emotion", "arousal", "fear", "happiness", "error"]
+    assert [name for name in table.columns if name not in table.scores] == list(COLUMNS)  # which no bundle may use
+    probabilities = {"fear": 0.25, "happiness": 0.75}
+    [row] = table.rows(Prediction("a.wav", 0.0, 2.0, {"arousal": 4.0}, probabilities, window_inputs=["speech"]))
+    assert list(row) == table.columns and row["emotion"] == "happiness"
+    assert table.line(row, 5) == "a.wav     0.00     2.00 speech      happiness     4.000     0.250     0.750"
+    assert len(table.header(5)) == len(table.line(row, 5))
+    [row] = table.rows(failed("a.wav", "is silent"))
+    assert list(row) == table.columns and row["emotion"] is None
+    assert table.line(row, 5) == "a.wav     0.00     0.00             error: is silent"
+    assert "emotion" not in Table("recording", ["arousal"], has_inputs=False).header(5)
 
 
 def test_windows_are_rows_and_one_that_failed_says_why() -> None:

@@ -25,7 +25,7 @@ from emotone.base.lock import try_lock
 from emotone.errors import EmotoneError, missing_extra, unknown
 
 FORMATS = (".csv", ".json", ".parquet")
-TEXT_COLUMNS = {"file", "error", "language", "text", "inputs"}
+TEXT_COLUMNS = {"file", "error", "language", "text", "inputs", "emotion"}
 """Columns that hold no numbers."""
 FIRST_COLUMNS, LAST_COLUMN = ("file", "start_s", "end_s"), "error"
 """Columns by which a table is known to be one of Emotone's."""
@@ -69,6 +69,8 @@ class ResultFile:
         self.partial = path.with_name(path.name + ".partial")
         self.unchecked: list[str] = []
         """Files done by an earlier version, which did not keep their size and time: nobody knows if they changed."""
+        self.differs: list[str] = []
+        """What an interrupted run into this table had otherwise, e.g. columns: what it did is dropped."""
         self._header = {"columns": self.columns, **settings}
         self._offsets: dict[str, int] = {}
         self._states: dict[str, tuple[int, int] | None] = {}
@@ -148,7 +150,9 @@ class ResultFile:
         """Index the complete lines; what a kill has cut off, or other settings have left, is dropped."""
         assert self._file is not None
         header = json.dumps(self._header).encode() + b"\n"
-        if self._file.readline() != header:
+        if (before := self._file.readline()) != header:
+            if self._file.readline():
+                self.differs = _differences(before, self._header)
             self._file.seek(0)
             self._file.truncate()
             self._file.write(header)
@@ -166,6 +170,19 @@ class ResultFile:
             self._offsets[head["file"]] = start
             self._states[head["file"]] = tuple(head["state"]) if "state" in head else None
         self._file.truncate(end)
+
+
+def _differences(line: bytes, header: dict[str, Any]) -> list[str]:
+    """The keys in which the header of a partial file differs; all where it cannot be read.
+
+    >>> _differences(b'{"columns": ["file"], "bundle": "ab"}', {"columns": ["file", "emotion"], "bundle": "ab"})
+    ['columns']
+    """
+    try:
+        before = dict(json.loads(line))
+    except (ValueError, TypeError):
+        return list(header)
+    return [key for key in {**header, **before} if (key, header.get(key)) not in before.items()]
 
 
 def _is_ours(path: Path) -> bool:
@@ -241,8 +258,8 @@ def _write_parquet(path: Path, columns: list[str], rows: Iterator[Row], group_si
         group: list[Row] = []
         for row in rows:
             # Parquet text must be valid UTF-8
-            words = {name: row[name].encode("utf-8", "backslashreplace").decode() for name in TEXT_COLUMNS & row.keys()}
-            group.append(row | words)
+            texts = [(name, row[name]) for name in TEXT_COLUMNS & row.keys() if row[name] is not None]
+            group.append(row | {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts})
             if len(group) == group_size:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))
                 group = []

@@ -13,8 +13,10 @@ LARGEST = 1e6
 """No score, mean or standard deviation lies beyond."""
 MOST_LABELS = 1_000
 LONGEST_NAME = 64
-COLUMNS = ("file", "start_s", "end_s", "inputs", "error")
-"""Columns of tables beside the scores, which are named as their targets and labels."""
+EMOTION = "emotion"
+"""The column of the most probable category; a target of categories may have this name, which is no column's then."""
+COLUMNS = ("file", "start_s", "end_s", "inputs", EMOTION, "error")
+"""Columns of tables beside the scores, which are named as attributes and labels."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Target:
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.labels):
-            check_name(name)
+            if name != EMOTION or self.kind == "attribute" or name in self.labels:
+                check_name(name)
         if self.kind == "category":
             if not 1 <= len(self.labels) <= MOST_LABELS or len(set(self.labels)) < len(self.labels):
                 raise EmotoneError(f"{self.name} must have from 1 to {MOST_LABELS} labels, each once")

@@ -42,6 +42,8 @@ def predict_to_file(files: Sequence[str], output: Path, settings: PredictSetting
     with ResultFile(output, table.columns, _identify(predictor, settings), overwrite) as results:
         left = set(results.remaining(files))
         remaining = [given for given in inputs if given.file in left]
+        if results.differs:
+            _say(settings, f"{results.partial} differs in {', '.join(results.differs)}; all files are predicted anew")
         if results.unchecked:
             _say(settings, f"{len(results.unchecked)} files were predicted by an earlier version, {UNCHECKED}")
         predictions = predict_files(remaining, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,24 +49,34 @@ class Prediction:
     @property
     def emotion(self) -> str | None:
         """The most probable category, or None for a bundle without categories."""
-        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
+        return most_probable(self.probabilities)
 
-    def rows(self, columns: Iterable[str], over: Over = "recording", with_inputs: bool = False) -> list[dict[str, Any]]:
-        """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores."""
+    def rows(
+        self,
+        columns: Iterable[str],
+        over: Over = "recording",
+        with_inputs: bool = False,
+        categories: Collection[str] = (),
+    ) -> list[dict[str, Any]]:
+        """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores.
+
+        With `categories`, those of the columns that are probabilities, `emotion` is the most probable of each row, and
+        None where nothing was scored.
+        """
         names = list(columns)
         pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
         if pieces is not None:
             return [
                 {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
                 | ({"inputs": self.window_inputs[place]} if with_inputs else {})
-                | {name: _or_none(pieces.columns[name][place]) for name in names}
+                | _scores({name: pieces.columns[name][place] for name in names}, categories)
                 | {"error": pieces.errors[place]}
                 for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
             ]
         values = self.scores | self.probabilities
         row: dict[str, Any] = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
         row |= {"inputs": self.inputs} if with_inputs else {}
-        return [row | {name: _or_none(values.get(name)) for name in names} | {"error": self.error}]
+        return [row | _scores({name: values.get(name) for name in names}, categories) | {"error": self.error}]
 
     def to_frame(self) -> pandas.DataFrame:
         """The curve as a pandas table, one row per point of it (needs pandas)."""
@@ -75,13 +85,33 @@ class Prediction:
         except ImportError:
             raise EmotoneError("Prediction.to_frame() needs the package pandas: pip install pandas") from None
         names = list(self.curve.columns) if self.curve else []
-        return pandas.DataFrame(self.rows(names, "curve", with_inputs=self.inputs != ""))
+        categories = [name for name in names if name in self.probabilities]
+        return pandas.DataFrame(self.rows(names, "curve", self.inputs != "", categories))
 
 
 def failed(file: str, error: str) -> Prediction:
     """The prediction of a file that cannot be used, whose error says why."""
     time_s = None if is_text_file(file) else 0.0
     return Prediction(file, time_s, time_s, error=error)
+
+
+def most_probable(probabilities: Mapping[str, float]) -> str | None:
+    """The category of the highest probability, the first of equals; None where there is no probability.
+
+    >>> most_probable({"calm": 0.25, "tense": 0.75}), most_probable({"calm": np.nan})
+    ('tense', None)
+    """
+    known = {name: value for name, value in probabilities.items() if not np.isnan(value)}
+    return max(known, key=known.__getitem__) if known else None
+
+
+def _scores(values: Mapping[str, float | None], categories: Collection[str]) -> dict[str, Any]:
+    """The cells of a row's scores, and before them the most probable of the `categories`, where there are any."""
+    cells = {name: _or_none(value) for name, value in values.items()}
+    if not categories:
+        return cells
+    known = {name: value for name in categories if (value := values[name]) is not None}
+    return {"emotion": most_probable(known)} | cells
 
 
 def _or_none(value: float | None) -> float | None:

@@ -17,39 +17,43 @@ MOST_NAME, LEAST_SCORE = 48, 9
 class Table:
     """Rows for recordings, windows or points of a curve, with the columns `scores`; `inputs` where bundles take text.
 
-    >>> table = Table("recording", ["arousal"], has_inputs=False)
+    Where `categories` are among the scores, the column `emotion` before these is the most probable one.
+
+    >>> table = Table("recording", ["arousal", "calm", "tense"], has_inputs=False, categories=["calm", "tense"])
     >>> table.columns
-    ['file', 'start_s', 'end_s', 'arousal', 'error']
-    >>> [row] = table.rows(Prediction("talk.wav", 0.0, 2.5, {"arousal": 4.25}))
+    ['file', 'start_s', 'end_s', 'emotion', 'arousal', 'calm', 'tense', 'error']
+    >>> [row] = table.rows(Prediction("talk.wav", 0.0, 2.5, {"arousal": 4.25}, {"calm": 0.25, "tense": 0.75}))
     >>> print(table.header(8), table.line(row, 8), sep="\\n")
-    file      start_s    end_s   arousal
-    talk.wav     0.00     2.50     4.250
+    file      start_s    end_s emotion   arousal      calm     tense
+    talk.wav     0.00     2.50 tense       4.250     0.250     0.750
     """
 
     over: Over
     scores: list[str]
     has_inputs: bool
+    categories: Sequence[str] = ()
 
     @classmethod
     def of(cls, predictor: Predictor, over: Over) -> Table:
         """The table of a predictor's predictions; categories have no curve."""
-        scores = list(predictor.attributes) if over == "curve" else predictor.columns
-        return cls(over, scores, predictor.bundle.takes_text)
+        categories = [] if over == "curve" else predictor.categories
+        return cls(over, [*predictor.attributes, *categories], predictor.bundle.takes_text, categories)
 
     @property
     def columns(self) -> list[str]:
         """Names of all columns."""
-        return ["file", "start_s", "end_s", *(["inputs"] if self.has_inputs else []), *self.scores, "error"]
+        inputs, emotion = ["inputs"] * self.has_inputs, ["emotion"] * bool(self.categories)
+        return ["file", "start_s", "end_s", *inputs, *emotion, *self.scores, "error"]
 
     def rows(self, prediction: Prediction) -> list[Row]:
         """The rows of one prediction, as JSON has them: None is unknown."""
-        return prediction.rows(self.scores, self.over, self.has_inputs)
+        return prediction.rows(self.scores, self.over, self.has_inputs, self.categories)
 
     def header(self, width: int) -> str:
         """The names above the lines; `width` is that of the column of files."""
         inputs = "inputs      " if self.has_inputs else ""
         scores = " ".join(f"{name:>{max(LEAST_SCORE, len(name))}}" for name in self.scores)
-        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{scores}"
+        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{self._emotion('emotion')}{scores}"
 
     def line(self, row: Row, width: int) -> str:
         """A row in columns; a long name is cut in front, and an error stands where the scores would."""
@@ -60,8 +64,13 @@ class Table:
         if row["error"] and row[self.scores[0]] is None:
             values = f"error: {row['error']}"
         else:
-            values = " ".join(f"{row[name]:{max(LEAST_SCORE, len(name))}.3f}" for name in self.scores)
+            scores = " ".join(f"{row[name]:{max(LEAST_SCORE, len(name))}.3f}" for name in self.scores)
+            values = self._emotion(row.get("emotion")) + scores
         return f"{file:<{width}} {start_s:>8} {end_s:>8} {inputs}{values}"
+
+    def _emotion(self, text: str | None) -> str:
+        """The column `emotion` of a line, as wide as the longest category; nothing where there are none."""
+        return f"{text or '':<{max(map(len, ['emotion', *self.categories]))}} " if self.categories else ""
 
 
 def name_width(files: Sequence[str]) -> int:

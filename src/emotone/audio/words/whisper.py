@@ -179,6 +179,9 @@ def write_transcripts(
     settings = {"identity": transcriber.identity}
     with ResultFile(output, COLUMNS[over], settings, overwrite) as results:
         left = results.remaining(files)
+        if results.differs and not quiet:
+            names = ", ".join(results.differs)
+            print(f"note: {results.partial} differs in {names}; all files are transcribed anew", file=sys.stderr)
         if results.unchecked and not quiet:
             count = len(results.unchecked)
             print(f"note: {count} files were transcribed by an earlier version, {UNCHECKED}", file=sys.stderr)
