@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emotone.errors import EmotoneError
-from emotone.models.torch_file import read_checkpoint, read_weights
+from emotone.models.torch_file import read_checkpoint, read_safetensors, read_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch, of what it refuses
 
@@ -87,3 +88,15 @@ def test_torch_is_named_where_it_is_missing(
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(EmotoneError, match=r'pull needs the package torch: pip install "emotone\[train\]"'):
         read(tmp_path / "w")
+
+
+@pytest.mark.parametrize("kind", ["", "F16", "F6_E2M3", "NONSENSE"])
+def test_safetensors_of_any_content_are_tensors_or_one_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.safetensors"
+    header = json.dumps({"w": {"dtype": kind, "shape": [4], "data_offsets": [0, 8]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8) if kind else b"torn")
+    if kind == "F16":
+        assert read_safetensors(path)["w"].tolist() == [0.0] * 4
+        return
+    with pytest.raises(EmotoneError, match="refused, not a file of plain tensors"):
+        read_safetensors(path)

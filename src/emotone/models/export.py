@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotone.bundle.about import BundleAbout
@@ -19,6 +18,7 @@ from emotone.bundle.folder import read_about, write
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import View, WordChunks, shape_of
 from emotone.errors import EmotoneError
+from emotone.models.torch_file import read_safetensors
 
 DYNAMIC: dict[str, dict[int, dict[int, str]]] = {
     "chunks": {4: {0: "B"}},
@@ -118,9 +118,8 @@ def fitting_weights(network: nn.Module, folder: Path) -> dict[str, torch.Tensor]
     """The arrays of a bundle's weights whose name and shape a network has; raises EmotoneError where it is damaged."""
     read_about(folder, ("weights.safetensors",))
     own = {name: value.shape for name, value in network.state_dict().items()}
-    return {
-        name: value for name, value in load_file(folder / "weights.safetensors").items() if own.get(name) == value.shape
-    }
+    weights = read_safetensors(folder / "weights.safetensors")
+    return {name: value for name, value in weights.items() if own.get(name) == value.shape}
 
 
 def load_weights(network: nn.Module, folder: Path) -> dict[str, Any]:

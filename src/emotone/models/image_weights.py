@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotone.base.files import sha256_of
 from emotone.errors import EmotoneError, unknown
-from emotone.models.torch_file import read_weights
+from emotone.models.torch_file import read_safetensors, read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -118,12 +118,4 @@ def _torchvision_file(name: str) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if path.suffix != ".safetensors":
-        return read_weights(path)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({error})") from None
+    return read_safetensors(path) if path.suffix == ".safetensors" else read_weights(path)

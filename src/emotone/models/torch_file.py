@@ -43,6 +43,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return weights
 
 
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file by name; raises EmotoneError for what is none."""
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:  # the package's own, and whatever a type raises that torch does not have
+        raise EmotoneError(f"{path}: refused, not a file of plain tensors ({error})") from None
+
+
 def _load(path: Path) -> Any:
     """What a file holds, read without running code from it."""
     try:
