@@ -115,9 +115,10 @@ def test_who_only_names_things_location_may() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"nonsense location", b"\x3a\xff location", b"\x00" * 9, b"\0\0\0\0ORTM" + bytes(50)]
 )
-def test_what_is_no_network(content: bytes) -> None:
+def test_what_is_no_network(capfd: pytest.CaptureFixture[str], content: bytes) -> None:
     with pytest.raises(EmotoneError, match=r"^m\.onnx: not a network that can be loaded") as caught:
         OnnxSession(content, "m.onnx")
+    assert capfd.readouterr() == ("", "")
     assert not isinstance(caught.value, NetworkError) and "\n" not in str(caught.value)
 
 

@@ -39,9 +39,10 @@ class Downmix:
         if block.shape[1] == 1:
             return block[:, 0]
         # Of two columns the same numbers as the mean of rows, in a twentieth of the time.
-        mean = (block[:, 0] + block[:, 1]) / 2 if block.shape[1] == 2 else block.mean(axis=1)
-        if self._chosen is None:
-            self._chosen = _opposed(block[::EVERY], mean[::EVERY])
+        with np.errstate(all="ignore"):  # samples may be anything; who reads them looks for infinite ones
+            mean = (block[:, 0] + block[:, 1]) / 2 if block.shape[1] == 2 else block.mean(axis=1)
+            if self._chosen is None:
+                self._chosen = _opposed(block[::EVERY], mean[::EVERY])
         if self._chosen is None:
             return mean
         return np.ascontiguousarray(block[:, min(self._chosen, block.shape[1] - 1)])

@@ -50,7 +50,8 @@ class OnnxSession:
         try:
             if refers_to_files(network):
                 raise EmotoneError("it refers to other files")
-            self._session = onnxruntime.InferenceSession(network, options, [provider])
+            # Its fallback to another device prints onto stdout.
+            self._session = onnxruntime.InferenceSession(network, options, [provider], enable_fallback=0)
             self.inputs = {node.name: (node.shape, node.type) for node in self._session.get_inputs()}
             self.outputs = {node.name: (node.shape, node.type) for node in self._session.get_outputs()}
         except Exception as error:  # a network's bytes are anything, and onnxruntime has no type for what it raises
