@@ -39,8 +39,8 @@ MOST_S, MOST_MB = 20.0, 1_000.0
 Random = np.random.Generator
 NUMBERS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF)
 VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1, 3, 1e308, -1e-308, 10**30, float("nan"), float("inf"), "", "x", "file", 'a"b\n', "../..", "a" * 9_999,
-    [], {}, [[]], {"x": None}, [1, 2, 3], "default", "mel", "lld", "chunks",
+    None, True, 0, -1, 1, 3, 1e308, -1e-308, 10**30, float("nan"), float("inf"), "", "x", "file", 'a"b\n', "../..",
+    "a" * 9_999, [], {}, [[]], {"x": None}, [1, 2, 3], "default", "mel", "lld", "chunks",
 )  # fmt: skip
 
 
@@ -58,7 +58,14 @@ def audio_seeds() -> dict[str, bytes]:
         file = io.BytesIO()
         soundfile.write(file, np.stack([speech, 0.5 * speech], 1), 16_000, format=form, subtype=subtype)
         seeds[f"{subtype}.{form.lower()}"] = file.getvalue()
-    for name, codec in (("mp4", "aac"), ("matroska", "flac"), ("webm", "libopus"), ("mpegts", "aac"), ("adts", "aac"), ("avi", "mp2")):
+    for name, codec in (
+        ("mp4", "aac"),
+        ("matroska", "flac"),
+        ("webm", "libopus"),
+        ("mpegts", "aac"),
+        ("adts", "aac"),
+        ("avi", "mp2"),
+    ):
         seeds[f"{codec}.{name}"] = encode(speech, name, codec)
     return seeds
 
@@ -184,7 +191,9 @@ def work(kind: str) -> None:
             outcome = str(error)
         except BaseException:
             outcome = "TRACEBACK " + traceback.format_exc()
-        print(json.dumps([outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]), file=answers, flush=True)
+        print(
+            json.dumps([outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]), file=answers, flush=True
+        )
 
 
 class Worker:
@@ -192,14 +201,18 @@ class Worker:
 
     def __init__(self, kind: str) -> None:
         self._kind, self._process = kind, None
-        self._said = tempfile.TemporaryFile("w+", errors="replace")
+        self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
 
     def predict(self, name: str) -> tuple[str, float, float]:
         """What came of it, the seconds it took, and the memory of the process since it began, in MB."""
         if self._process is None:
             command = [sys.executable, __file__, "--work", self._kind]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True)
-            self._process.stdin.write(json.dumps(timing.EXAMPLE.as_posix() if self._kind == "files" else "default") + "\n")
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True
+            )
+            self._process.stdin.write(
+                json.dumps(timing.EXAMPLE.as_posix() if self._kind == "files" else "default") + "\n"
+            )
             self._process.stdin.flush()
             self._process.stdout.readline()  # imports and the first prediction are not what is measured
         begin_s = time.perf_counter()
@@ -233,7 +246,9 @@ def run(kind: str, names: Iterator[str]) -> int:
             faults.append(f"{Path(name).name}: {outcome[-400:]}, {memory_mb:.0f} MB")
             kept = Path(tempfile.gettempdir()) / f"fuzz-{kind}"
             kept.mkdir(exist_ok=True)
-            shutil.copytree(name, kept / Path(name).name, dirs_exist_ok=True) if kind == "bundles" else shutil.copy(name, kept)
+            shutil.copytree(name, kept / Path(name).name, dirs_exist_ok=True) if kind == "bundles" else shutil.copy(
+                name, kept
+            )
         shutil.rmtree(name) if kind == "bundles" else Path(name).unlink()
     print(f"{kind}: {sum(counts.values())} damaged, {dict(counts)}, slowest {slowest_s:.1f} s, peak {peak_mb:.0f} MB")
     print("\n".join(faults[:20]))

@@ -133,6 +133,20 @@ def test_all_of_a_file_or_an_error(tmp_path: Path, content: bytes, words: str) -
         load_audio(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("size", [2**30 + 64_000, 0xFFFF_FFFF, 0x7FFF_FFFF, 0])
+def test_a_wav_of_more_than_its_sizes_can_say(tmp_path: Path, size: int) -> None:
+    """Five GB of silence that take no room, and a second of sound at the end."""
+    length = 5 * 2**30 + 64_000
+    with open(tmp_path / "a.wav", "wb") as file:
+        file.write(wav(size=size)[: -len(PCM)])
+        start = file.tell()
+        file.seek(start + length - 32_000)
+        file.write(PCM[:32_000])
+    begin_s = length / 32_000 - 1
+    found = load_audio(tmp_path / "a.wav", begin_s, begin_s + 2)
+    np.testing.assert_array_equal(found, np.frombuffer(PCM[:32_000], "<i2").astype(np.float32) / 32_768)
+
+
 @pytest.mark.parametrize(("first", "second"), [(2, 0x55)])
 def test_mp3_in_wav_is_counted(tmp_path: Path, first: int, second: int) -> None:
     soundfile.write(tmp_path / "a.mp3", NOISE, 16_000)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -45,6 +47,11 @@ def threads(_):
 
 def always_die(number):
     os._exit(3)
+
+def never_end(folder):
+    open(f"{folder}/{os.getpid()}", "w").close()
+    while True:
+        time.sleep(1)
 """
 
 
@@ -151,3 +158,24 @@ def is_running(pid: int) -> bool:
         return False
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_an_interrupt_ends_workers_that_never_end(worker: ModuleType, tmp_path: Path) -> None:
+    def interrupt() -> None:
+        while len(names := [path.name for path in tmp_path.iterdir() if path.name.isdecimal()]) < 2:
+            time.sleep(0.01)
+        pids.extend(int(name) for name in names)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pids: list[int] = []
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(map_ordered(worker.never_end, [str(tmp_path)] * 2, jobs=2))
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

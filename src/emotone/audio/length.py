@@ -16,6 +16,8 @@ from emotone.errors import EmotoneError
 
 WRITTEN_TO_A_PIPE = 0x7FFF_0000
 """Writers that cannot go back leave a size of 0, or one that no file of 32-bit sizes has."""
+SIZES = 2**32
+"""A WAV of as many bytes or more has a size that is too small by a multiple."""
 LONGEST_FILE = 2**60
 """The same for sizes of 64 bits."""
 MOST_CHUNKS = 10_000
@@ -59,8 +61,9 @@ def promised_bytes(file: BinaryIO, kind: str) -> int | None:
 def mended(file: BinaryIO, kind: str, size: int) -> list[list[Piece]]:
     """The files that a file of `size` bytes is decoded as, one after another; none: as it is.
 
-    A header without sizes, as a recorder leaves that crashed, gets them; MP3 in WAV is taken out of it; the links of an
-    Ogg file are taken apart. Raises EmotoneError where the end is missing, and for a second WAV behind the first.
+    A header without sizes, as a recorder leaves that crashed, or with too small ones, of more than 4 GB, gets them; MP3
+    in WAV is taken out of it; the links of an Ogg file are taken apart. Raises EmotoneError where the end is missing,
+    and for a second WAV behind the first.
     """
     if kind == "wav":
         return _mended_wav(file, size)
@@ -97,11 +100,14 @@ def _mended_wav(file: BinaryIO, size: int) -> list[list[Piece]]:
     if b"data" not in chunks:
         return []
     start, length = chunks[b"data"]
-    end = size if _unless_piped(start, length) is None else min(start + length, size)
+    is_unknown = _unless_piped(start, length) is None
     file.seek(0)
-    riff_size = struct.unpack("<4xI", file.read(8))[0]
-    if length == 0 and start < size and riff_size + 8 != size:
-        return [patched(size, [(start - 4, b"\xff\xff\xff\xff")])]
+    name, riff_size = struct.unpack("<4sI", file.read(8))
+    is_unfinished = length == 0 and start < size and riff_size + 8 != size
+    if name == b"RIFF" and (is_unfinished or size - start >= SIZES):
+        whole = size - start if is_unknown else length + (size - start - length) // SIZES * SIZES
+        return [_with_long_sizes(start, whole)]
+    end = size if is_unknown else min(start + length, size)
     file.seek(end + end % 2)
     if file.read(4) == b"RIFF":
         raise EmotoneError("holds a second recording behind its end: split it")
@@ -112,6 +118,13 @@ def _mended_wav(file: BinaryIO, size: int) -> list[list[Piece]]:
                 frames = find_frames(data, start, end)
             return [frames.pieces()] if frames else []
     return []
+
+
+def _with_long_sizes(start: int, length: int) -> list[Piece]:
+    """A WAV whose samples begin at `start`, with the header of one that has sizes of 64 bits."""
+    sizes = struct.pack("<4sIQQQI", b"ds64", 28, start + 28 + length, length, 0, 0)
+    unknown = b"\xff\xff\xff\xff"
+    return [b"RF64" + unknown + b"WAVE" + sizes, (12, start - 8), b"data" + unknown, (start, start + length)]
 
 
 def _mended_rf64(file: BinaryIO, size: int) -> list[list[Piece]]:

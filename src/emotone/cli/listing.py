@@ -94,7 +94,8 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
     try:
         about = read_json(folder)
-        return _entry(name, str(about["description"]), _plugin("features", str(about["feature"]["name"]))["needs"])
+        description = "".join(mark if mark.isprintable() else " " for mark in str(about["description"]))
+        return _entry(name, description, _plugin("features", str(about["feature"]["name"]))["needs"])
     except (EmotoneError, KeyError, TypeError) as error:  # one damaged bundle must not hide the others
         return _entry(name, f"cannot be used: {error if isinstance(error, EmotoneError) else 'not complete'}", [])
 

@@ -27,7 +27,8 @@ class Prediction:
     and `error` says why. windows: the same for every window, one for a short recording. curve: the attributes over
     time where the bundle has curves, over the chunks of one window, or stitched from those of several
     (`emotone.predict.curve.stitch`); else the windows. window_inputs: of a bundle that takes text the `inputs` of each
-    window, with a `note` where they are not all that was given.
+    window. note: what is to be said of scores that are not of all that was given (a transcript that was cut, channels
+    that cancel).
     """
 
     file: str
