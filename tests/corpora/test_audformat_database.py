@@ -74,3 +74,21 @@ def test_unknown_tables_and_labels_are_named(database: Database) -> None:
 def test_languages_have_two_letters_where_they_can(code: str, expected: str) -> None:
     pytest.importorskip("iso639")
     assert two_letters(code) == expected
+
+
+def test_cells_are_read_as_those_of_other_tables(database: Database) -> None:
+    path = database.folder / "db.parts.csv"
+    path.write_text("file,start,end,emotion,level\na.wav ,0 days,1s, joy ,2\nNA,1s,,rage,\n")
+    table = database.table("parts")
+    assert table.rows.index.tolist() == [("a.wav", 0.0, 1.0), ("NA", 1.0, math.inf)]
+    assert table.rows["emotion"].tolist() == ["joy", "rage"]
+    whole = pd.DataFrame({"file": ["a.wav", "b.wav"], "text": pd.array([2**53 + 1, None], dtype="Int64")})
+    whole.to_parquet(database.folder / "db.files.parquet")
+    assert database.table("files").rows["text"].tolist() == [str(2**53 + 1), None]
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000, "tables: {since: 2001-13-01}", "tables: {a: " + "9" * 5_000 + "}", "\t"])
+def test_headers_that_yaml_stumbles_over_are_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "db.yaml").write_text(text)
+    with pytest.raises(EmotoneError, match=r"db.yaml: is no (YAML of plain values|audformat header)"):
+        Database.open(tmp_path)

@@ -132,6 +132,7 @@ def test_decimal_commas() -> None:
     assert is_decimal_comma(cells)
     for others in (["1", "2"], ["2,5", "2.5"], ["2,5", "x"], ["a,b"], [2.5, "2,5"], ["1,2,3"], [None], []):
         assert not is_decimal_comma(pd.Series(others, dtype=object))
+    assert not is_decimal_comma(pd.Series([np.nan, np.nan])) and not is_decimal_comma(pd.Series([1.5, 2]))
 
 
 @pytest.mark.parametrize(

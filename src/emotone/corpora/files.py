@@ -160,13 +160,15 @@ def locate_rows(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The rows with the audio file of each, which `find_named` finds by the `file` they name, and notes.
 
-    `audio` are paths relative to `root`; `path` is that of the table. Raises EmotoneError for rows without a file, with
-    one outside `root`, or that may mean several, and, unless `incomplete`, without audio.
+    `audio` are paths relative to `root`; `path` is that of the table. Raises EmotoneError for no rows, for rows without
+    a file, with one outside `root`, or that may mean several, and, unless `incomplete`, without audio.
 
     >>> table, here = pd.DataFrame({"file": ["a.wav"]}), Path(".")
     >>> locate_rows(table, ["a.flac"], Path("labels.csv"), here, False)[0]["file"].tolist()
     ['a.flac']
     """
+    if table.empty:
+        raise EmotoneError(f"{path}: holds no rows")
     refuse_rows(table["file"], table["file"].isna(), "have no file", path)
     files = table["file"].map(lambda file: _below(file, root))
     refuse_rows(files, files.map(leaves_folder), f"name a file outside {root}", path)

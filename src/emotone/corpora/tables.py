@@ -166,12 +166,12 @@ def is_decimal_comma(cells: pd.Series) -> bool:
     >>> is_decimal_comma(pd.Series(["2,5", "3", None])), is_decimal_comma(pd.Series(["2,5", "3.5"]))
     (True, False)
     """
-    texts = cells[cells.notna()]
-    if not texts.map(lambda cell: isinstance(cell, str)).all() or not texts.str.contains(",").any():
+    texts = cells[cells.notna()].tolist()
+    if not all(
+        isinstance(text, str) and (COMMA_NUMBER.fullmatch(text) or POINT_NUMBER.fullmatch(text)) for text in texts
+    ):
         return False
-    return bool(texts.map(lambda cell: bool(COMMA_NUMBER.fullmatch(cell) or POINT_NUMBER.fullmatch(cell))).all()) and (
-        not texts.str.contains(".", regex=False).any()
-    )
+    return any("," in text for text in texts) and not any("." in text for text in texts)
 
 
 def to_one_type(cells: pd.Series, decimal: str = ".") -> pd.Series:

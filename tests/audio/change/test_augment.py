@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from emotone.audio.change import effects
 from emotone.audio.change.augment import Augment, Copy, change_channel, change_voice
-from emotone.audio.read import RATE_HZ, load_audio
+from emotone.audio.read import RATE_HZ, Samples, load_audio
 from emotone.base.draws import generator
 
 RATE = RATE_HZ
@@ -56,3 +58,50 @@ def test_voices_and_channels_are_within_their_ranges() -> None:
             assert channel.dtype == np.float32 and np.isfinite(channel).all() and np.abs(channel).max() <= 1
             assert len(noise) - RATE // 10 <= len(channel) <= len(noise) + 2.5 * RATE
     assert len(durations_s) > 3
+
+
+def test_changes_are_drawn_within_their_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, list[float]] = {}
+
+    def watch(name: str, *places: int) -> None:
+        def effect(samples: Samples, *arguments: Any) -> Samples:
+            for place in places:
+                drawn.setdefault(f"{name} {place}", []).append(float(arguments[place]))
+            return samples
+
+        monkeypatch.setattr(effects, name, effect)
+
+    for name, places in {
+        "respeed": (0,),
+        "shift_pitch": (0,),
+        "stretch": (0,),
+        "pad_silence": (0, 1),
+        "reverberate": (0, 1),
+        "add_noise": (1,),
+        "normalise_peak": (0,),
+        "band_limit": (0, 1, 2),
+        "telephone": (),
+        "recode": (),
+    }.items():
+        watch(name, *places)
+    for seed in range(2_000):
+        change_voice(np.ones(8, np.float32), generator("voice", seed))
+        change_channel(np.ones(8, np.float32), [], generator("channel", seed))
+    expected = {
+        "respeed 0": (0.87, 1.15),
+        "shift_pitch 0": (-3, 3),
+        "stretch 0": (0.8, 1.25),
+        "pad_silence 0": (0, 1.2),
+        "pad_silence 1": (0, 1.2),
+        "reverberate 0": (0.1, 0.7),
+        "reverberate 1": (-3, 12),  # the direct sound above the room, in dB
+        "add_noise 1": (3, 50),
+        "normalise_peak 0": (10 ** (-30 / 20), 10 ** (6 / 20)),
+        "band_limit 0": (50, 250),
+        "band_limit 1": (2500, 7600),
+        "band_limit 2": (2, 6),
+    }
+    for name, (low, high) in expected.items():
+        values = np.array(drawn[name])
+        near = 0.02 * (high - low)
+        assert low <= values.min() < low + near and high - near < values.max() <= high, name

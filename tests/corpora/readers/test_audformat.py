@@ -210,3 +210,18 @@ def test_missing_files_are_named(folder: Path) -> None:
     (folder / "db.files.parquet").unlink()
     with pytest.raises(EmotoneError, match="db.files.parquet is missing"):
         Audformat().read(folder)
+
+
+def test_columns_cannot_take_the_place_of_the_index(folder: Path) -> None:
+    example().save(folder, storage_format="csv")
+    with pytest.raises(EmotoneError) as caught:
+        Audformat(columns={"start_s": "quality"}).read(folder)
+    assert str(caught.value) == "column quality would be start_s, which the index says; rename it, or set columns"
+
+
+def test_a_database_without_rows_is_refused(folder: Path) -> None:
+    database = audformat.Database("empty")
+    database["files"] = audformat.Table(audformat.filewise_index([]))
+    database.save(folder, storage_format="csv")
+    with pytest.raises(EmotoneError, match="db.yaml: holds no rows"):
+        Audformat().read(folder)

@@ -278,7 +278,6 @@ def test_a_table_elsewhere_and_audio_elsewhere(plant: Plant, tmp_path: Path) -> 
     assert corpus.path_of(corpus.utterances.loc[0, "file"]).is_file() and corpus.utterances["id"].tolist() == ["wav/a"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_parts_beyond_their_audio_are_left_out_on_request(plant: Plant) -> None:
     text = "file,start,end\na.wav,0,1\na.wav,1,3.2\nsub/b.wav,3,\n"
     corpus = corpus_of(plant, text, incomplete=True)
@@ -288,6 +287,7 @@ def test_parts_beyond_their_audio_are_left_out_on_request(plant: Plant) -> None:
     )
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_words_that_look_like_nothing_are_names_and_said(plant: Plant, suffix: str) -> None:
     folder = plant("a.wav", "b.wav", "c.wav")
     rows = pd.DataFrame(

@@ -24,9 +24,9 @@ from emotone.corpora.vocabulary import (
 from emotone.errors import EmotoneError
 
 LABELS = ("emotion", *ATTRIBUTES)
-NAMES = {"transcription": "transcript"} | {
-    name: name for name in UTTERANCE_COLUMNS if name not in ("file", "start_s", "end_s", "split")
-}
+KEY = ("file", "start_s", "end_s")
+"""Columns that tables have as their index."""
+NAMES = {"transcription": "transcript"} | {name: name for name in UTTERANCE_COLUMNS if name not in (*KEY, "split")}
 """Emotone's columns by what schemes and columns are called."""
 VOTES = "votes"
 """The misc table with a row per vote: `id`, `rater` and what was given (`emotone.corpora.audformat_export`)."""
@@ -118,6 +118,11 @@ class Audformat:
                 votes[column] = str(by_scheme)
             elif column in names or column not in self.columns:  # one that another is mapped to gives way
                 labels[column] = names.get(column) or (by_scheme if by_scheme and is_alone else column)
+        taken = [column for column, ours in labels.items() if ours in KEY]
+        if taken:
+            raise EmotoneError(
+                f"column {taken[0]} would be {labels[taken[0]]}, which the index says; rename it, or set columns"
+            )
         repeated = [column for column, ours in labels.items() if list(labels.values()).count(ours) > 1]
         if repeated:
             raise EmotoneError(f"columns {', '.join(repeated)} of one table are all {labels[repeated[0]]}; set columns")

@@ -132,8 +132,6 @@ class Table:
         if self.emotion_from_folder:
             raise EmotoneError(f"emotion_from_folder needs a folder without a table, but there is {path.name}")
         table = self._rename(read_table(path, self.columns.values(), self.encoding, self.missing), path)
-        if table.empty:
-            raise EmotoneError(f"{path}: holds no rows")
         words = [column for column in ("id", "file", *WORD_COLUMNS) if column in table]
         table = table.assign(**{column: to_words(table[column], column, path) for column in words})
         table, notes = locate_rows(table, audio, path, root, self.incomplete)
