@@ -20,7 +20,7 @@ import pandas as pd
 from emotone.base.version import __version__
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.card import USE
+from emotone.bundle.card import USE, relied_on
 from emotone.bundle.folder import BUNDLED, read_about, write_about
 from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.scores import score_predictions
@@ -104,7 +104,8 @@ def card(about: BundleAbout) -> str:
                 for name in shown
             )
             lines.append(f"| {result['protocol']} ({size}) | {target} | {values} |")
-    return "\n".join(lines) + f"\n\nLicence of the weights: MIT. Cite the teacher: {TEACHER}.\n\n{USE}"
+    licence = f"Licence of the weights: MIT. Cite the teacher: {TEACHER}."
+    return "\n".join(lines) + f"\n\n{licence}\n\n{relied_on(about)}{USE}"
 
 
 TRAINING = """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -102,6 +104,16 @@ def write_tiny_bundle(folder: Path) -> Path:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small bundle with three attributes and seven categories, made on the fly; not to be changed."""
     return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def weak_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """The small bundle, which says of some of its scores how far they may be relied on."""
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "weak"))
+    about = json.loads((folder / "bundle.json").read_text())
+    about["reliability"] = {"valence": "weak on speech unlike its training (CCC .64)", "emotion": "of acted speech"}
+    (folder / "bundle.json").write_text(json.dumps(about))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ PLAIN: dict[str, Any] = {
         "warnings": [],
     },
     "results": [{"protocol": "p", "metric": "CCC", "arousal": 0.5}],
+    "reliability": {"valence": "weak (CCC .3 on Danish)", "emotion": "of acted speech"},
     "licence": "CC0",
     "citation": "Us",
     "sha256": {"model.onnx": "ff"},
@@ -65,6 +66,7 @@ def test_every_key_has_its_type() -> None:
     assert (training.seed, training.repeat, training.fold, training.warnings) == (0, 0, 2, [])
     assert training.recipe["alignment"] == "corpus" and training.trained_system == {"name": "multi-scale"}
     assert about.results[0]["arousal"] == 0.5 and about.sha256 == {"model.onnx": "ff"}
+    assert about.reliability["valence"] == "weak (CCC .3 on Danish)"
 
 
 def test_json_and_back_is_the_same_text() -> None:
@@ -93,7 +95,8 @@ def test_what_later_versions_add_is_kept() -> None:
 def test_little_is_enough() -> None:
     about = BundleAbout.from_json(LEAST, "")
     assert (about.description, about.results, about.training, about.text_feature) == ("", [], Provenance(), None)
-    assert not about.curves and about.to_json()["training"] == {} and "text_feature" not in about.to_json()
+    assert not about.curves and about.to_json()["training"] == {} and about.reliability == {}
+    assert not {"text_feature", "reliability", "curves"} & about.to_json().keys()
     assert BundleAbout.from_json(LEAST | {"training": None, "text_feature": None}, "").training == Provenance()
 
 
@@ -173,6 +176,21 @@ EDITS: list[tuple[str, Edit, str]] = [
         lambda about: about.update(normalise={"clip": "3"}),
         "normalise.clip must be a number from 0.001 to 1e+06",
     ),
+    (
+        "reliability a word",
+        lambda about: about.update(reliability="weak"),
+        "must be a mapping of targets to a sentence",
+    ),
+    ("of a label", lambda about: about["reliability"].update(angr="weak"), "reliability: unknown target 'angr'"),
+    ("of a column", lambda about: about["reliability"].update({"val\x1b[1m": "weak"}), "unknown target 'val\\x1b[1m'"),
+    (
+        "a number",
+        lambda about: about["reliability"].update(valence=0.3),
+        "must be a line of 1 to 300 characters, not 0.3",
+    ),
+    ("nothing", lambda about: about["reliability"].update(valence=""), "reliability of valence must be a line of 1 to"),
+    ("two lines", lambda about: about["reliability"].update(valence="a\nb"), "must be a line of 1 to 300 characters"),
+    ("a page", lambda about: about["reliability"].update(valence="a" * 301), "must be a line of 1 to 300 characters"),
     ("results a mapping", lambda about: about.update(results={}), "results must be a list (a mapping), not {}"),
     ("training a word", lambda about: about.update(training="mine"), "not a complete bundle description"),
     ("corpora a list", lambda about: about["training"].update(corpora=["mine"]), "corpora must be a mapping"),

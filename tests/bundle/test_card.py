@@ -7,7 +7,7 @@ from typing import Any
 
 from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
-from emotone.bundle.card import RELATIVE, USE, published_card, trained_card
+from emotone.bundle.card import RELATIVE, USE, published_card, relied_on, trained_card
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.view import Whole
 
@@ -40,6 +40,13 @@ def test_warnings_stand_above_the_scores_and_what_is_unknown_is_said() -> None:
     card = trained_card(about(Target("valence", "attribute", (1.0, 7.0)), warnings=["transductive"]))
     assert card.startswith("# x\n\ny\n\n- **transductive**\n- Scores: valence on 1..7.\n- Corpora: mine (feed).\n")
     assert "- Recipe hash 0a1b, seed 0, split 2c3d; " in card and "- Cite: not stated.\n" in card and card.endswith(USE)
+
+
+def test_what_may_be_relied_on_is_a_section_where_bundles_say_so() -> None:
+    own = about(Target("valence", "attribute", (1.0, 7.0)), Target("arousal", "attribute", (1.0, 7.0)))
+    assert relied_on(own) == "" and "relied on" not in trained_card(own).replace(USE, "")
+    weak = dataclasses.replace(own, reliability={"valence": "weak on Danish"})
+    assert trained_card(weak).endswith(f"\n\n## What may be relied on\n\n- valence: weak on Danish\n\n{USE}")
 
 
 def test_a_published_card_has_the_published_numbers() -> None:

@@ -86,6 +86,18 @@ def test_globs_and_files_together(run: Run, good: Path, tiny_bundle: Path) -> No
     assert [Path(json.loads(line)["file"]).name for line in ran.out.splitlines()] == ["1.wav", "2.wav", "0.wav"]
 
 
+def test_how_far_scores_may_be_relied_on_is_said_once(run: Run, good: Path, weak_bundle: Path, tmp_path: Path) -> None:
+    said = [
+        "note: tiny: valence: weak on speech unlike its training (CCC .64)",
+        "note: tiny: emotion: of acted speech",
+    ]
+    ran = run("predict", good, "--model", weak_bundle)
+    assert ran.code == 0 and ran.err.splitlines() == said and len(ran.out.splitlines()) == 4
+    output = ("--output", tmp_path / "x.csv", "--jobs", 2)
+    assert run("predict", good, "--model", weak_bundle, *output).err.splitlines()[:-1] == said
+    assert run("predict", good, "--model", weak_bundle, "--quiet").err == ""
+
+
 # ---- predict: bad files in a batch ------------------------------------------------------------------------------
 
 
@@ -293,6 +305,14 @@ def test_retrieval_goes_on_after_a_bad_file(run: Run, tmp_path: Path) -> None:
         f"emotone: {files[1]}: does not exist",
         f"2 files, 1 failed, 3 moments: {to}",
     ]
+
+
+def test_retrieval_by_a_weak_attribute_says_so(run: Run, weak_bundle: Path, tmp_path: Path) -> None:
+    wanted, page = ("retrieve", JFK, "--model", weak_bundle, "--highest", 1, "--attribute"), tmp_path / "x.html"
+    ran = run(*wanted, "valence", "--page", page)
+    assert ran.code == 0 and ran.line == "note: tiny: valence: weak on speech unlike its training (CCC .64)"
+    assert "tiny: valence: weak on speech unlike its training (CCC .64)</p>" in page.read_text()
+    assert run(*wanted, "arousal").err == run(*wanted, "valence", "--quiet").err == ""
 
 
 def test_retrieval_finds_nothing(run: Run, tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ def write(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> Path:
     return path
 
 
+def test_a_bundle_says_how_far_its_scores_may_be_relied_on(
+    predictor: Predictor, weak_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weak = emotone.load(str(weak_bundle), threads=1)
+    weak.predict(speechlike(1.0), RATE_HZ)
+    assert weak.reliability == {
+        "valence": "weak on speech unlike its training (CCC .64)",
+        "emotion": "of acted speech",
+    }
+    assert predictor.reliability == {} and capsys.readouterr() == ("", "")  # nothing is printed in Python
+
+
 # ---- predictions ------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from emotone.base.plugins import Choice
 from emotone.base.settings import describe, fits
 from emotone.bundle.target import Target
 from emotone.bundle.view.view import CLIP, Chunks, View, view_from_json, view_to_json
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, unknown
 
 FORMAT = 1
 UTTERANCE_S = (0.05, 3_600.0)
@@ -20,6 +20,7 @@ CLIPS = (1e-3, 1e6)
 SETTINGS = (16_384, 1e6)
 """Whole numbers in a feature's settings go up to the first, other numbers to the second; below, to minus that."""
 LONGEST_TEXT = 10_000
+LONGEST_SENTENCE = 300
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class BundleAbout:
 
     max_utterance_s: the longest utterance that is scored as a whole. normalise: `clip` (None: not clipped), and what
     else a recipe says of normalising. curves: whether the network also gives a score of each chunk. results: measured
-    or published, a mapping for each protocol. sha256: {file: hex digest} of the bundle's other files. more: keys that
+    or published, a mapping for each protocol. reliability: how far scores may be relied on, a sentence by the name of
+    their target, where that is to be said. sha256: {file: hex digest} of the bundle's other files. more: keys that
     later versions may have added, kept as they are.
 
     >>> about = BundleAbout(name="x", max_utterance_s=9.0, feature=Choice("mel"), view=Chunks(62, 9), targets=[])
@@ -82,6 +84,7 @@ class BundleAbout:
     curves: bool = False
     training: Provenance = Provenance()
     results: list[dict[str, Any]] = field(default_factory=list)
+    reliability: dict[str, str] = field(default_factory=dict)
     licence: str = ""
     citation: str = ""
     more: dict[str, Any] = field(default_factory=dict)
@@ -119,6 +122,7 @@ class BundleAbout:
                 _check_number("normalise.clip", about["normalise"]["clip"], CLIPS, where)
             for key in ("name", "description", "licence", "citation"):
                 _check_text(key, about.get(key, ""), where)
+            _check_reliability(about.get("reliability", {}), targets, where)
             if about.get("curves", False) not in ([False, True] if isinstance(typed["view"], Chunks) else [False]):
                 raise EmotoneError(f"{where}: curves must be true or false, and true needs the view 'chunks'")
             return cls(**_fields(cls, {key: about[key] for key in about if key != "format"} | typed))
@@ -138,8 +142,9 @@ class BundleAbout:
             del values["text_feature"]
         else:
             values["text_feature"] = dataclasses.asdict(self.text_feature)
-        if not self.curves:
-            del values["curves"]
+        for key in ("curves", "reliability"):
+            if not values[key]:
+                del values[key]
         sha256, more = values.pop("sha256"), values.pop("more")
         return {"format": FORMAT, **values, **more, "sha256": sha256}
 
@@ -170,6 +175,21 @@ def _check_text(key: str, value: Any, where: str) -> None:
     is_text = isinstance(value, str) and len(value) <= LONGEST_TEXT
     if not is_text or not all(mark.isprintable() or mark in "\n\t" for mark in value):
         raise EmotoneError(f"{where}: {key} must be text without control characters, not {value!r:.80}")
+
+
+def _check_reliability(about: Any, targets: list[Target], where: str) -> None:
+    """Raise EmotoneError unless it is a mapping of names of targets to a line of text each."""
+    if not isinstance(about, dict):
+        raise EmotoneError(f"{where}: reliability must be a mapping of targets to a sentence each, not {about!r:.80}")
+    for name, sentence in about.items():
+        if name not in (names := [target.name for target in targets]):
+            raise unknown("target", ascii(name)[1:-1], names, where=f"{where}: reliability")
+        is_line = isinstance(sentence, str) and sentence.isprintable() and 1 <= len(sentence) <= LONGEST_SENTENCE
+        if not is_line or sentence != sentence.strip():
+            raise EmotoneError(
+                f"{where}: reliability of {name} must be a line of 1 to {LONGEST_SENTENCE} characters, not "
+                f"{sentence!r:.80}"
+            )
 
 
 def _check_columns(targets: list[Target], where: str) -> None:

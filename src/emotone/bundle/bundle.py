@@ -1,6 +1,7 @@
 """A bundle: a folder with all that is needed to go from audio to named scores.
 
-    bundle.json           format, feature with its settings, view, targets, training, results, licence, citation
+    bundle.json           format, feature with its settings, view, targets, training, results, licence, citation;
+                          may have `reliability`: by target one sentence on how far its scores may be relied on
     model.onnx            the network: "features" [B, ...view] -> one named output per target; with "curves": true in
                           bundle.json also NAME_curve [B, C] per attribute, a score of each chunk in time order. With
                           the view "word-chunks" its inputs are those of `emotone.bundle.view.streams.Streams`

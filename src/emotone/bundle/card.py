@@ -23,6 +23,12 @@ RELATIVE = (
 )
 
 
+def relied_on(about: BundleAbout) -> str:
+    """The section on how far scores may be relied on; nothing where the bundle does not say."""
+    lines = "".join(f"- {name}: {sentence}\n" for name, sentence in about.reliability.items())
+    return f"## What may be relied on\n\n{lines}\n" if lines else ""
+
+
 def published_card(about: BundleAbout) -> str:
     """The model card of a bundle made from published weights."""
     training, result = about.training, about.results[0]
@@ -31,7 +37,7 @@ def published_card(about: BundleAbout) -> str:
         f"# {about.name}\n\n{about.description}. Scores on 1..7.\n\n"
         f"- Weights: {training.repository} at {training.commit}, checked by SHA-256, converted by Emotone.\n"
         f"- {result['protocol']}: {result['metric']} {numbers}.\n"
-        f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
+        f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{relied_on(about)}{USE}"
     )
 
 
@@ -48,7 +54,7 @@ def trained_card(about: BundleAbout) -> str:
         f"- Recipe hash {training.recipe_hash}, seed {training.seed}, split {training.split_hash}; "
         f"the recipe is in bundle.json, the test result in the run's test.json.\n"
         f"- Licence of the corpora: {about.licence or 'not stated'}.\n"
-        f"- Cite: {about.citation or 'not stated'}.\n\n{USE}"
+        f"- Cite: {about.citation or 'not stated'}.\n\n{relied_on(about)}{USE}"
     )
 
 

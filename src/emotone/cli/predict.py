@@ -128,6 +128,8 @@ def retrieve(options: Namespace) -> int:
         from emotone.predict.retrieve.page import render_page
 
         write_text(options.page, render_page(findings))
+    if findings.caution:
+        say(options, f"note: {findings.caution}")
     for line in findings.notes:
         say(options, line)
     if options.to:

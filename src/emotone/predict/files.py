@@ -126,6 +126,8 @@ def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor
     if predictor.relative:
         note = "are relative: of two of the same attribute the higher has more of it, their size says nothing"
         _say(settings, f"scores of {predictor.bundle.name} {note}")
+    for target, sentence in predictor.reliability.items():
+        _say(settings, f"{predictor.bundle.name}: {target}: {sentence}")
     return predictor, Table.of(predictor, settings.over), _find_transcripts(files, predictor, settings)
 
 

@@ -90,6 +90,11 @@ class Predictor:
         """Attributes of which only the order of scores says something."""
         return [target.name for target in self.bundle.targets if target.is_relative]
 
+    @property
+    def reliability(self) -> dict[str, str]:
+        """What the bundle says of how far scores may be relied on: {target: one sentence}; most say nothing."""
+        return dict(self.bundle.about.reliability)
+
     def load_encoder(self) -> None:
         """Load the encoder of transcripts; raises EmotoneError where that cannot be done, or the bundle takes none.
 

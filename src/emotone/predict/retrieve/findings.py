@@ -105,7 +105,10 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The ranked moments, the recordings they are of, and what could not be used (`failed`) or has a `note`."""
+    """The ranked moments, the recordings they are of, and what could not be used (`failed`) or has a `note`.
+
+    reliability: what the bundle says of how far scores of the attribute may be relied on; "" for nothing.
+    """
 
     search: Search
     bundle: str
@@ -116,6 +119,12 @@ class Findings:
     num_recordings: int
     duration_s: float
     speech_s: float
+    reliability: str = ""
+
+    @property
+    def caution(self) -> str:
+        """The bundle's words on its scores as a line for the user; "" for none."""
+        return f"{self.bundle}: {self.search.attribute}: {self.reliability}" if self.reliability else ""
 
     @property
     def notes(self) -> list[str]:

@@ -71,7 +71,8 @@ def find_moments(
         elif recording.note:
             noted.append(replace(recording, moments=[], outline=np.zeros(0)))
     moments, recordings = ranking.result()
-    return Findings(search, predictor.bundle.name, moments, recordings, failed, noted, len(names), duration_s, speech_s)
+    name, reliability = predictor.bundle.name, predictor.reliability.get(search.attribute, "")
+    return Findings(search, name, moments, recordings, failed, noted, len(names), duration_s, speech_s, reliability)
 
 
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:

@@ -41,7 +41,7 @@ def render_page(findings: Findings) -> str:
         f"{count}, {clock(findings.duration_s)}, of which speech {clock(findings.speech_s)}. Windows of "
         f"{search.length_s:g} s with at least {search.min_speech:.0%} speech, scored by {findings.bundle}."
     )
-    warnings = [*failed[:MOST_ERRORS], *findings.notes]
+    warnings = [*filter(None, [findings.caution]), *failed[:MOST_ERRORS], *findings.notes]
     if len(failed) > MOST_ERRORS:
         warnings.append(f"and {len(failed) - MOST_ERRORS} more that could not be used")
     body = [
