@@ -44,7 +44,8 @@ def write_folds(
         if table is not None:
             table.to_parquet(place / "predictions.parquet", index=False)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    (folder / "test.json").write_text(json.dumps(result))
+    always = {"protocol": "made", "metrics": {}, "corpora": {}, "num_utterances": 0, "num_speakers": 0}
+    (folder / "test.json").write_text(json.dumps(always | result))
     return folder
 
 

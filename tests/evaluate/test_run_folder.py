@@ -69,10 +69,10 @@ def test_ids_of_the_corpus_are_set_once(
     assert load_run(tmp_path / "run").test["own_id"].tolist() == ["x", "y"]
 
 
-def spoil(folder: Path, name: str, content: str | None) -> None:
-    (folder / name).unlink()
+def spoil(folder: Path, name: str, content: str | bytes | None) -> None:
+    (folder / name).unlink(missing_ok=True)
     if content is not None:
-        (folder / name).write_text(content)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,17 @@ def spoil(folder: Path, name: str, content: str | None) -> None:
         ("done.json", None, "not finished; run emotone train again, it goes on where it stopped"),
         ("test.json", "{", "test.json: cannot be read ("),
         ("recipe.yaml", "a: [", "recipe.yaml: cannot be read ("),
+        ("recipe.yaml", b"\xff\xfe\xff", "recipe.yaml: cannot be read ("),
+        ("test.json", b"\xff", "test.json: cannot be read ("),
+        ("test.json", "[]", "test.json: cannot be read (it holds no object)"),
+        ("test.json", "{}", "test.json: cannot be read (it has no hash, or one that is no str)"),
+        ("test.json", '{"hash": "a"}', "test.json: cannot be read (it has no protocol, or one that is no str)"),
+        ("predictions.parquet", "junk", "predictions.parquet: cannot be read ("),
+        ("validation.parquet", "junk", "validation.parquet: cannot be read ("),
         ("predictions.parquet", None, "this run has no test part; a bundle of it is tested by: emotone evaluate"),
     ],
 )
-def test_what_is_no_finished_run_is_said(tmp_path: Path, name: str, content: str | None, words: str) -> None:
+def test_what_is_no_finished_run_is_said(tmp_path: Path, name: str, content: str | bytes | None, words: str) -> None:
     folder = write_run(tmp_path / "run", {"": predictions(3)})
     spoil(folder, name, content)
     with pytest.raises(EmotoneError) as caught:
@@ -121,3 +128,11 @@ def test_a_damaged_recipe_hides_no_result(tmp_path: Path, recipe: str) -> None:
     (folder / "recipe.yaml").write_text(recipe)
     run = load_run(folder)
     assert run.test["own_id"].tolist() == run.test["id"].tolist() and run.hash == "abc"
+    assert run.name == "run" and run.seed == 0 and run.recipe.get("system") is None
+
+
+def test_what_a_run_was_made_of(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", {"": predictions(3)})
+    assert load_run(folder).made_of == {"table of mine": "feed"}  # of an earlier version
+    (folder / "files_read.json").write_text('{"table of mine": "feed", "audio of mine": "beef", "split": "a"}')
+    assert load_run(folder).made_of == {"table of mine": "feed", "audio of mine": "beef"}

@@ -124,6 +124,25 @@ def test_a_step_trains_another_system_and_is_read_back(tones_fold: TonesFold, fi
     torch.testing.assert_close(first.network(inputs), again.network(inputs))
 
 
+def test_what_a_step_has_to_say_is_not_the_fold_s(tones_fold: TonesFold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it matter whether the step is trained or read back."""
+    experiment, data = tones_fold(system=CHUNKS, training=ONE_EPOCH)
+
+    def prepare(system: Any, fold: Any, folder: Path, train: Any, validation: Any, train_step: Any) -> dict[str, Any]:
+        if folder != data.folder:
+            return {"start": "of the step"}
+        choice = Choice("chunk-attention", {key: value for key, value in CHUNKS.items() if key != "name"})
+        train_step(choice, Training(**ONE_EPOCH), folder / "step", None)
+        return {}
+
+    monkeypatch.setattr("emotone.training.system.System.prepare", prepare)
+    said = []
+    for _ in range(2):
+        Fold(experiment, data).run()
+        said.append(json.loads((data.folder / "done.json").read_text()).keys())
+    assert said == [{"num_parameters", "cpu_s"}] * 2
+
+
 def test_a_step_may_be_given_a_view(tones_fold: TonesFold) -> None:
     experiment, data = tones_fold(system=CHUNKS, training=ONE_EPOCH)
     choice = Choice("chunk-attention", {key: value for key, value in CHUNKS.items() if key != "name"})

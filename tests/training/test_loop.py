@@ -206,3 +206,19 @@ def test_a_resumed_run_equals_an_undisturbed_one(training: Training, check_resum
         return network.state_dict(), history
 
     assert len(check_resumption(run, lambda outputs: {"arousal": float(outputs["arousal"].sum())}, num_done=3)) == 6
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", None])
+def test_what_is_no_checkpoint_of_the_run_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+    if content is None:
+        torch.save({"network": {}}, tmp_path / "checkpoint.pt")
+    else:
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(EmotoneError, match="checkpoint.pt: no checkpoint of this run .*; remove it to begin anew"):
+        train(tmp_path, Training(4, epochs=2, best="last"))
+
+
+def test_a_full_disk_is_one_line_that_names_the_checkpoint(tmp_path: Path, full_disk: Any) -> None:
+    with full_disk(1_000), pytest.raises(EmotoneError) as caught:
+        train(tmp_path, Training(4, epochs=2, best="last"))
+    assert str(caught.value) == f"{tmp_path}/checkpoint.pt: cannot be written (File too large)"

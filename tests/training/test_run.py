@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from emotone.audio.read import load_audio
+from emotone.base.lock import try_lock
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.view import Normaliser
 from emotone.corpora.corpus import Corpus
@@ -159,6 +161,62 @@ def test_a_folder_holds_one_run(tones: Corpus, recipe: Path, tmp_path: Path) -> 
     (tmp_path / "run" / "recipe.yaml").write_text("name: other\n")
     with pytest.raises(EmotoneError, match="another recipe"):
         train_recipe(load(recipe), tmp_path / "run", quiet=True)
+
+
+def test_corrected_labels_make_a_run_of_their_own(
+    folder: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tones: Corpus, capsys: Any
+) -> None:
+    """The old one stays what it was, and what stands in a result is of its predictions."""
+    monkeypatch.chdir(tmp_path)
+    settings = (*QUICK, "targets=[arousal]", "corpora=[mine]")
+    mine = Corpus("mine", folder, tones.utterances.copy(), meta=tones.meta)
+    mine.save()
+    first = train_recipe(load(recipe, *settings), quiet=True)
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    mine.utterances["arousal"] = 8 - mine.utterances["arousal"]
+    mine.save()
+    second = train_recipe(load(recipe, *settings))
+    assert second != first and second.parent == first.parent
+    assert f"note: {first}: its table of mine has changed since that run; this one goes to" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == before
+    for run in (first, second):
+        truth = pd.read_parquet(run / "predictions.parquet").set_index("id")["true_arousal"]
+        result = json.loads((run / "test.json").read_text())
+        is_new = result["corpora"]["mine"] == mine.fingerprint
+        assert is_new == (run == second)
+        own = mine.utterances.set_index("id").loc[truth.index, "arousal"]
+        np.testing.assert_allclose(truth, own if is_new else 8 - own)
+    assert train_recipe(load(recipe, *settings), quiet=True) == second
+    with pytest.raises(EmotoneError, match="its table of mine has changed since the run began; choose another --to"):
+        train_recipe(load(recipe, *settings), first, quiet=True)
+    assert len(pd.read_parquet("runs/results.parquet")["folder"].unique()) == 2
+
+
+def test_two_processes_do_not_train_in_one_folder(trained: Path, recipe: Path) -> None:
+    with open(trained / "recipe.yaml", "rb") as file:
+        assert try_lock(file.fileno())
+        with pytest.raises(EmotoneError, match="run: another process is training in it"):
+            train_recipe(load(recipe), trained, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("recipe.yaml", b"\xff", "holds a run of another recipe or other settings"),
+        ("done.json", b"{", "done.json: cannot be read ("),
+        ("done.json", b"{}", "done.json: cannot be read (it has no cpu_s"),
+        ("predictions.parquet", b"junk", "predictions.parquet: cannot be read ("),
+        ("files_read.json", b"[]", "files_read.json: cannot be read (it holds no object)"),
+    ],
+)
+def test_junk_in_a_run_is_one_line(
+    trained: Path, recipe: Path, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / name).write_bytes(content)
+    with pytest.raises(EmotoneError) as caught:
+        train_recipe(load(recipe), run, quiet=True)
+    assert words in str(caught.value) and str(run) in str(caught.value)
 
 
 def test_a_leaking_split_is_refused_unless_allowed(tones: Corpus, recipe: Path, tmp_path: Path) -> None:

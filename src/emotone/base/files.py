@@ -20,6 +20,8 @@ RUNS = Path("runs")
 """Where runs go, in the working folder."""
 LEDGER = "results.parquet"
 """The file with the numbers of all runs, in that folder."""
+FILES_READ = "files_read.json"
+"""In a run's folder, the identities of all that it was made of."""
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.base.files import cache_folder, sha256_of
+from emotone.base.files import cache_folder, replace_file, sha256_of, writing
 from emotone.bundle.about import FORMAT, BundleAbout
 from emotone.errors import EmotoneError, unknown
 
@@ -112,16 +112,20 @@ def write(
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.json").unlink(missing_ok=True)
-    (folder / "model.onnx").write_bytes(onnx_model)
-    (folder / "arrays.safetensors").write_bytes(save(arrays))
-    (folder / "weights.safetensors").write_bytes(save(weights))
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    contents = {
+        "model.onnx": onnx_model,
+        "arrays.safetensors": save(arrays),
+        "weights.safetensors": save(weights),
+        "README.md": card.encode(),
+    }
+    for name, content in contents.items():
+        with writing(folder / name):
+            (folder / name).write_bytes(content)
     write_about(folder, dataclasses.replace(about, sha256={name: sha256_of(folder / name) for name in FILES}))
     return folder
 
 
 def write_about(folder: Path, about: BundleAbout) -> None:
     """Write `bundle.json`, whole or not at all."""
-    temporary = folder / ".bundle.json.tmp"
-    temporary.write_text(json.dumps(about.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(folder / "bundle.json")
+    with replace_file(folder / "bundle.json") as temporary:
+        temporary.write_text(json.dumps(about.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +54,18 @@ class Selection:
     def fingerprints(self) -> dict[str, str]:
         """The fingerprint of every corpus, by name."""
         return {name: corpus.fingerprint for name, corpus in self.corpora.items()}
+
+    @cached_property
+    def audio(self) -> dict[str, str]:
+        """A hash of the audio of the utterances of every corpus, by name; times of files do not count."""
+        table = self.table.reindex(columns=["own_id", "content", "duration_s", "corpus"]).astype(str)
+        lines = table["own_id"] + "\t" + table["content"] + "\t" + table["duration_s"]
+        return {
+            name: hashlib.sha256(
+                "\n".join(sorted(lines[table["corpus"] == corpus.name])).encode("utf-8", "surrogateescape")
+            ).hexdigest()[:16]
+            for name, corpus in self.corpora.items()
+        }
 
     def folds(self, repeat: int = 0) -> dict[int, splits.Split]:
         """The splits to run in one repeat, by fold number; raises EmotoneError for settings that do not fit."""

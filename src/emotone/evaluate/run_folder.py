@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,21 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from emotone.base.files import FILES_READ
+from emotone.base.kept import read_object, read_rows
 from emotone.bundle.folder import read_about
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
+
+RESULT: dict[str, type] = {
+    "protocol": str,
+    "metrics": dict,
+    "corpora": dict,
+    "num_utterances": int,
+    "num_speakers": int,
+}
+"""What `test.json` says of every run with a test part."""
 
 
 @dataclass
@@ -36,7 +46,7 @@ class Run:
     @property
     def name(self) -> str:
         """The recipe's name."""
-        return str(self.recipe["name"])
+        return str(self.recipe.get("name", self.result.get("recipe", self.folder.name)))
 
     @property
     def is_bundle(self) -> bool:
@@ -51,12 +61,20 @@ class Run:
     @property
     def seed(self) -> int:
         """The recipe's seed."""
-        return int(self.recipe["seed"])
+        return int(self.recipe.get("seed", self.result.get("seed", 0)))
 
     @property
     def warnings(self) -> list[str]:
         """What every report of the run must say, e.g. that groups cross the test border."""
         return list(self.result.get("warnings", []))
+
+    @property
+    def made_of(self) -> dict[str, str]:
+        """Identities of the corpora by what they are of: `table of NAME`, and of runs that keep it `audio of NAME`."""
+        path, corpora = self.folder / FILES_READ, self.result.get("corpora", {})
+        kept = read_object(path) if path.is_file() else {}
+        audio = {name: found for name, found in kept.items() if name.startswith("audio of ")}
+        return {f"table of {name}": found for name, found in corpora.items()} | audio
 
 
 def load_run(folder: Path) -> Run:
@@ -65,7 +83,7 @@ def load_run(folder: Path) -> Run:
         is_bundle = any((place / "bundle.json").is_file() for place in (folder, folder / "bundle"))
         advice = f"; a bundle is tested by: emotone evaluate {folder} --corpus CORPUS" if is_bundle else ""
         raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing){advice}")
-    recipe, result = _read(folder / "recipe.yaml"), _read(folder / "test.json")
+    recipe, result = _read_recipe(folder / "recipe.yaml"), _read_result(folder / "test.json")
     places = places_of(folder)
     targets = read_about(places[0] / "bundle").targets
     test = _concatenate(places, "predictions.parquet")
@@ -74,14 +92,15 @@ def load_run(folder: Path) -> Run:
             f"{folder}: this run has no test part; a bundle of it is tested by: emotone evaluate {places[0]} "
             "--corpus CORPUS"
         )
+    read_object(folder / "test.json", **RESULT)
     if "own_id" not in test:
         test = test.assign(own_id=_own_ids(test, recipe))
     return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))
 
 
-def _own_ids(table: pd.DataFrame, recipe: Any) -> list[str]:
+def _own_ids(table: pd.DataFrame, recipe: dict[str, Any]) -> list[str]:
     """The id of each row in its own corpus; where a recipe has several corpora, ids carry the corpus's name."""
-    corpora = recipe.get("corpora") if isinstance(recipe, dict) else None  # a damaged recipe is still a finished run's
+    corpora = recipe.get("corpora")
     if not isinstance(corpora, list) or len(corpora) < 2:
         return list(table["id"])
     return [name.removeprefix(f"{corpus}/") for name, corpus in zip(table["id"], table["corpus"], strict=True)]
@@ -101,19 +120,23 @@ def places_of(folder: Path) -> list[Path]:
 
 
 def _concatenate(places: list[Path], name: str) -> pd.DataFrame:
-    tables = [pd.read_parquet(path) for place in places if (path := place / name).is_file()]
+    tables = [read_rows(path, ["id"]) for place in places if (path := place / name).is_file()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_recipe(path: Path) -> dict[str, Any]:
+    """The recipe of a run; an empty one where it is damaged, since the run is finished all the same."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise EmotoneError(f"{path.parent}: not finished ({path.name} is missing); run emotone train again") from None
-    try:
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise EmotoneError(f"{path}: cannot be read ({error})") from None
+    return recipe if isinstance(recipe, dict) else {}
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise EmotoneError(f"{path.parent}: not finished ({path.name} is missing); run emotone train again")
+    return read_object(path, hash=str)
 
 
 def bundles_of(run: Run) -> pd.Series[str]:
@@ -121,7 +144,7 @@ def bundles_of(run: Run) -> pd.Series[str]:
     folders = [str(run.folder)] * len(run.test)
     if not run.is_bundle:
         tested = [place for place in places_of(run.folder) if (place / "predictions.parquet").is_file()]
-        sizes = [len(pd.read_parquet(place / "predictions.parquet", columns=["id"])) for place in tested]
+        sizes = [len(read_rows(place / "predictions.parquet")) for place in tested]
         folders = np.repeat([str(place / "bundle") for place in tested], sizes).tolist()
     return pd.Series(folders, index=run.test.index)
 

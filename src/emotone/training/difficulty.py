@@ -25,6 +25,10 @@ class Difficulty(ABC):
     def check_targets(self, targets: list[str]) -> None:  # noqa: B027 - most are of any
         """Raise EmotoneError for targets of a recipe that the score cannot be of."""
 
+    def files_read(self) -> dict[str, str]:
+        """Identities of files that the score is of: a run that goes on must find the same."""
+        return {}
+
     @abstractmethod
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         """A score of each row of `fold.train` [N]; NaN, or EmotoneError, where one has none.

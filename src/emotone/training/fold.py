@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ MOST_CLUSTERED = 5000
 class Fold:
     """Trains and tests one fold, in the folder of its `data`.
 
-    alone: whether the run has no other. warnings: for the card of the bundle. done: fills with what the run's result
+    alone: whether the run has no other. warnings: for the card of the bundle. `done.json` keeps what the run's result
     says of the fold besides its predictions (parameters, weights it started from, choices of a system that solves).
     """
 
@@ -50,14 +50,13 @@ class Fold:
     data: FoldData
     alone: bool = True
     warnings: Sequence[str] = ()
-    done: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
         """Train, write the bundle, test it; an earlier call that was interrupted is resumed."""
         started, data, recipe = time.process_time(), self.data, self.experiment.recipe
         schedule = self._schedule()
         view = self._view(self.experiment.system, data.start)
-        self._train(self.experiment.system, view, recipe.training, data.folder, schedule, data.start)
+        _, done = self._train(self.experiment.system, view, recipe.training, data.folder, schedule, data.start)
         write_json(data.folder / "split.json", {part: list(getattr(data.split, part)) for part in splits.PARTS})
         bundle = Bundle.load(str(data.folder / "bundle"))
         for table, name in ((data.test, "predictions"), (data.validation, "validation")):
@@ -66,7 +65,7 @@ class Fold:
                 predictions = predict_table(bundle, inputs, table)
                 with replace_file(data.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=data.repeat, fold=data.number).to_parquet(path, index=False)
-        write_json(data.folder / "done.json", self.done | {"cpu_s": time.process_time() - started})
+        write_json(data.folder / "done.json", done | {"cpu_s": time.process_time() - started})
 
     def train_step(self, choice: Choice, training: Training, folder: Path, view: View | None = None) -> Trained:
         """Train another system on this fold, as a step towards the recipe's own, and leave its bundle in `folder`.
@@ -80,7 +79,7 @@ class Fold:
             load_weights(network, folder / "bundle")
             trained = Trained(system, network.eval(), view)
         else:
-            trained = self._train(system, view, training, folder)
+            trained, _ = self._train(system, view, training, folder)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
         return trained
 
@@ -92,22 +91,22 @@ class Fold:
         folder: Path,
         schedule: Schedule | None = None,
         start: Bundle | None = None,
-    ) -> Trained:
-        """Train a system on this fold and leave its bundle in `folder`."""
+    ) -> tuple[Trained, dict[str, Any]]:
+        """Train a system on this fold and leave its bundle in `folder`; what a result says of it comes beside."""
         folder.mkdir(parents=True, exist_ok=True)
         data = self.data
         train = data.train_examples(view)
         known = data.examples(data.validation, view) if len(data.validation) else None
-        self.done |= system.prepare(data, folder, train, known, self.train_step)
+        done = {**system.prepare(data, folder, train, known, self.train_step)}
         torch.manual_seed(data.seed)  # after `prepare`, which draws random numbers only where it is not done yet
         network = self._build(system, view)
-        self.done["num_parameters"] = sum(value.numel() for value in network.parameters())
+        done["num_parameters"] = sum(value.numel() for value in network.parameters())
         if start:
-            self.done["init"] = load_weights(network, start.folder)
+            done["init"] = load_weights(network, start.folder)
         if system.solves:
             assert isinstance(train, StoreExamples) and not isinstance(known, StreamExamples)
             arrays = known.arrays() if known else None
-            self.done["chosen"] = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
+            done["chosen"] = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
         else:
             validation = Validation(known, system.scorer(data.targets, known)) if known else None
             learns_from_it = system.takes_unlabelled and len(data.unlabelled)
@@ -118,7 +117,7 @@ class Fold:
         self._finish(trained)
         self._write_clusters(trained, folder, training.batch_size)
         self._write_bundle(trained, folder)
-        return trained
+        return trained, done
 
     def _build(self, system: System, view: View) -> nn.Module:
         return system.build(len(self.data.dataset.feature.names), self.data.targets, view)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotone.base.files import replace_file
+from emotone.base.kept import read_rows
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.bundle.view.moments import SMALLEST_STD
@@ -159,7 +160,7 @@ class FoldData:
 def keep_table(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """A table that a step makes: written to `path`, and read back from there by later calls."""
     if path.is_file():
-        return pd.read_parquet(path)
+        return read_rows(path)
     table = make()
     with replace_file(path) as temporary:
         table.to_parquet(temporary, index=False)

@@ -9,6 +9,7 @@ same numbers as one that was not.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from emotone.base.progress import track
 from emotone.data.recipe import Training
 from emotone.errors import EmotoneError
 from emotone.models.side_by_side import networks_of
+from emotone.models.torch_file import READ_ERRORS
 from emotone.training.examples import Examples, outputs_of, predict_outputs
 from emotone.training.learners.learner import Learner, Lesson
 from emotone.training.system import Scorer, System
@@ -169,14 +171,22 @@ class _State:
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
+        content = io.BytesIO()  # torch would not say why it cannot write, as of a full disk
+        torch.save(about, content)
         with replace_file(path) as temporary:
-            torch.save(about, temporary)
+            temporary.write_bytes(content.getbuffer())
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint, if there is one; it is read as data only, no code of it runs."""
         if not path.is_file():
             return
-        about = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            self._go_on(torch.load(path, map_location="cpu", weights_only=True))
+        except READ_ERRORS as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EmotoneError(f"{path}: no checkpoint of this run ({reason}); remove it to begin anew") from None
+
+    def _go_on(self, about: dict[str, Any]) -> None:
         self.network.load_state_dict(about["network"])
         self.learner.load_state_dict(about["learner"])
         if self.average is not None:

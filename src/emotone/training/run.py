@@ -1,7 +1,7 @@
 """A run: recipe -> features -> split -> training -> bundle -> test result, in one folder, resumable at every step.
 
 recipe.yaml            resolved, with every default
-files_read.json        identities of files besides the corpora (noise, weights to start from), where there are any
+files_read.json        identities of what it is made of: corpora, audio, splits, noise, .. (`emotone.training.made_of`)
 test.json              the result: metrics with intervals over speakers (folds pooled, repeats averaged), warnings
 [repeat-R/][fold-K/]   one folder per fold where the split has several (per repeat, where there are several), else the
                        run folder itself (`emotone.training.fold`):
@@ -13,7 +13,8 @@ test.json              the result: metrics with intervals over speakers (folds p
 
 from __future__ import annotations
 
-import json
+import contextlib
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ import pandas as pd
 import torch
 import yaml
 
-from emotone.base.files import LEDGER, RUNS, replace_file, write_json
+from emotone.base.files import FILES_READ, LEDGER, RUNS, replace_file, write_json
+from emotone.base.kept import read_object, read_rows
+from emotone.base.lock import try_lock
 from emotone.base.version import __version__
 from emotone.bundle.target import Target
 from emotone.data.dataset import Dataset
@@ -38,9 +41,8 @@ from emotone.evaluate.scores import score_predictions, summarise_folds
 from emotone.training.experiment import Experiment
 from emotone.training.fold import Fold
 from emotone.training.fold_data import FoldData
+from emotone.training.made_of import MadeOf, choose_folder, made_of
 from emotone.training.preflight import check_experiment, check_init, check_leakage, check_split, check_training_device
-
-FILES_READ = "files_read.json"
 
 
 def train_recipe(
@@ -48,41 +50,44 @@ def train_recipe(
 ) -> Path:
     """Run a recipe, or the rest of an interrupted run; returns its folder, `to` or `runs/RECIPE/HASH`.
 
-    Its numbers also go to the ledger `results.parquet`, in `runs` or beside the folder `to`.
+    Where that holds a run of other data (labels that were corrected since), the new one lies beside it; in a folder
+    that is given it is refused. Its numbers also go to the ledger `results.parquet`, in `runs` or beside `to`.
     """
     check_training_device(device)
     experiment = Experiment.resolve(recipe)
     recipe, system = experiment.recipe, experiment.system
-    folder = to or RUNS / recipe.name / recipe.hash
     check_experiment(experiment)
     selection = Selection.read(recipe, jobs, quiet)
     system.check_data(selection, experiment.feature)
     check_init(experiment, selection)
-    places = list(_places(experiment, selection, folder))
-    warnings = check_leakage(experiment, selection, [place.split for place in places])
+    places = list(_places(experiment, selection))
+    splits = [place.split for place in places]
+    warnings = check_leakage(experiment, selection, splits)
     kinds = system.noise_kinds(recipe.seed)
+    now = made_of(experiment, selection, splits, kinds)
+    folder = choose_folder(recipe, to, now, quiet)
+    places = [dataclasses.replace(place, folder=folder / place.folder) for place in places]
     word_view = system.view if system.takes_words else None
     features = experiment.feature, experiment.text_feature
     dataset = Dataset.extract(selection, *features, word_view, kinds, jobs, quiet)
     warnings += [note for words in dataset.words.values() for note in words.notes]
     folder.mkdir(parents=True, exist_ok=True)
-    recordings = {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
-    _claim(folder, recipe, system.files_read() | recordings)
-    for place in places:
-        if not (place.folder / "done.json").is_file():
-            place.folder.mkdir(parents=True, exist_ok=True)
-            data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
-            Fold(experiment, data, len(places) == 1, warnings).run()
-        (place.folder / "checkpoint.pt").unlink(missing_ok=True)
-    result = _result(dataset, system.scored(dataset.targets), places, warnings)
-    write_json(folder / "test.json", result)
+    with _claimed(folder, recipe, now):
+        for place in places:
+            if not (place.folder / "done.json").is_file():
+                place.folder.mkdir(parents=True, exist_ok=True)
+                data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
+                Fold(experiment, data, len(places) == 1, warnings).run()
+            (place.folder / "checkpoint.pt").unlink(missing_ok=True)
+        result = _result(dataset, system.scored(dataset.targets), places, warnings)
+        write_json(folder / "test.json", result)
     ledger.record(result, folder, (to.parent if to else RUNS) / LEDGER)
     return folder
 
 
 @dataclass(frozen=True)
 class _Place:
-    """The split of one fold of one repeat, and its folder."""
+    """The split of one fold of one repeat, and its folder: below that of the run, once this is known."""
 
     repeat: int
     number: int
@@ -90,23 +95,23 @@ class _Place:
     folder: Path
 
 
-def _places(experiment: Experiment, data: Selection, folder: Path) -> Iterator[_Place]:
+def _places(experiment: Experiment, data: Selection) -> Iterator[_Place]:
     """All folds of all repeats; raises EmotoneError for a split that cannot be trained or tested."""
     repeats = data.recipe.split.repeats
     for repeat in range(repeats):
         folds = data.folds(repeat)
-        above = folder / f"repeat-{repeat}" if repeats > 1 else folder
+        above = Path(f"repeat-{repeat}") if repeats > 1 else Path()
         for number, split in folds.items():
             check_split(split, data, experiment)
             alone = len(folds) == 1 and repeats == 1
-            yield _Place(repeat, number, split, folder if alone else above / f"fold-{number}")
+            yield _Place(repeat, number, split, Path() if alone else above / f"fold-{number}")
 
 
 def _result(dataset: Dataset, targets: list[Target], places: list[_Place], warnings: list[str]) -> dict[str, Any]:
     """The content of `test.json`."""
     recipe = dataset.recipe
-    done = [json.loads((place.folder / "done.json").read_text()) for place in places]
-    tables = [pd.read_parquet(path) for place in places if (path := place.folder / "predictions.parquet").is_file()]
+    done = [read_object(place.folder / "done.json", cpu_s=float) for place in places]
+    tables = [read_rows(path) for place in places if (path := place.folder / "predictions.parquet").is_file()]
     result: dict[str, Any] = {
         "recipe": recipe.name,
         "hash": recipe.hash,
@@ -146,22 +151,25 @@ def _describe(recipe: Recipe, places: list[_Place]) -> str:
     return ", ".join(parts)
 
 
-def _claim(folder: Path, recipe: Recipe, files_read: dict[str, str]) -> None:
-    """Save the resolved recipe and the identities of files read; raise EmotoneError where the folder has others."""
-    path, read = folder / "recipe.yaml", folder / FILES_READ
-    if path.is_file():
-        try:
-            is_same = from_json(yaml.safe_load(path.read_text()), where=str(path)).hash == recipe.hash
-        except EmotoneError:  # of a version whose recipes were others
-            is_same = False
-        if not is_same:
-            raise EmotoneError(f"{folder}: holds a run of another recipe or other settings; choose another --to")
-        before = json.loads(read.read_text()) if read.is_file() else files_read
-        for name in sorted(before.keys() | files_read.keys()):
-            if before.get(name) != files_read.get(name):
-                raise EmotoneError(f"{folder}: its {name} has changed since the run began; choose another --to")
-        return
-    if files_read:
-        write_json(read, files_read)
-    with replace_file(path) as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))
+@contextlib.contextmanager
+def _claimed(folder: Path, recipe: Recipe, now: MadeOf) -> Iterator[None]:
+    """Keep the resolved recipe and what the run is made of, and train in the folder alone.
+
+    Raises EmotoneError where it holds another recipe, and where another process trains in it.
+    """
+    path = folder / "recipe.yaml"
+    if not path.is_file():
+        write_json(folder / FILES_READ, now)
+        with replace_file(path) as temporary:
+            temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))
+    try:
+        is_same = from_json(yaml.safe_load(path.read_text(encoding="utf-8")), where=str(path)).hash == recipe.hash
+    except (EmotoneError, ValueError, yaml.YAMLError):  # of a version whose recipes were others, or damaged
+        is_same = False
+    if not is_same:
+        raise EmotoneError(f"{folder}: holds a run of another recipe or other settings; choose another --to")
+    with open(path, "rb") as file:
+        with contextlib.suppress(OSError):  # no locks here
+            if not try_lock(file.fileno()):
+                raise EmotoneError(f"{folder}: another process is training in it")
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,27 @@ def test_warnings_of_all_runs_are_said_once(tmp_path: Path) -> None:
     assert run_warnings(group_runs(runs)) == ["made size=1: leak", "made size=2: leak"]
     runs[3].result["splits"] = [8]
     assert "the systems' splits differ" in run_warnings(group_runs(runs))[2]
+
+
+@pytest.mark.parametrize(
+    ("corpora", "audio", "warnings"),
+    [
+        ({"mine": "a"}, {"audio of mine": "x"}, []),
+        ({"mine": "a"}, {}, []),  # of an earlier version: nobody knows
+        ({"mine": "a", "more": "c"}, {"audio of more": "z"}, []),
+        ({"mine": "b"}, {"audio of mine": "x"}, ["the table of mine has changed between these runs"]),
+        ({"mine": "b"}, {"audio of mine": "y"}, ["the audio of mine, table of mine has changed between these runs"]),
+    ],
+)
+def test_corpora_that_changed_between_runs_are_named(
+    tmp_path: Path, corpora: dict[str, str], audio: dict[str, str], warnings: list[str]
+) -> None:
+    runs = []
+    for size, one, of in ((1, {"mine": "a"}, {"audio of mine": "x"}), (2, corpora, audio)):
+        folder = write_run(tmp_path / str(size), predict(1, size), size, corpora=one)
+        (folder / "files_read.json").write_text(json.dumps(of))
+        runs.append(load_run(folder))
+    assert run_warnings(group_runs(runs)) == warnings
 
 
 def test_few_speakers_can_show_nothing() -> None:

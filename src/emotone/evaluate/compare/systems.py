@@ -131,11 +131,17 @@ def speaker_notes(
 
 
 def run_warnings(systems: list[ScoredSystem]) -> list[str]:
-    """The warnings of the runs, and one where they were trained on different parts of the corpora."""
+    """The warnings of the runs, and where they were trained on other parts of the corpora, or before these changed."""
     found = [f"{each.system.label}: {warning}" for each in systems for run in each.runs for warning in run.warnings]
     splits = {json.dumps([run.result.get("splits") for run in each.runs]) for each in systems}
     if len(splits) > 1:
         found.append("the systems' splits differ: the test utterances are the same, those trained on are not")
+    known = [run.made_of for each in systems for run in each.runs]
+    changed = sorted(
+        {name for one in known for name in one if any(one[name] != other.get(name, one[name]) for other in known)}
+    )
+    if changed:
+        found.append(f"the {', '.join(changed)} has changed between these runs")
     return list(dict.fromkeys(found))
 
 

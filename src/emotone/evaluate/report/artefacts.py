@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from emotone.base.kept import read_rows
 from emotone.errors import EmotoneError
 from emotone.evaluate.run_folder import Run, places_of
 
@@ -29,15 +30,7 @@ def find_folds(run: Run, name: str, step: str = "") -> dict[str, Path]:
 
 def read_artefact(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A Parquet or CSV table that must have these columns and rows; raises EmotoneError naming the file."""
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except FileNotFoundError:
-        raise EmotoneError(f"{path} is missing; run emotone train again") from None
-    except (ValueError, TypeError, KeyError, OSError) as error:  # torn, empty or another format
-        raise EmotoneError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise EmotoneError(f"{path}: has no column {', '.join(missing)}")
+    table = read_rows(path, columns)
     if table.empty:
         raise EmotoneError(f"{path}: has no rows")
     return table

@@ -9,6 +9,7 @@ import numpy as np
 
 from emotone.base import plugins
 from emotone.base.files import replace_file
+from emotone.base.kept import read_rows
 from emotone.base.plugins import Choice
 from emotone.data.labels.deep_mi import cut_points, deep_mi, to_levels, write_values
 from emotone.data.recipe import Training
@@ -69,8 +70,6 @@ class DeepMi(Difficulty):
             raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {', '.join(targets)}")
 
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
-        import pandas as pd
-
         path = fold.folder / "deep_mi.parquet"
         if not path.is_file():
             table = self._measure(fold, train_step)
@@ -79,7 +78,7 @@ class DeepMi(Difficulty):
             write_values(fold.folder / "deep_mi.json", table.groupby(key, sort=False)["deep_mi"].mean().to_dict())
             with replace_file(path) as temporary:  # last: with it the step is done
                 table.to_parquet(temporary, index=False)
-        return pd.read_parquet(path)["deep_mi"].to_numpy(float)
+        return read_rows(path, ["deep_mi"])["deep_mi"].to_numpy(float)
 
     def _measure(self, fold: FoldData, train_step: TrainStep) -> pd.DataFrame:
         """A row for each training utterance."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from emotone.base.files import sha256_of
 from emotone.data.labels.deep_mi import read_values, select_values
 from emotone.errors import EmotoneError
 from emotone.training.difficulty import Difficulty
@@ -38,6 +39,11 @@ class File(Difficulty):
     easy: ClassVar[Literal["highest", "lowest"]] = "highest"
 
     path: str
+
+    def files_read(self) -> dict[str, str]:
+        """The file of values."""
+        path = Path(self.path)
+        return {"file of difficulties": sha256_of(path)[:16]} if path.is_file() else {}
 
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         values = read_values(Path(self.path))

@@ -33,6 +33,13 @@ class TeacherError(Difficulty):
         if targets[0] == "emotion":
             raise EmotoneError("difficulty teacher-error is of an attribute, but the recipe's first target is emotion")
 
+    def files_read(self) -> dict[str, str]:
+        """The teachers' bundles."""
+        from emotone.features.extractors.scores import Scores
+
+        found = zip(self.bundles, Scores(self.bundles).made_with, strict=True)
+        return {f"bundle {name}": fingerprint[:16] for name, fingerprint in found}
+
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         from emotone.data.store import extract
         from emotone.features.extractors.scores import Scores
