@@ -251,7 +251,7 @@ def try_one(seed: int, audio: Path) -> tuple[str, float, str]:
             os.link(audio / file, folder / file)
         try:
             arguments = plant(folder, chance)
-        except (ValueError, OverflowError, UnicodeEncodeError):  # the format cannot hold it
+        except Exception:  # the format cannot hold it
             return "not written", 0.0, ""
         began_s = time.perf_counter()
         try:

@@ -79,7 +79,9 @@ def find_named(names: Iterable[str], audio: Iterable[str]) -> list[str | None]:
     >>> find_named(["sub/a.wav", "b", "sub\\\\c.wav", "d.wav"], ["sub/a.flac", "b.wav", "sub/c.wav"])
     ['sub/a.flac', 'b.wav', 'sub/c.wav', None]
     """
-    exact = set(audio)
+    names, exact = [str(name) for name in names], set(audio)
+    if exact.issuperset(names):
+        return [*names]
     alike: tuple[dict[str, list[str]], dict[str, list[str]]] = (
         {},
         {},
@@ -87,12 +89,10 @@ def find_named(names: Iterable[str], audio: Iterable[str]) -> list[str | None]:
     for file in sorted(exact):
         alike[0].setdefault(_plain(file), []).append(file)
         alike[1].setdefault(_without_suffix(_plain(file)), []).append(file)
-    return [_find(str(name), exact, *alike) for name in names]
+    return [name if name in exact else _find(name, *alike) for name in names]
 
 
-def _find(name: str, exact: set[str], named: dict[str, list[str]], by_stem: dict[str, list[str]]) -> str | None:
-    if name in exact:
-        return name
+def _find(name: str, named: dict[str, list[str]], by_stem: dict[str, list[str]]) -> str | None:
     found = named.get(_plain(name)) or by_stem.get(_without_suffix(_plain(name)), [])
     if len(found) > 1:
         raise EmotoneError(
@@ -250,9 +250,8 @@ def match_audio(
 
 def _below(file: str, root: Path) -> str:
     """An absolute path below the root as one relative to it; any other as it is."""
-    path = Path(file)
-    if path.is_absolute() and path.is_relative_to(root.absolute()):
-        return path.relative_to(root.absolute()).as_posix()
+    if os.path.isabs(file) and Path(file).is_relative_to(root.absolute()):
+        return Path(file).relative_to(root.absolute()).as_posix()
     return file
 
 

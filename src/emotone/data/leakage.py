@@ -155,31 +155,37 @@ def _crossings(
         yield Crossing(kind, str(names[code]), of_parts, bool(is_leak[code]))
 
 
-def _overlaps(table: pd.DataFrame, parts: pd.Series[Any], unlabelled_trains: bool) -> Iterator[Crossing]:
+def _overlaps(table: pd.DataFrame, parts: pd.Series[Any], unlabelled_trains: bool) -> list[Crossing]:
     """Files of which utterances in two parts of the split overlap; `parts` are numbers of PARTS, aligned."""
     if "file" not in table or not table["file"].duplicated().any():
-        return
-    files = _values(table, "file")
-    rows = table.assign(file=files, part=parts)[parts.groupby(files).transform("nunique") > 1]
-    rows = rows.reindex(columns=["id", "file", "part", "start_s", "end_s"])
-    rows["start_s"], rows["end_s"] = rows["start_s"].fillna(0.0), rows["end_s"].fillna(np.inf)
+        return []
+    rows = table.reindex(columns=["id", "start_s", "end_s"]).assign(file=_values(table, "file"), part=parts)
+    rows = rows[parts.groupby(rows["file"]).transform("nunique") > 1]
+    times = {"start_s": rows["start_s"].astype(float).fillna(0.0), "end_s": rows["end_s"].astype(float).fillna(np.inf)}
+    rows = rows.assign(**times)
+    sides = {part: own for part, own in rows.groupby("part")}
     learns = [True, True, False, unlabelled_trains]  # of PARTS
-    for file, own in rows.groupby("file", sort=False):
-        there = sorted(own["part"].unique())
-        for first, second in [(a, b) for a in there for b in there if a < b]:
-            sides = {part: own[own["part"] == part] for part in (first, second)}
-            members = {PARTS[a]: _touched(sides[a], sides[b]) for a, b in ((first, second), (second, first))}
-            if all(members.values()):
-                is_leak = PARTS[first] == "test" and learns[second] or PARTS[second] == "test" and learns[first]
-                yield Crossing(OVERLAP, str(file), members, is_leak)
+    found: list[Crossing] = []
+    for first, second in [(a, b) for a in sides for b in sides if a < b]:
+        is_leak = PARTS[first] == "test" and learns[second] or PARTS[second] == "test" and learns[first]
+        there, here = _touched(sides[second], sides[first]), _touched(sides[first], sides[second])
+        for file, ids in here.items():  # what overlaps with another is overlapped by it
+            found.append(Crossing(OVERLAP, str(file), {PARTS[first]: ids, PARTS[second]: there[file]}, is_leak))
+    place = {str(file): number for number, file in enumerate(rows["file"].unique())}
+    return sorted(found, key=lambda crossing: place[crossing.value])
 
 
-def _touched(rows: pd.DataFrame, others: pd.DataFrame) -> list[str]:
-    """Ids of the rows that overlap with any of the others."""
-    others = others.sort_values("start_s")
-    until = np.maximum.accumulate(np.append(-np.inf, others["end_s"]))  # the latest end of the first n
-    num_before = np.searchsorted(others["start_s"], rows["end_s"] - SHORTEST_OVERLAP_S)
-    return rows.loc[until[num_before] - SHORTEST_OVERLAP_S > rows["start_s"], "id"].tolist()
+def _touched(rows: pd.DataFrame, others: pd.DataFrame) -> dict[Any, list[str]]:
+    """Ids of the rows that overlap with any of the others in the same file, by file."""
+    others = others.sort_values("start_s", kind="stable")
+    others = pd.DataFrame(
+        {"file": others["file"], "limit": others["start_s"], "until": others.groupby("file")["end_s"].cummax()}
+    )
+    rows = rows.assign(place=range(len(rows)), limit=rows["end_s"] - SHORTEST_OVERLAP_S).sort_values("limit")
+    # The last of the others that begins before a row ends, with the latest end of all that begin before.
+    both = pd.merge_asof(rows, others, on="limit", by="file", allow_exact_matches=False)
+    both = both[both["until"] - SHORTEST_OVERLAP_S > both["start_s"]].sort_values("place")
+    return both.groupby("file", sort=False)["id"].agg(list).to_dict()
 
 
 def _line(crossings: Sequence[Crossing]) -> str:
