@@ -259,9 +259,11 @@ def _one_line(choice: Choice) -> Iterator[None]:
 
 
 def _create(choice: Choice, where: str) -> Any:
-    """The feature that a description names; raises EmotoneError where its settings are not what it takes."""
+    """The feature that a description names; raises EmotoneError, beginning with `where`, where it cannot be made."""
     try:
         return plugins.create("features", choice.name, choice.settings)
+    except EmotoneError as error:
+        raise EmotoneError(f"{where}: its feature cannot be used: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
 

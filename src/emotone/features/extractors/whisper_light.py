@@ -61,7 +61,8 @@ class WhisperLight:
         if self.sha256 not in (None, found):
             raise EmotoneError(
                 f"feature whisper-light: needs the encoder whose SHA-256 is {str(self.sha256)[:12]}…; "
-                f"the one that comes with this version of Emotone is {found[:12]}…"
+                f"the one that comes with this version of Emotone is {found[:12]}…; take the version that it was made "
+                "with, or make it anew"
             )
         object.__setattr__(self, "sha256", found)
 
