@@ -64,11 +64,6 @@ class Pieces(io.RawIOBase):
             self._position += len(data)
         return done
 
-    def close(self) -> None:
-        """Close the file, too."""
-        self._file.close()
-        super().close()
-
 
 def patched(size: int, patches: Sequence[tuple[int, bytes]]) -> list[Piece]:
     """The pieces of a file of `size` bytes in which other bytes stand at some offsets, in ascending order.

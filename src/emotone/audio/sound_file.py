@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -36,19 +37,20 @@ def decode(path: str, kind: str, start_s: float, end_s: float | None, block_s: f
 
     Raises EmotoneError for what is damaged or ends early, `UnknownFormatError` for what libsndfile cannot read.
     """
-    with open(path, "rb") as file:
-        parts: list[list[Piece]] = mended(file, kind, os.fstat(file.fileno()).st_size) or [[]]
     before_s, rate_hz = 0.0, 0
-    for pieces in parts:
-        with _open(path, kind, pieces) as stream:
-            check_rate(stream.samplerate)
-            if rate_hz not in (0, stream.samplerate):
-                raise EmotoneError(f"changes its rate from {rate_hz} to {stream.samplerate} Hz after {before_s:.1f} s")
-            rate_hz = stream.samplerate
-            yield from _read(stream, max(0.0, start_s - before_s), None if end_s is None else end_s - before_s, block_s)
-            before_s += stream.frames / rate_hz
-        if end_s is not None and before_s >= end_s:
-            return
+    with open(path, "rb") as file:
+        for pieces in mended(file, kind, os.fstat(file.fileno()).st_size) or [[]]:
+            with _open(path, file, kind, pieces) as stream:
+                check_rate(stream.samplerate)
+                if rate_hz not in (0, stream.samplerate):
+                    rates = f"{rate_hz} to {stream.samplerate} Hz"
+                    raise EmotoneError(f"changes its rate from {rates} after {before_s:.1f} s")
+                rate_hz = stream.samplerate
+                stop_s = None if end_s is None else end_s - before_s
+                yield from _read(stream, max(0.0, start_s - before_s), stop_s, block_s)
+                before_s += stream.frames / rate_hz
+            if end_s is not None and before_s >= end_s:
+                return
 
 
 class _Stream(soundfile.SoundFile):
@@ -83,22 +85,22 @@ class _Stream(soundfile.SoundFile):
             raise EmotoneError(f"holds more than the {self.frames} samples that its header counts: {unread} bytes")
 
 
-@contextlib.contextmanager
-def _open(path: str, kind: str, pieces: list[Piece]) -> Iterator[_Stream]:
-    """A file, or the pieces of it."""
-    with contextlib.ExitStack() as stack:
-        raw = stack.enter_context(open(path, "rb"))
-        # By its descriptor, which says how far it was read; on Windows two libraries may count descriptors differently.
-        source = Pieces(raw, pieces) if pieces else raw.fileno() if os.name == "posix" else os.fsencode(path)
-        try:
-            with _quiet(kind in ("mp3", "")):
-                stream = _Stream(source, closefd=False)
-        except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
-            reason = _reason(error)
-            if "possibly a pipe" in reason:  # what libsndfile says of an MP3 without a whole frame
-                reason = "no audio in it"
-            raise UnknownFormatError(f"is not audio that can be read ({reason})") from None
-        yield stack.enter_context(stream)
+def _open(path: str, file: BinaryIO, kind: str, pieces: list[Piece]) -> _Stream:
+    """An open file, or the pieces of it; the file stays open when it is closed."""
+    source: Pieces | int | bytes = Pieces(file, pieces)
+    if not pieces and os.name == "posix":  # by its descriptor, which says how far it was read
+        source = file.fileno()
+        os.lseek(source, 0, os.SEEK_SET)
+    elif not pieces:  # two libraries may count descriptors differently
+        source = os.fsencode(path)
+    try:
+        with _quiet(kind in ("mp3", "")):
+            return _Stream(source, closefd=False)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: raw samples without a header
+        reason = _reason(error)
+        if "possibly a pipe" in reason:  # what libsndfile says of an MP3 without a whole frame
+            reason = "no audio in it"
+        raise UnknownFormatError(f"is not audio that can be read ({reason})") from None
 
 
 def _read(stream: _Stream, start_s: float, end_s: float | None, block_s: float) -> Iterator[tuple[Block, int]]:
