@@ -546,3 +546,24 @@ def test_stores_without_notes_can_still_be_read(corpus: Corpus) -> None:
         pd.read_parquet(path).drop(columns="note").to_parquet(path, index=False)
     found = FeatureStore.open(folder)
     assert len(found) == 11 and found.notes == {}
+
+
+def test_channels_that_cancel_are_noted(corpus: Corpus) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 4_000)
+    soundfile.write(corpus.root / "3.wav", np.stack([noise, -noise], 1), 16_000)
+    found = extract(corpus, "mel", MEL)
+    assert not found.failed and [*found.notes.values()] == [1]
+    assert "read by one channel" in next(iter(found.notes))
+
+
+def test_whatever_a_feature_raises_is_the_utterances_error(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Mel.__call__
+
+    def fail_on_short(mel: Mel, samples: Samples) -> NDArray[np.float32]:
+        if len(samples) == 1_000:
+            raise MemoryError("too much")
+        return call(mel, samples)
+
+    monkeypatch.setattr(Mel, "__call__", fail_on_short)
+    found = extract(corpus, "mel", MEL)
+    assert list(found.failed) == ["u0"] and "the feature fails (MemoryError: too much)" in found.failed["u0"]

@@ -13,7 +13,7 @@ LEAST_POWER = 1e-10
 """Below, -100 dB of full scale, there is nothing to be cancelled."""
 EVERY = 8
 """Samples from one by which powers are measured to the next."""
-NOTE = "its channels cancel each other (one is upside down), so that one of them is scored"
+NOTE = "read by one channel, since the channels cancel (one is upside down)"
 
 
 class Downmix:
@@ -22,7 +22,7 @@ class Downmix:
     >>> wave = np.sin(np.arange(100.0))
     >>> downmix = Downmix()
     >>> downmix(np.stack([wave, -wave], axis=1)).max() > 0.9, downmix.note
-    (np.True_, 'its channels cancel each other (one is upside down), so that one of them is scored')
+    (np.True_, 'read by one channel, since the channels cancel (one is upside down)')
     """
 
     def __init__(self) -> None:

@@ -70,11 +70,14 @@ class AudioError(EmotoneError):
         return type(self), (self.path, self.reason)  # so that it crosses process borders
 
 
-def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Samples:
+def load_audio(
+    path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None, notes: list[str] | None = None
+) -> Samples:
     """Samples of a file, or of its part from `start_s` to `end_s`: float32 [N], 16 kHz, mono, in [-1, 1].
 
-    Channels are averaged, unless they cancel; other rates are resampled with soxr HQ. Raises AudioError for anything
-    that is not readable audio: missing, empty, truncated, not audio, NaN, shorter than 20 ms.
+    Channels are averaged, unless they cancel, which is appended to `notes`; other rates are resampled with soxr HQ.
+    Raises AudioError for anything that is not readable audio: missing, empty, truncated, not audio, NaN, shorter than
+    20 ms.
 
     >>> import soundfile, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +85,7 @@ def load_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
     ...     load_audio(f"{folder}/a.wav").shape
     (16000,)
     """
-    blocks = list(read_blocks(path, start_s, end_s))
+    blocks = list(read_blocks(path, start_s, end_s, notes=notes))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 

@@ -22,7 +22,7 @@ from emotone.corpora.corpus import Corpus, corpora_folder
 from emotone.corpora.measure import Measure
 from emotone.errors import EmotoneError
 
-VERSION = 1
+VERSION = 2
 """To be raised when a measure changes, so that all audio is read again."""
 SAVE_EVERY_S = 30.0
 """So much work may a scan lose that is killed."""

@@ -302,11 +302,14 @@ def _extract_one(feature: Any, transform: Transform | None, source: Source) -> E
     """Features of an utterance, or without a feature its samples."""
     found = Extracted(source.id, None, state=source.state, content=source.content)
     try:
-        samples = load_audio(source.path, source.start_s, source.end_s)
+        notes: list[str] = []
+        samples = load_audio(source.path, source.start_s, source.end_s, notes)
         samples = samples if transform is None else transform(samples, source.id)
-        return found._replace(values=samples if feature is None else feature(samples))
+        return found._replace(values=samples if feature is None else feature(samples), note="; ".join(notes))
     except EmotoneError as error:
         return found._replace(error=str(error))
+    except Exception as error:  # what one recording does to a feature is no end of all others
+        return found._replace(error=f"{source.path}: the feature fails ({type(error).__name__}: {error})")
 
 
 def _encode_all(feature: BatchedFeature, sources: Iterable[Extracted], group_size: int) -> Iterator[Extracted]:
@@ -323,7 +326,7 @@ def _check(feature: BatchedFeature, source: Extracted) -> Extracted:
     if source.error:
         return source
     try:
-        return source._replace(note=feature.check(source.values))
+        return source._replace(note="; ".join(filter(None, [source.note, feature.check(source.values)])))
     except EmotoneError as error:
         return source._replace(error=str(error))
 
