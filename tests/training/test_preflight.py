@@ -213,3 +213,17 @@ def test_refusals_are_those_of_every_check_once(tones_recipe: Make) -> None:
     attention = {"name": "chunk-attention", "aggregation": "SelfAttenVec", "hidden_size": 3}
     (line,) = refusals(tones_recipe(system=attention))
     assert "hidden_size 3 must be a multiple of num_heads 2" in line
+
+
+def test_unlabelled_speech_that_trains_may_leak_too(tones_recipe: Make, tmp_path: Path) -> None:
+    tones = Corpus.load("tones").utterances
+    by_speaker = tones.groupby("speaker")["id"].agg(list)
+    parts = {"train": by_speaker["0"], "validation": by_speaker["1"], "test": by_speaker["2"]}
+    parts |= {"test": [*by_speaker["2"], *by_speaker["3"][1:]], "unlabelled": by_speaker["3"][:1]}
+    (tmp_path / "parts.json").write_text(json.dumps(parts))
+    split = {"name": "given", "file": str(tmp_path / "parts.json")}
+    assert refusals(tones_recipe(split=split)) == []  # nothing learns from it
+    learns = {"split": split, "system": CLUSTERS, "training": EPOCHS}
+    (line,) = refusals(tones_recipe(**learns))
+    assert line.startswith("recipe mine: the split leaks: 1 speaker is in test and unlabelled (2 and 1 utterances): 3;")
+    assert refusals(tones_recipe(**learns, allow_leakage=True)) == []

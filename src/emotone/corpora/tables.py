@@ -78,6 +78,15 @@ def read_table(
     return table
 
 
+def note_other_sheets(path: Path) -> list[str]:
+    """A note that names the sheets of a workbook of Excel that `read_table` does not read; none of other tables."""
+    if path.suffix.lower() not in EXCEL_SUFFIXES:
+        return []
+    with pd.ExcelFile(path) as book:
+        first, *others = map(str, book.sheet_names)
+    return [f"{path}: its first sheet, {first}, is read, not {', '.join(others)}"] if others else []
+
+
 def read_encoded_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file, without a byte order mark; raises EmotoneError naming the first line that is not `encoding`.
 

@@ -64,6 +64,16 @@ def test_excel_where_pandas_can(plant: Plant) -> None:
     assert Table(**SETTINGS).read(folder).utterances["speaker"].tolist() == ["03", None]
 
 
+def test_other_sheets_of_a_workbook_are_named(plant: Plant) -> None:
+    folder = plant("a.wav", "sub/b.flac")
+    with pd.ExcelWriter(folder / "labels.xlsx") as book:
+        for sheet in ("first", "second", "old"):
+            pd.DataFrame(ROWS[: 2 if sheet == "first" else 1]).to_excel(book, sheet_name=sheet, index=False)
+    corpus = Table(**SETTINGS).read(folder)
+    assert len(corpus) == 2
+    assert f"{folder / 'labels.xlsx'}: its first sheet, first, is read, not second, old" in corpus.meta["notes"]
+
+
 def test_excel_that_cannot_be_read_is_one_clear_line(plant: Plant) -> None:
     folder = plant("a.wav")
     (folder / "labels.xlsx").write_bytes(b"not a workbook")

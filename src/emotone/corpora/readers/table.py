@@ -21,6 +21,7 @@ from emotone.corpora.files import find_place, keep_within_audio, locate_audio, l
 from emotone.corpora.tables import (
     TABLE_SUFFIXES,
     is_decimal_comma,
+    note_other_sheets,
     read_table,
     require_file,
     to_numbers,
@@ -144,6 +145,7 @@ class Table:
             table["gender"] = table["gender"].map(lambda word: GENDERS.get(word.lower(), word), "ignore")
         if "id" not in table:
             table["id"] = segment_ids(table)
+        notes += note_other_sheets(path)
         return table, [*notes, *note_empty_words(table[words], str(path)), *note_extras(table, str(path))]
 
     def _to_numbers(self, table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
