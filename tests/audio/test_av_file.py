@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from emotone.audio.av_file import LONGEST_HOLE_S
 from emotone.audio.read import AudioError, load_audio, read_native_blocks
 from emotone.predict.predictor import Predictor
+from emotone.predict.retrieve.findings import Moment
+from emotone.predict.retrieve.output import _write_clip
 
 av = pytest.importorskip("av")
 RATE_HZ = 48_000
@@ -117,6 +120,14 @@ def test_windows_have_the_times_of_the_recording(tmp_path: Path) -> None:
     assert is_silent[:3] == [True] * 3 and is_silent[4:] == [False] * 2  # the resampler rings before the first sound
     rates_hz = {rate_hz for _, rate_hz in read_native_blocks(path)}
     assert rates_hz == {RATE_HZ}  # of clips, too
+
+
+def test_clips_are_cut_at_the_times_of_the_recording(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", "matroska", "flac", lambda time_s: 4.0 if time_s > 1.0 else 0.0)
+    _write_clip(tmp_path / "clip.wav", Moment(str(path), 5.0, 5.5, score=1.0, confidence=1.0, speech=1.0))
+    clip, rate_hz = soundfile.read(tmp_path / "clip.wav")
+    assert (len(clip), rate_hz) == (RATE_HZ // 2, RATE_HZ)
+    assert np.flatnonzero(np.abs(clip) > 0.4)[0] / rate_hz == pytest.approx(4 + CLICKS_S[1] - 5.0, abs=0.002)
 
 
 def test_a_clock_that_is_set_back_goes_on(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_formats_left_to_their_decoders_promise_nothing(tmp_path: Path, suffix: 
         (b".snd" + struct.pack(">II", 24, 0xFFFF_FFFF), None),
         (b".snd" + bytes(3), None),  # cut off within the header
         (b"caff" + bytes(4) + struct.pack(">4sq", b"data", -1), None),  # to the end, wherever that is
+        (b"caff" + bytes(4) + struct.pack(">4sq", b"desc", 2**63 - 1), None),
+        (b"caff" + bytes(4) + struct.pack(">4sq", b"desc", 2**59) + bytes(99), None),
         (b"riff" + bytes(12) + struct.pack("<Q", 2**64 - 1), None),
         (b"RF64" + bytes(16) + struct.pack("<Q", 2**64 - 1), None),
         (b"RF64" + bytes(16) + struct.pack("<Q", 2**33), 8 + 2**33),

@@ -6,6 +6,7 @@ What is looked at is the headers alone, so that nothing of this costs an ordinar
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -147,7 +148,7 @@ def _wav_chunks(file: BinaryIO) -> Iterator[Chunk]:
 
 def _chunks(file: BinaryIO, position: int, form: str, step: int) -> Iterator[Chunk]:
     """The chunks up to `data`; each begins at a multiple of `step`."""
-    head_bytes = struct.calcsize(form)
+    head_bytes, end = struct.calcsize(form), file.seek(0, os.SEEK_END)
     for _ in range(MOST_CHUNKS):
         file.seek(position)
         head = file.read(head_bytes)
@@ -156,9 +157,9 @@ def _chunks(file: BinaryIO, position: int, form: str, step: int) -> Iterator[Chu
         name, size = struct.unpack(form, head)
         position += head_bytes
         yield name, position, size
-        if name == b"data" or size < 0:
-            return
         position += size + size % step
+        if name == b"data" or size < 0 or position > end:
+            return
 
 
 def _find(chunks: Iterator[Chunk], name: bytes) -> Chunk | None:
