@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from emotone.corpora.corpus import Corpus
+from emotone.corpora.corpus import Corpus, corpora_folder
+from emotone.errors import EmotoneError
 
 Run = Callable[..., Any]
 
@@ -31,6 +33,45 @@ def test_prepare_names_and_counts(run: Run, tones: Any) -> None:
     ran = run("prepare", "table", tones.root, "--name", "mine", "table=table.csv")
     assert ran.code == 0 and ran.err.splitlines()[-1].startswith("mine: 12 utterances, 4 speakers: ")
     assert run("prepare", "table", tones.root, "--quiet").err == ""
+
+
+def test_prepare_names_all_bad_files_or_leaves_them_out(run: Run, tones: Any) -> None:
+    tones.utterances[["file", "speaker", "emotion"]].to_csv(tones.root / "table.csv", index=False)
+    (tones.root / "03.wav").write_bytes(b"")
+    (tones.root / "07.wav").write_bytes(b"RIFF and no more")
+    ran = run("prepare", "table", tones.root, "--name", "mine")
+    assert ran.code == 2 and ran.line.startswith("emotone: corpus mine: 2 of 12 files cannot be used: ")
+    assert "03.wav: is empty (0 bytes), " in ran.line and "07.wav: is not audio" in ran.line
+    assert ran.line.endswith("; set bad_files=drop to leave them out")
+    with pytest.raises(EmotoneError, match="not prepared"):
+        Corpus.load("mine")
+    ran = run("prepare", "table", tones.root, "bad_files=drop", "--name", "mine")
+    assert ran.code == 0 and len(Corpus.load("mine")) == 10
+    assert "note: left out 2 of 12 utterances: 2 of 12 files cannot be used: " in ran.err
+    ran = run("prepare", "table", tones.root, "bad_files=dorp")
+    assert ran.code == 2 and "unknown bad_files 'dorp'; did you mean 'drop'?" in ran.line
+
+
+def test_prepare_replaces_no_corpus_of_another_folder(run: Run, tones: Any, tmp_path: Path) -> None:
+    tones.utterances[["file", "speaker"]].to_csv(tones.root / "table.csv", index=False)
+    other = shutil.copytree(tones.root, tmp_path / "other")
+    assert run("prepare", "table", tones.root, "--name", "mine").code == 0
+    assert run("prepare", "table", tones.root, "--name", "mine").code == 0  # its own
+    ran = run("prepare", "table", other, "--name", "mine")
+    assert ran.code == 2 and f"corpus mine is prepared from {tones.root}, not from {other}; choose another" in ran.line
+    assert Corpus.load("mine").root == tones.root
+    assert run("prepare", "table", other, "--name", "mine", "--overwrite").code == 0
+    assert Corpus.load("mine").root == other
+    (corpora_folder() / "mine" / "corpus.json").write_text("junk")  # which preparing it again mends
+    assert run("prepare", "table", tones.root, "--name", "mine").code == 0
+
+
+def test_check_names_all_that_cannot_be_read(run: Run, tones: Any) -> None:
+    for name in ("03", "07"):
+        (tones.root / f"{name}.wav").write_bytes(b"")
+    ran = run("check", "tones", "--quiet")
+    assert ran.code == 1 and "PROBLEM: 2 of 12 utterances cannot be read: " in ran.out
+    assert "03.wav: is empty (0 bytes), " in ran.out and "07.wav: is empty (0 bytes)" in ran.out
 
 
 def test_info_in_words_in_json_and_as_a_picture(run: Run, tones: Any, tmp_path: Path) -> None:

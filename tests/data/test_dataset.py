@@ -144,6 +144,20 @@ def test_an_utterance_without_features_is_an_error(tones_recipe: Make, broken: C
         extract(tones_recipe(corpora=["broken"]))
 
 
+def test_what_cannot_be_used_is_dropped_where_the_recipe_says_so(tones_recipe: Make, broken: Corpus) -> None:
+    data = extract(tones_recipe(corpora=["broken"], bad_files="drop"))
+    assert len(data.table) == len(data.copies) == 11 and "02" not in set(data.table["id"])
+    ((reason, count),) = data.left_out.items()
+    assert count == 1 and reason.startswith("cannot be read: ") and "02.wav: is not audio" in reason
+    samples = np.random.default_rng(0).normal(0, 0.1, 5)
+    soundfile.write(broken.root / "05.wav", samples, 16_000)  # which the feature refuses
+    settings = {"corpora": ["broken"], "bad_files": "drop", "feature": "logdeltaspec"}
+    data = extract(tones_recipe(**settings))
+    assert len(data.table) == 10 and not {"02", "05"} & set(data.table["id"])
+    assert any(reason.startswith("without features, e.g. 05: ") for reason in data.left_out)
+    assert len(data.rows(data.table)) == 10
+
+
 def test_unlabelled_speech_without_features_is_left_out_and_counted(tones_recipe: Make, tmp_path: Path) -> None:
     for name, num_samples in (("long", 8_000), ("short", 1)):
         soundfile.write(tmp_path / f"{name}.wav", np.full(num_samples, 0.1), 16_000)

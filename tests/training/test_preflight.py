@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from emotone.data.split import Split
 from emotone.errors import EmotoneError
 from emotone.training.experiment import Experiment
 from emotone.training.preflight import (
+    check_audio,
     check_experiment,
     check_init,
     check_leakage,
@@ -118,6 +120,21 @@ def test_parts_that_are_needed(tones_recipe: Make, settings: dict[str, Any], spl
         assert words in line_of(check_split, split, data, experiment)
     else:
         check_split(split, data, experiment)
+
+
+def test_audio_that_cannot_be_read_is_named_together(tones_recipe: Make, tmp_path: Path) -> None:
+    tones = Corpus.load("tones")
+    shutil.copytree(tones.root, tmp_path / "torn")
+    for name in ("02", "09"):
+        (tmp_path / "torn" / f"{name}.wav").write_bytes(b"")
+    dataclasses.replace(tones, name="torn", root=tmp_path / "torn").save()
+    line = line_of(check_audio, Selection.read(tones_recipe(corpora=["torn"]), quiet=True))
+    assert line.startswith("recipe mine: 2 of 12 utterances cannot be read: ")
+    assert "02.wav: is empty (0 bytes), " in line and "09.wav: is empty (0 bytes); set bad_files=drop" in line
+    dropped = Selection.read(tones_recipe(corpora=["torn"], bad_files="drop"), quiet=True)
+    check_audio(dropped)
+    assert len(dropped.table) == 10 and sum(dropped.left_out.values()) == 2
+    check_audio(Selection.read(tones_recipe(), quiet=True))
 
 
 def test_every_class_must_train(tones_recipe: Make) -> None:

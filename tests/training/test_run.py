@@ -192,6 +192,22 @@ def test_corrected_labels_make_a_run_of_their_own(
     assert len(pd.read_parquet("runs/results.parquet")["folder"].unique()) == 2
 
 
+def test_audio_that_cannot_be_read_is_refused_before_any_feature_is_made(
+    folder: Path, recipe: Path, tmp_path: Path, tones: Corpus
+) -> None:
+    for path in folder.glob("*.wav"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "05.wav").write_bytes(b"")
+    torn = Corpus("torn", tmp_path, tones.utterances, meta=tones.meta)
+    torn.save()
+    settings = (*QUICK, "targets=[arousal]", "corpora=[torn]")
+    with pytest.raises(EmotoneError, match=r"1 of 48 utterances cannot be read: .*05.wav: is empty .*bad_files=drop"):
+        train_recipe(load(recipe, *settings), tmp_path / "run", quiet=True)
+    assert not (folder / "cache" / "features" / "torn").exists()
+    run = train_recipe(load(recipe, *settings, "bad_files=drop"), tmp_path / "run", quiet=True)
+    assert list(json.loads((run / "test.json").read_text())["left_out"].values()) == [1]
+
+
 def test_two_processes_do_not_train_in_one_folder(trained: Path, recipe: Path) -> None:
     with open(trained / "recipe.yaml", "rb") as file:
         assert try_lock(file.fileno())

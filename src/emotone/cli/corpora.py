@@ -9,9 +9,20 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from emotone.cli.options import TABLES, AddVerb, add_jobs, add_json, add_quiet, add_settings, need, say, write_text
+from emotone.cli.options import (
+    TABLES,
+    AddVerb,
+    add_jobs,
+    add_json,
+    add_overwrite,
+    add_quiet,
+    add_settings,
+    need,
+    say,
+    write_text,
+)
 from emotone.errors import EmotoneError, unknown
 
 if TYPE_CHECKING:
@@ -23,8 +34,10 @@ def add_prepare(add_verb: AddVerb) -> None:
     parser.late_epilog = _reader_settings  # type: ignore[attr-defined]
     parser.add_argument("corpus", metavar="CORPUS", help="a reader's name (emotone list corpora)")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the corpus lies")
-    add_settings(parser, "settings of the reader, see below, e.g. incomplete=true 'columns={speaker: who}'")
+    text = "settings of the reader, see below, e.g. incomplete=true; bad_files=drop leaves out what cannot be read"
+    add_settings(parser, text)
     parser.add_argument("--name", help="name to prepare it under (default: the reader's)")
+    add_overwrite(parser)
     add_quiet(parser)
 
 
@@ -42,15 +55,23 @@ def prepare(options: Namespace) -> int:
     """An owner's folder as a prepared corpus."""
     need(*TABLES)
     from emotone.base import plugins
-    from emotone.corpora.corpus import check_name
+    from emotone.corpora.corpus import check_name, check_place
+    from emotone.corpora.opened import BadFiles, without_bad_files
     from emotone.data.recipe_yaml import parse_overrides
 
-    reader = plugins.create("corpora", options.corpus, parse_overrides(options.settings))
+    settings = parse_overrides(options.settings)
+    bad_files = settings.pop("bad_files", "refuse")
+    if bad_files not in get_args(BadFiles):
+        raise unknown("bad_files", str(bad_files), get_args(BadFiles))
+    reader = plugins.create("corpora", options.corpus, settings)
     name = check_name(options.name or options.corpus)
     if not options.folder.is_dir():
         raise EmotoneError(f"{options.folder}: not a folder")
     corpus = reader.read(options.folder)
     corpus.name = name
+    if not options.overwrite:
+        check_place(corpus)
+    corpus = without_bad_files(corpus, bad_files, options.quiet)
     folder = corpus.save()
     for note in corpus.meta.get("notes", []):
         say(options, f"note: {note}")

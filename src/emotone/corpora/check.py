@@ -9,6 +9,7 @@ import pandas as pd
 
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
 from emotone.corpora.files import BEYOND_S
+from emotone.corpora.opened import MOST_NAMED
 from emotone.corpora.scan import with_equal_audio
 from emotone.errors import name_some
 
@@ -57,7 +58,12 @@ def _audio_findings(table: pd.DataFrame, scan: pd.DataFrame) -> Iterator[Finding
     of = f"of {len(table)} utterances"
     errors = scan.loc[scan["error"] != "", "error"]
     if len(errors):
-        yield Finding("unreadable", f"{len(errors)} {of} cannot be read: {errors.iloc[0]}", tuple(errors.index), True)
+        yield Finding(
+            "unreadable",
+            f"{len(errors)} {of} cannot be read: {name_some(list(errors), MOST_NAMED)}",
+            tuple(errors.index),
+            True,
+        )
     late = tuple(table.loc[ends_late(table, table["id"].map(scan["duration_s"])), "id"]) if "duration_s" in scan else ()
     if late:
         yield Finding("beyond", f"{len(late)} {of} end after their audio: {name_some(late)}", late, True)

@@ -213,6 +213,20 @@ class Corpus:
             raise EmotoneError(f"{folder}: is damaged, prepare the corpus again ({error!r})") from None
 
 
+def check_place(corpus: Corpus) -> None:
+    """Raise EmotoneError where a corpus of another folder is prepared under the same name."""
+    path = corpora_folder() / corpus.name / "corpus.json"
+    try:
+        root = json.loads(path.read_text(encoding="utf-8"))["root"]
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):  # none, or one that cannot be used
+        return
+    if root != str(corpus.root.resolve()):
+        raise EmotoneError(
+            f"corpus {corpus.name} is prepared from {root}, not from {corpus.root.resolve()}; choose another --name; "
+            "--overwrite replaces it"
+        )
+
+
 def meta_of(reader: Reader, notes: Iterable[str] = ()) -> dict[str, Any]:
     """What a reader says of its corpus, as JSON types, and `notes`: lines on what it left out or did not find."""
     return {

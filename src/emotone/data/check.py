@@ -11,6 +11,7 @@ from emotone.base.text_table import align
 from emotone.corpora.check import check_corpus, ends_late
 from emotone.corpora.copies import find_copies
 from emotone.corpora.corpus import Corpus
+from emotone.corpora.opened import MOST_NAMED
 from emotone.corpora.scan import scan, with_equal_audio
 from emotone.data.leakage import Crossing, class_balance, describe, find_crossings, split_leaks
 from emotone.data.recipe import Recipe
@@ -55,12 +56,10 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
         if "emotion" in recipe.targets:
             fold["balance"] = class_balance(data.table, split).T.to_dict()
         folds.append(fold)
-    unreadable = data.table["content"].isna() & data.table["duration_s"].isna()
-    late = ends_late(data.table, data.table["duration_s"])
-    for wrong, problem in ((unreadable, "cannot be read"), (late, "end after their audio")):
-        ids = list(data.table.loc[wrong, "id"])
+    late = list(data.table.loc[ends_late(data.table, data.table["duration_s"]), "id"])
+    for ids, problem in ((list(data.unreadable), "cannot be read"), (late, "end after their audio")):
         if ids:
-            line = f"{len(ids)} of {len(data.table)} utterances {problem}: {name_some(ids)}"
+            line = f"{len(ids)} of {len(data.table)} utterances {problem}: {name_some(ids, MOST_NAMED)}"
             lines[(True, problem, ())] = {"line": line, "folds": []}
     return {
         "recipe": recipe.name,

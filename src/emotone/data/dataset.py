@@ -30,6 +30,7 @@ from emotone.features.feature import BatchedFeature, Feature
 
 WordView = Callable[[float | None, float], Any]
 """`System.view` of a system of words: seconds between frames, longest utterance in seconds -> `WordChunks`."""
+DROP = "; set bad_files=drop to leave them out"
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Dataset(Selection):
             table=table,
             targets=selection.targets,
             lost=selection.lost | extractor.lost,
+            unreadable=selection.unreadable,
             copies=pd.concat(copies, ignore_index=True),
             stores=extractor.stores,
             feature=feature,
@@ -177,7 +179,7 @@ class _Extractor:
         if self.teacher is None:
             return table
         scores = extract(voices, "scores", self.teacher, self.jobs, "float32", self.quiet, transform)
-        self._check_extracted(scores, table.assign(store_id=table["voice_id"]))
+        table = table.loc[self._check_extracted(scores, table.assign(store_id=table["voice_id"])).index]
         values = np.concatenate(scores.rows(list(table["voice_id"])).utterances)
         return table.assign(**{name: values[:, place].astype(float) for place, name in enumerate(self.teacher.names)})
 
@@ -185,24 +187,30 @@ class _Extractor:
         """One kind of noise in these utterances of a corpus, and in no others: each kind is a copy of them on disk."""
         own = Corpus(corpus.name, corpus.root, corpus.utterances[corpus.utterances["id"].isin(table["store_id"])])
         noisy = self._extract(own, copy)
-        self._check_extracted(noisy, table)
+        self._check_extracted(noisy, table, all_needed=True)
         self.stores[_noisy(store, copy.kind)] = noisy
 
     def _extract(self, corpus: Corpus, transform: Transform | None) -> FeatureStore:
         name, dtype = self.recipe.feature.name, self.recipe.feature_dtype
         return extract(corpus, name, self.feature, self.jobs, dtype, self.quiet, transform)
 
-    def _check_extracted(self, store: FeatureStore, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows with features; raises EmotoneError where a row without them is not merely unlabelled speech."""
+    def _check_extracted(self, store: FeatureStore, table: pd.DataFrame, all_needed: bool = False) -> pd.DataFrame:
+        """The rows with features; raises EmotoneError where a row without them is needed.
+
+        Unlabelled speech is not, nor is what the recipe drops, where the copies of a row need not `all` be there.
+        """
         there = table["store_id"].isin(store.ids)
         needed = ~there & (table["split"] != "unlabelled")
+        if self.recipe.bad_files == "drop" and not all_needed:
+            needed[:] = False
         for rows in (table[needed], table[~there]):
             if len(rows):
                 first = rows["store_id"].iloc[0]
                 line = f"e.g. {first}: {store.failed.get(first, 'not extracted')}"
                 if needed.any():
-                    raise EmotoneError(f"{store.folder}: {len(rows)} utterances have no features, {line}")
-                self.lost[f"unlabelled and without features, {line}"] = len(rows)
+                    raise EmotoneError(f"{store.folder}: {len(rows)} utterances have no features, {line}{DROP}")
+                kind = "unlabelled and " if (rows["split"] == "unlabelled").all() else ""
+                self.lost[f"{kind}without features, {line}"] = len(rows)
         return table[there]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from emotone.base.plugins import Choice
+from emotone.corpora.opened import BadFiles
 from emotone.errors import EmotoneError
 
 Alignment = Literal["transcript", "corpus", "whisper", "none"]
@@ -165,6 +166,7 @@ class Recipe:
     does not.
     classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
     the values. feature_dtype: of the feature store. seed: of everything random in training.
+    bad_files: "drop" leaves out utterances whose audio cannot be read, or is too short for the feature.
     allow_leakage: lets groups cross the train/test border. cpu_hours: the budget, set before results are seen.
     """
 
@@ -192,6 +194,7 @@ class Recipe:
     curriculum: CurriculumSettings = _later(CurriculumSettings())
     text_feature: Choice | None = _later(None)
     alignment: Alignment = _later("transcript")
+    bad_files: BadFiles = _later("refuse")
 
     @property
     def hash(self) -> str:

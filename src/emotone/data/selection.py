@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,14 @@ import pandas as pd
 
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
+from emotone.corpora.opened import MOST_NAMED
 from emotone.corpora.scan import scan
 from emotone.corpora.tables import word
 from emotone.data import split as splits
 from emotone.data import unlabelled
 from emotone.data.recipe import Recipe
 from emotone.data.table import table_rows
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, name_some, unknown
 from emotone.features.extractors.scores import Scores
 
 
@@ -28,7 +29,8 @@ from emotone.features.extractors.scores import Scores
 class Selection:
     """The corpora of a recipe by name, a table with a row per utterance (`emotone.data.table`), and the targets.
 
-    `lost` {reason: number} counts unlabelled utterances that cannot be used; a labelled one would be an error.
+    `lost` {reason: number} counts utterances that cannot be used: unlabelled ones, or any where the recipe drops bad
+    files. `unreadable` {id: line} are those besides whose audio cannot be read, which nothing can be trained with.
     """
 
     recipe: Recipe
@@ -36,6 +38,7 @@ class Selection:
     table: pd.DataFrame
     targets: list[Target]
     lost: dict[str, int]
+    unreadable: dict[str, str]
 
     @classmethod
     def read(cls, recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Selection:
@@ -46,9 +49,13 @@ class Selection:
         scans = {name: scan(corpus, jobs, quiet) for name, corpus in corpora.items()}
         table = pd.concat([_select(corpora[name], recipe, scans[name]) for name in recipe.corpora], ignore_index=True)
         table, lost = unlabelled.add(table, recipe, corpora, scans)
+        unreadable = _unreadable(table, {corpora[name].name: scans[name]["error"] for name in corpora})
+        if recipe.bad_files == "drop" and unreadable:
+            lost |= {f"cannot be read: {name_some(list(unreadable.values()), MOST_NAMED)}": len(unreadable)}
+            table, unreadable = table[~table["id"].isin(unreadable)].reset_index(drop=True), {}
         own = {name: corpora[name] for name in recipe.corpora}
         targets = [_target(name, table, own, recipe, teacher_of(recipe)) for name in recipe.targets]
-        return cls(recipe, corpora, table, targets, lost)
+        return cls(recipe, corpora, table, targets, lost, unreadable)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -142,6 +149,13 @@ def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFra
     if recipe.teacher:
         table = table.assign(split=None)  # a teacher labels all speech, so none of it is unlabelled
     return table_rows(corpus, table, several=len(recipe.corpora) > 1)
+
+
+def _unreadable(table: pd.DataFrame, errors: Mapping[str, pd.Series]) -> dict[str, str]:
+    """The rows, but for unlabelled speech, whose audio cannot be read: {id: why}; `errors` by corpus and own id."""
+    needed = table[table["split"] != "unlabelled"]
+    keys = zip(needed["id"], needed["corpus"], needed["own_id"], strict=True)
+    return {id_: line for id_, corpus, own_id in keys if (line := errors[corpus][own_id])}
 
 
 def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataFrame:

@@ -93,9 +93,9 @@ class FoldData:
 
     @cached_property
     def longest(self) -> tuple[int, float]:
-        """Frames and seconds of the longest training utterance."""
-        frames = max(len(features) for features in self.dataset.rows(self.train).utterances)
-        return frames, frames * (self.dataset.feature.hop_s or 0.0)
+        """Frames and seconds of the longest training utterance; a feature without frames goes by the audio."""
+        frames, hop_s = max(map(len, self.dataset.rows(self.train).utterances)), self.dataset.feature.hop_s
+        return frames, frames * hop_s if hop_s else float(self.train["duration_s"].max())
 
     def examples(self, table: pd.DataFrame, view: View) -> StoreExamples | StreamExamples:
         """Rows of this fold's tables as normalised examples of a view, with their labels."""

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from emotone.bundle.folder import locate, read_about
+from emotone.corpora.opened import MOST_NAMED
 from emotone.data import leakage
 from emotone.data.recipe import Recipe, Unlabelled
 from emotone.data.selection import Selection
 from emotone.data.split import Split
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, name_some, unknown
 from emotone.models.export import fitting_weights
 from emotone.training.experiment import Experiment
 from emotone.training.system import System
@@ -54,6 +55,16 @@ def _check_text(recipe: Recipe, system: System) -> None:
         raise EmotoneError(f"{where} normalises by the training part only; set normalise.by=training")
     if not system.takes_words and recipe.alignment != "transcript":
         raise EmotoneError(f"{where} does not go by words; leave alignment out")
+
+
+def check_audio(data: Selection) -> None:
+    """Raise EmotoneError for utterances whose audio cannot be read, all together."""
+    if data.unreadable:
+        lines = list(data.unreadable.values())
+        raise EmotoneError(
+            f"recipe {data.recipe.name}: {len(lines)} of {len(data.table)} utterances cannot be read: "
+            f"{name_some(lines, MOST_NAMED)}; set bad_files=drop to leave them out"
+        )
 
 
 def check_split(split: Split, data: Selection, experiment: Experiment) -> None:

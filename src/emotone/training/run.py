@@ -42,7 +42,14 @@ from emotone.training.experiment import Experiment
 from emotone.training.fold import Fold
 from emotone.training.fold_data import FoldData
 from emotone.training.made_of import MadeOf, choose_folder, made_of
-from emotone.training.preflight import check_experiment, check_init, check_leakage, check_split, check_training_device
+from emotone.training.preflight import (
+    check_audio,
+    check_experiment,
+    check_init,
+    check_leakage,
+    check_split,
+    check_training_device,
+)
 
 
 def train_recipe(
@@ -59,6 +66,7 @@ def train_recipe(
     check_experiment(experiment)
     selection = Selection.read(recipe, jobs, quiet)
     system.check_data(selection, experiment.feature)
+    check_audio(selection)
     check_init(experiment, selection)
     places = list(_places(experiment, selection))
     splits = [place.split for place in places]

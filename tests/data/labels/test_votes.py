@@ -62,7 +62,7 @@ def selection(given: Given, **settings: Any) -> Selection:
     recipe = from_json({**about, "ranges": {"arousal": [1, 7]}, **settings}, "here")
     target = Target("arousal", "attribute", (1.0, 7.0))
     table = pd.concat(tables, ignore_index=True).sample(frac=1, random_state=1, ignore_index=True)
-    return Selection(recipe, corpora, table, [target], {})
+    return Selection(recipe, corpora, table, [target], {}, {})
 
 
 def copies_of(table: pd.DataFrame) -> pd.DataFrame:
