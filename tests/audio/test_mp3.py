@@ -65,6 +65,19 @@ def test_without_a_count_all_frames_are_counted(tmp_path: Path, mode: str, rate_
     np.testing.assert_allclose(found_s(path), CLICKS_S, atol=0.2)  # a coder's delay, which nothing says
 
 
+def test_a_header_of_the_other_kind_counts_no_sound(tmp_path: Path) -> None:
+    """Fraunhofer's encoders write VBRI, of which the decoder is not told."""
+    counted = encode(tmp_path / "a.mp3")
+    frames = find_frames(counted)
+    assert frames is not None
+    first = bytearray(counted[: frames.spans[0][0]])
+    first[4:] = (bytes(32) + b"VBRI").ljust(len(first) - 4, b"\0")
+    (tmp_path / "vbri.mp3").write_bytes(first + counted[frames.spans[0][0] :])
+    found = find_frames((tmp_path / "vbri.mp3").read_bytes())
+    assert found is not None and found.num_samples == frames.num_samples and found.counting[36:40] == b"VBRI"
+    assert abs(len(load_audio(tmp_path / "vbri.mp3")) / 16_000 - frames.num_samples / RATE_HZ) < 0.05
+
+
 def test_one_that_begins_within_a_frame_is_read(tmp_path: Path) -> None:
     (tmp_path / "radio.mp3").write_bytes(encode(tmp_path / "a.mp3", "CONSTANT")[5_000:])
     assert 2.0 < len(load_audio(tmp_path / "radio.mp3")) / 16_000 < 3.0

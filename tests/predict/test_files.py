@@ -125,6 +125,25 @@ def test_relative_scores_come_with_a_note(
 # ---- after an interruption --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_channels_that_cancel_are_noted_once(
+    files: list[str], tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_quiet: bool
+) -> None:
+    mono = noise(1.0)
+    for name in ("left", "right"):
+        soundfile.write(tmp_path / f"{name}.wav", np.stack([mono, -mono], 1), RATE_HZ)
+    opposed = [str(tmp_path / f"{name}.wav") for name in ("left", "right")]
+    prediction = Predictor.load(str(tiny_bundle)).predict(opposed[0])
+    assert prediction.note.startswith("read by one channel") and prediction.scores
+    predict_to_stdout([files[0], *opposed], PredictSettings(str(tiny_bundle), quiet=is_quiet), as_json=True)
+    found = capsys.readouterr()
+    assert len(found.out.splitlines()) == 3
+    line = (
+        f"note: 2 of 3 files, e.g. {opposed[0]}: read by one channel, since the channels cancel (one is upside down)\n"
+    )
+    assert found.err.endswith(line) is not is_quiet
+
+
 def test_an_interrupted_curve_goes_on(
     files: list[str], loudness: Path, tmp_path: Path, interrupt: Callable[[int], list[str]]
 ) -> None:
