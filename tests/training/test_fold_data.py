@@ -80,6 +80,12 @@ def test_the_longest_training_utterance(tones_fold: TonesFold) -> None:
     assert 0.3 <= data.longest[1] <= data.train["duration_s"].max() + 0.1
 
 
+def test_the_longest_training_utterance_of_one_vector_each(tones_fold: TonesFold) -> None:
+    pooled = {"name": "moments", "of": "mel", "settings": {"num_mels": 4}}
+    _, data = tones_fold(feature=pooled, system="functionals-svm")
+    assert data.longest == (1, data.train["duration_s"].max())
+
+
 # ---- labels -----------------------------------------------------------------------------------------------------
 
 
