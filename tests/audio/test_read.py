@@ -23,6 +23,7 @@ from emotone.audio.read import (
     read_blocks,
     read_native_blocks,
 )
+from emotone.audio.sound_file import UnknownFormatError
 
 Floats = NDArray[np.floating]
 PCM_TYPES = {"PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31, "FLOAT": 24, "DOUBLE": 24}
@@ -272,6 +273,26 @@ def test_whatever_a_decoder_raises_is_the_files_error(tmp_path: Path, monkeypatc
 
         monkeypatch.setattr("emotone.audio.sound_file._read", fail)
         refused(tmp_path / "a.wav", f"cannot be decoded ({type(error).__name__}")
+
+
+@pytest.mark.parametrize("num_blocks", [0, 1])
+def test_another_decoder_begins_only_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_blocks: int
+) -> None:
+    """A later link of an Ogg file may be of a codec that libsndfile does not know: no sound may come twice."""
+    soundfile.write(tmp_path / "a.ogg", tone(), RATE_HZ)
+    block = (np.zeros(RATE_HZ, np.float32), RATE_HZ)
+
+    def stop_early(*_: object) -> Iterator[object]:
+        yield from [block] * num_blocks
+        raise UnknownFormatError("is of another codec")
+
+    monkeypatch.setattr("emotone.audio.sound_file.decode", stop_early)
+    monkeypatch.setattr("emotone.audio.av_file.decode", lambda *_: iter([block] * 2))
+    if num_blocks:
+        refused(tmp_path / "a.ogg", "is of another codec")
+    else:
+        assert load_audio(tmp_path / "a.ogg").shape == (2 * RATE_HZ,)
 
 
 def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,10 +168,13 @@ def _decode(
     if kind in AV_KINDS:
         yield from av_file.decode(path, kind, start_s, end_s, block_s)
         return
+    is_begun = False
     try:
-        yield from sound_file.decode(path, kind, start_s, end_s, block_s)
+        for block in sound_file.decode(path, kind, start_s, end_s, block_s):
+            is_begun = True
+            yield block
     except sound_file.UnknownFormatError as unknown:
-        if kind not in av_file.FORMATS:
+        if is_begun or kind not in av_file.FORMATS:
             raise
         try:  # a codec that libsndfile does not know, in a container that it does
             yield from av_file.decode(path, kind, start_s, end_s, block_s)
