@@ -33,7 +33,8 @@ class WhisperLight:
 
     The encoder of Radford et al., "Robust speech recognition via large-scale weak supervision", 2023, up to block 3,
     with 8-bit weights. The gain of an input does not count: its active frames, those within 35 dB of the loudest, are
-    brought to an RMS of 0.06. Only frames that exist are encoded; inputs beyond 30 s are encoded 30 s by 30 s.
+    brought to an RMS of 0.06. Only frames that exist are encoded; inputs beyond 30 s are encoded 30 s by 30 s. Silence
+    around does not count for moments, either: only what lies between the first and the last active frame is encoded.
 
     blocks: whose states, side by side, in rising order: 0 the convolutions, 1 to 3 the blocks after them; 512 values
     each. pooled: "mean" or "mean-and-deviation" over active frames, or "no". sha256: identity of the encoder; None:
@@ -91,6 +92,10 @@ class WhisperLight:
         is_active, gain = find_active(samples)
         if not np.isfinite(gain):
             raise EmotoneError("feature whisper-light: the samples hold NaN or infinite values")
+        if self.pooled != "no":
+            first, last = np.flatnonzero(is_active)[[0, -1]]
+            samples = samples[first * HOP_SAMPLES : (last + 1) * HOP_SAMPLES]
+            is_active = is_active[first : last + 1]
         windows = (
             np.concatenate([states[block] for block in self.blocks], axis=1)
             for states in encode(samples, self.blocks[-1], gain)

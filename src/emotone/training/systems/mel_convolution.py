@@ -1,7 +1,6 @@
 """A light network on log-mel frames, fitted to attributes and categories at once.
 
-This is how the bundled default is made: attributes from a teacher's scores, categories from labelled speech, both under
-augmentation of the audio (`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
+Attributes may be a teacher's scores, categories those of labelled speech, both under augmentation of the audio (`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
+from emotone.training.closed_form import bias_for
 from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class MelConvolution(System):
         """Shift the category biases as `balance` says."""
         for target in targets:
             if target.kind == "category" and self.balance is not None:
-                shift = _bias_for(unlabelled[target.name], _prior(self.balance, target.labels))
+                shift = bias_for(unlabelled[target.name], _prior(self.balance, target.labels))
                 bias = network.category_outputs[target.name].bias  # type: ignore[union-attr, index]
                 bias.data += bias.new_tensor(shift)
 
@@ -199,16 +199,6 @@ def _prior(given: dict[str, float], labels: tuple[str, ...]) -> NDArray[np.float
     if not (prior > 0).all() or not math.isclose(prior.sum(), 1, abs_tol=1e-6):
         raise EmotoneError(f"mel-convolution: balance must leave every category a share, together 1, not {given}")
     return prior
-
-
-def _bias_for(logits: NDArray[np.float32], prior: NDArray[np.float64], num_steps: int = 500) -> NDArray[np.float64]:
-    """The bias [K] that gives logits [N, K] the mean probabilities `prior` [K]; a damped fixed point, sum zero."""
-    bias = np.zeros(len(prior))
-    for _ in range(num_steps):
-        shifted = logits + bias
-        odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-        bias += 0.5 * np.log(prior / (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0))
-    return bias - bias.mean()
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], like: Tensor) -> Tensor:
