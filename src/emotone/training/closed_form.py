@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from emotone.errors import EmotoneError, unknown
 
 Floats = NDArray[np.float64]
 Fitted = tuple[Floats, Floats]
@@ -66,6 +69,22 @@ def discriminant(
         weight = _solve(covariance, penalty, means.T).T
         found.append((weight, -0.5 * (weight * means).sum(axis=1)))
     return found
+
+
+def prior_of(given: Mapping[str, float], labels: Sequence[str], where: str) -> Floats:
+    """Mean probabilities [K]: the given ones, the rest evenly; raises EmotoneError, beginning with `where`.
+
+    >>> prior_of({"neutral": 0.5}, ["anger", "neutral", "sadness"], "balance").tolist()
+    [0.25, 0.5, 0.25]
+    """
+    for name in given:
+        if name not in labels:
+            raise unknown("category", name, labels, where=where)
+    rest = (1 - sum(given.values())) / max(1, len(labels) - len(given))
+    prior = np.array([given.get(label, rest) for label in labels])
+    if not (prior > 0).all() or not math.isclose(prior.sum(), 1, abs_tol=1e-6):
+        raise EmotoneError(f"{where} must leave every category a share, together 1, not {given}")
+    return prior
 
 
 def bias_for(logits: NDArray[np.floating], prior: Floats, num_steps: int = 500) -> Floats:

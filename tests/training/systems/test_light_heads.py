@@ -124,11 +124,11 @@ def test_balance_gives_speech_without_a_category_even_probabilities() -> None:
     train[0][50:] += 0.7
     free = train[0][50:][train[1][ORIGINAL][50:] > 0], {}
     means = {}
-    for balance in (0.0, 0.5, 1.0):
-        logits = outputs(solve(system(penalty=FIXED, balance=balance), train)[0], free, "emotion")
+    for share in (0.0, 0.5, 1.0):
+        logits = outputs(solve(system(penalty=FIXED, balance={}, balance_share=share), train)[0], free, "emotion")
         odds = np.exp(logits)
-        means[balance] = (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0)
-        if not balance:
+        means[share] = (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0)
+        if not share:
             half = bias_for(logits, np.full(3, 1 / 3)) / 2
             shifted = np.exp(logits + half)
     np.testing.assert_allclose(means[1.0], 1 / 3, atol=1e-4)
@@ -161,7 +161,7 @@ def test_scores_of_the_labelled_utterances_have_the_scale() -> None:
 
 def test_a_bundle_scores_as_its_network_does(tmp_path: Path) -> None:
     train = data(num_free=30)
-    one = system(penalty=FIXED, norms=NORMS, expected=["valence"], scale={"valence": [4.5, 0.5]}, balance=0.5)
+    one = system(penalty=FIXED, norms=NORMS, expected=["valence"], scale={"valence": [4.5, 0.5]}, balance={"fear": 0.5})
     network, _ = solve(one, train)
     normaliser = Normaliser(np.zeros(8, np.float32), np.ones(8, np.float32))
     about = BundleAbout(
@@ -187,6 +187,8 @@ def test_what_cannot_be_solved_is_one_line() -> None:
         system().view(0.02, 3.0)
     with pytest.raises(EmotoneError, match="norms.valence: unknown category 'joy'"):
         system(norms={"valence": {"joy": 1.0}}).build(8, ALL)
+    with pytest.raises(EmotoneError, match="balance must leave every category a share, together 1"):
+        system(balance={"anger": 1.0}).build(8, ALL)
     train[1]["arousal"][:] = np.nan
     with pytest.raises(EmotoneError, match="no training utterance has arousal"):
         solve(system(penalty=FIXED), train)
@@ -205,7 +207,7 @@ def test_what_cannot_be_solved_is_one_line() -> None:
         ({"temperature": 0.0}, "temperature"),
         ({"scale": {"arousal": [4.0, 0.0]}}, "scale.arousal"),
         ({"norms": NORMS, "norm_share": {"arousal": 1.5}}, "norm_share.arousal"),
-        ({"balance": -0.1}, "balance"),
+        ({"balance_share": -0.1}, "balance_share"),
         ({"unlabelled_spread": float("nan")}, "unlabelled_spread"),
         ({"unlabelled_weight": -1.0}, "unlabelled_weight"),
         ({"category_values": 0}, "category_values"),

@@ -11,7 +11,7 @@ import torch
 from emotone.base import plugins
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
-from emotone.training.closed_form import bias_for
+from emotone.training.closed_form import bias_for, prior_of
 from emotone.training.systems import mel_convolution as module
 
 LABELS = ("anger", "neutral", "sadness")
@@ -50,7 +50,7 @@ def test_no_augmentation_is_the_identity() -> None:
 @pytest.mark.parametrize("balance", [{}, {"neutral": 0.5}])
 def test_balance_gives_the_mean_probabilities(balance: dict[str, float]) -> None:
     logits = np.random.default_rng(0).normal([2, 0, -1], 1, (200, 3)).astype(np.float32)
-    bias = bias_for(logits, module._prior(balance, LABELS))
+    bias = bias_for(logits, prior_of(balance, LABELS, "balance"))
     shares = torch.softmax(torch.from_numpy(logits + bias), dim=1).mean(dim=0).numpy()
     expected = [0.25, 0.5, 0.25] if balance else [1 / 3] * 3
     np.testing.assert_allclose(shares, expected, atol=1e-6)

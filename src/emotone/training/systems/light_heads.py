@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.numbers import metrics
-from emotone.training.closed_form import Fitted, Floats, bias_for, discriminant, ridge
+from emotone.training.closed_form import Fitted, Floats, bias_for, discriminant, prior_of, ridge
 from emotone.training.system import Arrays, System, num_outputs
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class LightHeads(System):
     category_copies: whether changed copies teach the categories, too.
     unlabelled_weight: of speech without a category beside all with one, in regressions.
     unlabelled_spread: share of its covariance in that of the discriminant.
-    balance: share of the biases that give speech without a category even probabilities; 0: none. Acted categories are
-        extreme: without this, everyday emotion falls on the neutral side of every border.
+    balance: mean probabilities of speech without a category (those not named share the rest evenly, so {} asks for even
+        ones), towards which biases are shifted; null: not at all. Acted categories are extreme: without this, everyday
+        emotion falls on the neutral side of every border. balance_share: of this shift.
     temperature: divides the logits of categories, where their probabilities are too sure.
     scale: {attribute: (mean, deviation)} that the scores of the labelled utterances get; without it, those of the labels.
     max_utterance_s: longest recording that is scored as a whole.
@@ -106,7 +107,8 @@ class LightHeads(System):
     category_copies: bool = True
     unlabelled_weight: float = 0.25
     unlabelled_spread: float = 0.0
-    balance: float = 0.0
+    balance: dict[str, float] | None = None
+    balance_share: float = 1.0
     temperature: float = 1.0
     scale: dict[str, tuple[float, float]] = field(default_factory=dict)
     max_utterance_s: float = 12.0
@@ -124,7 +126,7 @@ class LightHeads(System):
             if not 0 < value < math.inf:
                 raise EmotoneError(f"light-heads: {name} must be a positive number, not {value:g}")
         shares = {f"norm_share.{name}": value for name, value in self.norm_share.items()}
-        shares |= {name: getattr(self, name) for name in ("unlabelled_spread", "balance")}
+        shares |= {name: getattr(self, name) for name in ("unlabelled_spread", "balance_share")}
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise EmotoneError(f"light-heads: {name} must be from 0 to 1, not {value:g}")
@@ -156,7 +158,10 @@ class LightHeads(System):
 
         labels = next((target.labels for target in targets if target.kind == "category"), ())
         for target in targets:
-            for category in self.norms.get(target.name, {}) if target.kind == "attribute" else ():
+            if target.kind == "category":
+                self.prior(target)  # what cannot be reached is said before training
+                continue
+            for category in self.norms.get(target.name, {}):
                 if category not in labels:
                     raise unknown("category", category, labels, where=f"light-heads: norms.{target.name}")
         expected = {target.name: len(labels) for target in targets if target.name in self.expected}
@@ -172,6 +177,10 @@ class LightHeads(System):
         is_copy = (table["voice"] != 0) | (table["channel"] != 0) if "voice" in table else np.zeros(len(table), bool)
         train.labels[ORIGINAL] = torch.from_numpy(1 - np.asarray(is_copy, dtype=np.float32))
         return {}
+
+    def prior(self, target: Target) -> Floats | None:
+        """The mean probabilities that `balance` asks for [K]; raises EmotoneError where they cannot be."""
+        return None if self.balance is None else prior_of(self.balance, target.labels, "light-heads: balance")
 
     def scored(self, targets: list[Target]) -> list[Target]:
         """Attributes with the mean and deviation of `scale`."""
@@ -295,13 +304,12 @@ class _Heads:
         inputs, free = speech.vectors[:, seen], (places < 0)
         has_free, known = free.any(), places >= 0
         background = inputs[free] if has_free else None
-        spread = self.settings.unlabelled_spread
+        spread, prior = self.settings.unlabelled_spread, self.settings.prior(target)
         found = []
         for part, bias in discriminant(inputs[known], places[known], len(target.labels), penalties, background, spread):
-            if self.settings.balance and has_free:
+            if prior is not None and has_free:
                 plain = speech.vectors[free & speech.is_original][:, seen]
-                even = np.full(len(bias), 1 / len(bias))
-                bias = bias + self.settings.balance * bias_for(plain @ part.T + bias, even)
+                bias = bias + self.settings.balance_share * bias_for(plain @ part.T + bias, prior)
             weight = np.zeros((len(part), speech.vectors.shape[1]))
             weight[:, seen] = part
             found.append((weight, bias))

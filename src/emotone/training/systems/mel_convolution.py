@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
-from emotone.training.closed_form import bias_for
+from emotone.training.closed_form import bias_for, prior_of
 from emotone.training.system import System, num_outputs
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class MelConvolution(System):
         outputs = num_outputs(targets)
         for target in targets:
             if target.kind == "category" and self.balance is not None:
-                _prior(self.balance, target.labels)  # what cannot be reached is said before training
+                prior_of(self.balance, target.labels, "mel-convolution: balance")  # what cannot be reached is said before training
         return Network(num_features, outputs, self.channels, self.width, self.num_blocks, NUM_HEADS, self.dropout)
 
     def crop(self, random: np.random.Generator) -> int:
@@ -174,7 +174,7 @@ class MelConvolution(System):
         """Shift the category biases as `balance` says."""
         for target in targets:
             if target.kind == "category" and self.balance is not None:
-                shift = bias_for(unlabelled[target.name], _prior(self.balance, target.labels))
+                shift = bias_for(unlabelled[target.name], prior_of(self.balance, target.labels, "mel-convolution: balance"))
                 bias = network.category_outputs[target.name].bias  # type: ignore[union-attr, index]
                 bias.data += bias.new_tensor(shift)
 
@@ -187,18 +187,6 @@ class MelConvolution(System):
             optimiser, settings.learning_rate, settings.rounds, pct_start=0.15
         )
         return optimiser, schedule
-
-
-def _prior(given: dict[str, float], labels: tuple[str, ...]) -> NDArray[np.float64]:
-    """Mean probabilities [K]: the given ones, the rest evenly; raises EmotoneError where they are not possible."""
-    for name in given:
-        if name not in labels:
-            raise unknown("category", name, labels, where="mel-convolution: balance")
-    rest = (1 - sum(given.values())) / max(1, len(labels) - len(given))
-    prior = np.array([given.get(label, rest) for label in labels])
-    if not (prior > 0).all() or not math.isclose(prior.sum(), 1, abs_tol=1e-6):
-        raise EmotoneError(f"mel-convolution: balance must leave every category a share, together 1, not {given}")
-    return prior
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], like: Tensor) -> Tensor:
