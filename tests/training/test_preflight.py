@@ -208,6 +208,14 @@ def test_a_bundle_of_another_feature(tones_recipe: Make, tiny_bundle: Path) -> N
     assert line in refusals(recipe)
 
 
+def test_what_is_solved_at_once_starts_from_no_weights(tones_recipe: Make, tiny_bundle: Path) -> None:
+    about = read_about(tiny_bundle)
+    feature = {"name": about.feature.name, **about.feature.settings}
+    recipe = tones_recipe(init=str(tiny_bundle), feature=feature, system="light-heads")
+    line = f"recipe mine: init {tiny_bundle}: light-heads is solved at once, from no weights; leave init out"
+    assert line_of(check_init, Experiment.resolve(recipe), Selection.read(recipe, quiet=True)) == line
+
+
 def test_published_weights_of_other_targets(tones_recipe: Make, pulled: dict[str, Path]) -> None:
     init = str(pulled["chunk-attention-self"])
     about = read_about(Path(init))

@@ -102,3 +102,24 @@ def sum_over_targets(outputs: dict[str, Tensor], labels: dict[str, Tensor], ccc:
         for name, output in outputs.items()
     ]
     return sum(terms[1:], terms[0])
+
+
+def attributes_and_categories(
+    outputs: dict[str, Tensor], labels: dict[str, Tensor], category_weight: float, smoothing: float
+) -> Tensor:
+    """Mean over attributes [B] of CCC loss + half the squared error, plus the weighted cross-entropy of categories [B, K].
+
+    >>> same = {"arousal": torch.tensor([1.0, 2.0, 3.0])}
+    >>> attributes_and_categories(same, same, 1.0, 0.0).item() < 1e-6
+    True
+    """
+    attributes = [
+        masked_ccc_loss(output, labels[name]) + 0.5 * masked_squared_error(output, labels[name])
+        for name, output in outputs.items()
+        if output.ndim == 1
+    ]
+    loss = torch.stack(attributes).mean() if attributes else torch.zeros(())
+    for name, output in outputs.items():
+        if output.ndim == 2:
+            loss = loss + category_weight * soft_cross_entropy(output, labels[name], smoothing)
+    return loss

@@ -106,6 +106,8 @@ def check_init(experiment: Experiment, data: Selection) -> None:
         raise EmotoneError(
             f"{where} takes the feature {about.feature.name}, not {recipe.feature.name}; leave feature out"
         )
+    if experiment.system.solves:
+        raise EmotoneError(f"{where}: {recipe.system.name} is solved at once, from no weights; leave init out")
     network = experiment.system.build(len(experiment.feature.names), data.targets, about.view)
     if not fitting_weights(network, folder):
         theirs, ours = (", ".join(target.name for target in targets) for targets in (about.targets, data.targets))

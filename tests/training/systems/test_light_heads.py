@@ -29,7 +29,10 @@ VALENCE = Target("valence", "attribute", (1.0, 7.0), mean=4.0, std=2.0)
 EMOTION = Target("emotion", "category", labels=("anger", "fear", "neutral"))
 ALL = [AROUSAL, VALENCE, EMOTION]
 FIXED = {"arousal": 1.0, "valence": 2.0, "emotion": 0.5}
-NORMS = {"valence": {"anger": -1.0, "fear": -0.5}, "arousal": {"anger": 1.0, "neutral": -1.0}}
+NORMS = {
+    "valence": {"anger": -1.0, "fear": -0.5, "neutral": 0.0},
+    "arousal": {"anger": 1.0, "fear": 0.0, "neutral": -1.0, "calm": -2.0},
+}
 
 
 def system(**settings: Any) -> LightHeads:
@@ -112,7 +115,7 @@ def test_an_expected_norm_counts_as_much_as_the_regression() -> None:
     values = np.array([-1.0, -0.5, 0.0])
     [(weight, bias)] = ridge(vectors, values[places][:, None], 1 / counts[places], [2.0])
     [(logit_weight, logit_bias)] = discriminant(vectors, places, 3, [0.5])
-    odds = np.exp((vectors @ logit_weight.T + logit_bias) / 2)
+    odds = np.exp((vectors @ logit_weight.T + logit_bias) / 4)
     parts = [vectors @ weight[0] + bias, odds @ values / odds.sum(axis=1)]
     total = sum((part - part[original].mean()) / part[original].std() for part in parts)
     expected = (total - total[original].mean()) / total[original].std()
@@ -185,8 +188,8 @@ def test_what_cannot_be_solved_is_one_line() -> None:
         solve(system(), train)
     with pytest.raises(EmotoneError, match="has frames"):
         system().view(0.02, 3.0)
-    with pytest.raises(EmotoneError, match="norms.valence: unknown category 'joy'"):
-        system(norms={"valence": {"joy": 1.0}}).build(8, ALL)
+    with pytest.raises(EmotoneError, match="norms.valence does not say where anger, neutral lies"):
+        system(norms={"valence": {"fear": 1.0, "anegr": 1.0}}).build(8, ALL)
     with pytest.raises(EmotoneError, match="balance must leave every category a share, together 1"):
         system(balance={"anger": 1.0}).build(8, ALL)
     train[1]["arousal"][:] = np.nan

@@ -34,7 +34,7 @@ ORIGINAL = "original"
 """Among the labels: 1 for an utterance as it is, 0 for a changed copy of it."""
 DEFAULT_PENALTY = 3.0
 """Of the discriminant by which a norm is expected, where that of the categories is chosen."""
-EVEN_TEMPERATURE = 2.0
+EVEN_TEMPERATURE = 4.0
 """Of the probabilities by which an expected norm is taken: sure ones would make it jump from category to category."""
 
 
@@ -75,11 +75,11 @@ class LightHeads(System):
     """Ridge regression of attributes and a regularised linear discriminant of categories, on pooled states.
 
     Both are solved at once, in seconds (`emotone.training.closed_form`). Categories count as equally likely, whatever
-    their number in training. _Speech without a category, where the recipe has any, tells the heads what else there is.
+    their number in training. Speech without a category, where the recipe has any, tells the heads what else there is.
 
     penalty: {target: penalty}; that of a target which is not named is the one of `penalty_grid` with the best CCC or
         UAR on the validation speakers, the largest of equals. refit: fit again on training and validation speakers.
-    norms: {attribute: {category: value}}, where listeners place a category, on a scale of about z-scores; speech
+    norms: {attribute: {category: value}}, where listeners place every category, on a scale of about z-scores; speech
         without a category counts as 0. norm_share: {attribute: share} of the norm in its labels; the rest are z-scores
         of the utterance's own label, of raters or a teacher. 1 where it is not named.
     expected: attributes to which the norm that a discriminant expects is added, with the same weight.
@@ -161,9 +161,10 @@ class LightHeads(System):
             if target.kind == "category":
                 self.prior(target)  # what cannot be reached is said before training
                 continue
-            for category in self.norms.get(target.name, {}):
-                if category not in labels:
-                    raise unknown("category", category, labels, where=f"light-heads: norms.{target.name}")
+            norms = self.norms.get(target.name)
+            missing = [label for label in labels if norms is not None and label not in norms]
+            if missing:
+                raise EmotoneError(f"light-heads: norms.{target.name} does not say where {', '.join(missing)} lies")
         expected = {target.name: len(labels) for target in targets if target.name in self.expected}
         return Network(num_features, num_outputs(targets), expected)
 
@@ -289,9 +290,9 @@ class _Heads:
         return share * norms + (1 - share) * labels, np.where(np.isnan(labels), 0.0, weights)
 
     def _norms(self, target: Target) -> Floats:
-        """Where listeners place the categories [K]: 0 for those not named."""
+        """Where listeners place the categories [K]."""
         assert self.categories is not None
-        return np.array([self.settings.norms[target.name].get(label, 0.0) for label in self.categories.labels])
+        return np.array([self.settings.norms[target.name][label] for label in self.categories.labels])
 
     def _discriminants(
         self, target: Target, speech: _Speech, penalties: Sequence[float], seen: slice = slice(None)

@@ -155,20 +155,9 @@ class MelConvolution(System):
 
     def loss(self, outputs: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
         """Mean over attributes of CCC loss + half the squared error, plus the weighted cross-entropy."""
-        import torch
+        from emotone.models.losses import attributes_and_categories
 
-        from emotone.models.losses import masked_ccc_loss, masked_squared_error, soft_cross_entropy
-
-        attributes = [
-            masked_ccc_loss(output, labels[name]) + 0.5 * masked_squared_error(output, labels[name])
-            for name, output in outputs.items()
-            if output.ndim == 1
-        ]
-        loss = torch.stack(attributes).mean() if attributes else torch.zeros(())
-        for name, output in outputs.items():
-            if output.ndim == 2:
-                loss = loss + self.category_weight * soft_cross_entropy(output, labels[name], self.smoothing)
-        return loss
+        return attributes_and_categories(outputs, labels, self.category_weight, self.smoothing)
 
     def finish(self, network: nn.Module, targets: list[Target], unlabelled: dict[str, NDArray[np.float32]]) -> None:
         """Shift the category biases as `balance` says."""
