@@ -91,10 +91,11 @@ def test_the_page_of_retrieval_is_that_of_its_numbers() -> None:
     assert load("retrieval").render(pd.DataFrame(numbers)) == (RESULTS / "retrieval.md").read_text()
 
 
-def test_the_card_of_the_default_is_that_of_its_numbers() -> None:
-    default = load("default")
-    card = default.card(default.read_about(default.TARGET))
-    assert card == (default.TARGET / "README.md").read_text(encoding="utf-8")
+def test_the_cards_of_bundles_are_those_of_their_numbers() -> None:
+    bundles = load("bundles")
+    for name, folder in bundles.FOLDERS.items():
+        about = bundles.read_about(folder)
+        assert about.name == name and bundles.card(about) == (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_experiments_are_recipes_with_settings_that_exist() -> None:

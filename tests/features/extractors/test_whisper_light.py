@@ -86,12 +86,23 @@ def test_silence_and_short_inputs_have_numbers(num_samples: int, pooled: Any) ->
 
 def test_long_inputs_are_pooled_over_all_their_windows(speech: Array) -> None:
     samples = np.concatenate([np.tile(speech, 23), np.zeros(16_000, np.float32)])  # 70 s
-    frames = WhisperLight(blocks=(1,))(samples)
-    assert frames.shape == (3_500, 512)
-    power = frame_power(samples)
-    heard = frames[power >= power.max() / 10**3.5].astype(np.float64)
+    assert WhisperLight(blocks=(1,))(samples).shape == (3_500, 512)
+    is_active = (power := frame_power(samples)) >= power.max() / 10**3.5
+    first, last = np.flatnonzero(is_active)[[0, -1]]
+    frames = WhisperLight(blocks=(1,))(samples[320 * first : 320 * (last + 1)])
+    heard = frames[is_active[first : last + 1]].astype(np.float64)
     pooled = WhisperLight(blocks=(1,), pooled="mean-and-deviation")(samples)
     np.testing.assert_allclose(pooled[0], np.concatenate([heard.mean(axis=0), heard.std(axis=0)]), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooled", ["mean", "mean-and-deviation"])
+def test_neither_gain_nor_silence_around_counts_for_moments(speech: Array, pooled: Any) -> None:
+    feature = WhisperLight(blocks=(1, 3), pooled=pooled)
+    start, end = np.zeros(8_000, np.float32), np.zeros(24_000, np.float32)
+    np.testing.assert_allclose(feature(np.concatenate([start, speech, end])), feature(speech), atol=1e-5)
+    quiet = feature(speech * np.float32(0.01))
+    difference = np.abs(quiet - feature(speech))  # of how activations are rounded
+    assert difference.max() < 0.05 and difference.mean() < 0.002
 
 
 def test_memory_does_not_grow_with_the_windows() -> None:

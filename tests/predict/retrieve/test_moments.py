@@ -252,7 +252,7 @@ def test_recordings_without_moments_are_noted(planted: Planted, write: Callable[
         write("noise.wav", noise(5)): "holds no speech (5.0 s)",
         write("silence.wav", np.zeros(32_000, np.float32)): "holds no speech (2.0 s)",
         write("little.wav", np.concatenate([noise(10), speech[16_000:32_000], noise(10)])): "holds too little speech (",
-        write("short.wav", speech[16_000:19_000]): "is shorter (0.19 s) than default sees at once (0.26 s)",
+        write("short.wav", speech[16_000:16_640]): "is shorter (0.04 s) than default sees at once (0.05 s)",
     }
     for file, words in files.items():
         findings = find_moments(file, Search("arousal"))
