@@ -38,7 +38,9 @@ def main(name: str, run: Path, held_out: list[Path]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(run / "bundle", folder, copy_function=shutil.copyfile)
     results = measure(name, held_out)
-    about = dataclasses.replace(read_about(folder), name=name, results=results, licence=LICENCES[name], reliability=WEAK)
+    about = dataclasses.replace(
+        read_about(folder), name=name, results=results, licence=LICENCES[name], reliability=WEAK
+    )
     (folder / "README.md").write_text(card(about), encoding="utf-8")
     write_about(folder, about)
     spent_s = [json.loads(path.read_text())["cpu_s"] for one in (run, *held_out) for path in one.rglob("done.json")]
@@ -46,6 +48,7 @@ def main(name: str, run: Path, held_out: list[Path]) -> None:
     summary = {
         "recipe": name,
         "hash": training.recipe_hash,
+        "feature": training.recipe["feature"],  # with the identity of the encoder, which is part of the hash
         "seed": training.seed,
         "date": str(datetime.date.today()),
         "emotone": __version__,
@@ -67,7 +70,9 @@ def measure(name: str, held_out: list[Path]) -> list[dict[str, Any]]:
             targets = [target for target in Bundle.load(str(FOLDERS[name])).targets if target.name != "valence"]
             scores = score_predictions(pd.concat(tables, ignore_index=True), targets)  # valence has no teacher
             what = f"attributes against the teacher, speakers held out, {len(tables)} folds (copies of the recipe)"
-            results += [{"protocol": f"{corpus}: {what}", **numbers} for corpus, numbers in scores["per_corpus"].items()]
+            results += [
+                {"protocol": f"{corpus}: {what}", **numbers} for corpus, numbers in scores["per_corpus"].items()
+            ]
         else:
             corpus = run.name.rpartition("-")[2]
             left_out = evaluate_model(str(run), corpus, quiet=True, classes=FOUR).result
@@ -136,7 +141,7 @@ where listeners place the acted category; those of valence are the category's pl
 that a discriminant expects. The level and silence around an utterance do not count.
 """
 CAVEAT = """
-95% intervals from a bootstrap over speakers. Nothing of EmoTale, RAVDESS (but for `acted`), nEMO (likewise) and URDU was
+95% intervals from a bootstrap over speakers. Nothing of EmoTale, URDU and (but for `acted`) RAVDESS and nEMO was
 trained on, but all four were looked at while the method was found, some 200 settings of features, augmentation,
 penalties and biases; the three scales were set so that the Danish scores have about the mean and deviation of their
 ratings. Their numbers are therefore optimistic by an unknown amount. Chance is .25 for four classes, .20 for five.

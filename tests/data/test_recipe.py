@@ -79,7 +79,6 @@ def test_later_keys_change_the_hash_only_where_they_are_set(small: Path) -> None
 @pytest.mark.parametrize(
     ("name", "hash_"),
     [
-        ("default", "0fc0eb70338e"),
         ("emodb-chunk-attention", "f94ebd36a0e4"),
         ("emodb-functionals-svm", "4355844d1172"),
         ("emotale-chunk-attention", "6bf0cb469efc"),

@@ -57,8 +57,8 @@ def test_a_category_counts_as_much_whatever_its_number() -> None:
 def test_background_takes_its_share_of_the_covariance() -> None:
     background = RANDOM.normal(size=(40, 7)) * 3 + 1
     [(weight, bias)] = discriminant(INPUTS, PLACES, 3, [0.2], background, 0.25)
-    means = np.array([INPUTS[PLACES == place].mean(axis=0) for place in range(3)])
-    within = sum(np.cov(INPUTS[PLACES == place].T, bias=True) for place in range(3)) / 3
+    means = np.array([INPUTS[place == PLACES].mean(axis=0) for place in range(3)])
+    within = sum(np.cov(INPUTS[place == PLACES].T, bias=True) for place in range(3)) / 3
     covariance = 0.75 * within + 0.25 * np.cov(background.T, bias=True) + 0.2 * np.eye(7)
     np.testing.assert_allclose(weight, means @ np.linalg.inv(covariance), rtol=1e-8)
     np.testing.assert_allclose(bias, -0.5 * np.sum(weight * means, axis=1), rtol=1e-8)

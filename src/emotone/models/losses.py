@@ -107,7 +107,7 @@ def sum_over_targets(outputs: dict[str, Tensor], labels: dict[str, Tensor], ccc:
 def attributes_and_categories(
     outputs: dict[str, Tensor], labels: dict[str, Tensor], category_weight: float, smoothing: float
 ) -> Tensor:
-    """Mean over attributes [B] of CCC loss + half the squared error, plus the weighted cross-entropy of categories [B, K].
+    """Mean over attributes [B] of CCC loss + half the squared error, plus the weighted cross-entropy of categories.
 
     >>> same = {"arousal": torch.tensor([1.0, 2.0, 3.0])}
     >>> attributes_and_categories(same, same, 1.0, 0.0).item() < 1e-6

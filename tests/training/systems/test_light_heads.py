@@ -153,7 +153,9 @@ def test_categories_may_see_the_last_values_and_originals_alone() -> None:
 
 def test_scores_of_the_labelled_utterances_have_the_scale() -> None:
     train = data(num_free=30)
-    one = system(penalty=FIXED, norms=NORMS, expected=["valence"], scale={"arousal": [3.5, 1.25], "valence": [4.5, 0.5]})
+    one = system(
+        penalty=FIXED, norms=NORMS, expected=["valence"], scale={"arousal": [3.5, 1.25], "valence": [4.5, 0.5]}
+    )
     network, _ = solve(one, train)
     used = (train[1][ORIGINAL] > 0) & (train[1]["emotion"].any(axis=1))
     for target, (mean, std) in zip(one.scored(ALL)[:2], [(3.5, 1.25), (4.5, 0.5)], strict=True):

@@ -19,7 +19,7 @@ class AttentiveHeads(nn.Module):
     {'arousal': (2,), 'emotion': (2, 3)}
     """
 
-    def __init__(self, num_features: int, outputs: Mapping[str, int], hidden: int, dropout: float) -> None:
+    def __init__(self, num_features: int, outputs: Mapping[str, int], hidden: int = 64, dropout: float = 0.2) -> None:
         super().__init__()
         self.attention = nn.Linear(num_features, 1)
         size = 2 * num_features

@@ -23,7 +23,7 @@ class LightHeads(nn.Module):
         self, num_features: int, outputs: Mapping[str, int], expected: Mapping[str, int] | None = None
     ) -> None:
         super().__init__()
-        expectations = {name: Expectation(num_features, size) for name, size in (expected or {}).items()}
+        expectations = {name: _Expectation(num_features, size) for name, size in (expected or {}).items()}
         self.outputs = nn.ModuleDict({name: nn.Linear(num_features, size) for name, size in outputs.items()})
         self.expectations = nn.ModuleDict(expectations)
 
@@ -34,7 +34,7 @@ class LightHeads(nn.Module):
         return found | {name: found[name] + expect(vector) for name, expect in self.expectations.items()}
 
 
-class Expectation(nn.Module):
+class _Expectation(nn.Module):
     """The expectation of `values` [K] under the probabilities of a linear map: [B, D] -> [B]."""
 
     values: Tensor

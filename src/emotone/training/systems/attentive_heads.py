@@ -39,8 +39,13 @@ class AttentiveHeads(System):
     max_utterance_s: float = 12.0
 
     def __post_init__(self) -> None:
-        limits = {"hidden": (0, math.inf), "dropout": (0, 0.99), "crop_frames": (2, math.inf), "smoothing": (0, 1)}
-        limits |= {"category_weight": (0, math.inf), "weight_decay": (0, math.inf), "max_utterance_s": (0.5, math.inf)}
+        limits: dict[str, tuple[float, float]] = {
+            **dict.fromkeys(("hidden", "category_weight", "weight_decay"), (0, math.inf)),
+            "dropout": (0, 0.99),
+            "smoothing": (0, 1),
+            "crop_frames": (2, math.inf),
+            "max_utterance_s": (0.5, math.inf),
+        }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not (low <= value <= high and math.isfinite(value)):
@@ -50,7 +55,10 @@ class AttentiveHeads(System):
     def view(self, hop_s: float | None, longest_s: float) -> Whole:
         """All frames of an utterance."""
         if hop_s is None:
-            raise EmotoneError("attentive-heads needs a feature with frames (of whisper-light: pooled=no)")
+            raise EmotoneError(
+                "attentive-heads needs a feature with frames, such as whisper-light with pooled=no; this one gives one "
+                "vector per utterance"
+            )
         return Whole(2)
 
     def utterance_limit_s(self, longest_s: float) -> float:

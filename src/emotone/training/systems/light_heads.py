@@ -1,9 +1,8 @@
-"""Light heads on a pretrained encoder: how the bundled default is made, and the quickest way to a model of one's own."""
+"""Light heads on a pretrained encoder: how the bundled default is made, and the quickest way to one's own model."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -91,7 +90,7 @@ class LightHeads(System):
         ones), towards which biases are shifted; null: not at all. Acted categories are extreme: without this, everyday
         emotion falls on the neutral side of every border. balance_share: of this shift.
     temperature: divides the logits of categories, where their probabilities are too sure.
-    scale: {attribute: (mean, deviation)} that the scores of the labelled utterances get; without it, those of the labels.
+    scale: {attribute: (mean, deviation)} that scores of the labelled utterances get; without it, those of the labels.
     max_utterance_s: longest recording that is scored as a whole.
     """
 
@@ -130,7 +129,10 @@ class LightHeads(System):
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise EmotoneError(f"light-heads: {name} must be from 0 to 1, not {value:g}")
-        for name, value in {"category_values": self.category_values if self.category_values is not None else 1, "max_utterance_s": self.max_utterance_s}.items():
+        for name, value in {
+            "category_values": self.category_values if self.category_values is not None else 1,
+            "max_utterance_s": self.max_utterance_s,
+        }.items():
             if not 0.5 <= value < math.inf:
                 raise EmotoneError(f"light-heads: {name} must be larger than 0, not {value:g}")
         if not 0 <= self.unlabelled_weight < math.inf:
@@ -201,7 +203,9 @@ class LightHeads(System):
         chosen: dict[str, Any] = {}
         for target in targets:
             scores = {} if target.name in self.penalty else heads.try_penalties(target, speech, held)
-            best = self.penalty.get(target.name) or max(scores, key=lambda one: (np.nan_to_num(scores[one], nan=-1), one))
+            best = self.penalty.get(target.name) or max(
+                scores, key=lambda one: (np.nan_to_num(scores[one], nan=-1), one)
+            )
             used = speech if held is None or not self.refit else speech.with_rows(held)
             heads.set(network, target, used, best)  # type: ignore[arg-type]
             chosen[target.name] = {"penalty": best, "validation": {f"{one:g}": score for one, score in scores.items()}}
@@ -267,7 +271,7 @@ class _Heads:
         _set_linear(network.outputs[target.name], weight, bias)
 
     def _standard(self, target: Target, speech: _Speech) -> _Speech:
-        """The utterances by whose scores an attribute is scaled: as they are, with a label, with a category for norms."""
+        """The utterances by whose scores an attribute is scaled: originals with a label and, for norms, a category."""
         chosen = _is_known(target, speech) & speech.is_original
         if target.name in self.settings.norms and self.categories is not None:
             chosen &= speech.places(self.categories) >= 0
@@ -325,7 +329,8 @@ class _Heads:
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         norms = self._norms(target)
         values = odds / odds.sum(axis=1, keepdims=True) @ norms
-        head, spread = network.expectations[target.name], values.std()
+        head: Any = network.expectations[target.name]
+        spread = values.std()
         _set_linear(head.logits, weight / EVEN_TEMPERATURE, bias / EVEN_TEMPERATURE)
         head.values.copy_(head.values.new_tensor(norms / spread))
         return values[:, None] / spread, float(values.mean() / spread)

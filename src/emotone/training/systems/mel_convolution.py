@@ -1,6 +1,7 @@
 """A light network on log-mel frames, fitted to attributes and categories at once.
 
-Attributes may be a teacher's scores, categories those of labelled speech, both under augmentation of the audio (`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
+Attributes may be a teacher's scores, categories those of labelled speech, both under augmentation of the audio
+(`emotone.audio.change.augment`) and of the batch (frequency warp, tilt, masks, mixup).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError
 from emotone.training.closed_form import bias_for, prior_of
 from emotone.training.system import System, num_outputs
 
@@ -108,7 +109,9 @@ class MelConvolution(System):
         outputs = num_outputs(targets)
         for target in targets:
             if target.kind == "category" and self.balance is not None:
-                prior_of(self.balance, target.labels, "mel-convolution: balance")  # what cannot be reached is said before training
+                prior_of(
+                    self.balance, target.labels, "mel-convolution: balance"
+                )  # what cannot be reached is said before training
         return Network(num_features, outputs, self.channels, self.width, self.num_blocks, NUM_HEADS, self.dropout)
 
     def crop(self, random: np.random.Generator) -> int:
@@ -163,7 +166,9 @@ class MelConvolution(System):
         """Shift the category biases as `balance` says."""
         for target in targets:
             if target.kind == "category" and self.balance is not None:
-                shift = bias_for(unlabelled[target.name], prior_of(self.balance, target.labels, "mel-convolution: balance"))
+                shift = bias_for(
+                    unlabelled[target.name], prior_of(self.balance, target.labels, "mel-convolution: balance")
+                )
                 bias = network.category_outputs[target.name].bias  # type: ignore[union-attr, index]
                 bias.data += bias.new_tensor(shift)
 
