@@ -121,3 +121,19 @@ def test_parts_beyond_the_audio_and_parts_that_overlap(tones_recipe: Make, tmp_p
 
 def _first_tone() -> Path:
     return Corpus.load("tones").path_of("00.wav")
+
+
+@pytest.mark.parametrize(
+    ("folds", "line"),
+    [
+        ([], "PROBLEM: bad"),
+        ([3], "PROBLEM: bad"),
+        ([3, 4], "PROBLEM: in 2 folds, e.g. fold 3: bad"),
+        ([1, 3, 4], "PROBLEM: in 3 folds, e.g. fold 1: bad"),
+    ],
+)
+def test_a_line_says_in_how_many_folds_it_is_so(
+    folds: list[int], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_check({"problems": [{"line": "bad", "folds": folds}], "notes": [], "folds": []}, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [line]

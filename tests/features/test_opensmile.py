@@ -135,7 +135,8 @@ def test_shortest_input_is_the_shortest_of_openSMILE_itself(  # noqa: N802
     least = round(feature.min_duration_s * 16_000)
     samples = np.random.default_rng(0).uniform(-0.4, 0.4, least + 1).astype(np.float32)
     assert np.isfinite(feature(samples)).all() and np.isfinite(feature(samples[:least])).all()
-    with pytest.raises(EmotoneError, match=f"ms are too short; {name} needs {1000 * feature.min_duration_s:g} ms"):
+    given_ms, least_ms = (least - 1) / 16, 1000 * feature.min_duration_s
+    with pytest.raises(EmotoneError, match=f": {given_ms:g} ms are too short; {name} needs {least_ms:g} ms$"):
         feature(samples[: least - 1])
     assert np.isnan(by_openSMILE(feature, samples[: least - 1])[0]).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from degradation import FIRST, SECOND, made_comparison
@@ -67,3 +68,12 @@ def test_json_is_the_whole_comparison(capsys: pytest.CaptureFixture[str]) -> Non
     assert found == made_comparison().to_json() and captured.err == "warning: leak\n"
     assert found["pairs"][0]["difference"] == {"low": -0.3, "value": -0.15, "high": 0.0}
     assert found["curves"][FIRST]["noise"]["points"][0]["metrics"]["arousal"]["change"]["value"] == -0.1
+
+
+def test_curves_come_in_the_order_of_the_system_with_most_of_them() -> None:
+    made = made_comparison()
+    noise, words = (curves_of(made)[name] for name in ("noise", "words"))
+    for few_first in (True, False):
+        curves = {"few": {"words": words}, "most": {"noise": noise, "words": words}}
+        own = replace(made, curves=curves if few_first else dict(reversed(curves.items())))
+        assert list(curves_of(own)) == ["noise", "words"]

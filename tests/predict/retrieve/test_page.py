@@ -120,6 +120,12 @@ def test_the_curve_stands_where_it_should() -> None:
     assert ">7</text>" in svg and f'class="median" d="M{left} {down[1]:.1f}' in svg
 
 
+@pytest.mark.parametrize(("total_s", "first"), [(59.0, "0 s"), (60.0, "0:00"), (600.0, "0:00")])
+def test_times_are_seconds_below_a_minute(total_s: float, first: str) -> None:
+    svg = draw_curve(Recording("a.wav", total_s, 80.0, 9, [], np.ones(5), 1.0), 1.0, 5.0)
+    assert re.findall(r'class="below"[^>]*>([^<]*)<', svg)[0] == first
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.3), (0.0, 18_000.0), (2.9, 3.1), (-3.0, 3e6), (0.0, 1e6)])
 @pytest.mark.parametrize(("steps", "most"), [(TIME_STEPS_S, 10), (SCORE_STEPS, 5)])
 def test_ticks_are_few_and_within(low: float, high: float, steps: tuple[float, ...], most: int) -> None:

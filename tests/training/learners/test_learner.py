@@ -119,3 +119,17 @@ def test_gradients_may_be_clipped() -> None:
 
 def test_it_has_no_further_measures() -> None:
     assert learn(Training(epochs=1), range(1))[2].measures() == {}
+
+
+@pytest.mark.parametrize("halve_every", [None, 2])
+def test_the_rate_and_its_schedule_go_on_from_a_state(halve_every: int | None) -> None:
+    training = Training(batch_size=4, iterations=8, learning_rate=0.5)
+    _, _, first = learn(training, range(3), halve_every=halve_every)
+    _, _, second = learn(training, range(0), halve_every=halve_every)
+    assert (first.state_dict()["rate_schedule"] is None) == (halve_every is None)
+    second.load_state_dict(first.state_dict())
+    for learner in (first, second):
+        for _ in learner.round(3):
+            pass
+    rates = [learner.optimiser.param_groups[0]["lr"] for learner in (first, second)]
+    assert rates[0] == rates[1] == (0.5 if halve_every is None else 0.125)
