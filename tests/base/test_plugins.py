@@ -26,7 +26,7 @@ def test_both_spellings_are_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["chunk-atention", "../mel", "", "mel.py", "emotone.features.extractors.mel"])
 def test_unknown_plugins_are_one_line(name: str) -> None:
-    with pytest.raises(EmotoneError, match=r"unknown system '.*known: chunk-attention, .*mel-convolution") as caught:
+    with pytest.raises(EmotoneError, match=r"unknown system '.*known: attentive-heads, .*mel-convolution") as caught:
         plugins.find("systems", name)
     assert ("did you mean 'chunk-attention'" in str(caught.value)) == (name == "chunk-atention")
 

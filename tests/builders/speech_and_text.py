@@ -81,7 +81,7 @@ def two_streams(tmp_path_factory: pytest.TempPathFactory, tiny_roberta: Path) ->
     other = shutil.copytree(one, one.parent / "other")
     about = json.loads((other / "bundle.json").read_text())
     about["targets"][0]["labels"].reverse()
-    about["targets"][1]["std"] = -2.0
+    about["targets"][1]["std"] = 0.25
     (other / "bundle.json").write_text(json.dumps(about))
     return [one, other]
 

@@ -166,11 +166,11 @@ def test_a_recipe_changes_only_what_it_says(small: Path, tmp_path: Path) -> None
 
 def test_a_recipe_that_starts_from_a_bundle_has_its_feature_and_system(tmp_path: Path) -> None:
     path = tmp_path / "tuned.yaml"
-    path.write_text("corpora: [mine]\ntargets: [emotion]\ninit: default\nsystem: {mixup: 0.1}\n")
+    path.write_text("corpora: [mine]\ntargets: [emotion]\ninit: default\nsystem: {refit: false}\n")
     loaded = load(path)
-    assert loaded.feature.name == "mel" and loaded.feature.settings["scale"] == "log"
-    assert loaded.system.name == "mel-convolution" and loaded.system.settings["mixup"] == 0.1
-    assert loaded.system.settings["crop_frames"] == [96, 224]
+    assert loaded.feature.name == "whisper-light" and loaded.feature.settings["blocks"] == [2, 3]
+    assert loaded.system.name == "light-heads" and loaded.system.settings["refit"] is False
+    assert loaded.system.settings["expected"] == ["valence"]
     with pytest.raises(EmotoneError, match="unknown bundle 'defalt'; did you mean 'default'?"):
         load(path, "init=defalt")
 

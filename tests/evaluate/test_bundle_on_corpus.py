@@ -147,7 +147,19 @@ def as_run(tested: Run, folder: Path, num_folds: int = 2) -> Path:
         own = tested.test.iloc[number::num_folds]
         own.assign(repeat=0, fold=number).to_parquet(place / "predictions.parquet", index=False)
     (folder / "recipe.yaml").write_text(json.dumps({"name": "mine", "corpora": ["emotale"], "seed": 0}))
-    (folder / "test.json").write_text(json.dumps({"protocol": "mine", "hash": "x", "splits": []}))
+    (folder / "test.json").write_text(
+        json.dumps(
+            {
+                "protocol": "mine",
+                "hash": "x",
+                "splits": [],
+                "metrics": {},
+                "corpora": {},
+                "num_utterances": 1,
+                "num_speakers": 1,
+            }
+        )
+    )
     return folder
 
 

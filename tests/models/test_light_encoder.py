@@ -32,8 +32,8 @@ def made(encoder: Any) -> dict[str, bytes]:
 
 
 def run(networks: dict[str, Any], mels: Any) -> list[Any]:
-    states = networks["first"].run(None, {"mels": mels, "positions": positions(mels.shape[1] // 2)})
-    return states + networks["next"].run(None, {"states": states[-1]})
+    states = networks["first"].run(STATES[:2], {"mels": mels, "positions": positions(mels.shape[1] // 2)})
+    return states + networks["next"].run(STATES[2:], {"states": states[-1]})
 
 
 def load(network: bytes) -> Any:

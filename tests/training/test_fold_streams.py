@@ -208,7 +208,8 @@ def test_a_corpus_without_transcripts(folder: Path, encoders: tuple[str, str], t
         train_recipe(recipe, tmp_path / "run", quiet=True)
 
 
-def test_starting_from_a_bundle_of_other_streams(trained: Path, tmp_path: Path) -> None:
-    recipe = cheap(f"init={trained}", "allow_leakage=true")
+def test_starting_from_a_bundle_of_other_streams(trained: Path, encoders: tuple[str, str], tmp_path: Path) -> None:
+    one_stream = ("text_feature=null", "system.streams=speech")
+    recipe = published(*encoders, *one_stream, f"init={trained}", "allow_leakage=true")
     with pytest.raises(EmotoneError, match="init msp-podcast-1.10-audio-text does not take the streams and tokens"):
         train_recipe(recipe, tmp_path / "run", quiet=True)

@@ -288,7 +288,18 @@ def test_each_utterance_is_scored_by_the_bundle_of_its_fold(
         half.assign(fold=number).to_parquet(place / "predictions.parquet")
     fingerprints = {name: Corpus.load(name).fingerprint for name in corpora}
     (tmp_path / "recipe.yaml").write_text(json.dumps({"name": "mine", "corpora": corpora, "seed": 0}))
-    (tmp_path / "test.json").write_text(json.dumps({"corpora": fingerprints}))
+    (tmp_path / "test.json").write_text(
+        json.dumps(
+            {
+                "hash": "x",
+                "metrics": {},
+                "protocol": "mine",
+                "corpora": fingerprints,
+                "num_utterances": 1,
+                "num_speakers": 1,
+            }
+        )
+    )
     run = replace(load_run(tmp_path), targets=targets)
     found = robustness(run, quiet=True, num_utterances=5)
     assert "pink noise, not recorded" in found["curves"]["noise"]["title"] and found["num_utterances"] == 5

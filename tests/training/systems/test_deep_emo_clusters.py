@@ -227,7 +227,7 @@ DENSE = {"model": "dense-res-net"}
         ({"num_clusters": -2}, "num_clusters must be 0 (supervised only), or 2 and more, not -2"),
         ({"num_clusters": {"arousal": 1}, "networks": "separate"}, "or 2 and more, not 1"),
         ({"num_clusters": {"arousal": 5}}, "num_clusters of each target needs networks: separate"),
-        ({"num_clusters": 2.5}, "num_clusters must be a whole number or a mapping, not 2.5"),
+        ({"num_clusters": 2.5}, "num_clusters must be a whole number or a mapping to a whole number, not 2.5"),
         ({"chunk_s": 0.0}, "chunk_s must be a positive number, not 0.0"),
         ({"max_utterance_s": -1}, "max_utterance_s must be a positive number, not -1"),
         ({"shared_rate": float("nan")}, "shared_rate must be a positive number, not nan"),

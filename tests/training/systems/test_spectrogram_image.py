@@ -175,7 +175,7 @@ def write_silence(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("system", "settings", "words"),
     [
-        ({}, {"targets": ["arousal"]}, "arousal needs a range in all corpora"),
+        ({}, {"targets": ["arousal"]}, "no utterance of small has a value for arousal"),
         ({}, {"training": {"iterations": 5}}, "spectrogram-image goes by epochs; set training.epochs"),
         ({}, {"training": {"epochs": 1, "best": "published-loss"}}, "training.best must be 'metric', as published"),
         ({}, {"curriculum": {"order": "random"}}, "takes no curriculum; set curriculum.order=none"),
