@@ -91,6 +91,11 @@ def test_the_page_of_retrieval_is_that_of_its_numbers() -> None:
     assert load("retrieval").render(pd.DataFrame(numbers)) == (RESULTS / "retrieval.md").read_text()
 
 
+def test_the_page_of_robustness_is_that_of_its_numbers() -> None:
+    numbers = json.loads((RESULTS / "robustness.json").read_text())
+    assert load("robustness").render(numbers) == (RESULTS / "robustness.md").read_text()
+
+
 def test_the_cards_of_bundles_are_those_of_their_numbers() -> None:
     bundles = load("bundles")
     for name, folder in bundles.FOLDERS.items():
