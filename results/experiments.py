@@ -33,6 +33,8 @@ PUBLISHED_CO_ATTENTION = [
     "training.validate_every=100",
     "training.learning_rate=1e-4",
 ]
+LIGHT_FRAMES = ["feature={name: whisper-light, blocks: [3]}"]
+"""The same network on the encoder that comes along: does hearing count, or modelling?"""
 PLAIN = ["system.oversample=0", "system.mixup=null"]
 STABILITY = ["system.stability=corrected", "system.noise=noise/train", "system.speech=voices"]
 GRID = {
@@ -46,11 +48,12 @@ GRID = {
         ["unlabelled.num=200", "system.heads=frozen"],
     ],
     "emotale-deep-mi": [[f"curriculum.order={order}"] for order in ("easy-first", "hard-first", "random", "none")],
-    "emotale-seq2seq": [[], ["system.curve_weight=0"]],
+    "emotale-seq2seq": [[], ["system.curve_weight=0"], LIGHT_FRAMES],
     "emotale-rankers": [[]],
     "emotale-chunk-attention": [  # to compare Seq2Seq with: as it is, and of the size and training of Seq2Seq
         [],
         ["system.hidden_size=64", "system.scale=2", "training.iterations=210"],
+        LIGHT_FRAMES,
     ],
     "nemo-audio-text": BOTH_STREAMS,
     "emotale-audio-text": BOTH_STREAMS,
