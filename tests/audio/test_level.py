@@ -22,7 +22,11 @@ def test_silence_is_below_80_db(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16_000), RATE_HZ)
     assert is_silent(load_audio(tmp_path / "a.wav"))
     assert 20 * np.log10(SILENCE_PEAK) == -80
-    assert is_silent(np.full(100, -0.9e-4, np.float32)) and not is_silent(np.full(100, -1.1e-4, np.float32))
+    signs = np.tile([1, -1], 50)
+    assert is_silent((0.9e-4 * signs).astype(np.float32)) and not is_silent((1.1e-4 * signs).astype(np.float32))
+    for offset in (0.5, -0.25):
+        assert is_silent(np.full(100, offset, np.float32))
+        assert not is_silent((offset + 1.1e-4 * signs).astype(np.float32))
     assert is_silent(np.zeros(0, np.float32))
 
 

@@ -11,8 +11,12 @@ SILENCE_PEAK = 1e-4
 
 
 def is_silent(samples: Samples) -> bool:
-    """Whether nothing is louder than -80 dB of full scale."""
-    return bool(max(samples.max(initial=0.0), -samples.min(initial=0.0)) < SILENCE_PEAK)
+    """Whether nothing is louder than -80 dB of full scale, whatever the offset: a constant cannot be heard.
+
+    >>> is_silent(np.full(100, 0.5, np.float32)), is_silent(np.array([0.5, 0.4], np.float32))
+    (True, False)
+    """
+    return not len(samples) or bool(samples.max() - samples.min() < 2 * SILENCE_PEAK)
 
 
 def rms(samples: Samples) -> float:
