@@ -55,7 +55,7 @@ class ChunkPlaces:
 def locate_chunks(view: Chunks, hop_s: float, num_frames: int, samples: Samples) -> ChunkPlaces:
     """The chunks of an utterance of T = `num_frames` frames, one every `hop_s`; none ends after the last sample.
 
-    >>> places = locate_chunks(Chunks(62, 22), 0.016, 125, np.ones(32_000, np.float32))
+    >>> places = locate_chunks(Chunks(62, 22), 0.016, 125, np.tile(np.float32([1, -1]), 16_000))
     >>> places.start_s[:3].round(3).tolist(), float(places.end_s[-1]), bool(places.is_silent.any())
     ([0.0, 0.048, 0.096], 2.0, False)
     """
