@@ -106,7 +106,7 @@ INDEX = "model.safetensors.index.json"
         ({"config.json": "{}"}, "lacks weights"),
         ({"config.json": "{}", "pytorch_model.bin": "x"}, "a pickle, which can run code and is not read"),
         ({"config.json": "{}", "pytorch_model.bin.index.json": "x"}, "a pickle"),
-        ({"config.json": "{}", INDEX: "{"}, "not readable"),
+        ({"config.json": "{}", INDEX: "{"}, "cannot be read"),
         ({"config.json": "{}", INDEX: "{}"}, "names no weight files"),
         ({"config.json": "{}", INDEX: '{"weight_map": {"a": "b.safetensors"}}'}, "is not there"),
         ({"config.json": "{}", INDEX: '{"weight_map": {"a": "../b.safetensors"}}'}, "is not there"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emotone.base.files import cache_folder
+from emotone.base.kept import read_object
 from emotone.errors import EmotoneError
 
 Format = Literal["safetensors", "ctranslate2"]
@@ -75,7 +75,7 @@ class Weights:
     @property
     def config(self) -> dict[str, Any]:
         """`config.json`; raises EmotoneError where it is no JSON object."""
-        return _read_json(self.folder / "config.json")
+        return read_object(self.folder / "config.json")
 
 
 def find_weights(name: str, sha256: str | None = None, where: str = "encoder") -> Weights:
@@ -162,7 +162,7 @@ def _weight_files(folder: Path, folders: tuple[Path, ...], where: str) -> tuple[
 
 
 def _shards(index: Path, where: str) -> tuple[Path, ...]:
-    names = _read_json(index).get("weight_map")
+    names = read_object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
         raise EmotoneError(f"{where}: {index} names no weight files")
     files = [index.parent / file for file in sorted(set(names.values()))]
@@ -190,16 +190,6 @@ def _how_to_get(name: str) -> str:
     if "/" in name and not Path(name).is_absolute():
         ways.append(f"hf download {name}")
     return f"get it with: {' or '.join([*ways, f'a copy of its folder as {encoders_folder() / Path(name).name}'])}"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise EmotoneError(f"{path}: not readable ({error})") from None
-    if not isinstance(about, dict):
-        raise EmotoneError(f"{path}: not a JSON object")
-    return about
 
 
 @lru_cache(maxsize=32)

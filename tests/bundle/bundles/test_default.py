@@ -115,6 +115,27 @@ def test_cards_report_what_the_limits_are_about(folder: Path) -> None:
     assert {"valence", "emotion"} <= set(about.reliability)
 
 
+CARDS = {
+    "default": ((0.85, 0.77, 0.64), {"emotale": 0.46, "ravdess": 0.63, "nemo": 0.57, "urdu": 0.60}),
+    "small": ((0.81, 0.71, 0.52), {"ravdess": 0.57, "nemo": 0.50}),
+}
+"""Zero-shot over whole corpora: CCC of arousal, dominance and valence on EmoTale; UAR of categories."""
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_measured_numbers_keep_the_acceptance_limits(name: str) -> None:
+    attributes, categories = CARDS[name]
+    measured = {
+        result["protocol"].rpartition(" ")[2]: result["metrics"]
+        for result in read_about(FOLDERS[name]).results
+        if result["protocol"].startswith(f"{name} on all of")
+    }
+    for attribute, least in zip(("arousal", "dominance", "valence"), attributes, strict=True):
+        assert measured["emotale"][attribute]["ccc"]["value"] >= least
+    for corpus, least in categories.items():
+        assert measured[corpus]["emotion"]["uar"]["value"] >= least
+
+
 def test_readme_example() -> None:
     prediction = emotone.load().predict(CHECKOUT / "examples" / "jfk.wav", window_s=3, hop_s=1)
     assert prediction.curve is not None and len(prediction.curve.time_s) == 9

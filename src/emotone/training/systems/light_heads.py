@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
-    from emotone.models.networks.light_heads import LightHeads as Network
     from emotone.training.examples import Examples
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
@@ -207,7 +206,7 @@ class LightHeads(System):
                 scores, key=lambda one: (np.nan_to_num(scores[one], nan=-1), one)
             )
             used = speech if held is None or not self.refit else speech.with_rows(held)
-            heads.set(network, target, used, best)  # type: ignore[arg-type]
+            heads.set(network, target, used, best)
             chosen[target.name] = {"penalty": best, "validation": {f"{one:g}": score for one, score in scores.items()}}
         return chosen
 
@@ -256,7 +255,7 @@ class _Heads:
             raise EmotoneError(f"light-heads: no training utterance has {target.name}")
         return ridge(speech.vectors[known], labels[known, None], weights[known], penalties)
 
-    def set(self, network: Network, target: Target, speech: _Speech, penalty: float) -> None:
+    def set(self, network: Any, target: Target, speech: _Speech, penalty: float) -> None:
         """Fit one head to all of this speech, and set it in the network."""
         [(weight, bias)] = self.fit(target, speech, [penalty])
         if target.name in self.settings.expected or target.name in self.settings.scale:
@@ -320,7 +319,7 @@ class _Heads:
             found.append((weight, bias))
         return found
 
-    def _expect(self, network: Network, target: Target, speech: _Speech, known: Floats) -> tuple[Floats, float]:
+    def _expect(self, network: Any, target: Target, speech: _Speech, known: Floats) -> tuple[Floats, float]:
         """Set the expected norm of an attribute, with deviation 1 over the vectors `known` [N, D]: its values, mean."""
         assert self.categories is not None
         penalty = self.settings.penalty.get(self.categories.name, DEFAULT_PENALTY)
@@ -329,8 +328,7 @@ class _Heads:
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         norms = self._norms(target)
         values = odds / odds.sum(axis=1, keepdims=True) @ norms
-        head: Any = network.expectations[target.name]
-        spread = values.std()
+        head, spread = network.expectations[target.name], values.std()
         _set_linear(head.logits, weight / EVEN_TEMPERATURE, bias / EVEN_TEMPERATURE)
         head.values.copy_(head.values.new_tensor(norms / spread))
         return values[:, None] / spread, float(values.mean() / spread)
