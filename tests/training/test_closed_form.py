@@ -64,6 +64,25 @@ def test_background_takes_its_share_of_the_covariance() -> None:
     np.testing.assert_allclose(bias, -0.5 * np.sum(weight * means, axis=1), rtol=1e-8)
 
 
+@pytest.mark.parametrize("num_background", [0, 8])
+def test_more_values_than_rows_change_nothing(num_background: int) -> None:
+    inputs, places = RANDOM.normal(size=(30, 90)), np.repeat([0, 1, 2], 10)
+    labels, weights = RANDOM.normal(size=(30, 2)), RANDOM.uniform(0.5, 2.0, 30)
+    theirs = Ridge(alpha=0.4 * weights.sum()).fit(inputs, labels, sample_weight=weights)
+    [(weight, bias)] = ridge(inputs, labels, weights, [0.4])
+    np.testing.assert_allclose(weight, theirs.coef_, atol=1e-10)
+    np.testing.assert_allclose(bias, theirs.intercept_, atol=1e-10)
+    background = RANDOM.normal(size=(num_background, 90)) if num_background else None
+    share = 0.5 if num_background else 0.0
+    means = np.array([inputs[place == places].mean(axis=0) for place in range(3)])
+    covariance = (1 - share) * np.cov((inputs - means[places]).T, bias=True) + 0.3 * np.eye(90)
+    if background is not None:
+        covariance += share * np.cov(background.T, bias=True)
+    [(weight, bias)] = discriminant(inputs, places, 3, [0.3], background, share)
+    np.testing.assert_allclose(weight, means @ np.linalg.inv(covariance), atol=1e-8)
+    np.testing.assert_allclose(bias, -0.5 * np.sum(weight * means, axis=1), atol=1e-8)
+
+
 @pytest.mark.parametrize("prior", [[0.25] * 4, [0.7, 0.1, 0.1, 0.1]])
 def test_the_bias_gives_the_prior(prior: list[float]) -> None:
     logits = RANDOM.normal(0, 4, (200, 4)) + [5, 0, -3, 1]

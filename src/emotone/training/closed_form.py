@@ -25,6 +25,7 @@ def ridge(inputs: Floats, labels: Floats, weights: Floats, penalties: Sequence[f
     >>> weight.tolist(), bias.tolist()
     ([[1.0]], [3.0])
     """
+    inputs, axes = rotate(inputs)
     shares = (weights / weights.sum())[:, None]
     centre, middle = (shares * inputs).sum(axis=0), (shares * labels).sum(axis=0)
     centred = inputs - centre
@@ -33,7 +34,7 @@ def ridge(inputs: Floats, labels: Floats, weights: Floats, penalties: Sequence[f
     found = []
     for penalty in penalties:
         weight = _solve(covariance, penalty, with_labels)
-        found.append((weight.T, middle - centre @ weight))
+        found.append((_back(weight.T, axes), middle - centre @ weight))
     return found
 
 
@@ -57,6 +58,8 @@ def discriminant(
     >>> weight.tolist(), bias.tolist()
     ([[-1.0], [1.0]], [-0.5, -0.5])
     """
+    inputs, axes = rotate(inputs if background is None else np.concatenate([inputs, background]))
+    inputs, background = inputs[: len(places)], None if background is None else inputs[len(places) :]
     means = np.array([inputs[places == place].mean(axis=0) for place in range(num)])
     shares = 1 / (num * np.bincount(places, minlength=num)[places])
     within = inputs - means[places]
@@ -67,8 +70,26 @@ def discriminant(
     found = []
     for penalty in penalties:
         weight = _solve(covariance, penalty, means.T).T
-        found.append((weight, -0.5 * (weight * means).sum(axis=1)))
+        found.append((_back(weight, axes), -0.5 * (weight * means).sum(axis=1)))
     return found
+
+
+def rotate(inputs: Floats) -> tuple[Floats, Floats | None]:
+    """Inputs [N, D] in the coordinates [N, R] of the space they span, and its axes [D, R].
+
+    As they are where D <= N, or all are zero. Penalties on the length of the weights do not see a rotation, so the
+    solution is the same, found in R <= N instead of thousands of dimensions.
+
+    >>> rotated, axes = rotate(np.array([[3.0, 4.0, 0.0]]))
+    >>> rotated.shape, (rotated @ axes.T).round(6).tolist()
+    ((1, 1), [[3.0, 4.0, 0.0]])
+    """
+    if inputs.shape[1] <= len(inputs) or not inputs.any():
+        return inputs, None
+    values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    spanned = values > values[-1] * len(inputs) * np.finfo(float).eps
+    lengths = np.sqrt(values[spanned])
+    return vectors[:, spanned] * lengths, inputs.T @ (vectors[:, spanned] / lengths)
 
 
 def prior_of(given: Mapping[str, float], labels: Sequence[str], where: str) -> Floats:
@@ -99,6 +120,11 @@ def bias_for(logits: NDArray[np.floating], prior: Floats, num_steps: int = 500) 
         odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
         bias += 0.5 * np.log(prior / (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0))
     return bias - bias.mean()
+
+
+def _back(weight: Floats, axes: Floats | None) -> Floats:
+    """Weights [K, D] of inputs, given those [K, R] of rotated ones."""
+    return weight if axes is None else weight @ axes.T
 
 
 def _solve(covariance: Floats, penalty: float, right: Floats) -> Floats:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
+from emotone.training.closed_form import Fitted, Floats, rotate
 from emotone.training.system import Arrays, System, num_outputs
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
 
-Floats = NDArray[np.float64]
-Fitted = tuple[Floats, Floats]
-"""Weights [K, D] and biases [K] of one target."""
 Labelled = tuple[Floats, Floats]
 """Vectors [N, D] and labels [N] of one target: numbers, or places of categories."""
 
@@ -94,7 +91,7 @@ class FunctionalsSvm(System):
             c = self.c or max(scores, key=lambda one: (np.nan_to_num(scores[one], nan=-np.inf), -one))
             if self.refit and outer is not None:
                 inner = np.concatenate([inner[0], outer[0]]), np.concatenate([inner[1], outer[1]])
-            rotated, axes = _rotate(inner[0])
+            rotated, axes = rotate(inner[0])
             weight, bias = self._fit(target, rotated, inner[1], c, seed)
             weight = weight if axes is None else weight @ axes.T
             layer: nn.Linear = network.outputs[target.name]  # type: ignore[index, assignment]
@@ -111,7 +108,7 @@ class FunctionalsSvm(System):
                 f"functionals-svm: c is chosen on validation speakers, of whose utterances {num_known} have "
                 f"{target.name} (2 are needed); set c"
             )
-        rotated, axes = _rotate(inner[0])
+        rotated, axes = rotate(inner[0])
         held = outer[0] if axes is None else outer[0] @ axes
         return {
             c: _score(target, self._fit(target, rotated, inner[1], c, seed), held, outer[1])
@@ -147,20 +144,6 @@ def _known(arrays: Arrays, target: Target) -> Labelled:
     known = labels.any(axis=1) if target.kind == "category" else ~np.isnan(labels)
     values = labels[known].argmax(axis=1) if target.kind == "category" else labels[known]
     return inputs[known], values.astype(np.float64)
-
-
-def _rotate(inputs: Floats) -> tuple[Floats, Floats | None]:
-    """Inputs [N, D] in the coordinates [N, R] of the space they span, and its axes [D, R].
-
-    As they are where D <= N, or all are zero. Penalties on the length of the weights do not see a rotation, so the
-    solution is the same, found in R <= N instead of thousands of dimensions.
-    """
-    if inputs.shape[1] <= len(inputs) or not inputs.any():
-        return inputs, None
-    values, vectors = np.linalg.eigh(inputs @ inputs.T)
-    spanned = values > values[-1] * len(inputs) * np.finfo(float).eps
-    lengths = np.sqrt(values[spanned])
-    return vectors[:, spanned] * lengths, inputs.T @ (vectors[:, spanned] / lengths)
 
 
 def _score(target: Target, fitted: Fitted, inputs: Floats, labels: Floats) -> float:
