@@ -49,8 +49,9 @@ def test_a_run_without_a_test_part_is_not_sent_to_evaluate(
     ran = run("train", "mine.yaml", "--to", "tested")
     assert ran.code == 0, ran.err
     assert ran.err.splitlines()[-1] == "run: tested; try: emotone evaluate tested --report report.html"
+    assert ran.out == run("evaluate", "tested").out and "arousal    ccc " in ran.out
     ran = run("train", "mine.yaml", "--to", "whole", "split.name=everything", "split.num_folds=null")
-    assert ran.code == 0, ran.err
+    assert ran.code == 0 and ran.out == "", ran.err
     assert ran.err.splitlines()[-1] == "run: whole; try: emotone predict FILE --model whole"
     ran = run("evaluate", "whole")
     assert ran.line.endswith("a bundle of it is tested by: emotone evaluate whole --corpus CORPUS")

@@ -1,9 +1,8 @@
-"""Scores of prediction tables: metrics of what both sides know, over repeats and folds, and as text."""
+"""Scores of prediction tables: metrics of what both sides know, over repeats and folds."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,6 @@ from emotone.evaluate.scores import (
     RELATIVE_METRICS,
     metrics_of,
     pairs_of,
-    print_result,
     score_predictions,
     summarise_folds,
 )
@@ -129,28 +127,6 @@ def test_each_kind_of_target_has_its_metrics() -> None:
         RELATIVE_METRICS,
         CATEGORY_METRICS,
     ]
-
-
-def test_a_result_is_a_line_per_metric(capsys: pytest.CaptureFixture[str]) -> None:
-    interval = {"low": 0.25, "value": 0.5, "high": 0.75}
-    result: dict[str, Any] = {
-        "protocol": "mine",
-        "num_utterances": 9,
-        "num_speakers": 3,
-        "metrics": {"arousal": {"ccc": interval, "pearson": interval}},
-        "warnings": ["LEAKAGE"],
-        "notes": ["arousal mapped"],
-    }
-    print_result(result, as_json=False)
-    printed = capsys.readouterr()
-    assert printed.out.splitlines() == [
-        "mine: 9 utterances, 3 speakers",
-        "  arousal    ccc       0.500 [0.250, 0.750]",
-        "  arousal    pearson   0.500 [0.250, 0.750]",
-    ]
-    assert printed.err.splitlines() == ["  LEAKAGE", "  arousal mapped"]
-    print_result(result, as_json=True)
-    assert json.loads(capsys.readouterr().out) == result
 
 
 # ---- relative scores ----------------------------------------------------------------------------------------------

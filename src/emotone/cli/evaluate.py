@@ -51,8 +51,7 @@ def evaluate(options: Namespace) -> int:
     """A run's test parts, or a bundle on a corpus: numbers, and a report where one is asked for."""
     need(*TABLES, *(REPORTS if options.report else ()))
     from emotone.evaluate.bundle_on_corpus import evaluate_model
-    from emotone.evaluate.numbers.interval import to_json
-    from emotone.evaluate.scores import print_result
+    from emotone.evaluate.result_text import print_result
 
     asked = CurveOptions.read(options)
     _check_report(options)
@@ -70,7 +69,7 @@ def evaluate(options: Namespace) -> int:
         from emotone.evaluate.report.report import build_report
 
         _write_report(options, *build_report(run, curves, missing))
-    print_result(to_json(run.result) if options.json else run.result, as_json=options.json)
+    print_result(run, as_json=options.json)
     if not options.json:
         _print_curves(curves, missing)
     return 0

@@ -39,7 +39,7 @@ def add_train(add_verb: AddVerb) -> None:
 
 
 def train(options: Namespace) -> int:
-    """A recipe, from features to test result."""
+    """A recipe, from features to test result, which is printed as `evaluate` does."""
     need(*TABLES, "torch", "lightning_fabric", "onnx", "tensorboard")
     from emotone.data.recipe_yaml import load_recipe
 
@@ -51,6 +51,11 @@ def train(options: Namespace) -> int:
     for reason, count in result["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")
     is_tested = "num_utterances" in result
+    if is_tested:
+        from emotone.evaluate.result_text import print_result
+        from emotone.evaluate.run_folder import load_run
+
+        print_result(load_run(folder))
     next_verb = f"evaluate {folder} --report report.html" if is_tested else f"predict FILE --model {folder}"
     say(options, f"run: {folder}; try: emotone {next_verb}")
     return 0

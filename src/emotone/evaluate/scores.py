@@ -1,9 +1,7 @@
-"""The metrics of a prediction table, with intervals over speakers, and as text."""
+"""The metrics of a prediction table, with intervals over speakers."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
@@ -13,7 +11,7 @@ import pandas as pd
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.relative import describe_test, published_test, shares_of_wins
+from emotone.evaluate.numbers.relative import published_test, shares_of_wins
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
 from emotone.evaluate.prediction_table import label_column, predicted_values, speakers_of
 
@@ -147,18 +145,3 @@ def _shared_classes(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataF
     if len(classes) < 2:
         return known.iloc[:0], (np.zeros(0), np.zeros(0)), classes
     return known, (predicted_values(known, target, classes), known["true_emotion"].to_numpy(str)), classes
-
-
-def print_result(result: dict[str, Any], as_json: bool) -> None:
-    """Print a result to stdout: one line per metric, or JSON; warnings and notes go to stderr."""
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
-    print(f"{result['protocol']}: {result['num_utterances']} utterances, {result['num_speakers']} speakers")
-    for target, values in result["metrics"].items():
-        for name, interval in values.items():
-            print(f"  {target:<10} {name:<9} {interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]")
-    for target, published in result.get("published_test", {}).items():
-        print(f"  {target:<10} {describe_test(published)}")
-    for line in (*result.get("warnings", []), *result.get("notes", [])):
-        print(f"  {line}", file=sys.stderr)

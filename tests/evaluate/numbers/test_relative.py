@@ -12,8 +12,8 @@ from rankers import rank, shares_by_loops
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers.ranking import assess_as_published
-from emotone.evaluate.numbers.relative import describe_left_out, published_test, shares_of_wins
-from emotone.evaluate.scores import print_result, score_predictions
+from emotone.evaluate.numbers.relative import describe_left_out, describe_test, published_test, shares_of_wins
+from emotone.evaluate.scores import score_predictions
 
 AROUSAL = Target("arousal", "attribute", UNBOUNDED)
 
@@ -48,13 +48,12 @@ def test_the_published_test_is_of_every_fold_by_itself() -> None:
     assert about["kendall"] == pytest.approx(np.mean([fold["kendall"] for fold in about["folds"]]))
 
 
-def test_folds_that_are_too_small_for_the_published_test_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_folds_that_are_too_small_for_the_published_test_say_so() -> None:
     table = rank(45)  # 15 in each fold
     about = published_test(table, "arousal")
     assert [fold["note"] for fold in about["folds"]] == ["10% of 15 utterances are 1: too few to rank"] * 3
     assert math.isnan(about["spearman"])
-    print_result({"protocol": "mine", **score_predictions(table, [AROUSAL])}, as_json=False)
-    assert "3 of 3 folds left out: 10% of 15 utterances are 1: too few to rank" in capsys.readouterr().out
+    assert "3 of 3 folds left out: 10% of 15 utterances are 1: too few to rank" in describe_test(about)
     mixed = pd.concat([table, rank(60, 1).assign(fold=3)], ignore_index=True)
     about = published_test(mixed, "arousal")
     assert describe_left_out(about).startswith("3 of 4 folds left out") and about["spearman"] > 0
