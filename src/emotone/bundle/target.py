@@ -13,6 +13,8 @@ LARGEST = 1e6
 """No score, mean or standard deviation lies beyond."""
 MOST_LABELS = 1_000
 LONGEST_NAME = 64
+PUBLISHED_NAMES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
+"""How published files name attributes."""
 EMOTION = "emotion"
 """The column of the most probable category; a target of categories may have this name, which is no column's then."""
 COLUMNS = ("file", "start_s", "end_s", "inputs", EMOTION, "error")

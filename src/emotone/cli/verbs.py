@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from emotone.base.version import __version__
-from emotone.cli import corpora, evaluate, listing, predict, train
+from emotone.cli import corpora, evaluate, listing, predict, rank, train
 from emotone.cli.options import Run
 from emotone.errors import EmotoneError, unknown
 
@@ -34,6 +34,7 @@ VERBS = (
     train.add_train,
     evaluate.add_evaluate,
     evaluate.add_compare,
+    rank.add_rank,
 )
 """In the order of the help."""
 

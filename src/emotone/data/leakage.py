@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from emotone.bundle.folder import locate, read_about
 from emotone.corpora.check import Finding
 from emotone.corpora.scan import AUDIO_COLUMNS, with_equal_audio
 from emotone.data.split import PARTS, Split
 from emotone.errors import EmotoneError, name_some
+
+if TYPE_CHECKING:
+    from emotone.data.selection import Selection
 
 KINDS = {
     "speaker": "speaker",
@@ -200,6 +204,21 @@ def _line(crossings: Sequence[Crossing]) -> str:
         f"{num} {noun}{'s are' if num > 1 else ' is'} in {_and(first.border)} ({_and(counts)} utterances): "
         f"{name_some(values)}"
     )
+
+
+def through_bundle(name: str, data: Selection) -> list[str]:
+    """Raise EmotoneError where a bundle that a recipe learns from was trained on one of its corpora, test part and all.
+
+    Where the recipe allows leakage, the warning that every report must carry.
+    """
+    recipe, seen = data.recipe, read_about(locate(name)).training.corpora
+    shared = [corpus for corpus, found in data.fingerprints.items() if corpus in seen or found in seen.values()]
+    if not shared:
+        return []
+    line = f"the bundle {name} was itself trained on {', '.join(shared)}, so it may know the test part"
+    if not recipe.allow_leakage:
+        raise EmotoneError(f"recipe {recipe.name}: {line}; set allow_leakage=true if you mean it")
+    return [f"LEAKAGE ALLOWED: {line}"]
 
 
 def _and(words: Sequence[Any]) -> str:

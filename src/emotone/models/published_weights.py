@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.bundle.about import Provenance
-from emotone.bundle.target import Target
+from emotone.bundle.target import PUBLISHED_NAMES, Target
 from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OWNER = "winston-lin-wei-cheng"
 CORPUS = "MSP-Podcast 1.6"
-ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
+ATTRIBUTES = PUBLISHED_NAMES
 """Our names and those in the names of files."""
 RANGE = (1.0, 7.0)
 

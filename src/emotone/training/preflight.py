@@ -136,9 +136,10 @@ def refusals(recipe: Recipe, jobs: int = 1) -> list[str]:
     attempt(experiment.system.check_data, data, experiment.feature)
     attempt(check_init, experiment, data)
     if recipe.init and not recipe.allow_leakage:
-        attempt(_check_init_leak, data)
-    for split in data.folds().values():
+        attempt(leakage.through_bundle, recipe.init, data)
+    for number, split in data.folds().items():
         attempt(check_split, split, data, experiment)
+        attempt(experiment.system.check_fold, data, split, 0, number)
         if experiment.learns_from_unlabelled and not recipe.allow_leakage:
             crossings = leakage.find_crossings(data.table, split, unlabelled_trains=True)
             new = [crossing for crossing in crossings if crossing.border == ("test", "unlabelled")]
@@ -159,18 +160,5 @@ def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Spli
     if recipe.normalise.by == "speaker":
         warnings["transductive: features are normalised by statistics of all utterances of each test speaker"] = None
     if recipe.init:
-        warnings |= dict.fromkeys(_check_init_leak(data))
+        warnings |= dict.fromkeys(leakage.through_bundle(recipe.init, data))
     return list(warnings)
-
-
-def _check_init_leak(data: Selection) -> list[str]:
-    """The same for a leak through the bundle to start from: training on a corpus of the recipe, with its test part."""
-    recipe = data.recipe
-    seen = read_about(locate(recipe.init)).training.corpora
-    shared = [name for name, fingerprint in data.fingerprints.items() if name in seen or fingerprint in seen.values()]
-    if not shared:
-        return []
-    line = f"the bundle {recipe.init} was itself trained on {', '.join(shared)}, so it may know the test part"
-    if not recipe.allow_leakage:
-        raise EmotoneError(f"recipe {recipe.name}: {line}; set allow_leakage=true if you mean it")
-    return [f"LEAKAGE ALLOWED: {line}"]

@@ -71,6 +71,9 @@ def train_recipe(
     places = list(_places(experiment, selection))
     splits = [place.split for place in places]
     warnings = check_leakage(experiment, selection, splits)
+    for place in places:
+        found = system.check_fold(selection, place.split, place.repeat, place.number)
+        warnings += [line for line in found if line not in warnings]
     kinds = system.noise_kinds(recipe.seed)
     now = made_of(experiment, selection, splits, kinds)
     folder = choose_folder(recipe, to, now, quiet)

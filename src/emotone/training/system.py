@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emotone.data.noisy_copies import NoisyCopy
     from emotone.data.recipe import Training
     from emotone.data.selection import Selection
+    from emotone.data.split import Split
     from emotone.features.feature import Feature
     from emotone.training.examples import Examples
     from emotone.training.fold_data import FoldData
@@ -106,6 +107,13 @@ class System(ABC):
 
     def check_data(self, data: Selection, feature: Feature) -> None:  # noqa: B027 - most take any
         """Raise EmotoneError for targets and corpora that the system cannot learn from; before any feature is made."""
+
+    def check_fold(self, data: Selection, split: Split, repeat: int, number: int) -> list[str]:
+        """Raise EmotoneError for a fold for which it lacks something, or of whose test part it may know.
+
+        Returns warnings that every report must carry. Before any feature is made.
+        """
+        return []
 
     def prepare(
         self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep

@@ -19,7 +19,6 @@ from emotone.data.labels.deep_mi import (
     deep_mi,
     information_table,
     read_values,
-    select_values,
     to_levels,
     write_values,
 )
@@ -108,7 +107,7 @@ def test_published_files_and_the_levels_that_follow(shared: Path, tmp_path: Path
     assert (tmp_path / "values.json").read_bytes() == path.read_bytes()
 
     files = sorted(values, key=lambda name: name[::-1])  # any order in, the same order out
-    schedule = Curriculum().schedule(select_values(values, files), files)
+    schedule = Curriculum().schedule(np.array([values[file] for file in files]), files)
     expected = sorted(values, key=lambda name: (-values[name], name))
     for level in range(1, 11):
         rows = schedule.rows(5 * (level - 1))
@@ -131,12 +130,3 @@ def test_files_that_hold_something_else(tmp_path: Path, text: str, message: str)
         read_values(path)
     with pytest.raises(EmotoneError, match="none.json is missing"):
         read_values(tmp_path / "none.json")
-
-
-def test_files_that_lack_utterances_or_name_unknown_ones() -> None:
-    values = {"a.wav": 0.1, "b.wav": 0.2, "c.wav": 0.3}
-    assert select_values(values, ["c.wav", "a.wav"], known=["b.wav"]).tolist() == [0.3, 0.1]
-    with pytest.raises(EmotoneError, match=r"mi.json: 2 of 3 utterances have no value, e.g. 'x.wav'"):
-        select_values(values, ["a.wav", "x.wav", "y.wav"], where="mi.json")
-    with pytest.raises(EmotoneError, match=r"1 of 3 values are of unknown utterances, e.g. 'b.wav'"):
-        select_values(values, ["c.wav", "a.wav"])

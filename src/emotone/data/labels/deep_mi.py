@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,27 +117,6 @@ def read_values(path: Path) -> dict[str, float]:
     if bad:
         raise EmotoneError(f"{path}: {len(bad)} of {len(values)} values are no finite numbers, e.g. that of {bad[0]!r}")
     return {name: float(value) for name, value in values.items()}
-
-
-def select_values(
-    values: Mapping[str, float], files: Sequence[str], known: Iterable[str] = (), where: str = "DeepMI values"
-) -> NDArray[np.float64]:
-    """The values of these files, in their order: float64 [N]. `known` are further files that may have one.
-
-    Raises EmotoneError, counted and named, for files without a value and for values of unknown files.
-
-    >>> select_values({"a.wav": 0.1, "b.wav": 0.2}, ["b.wav", "a.wav"]).tolist()
-    [0.2, 0.1]
-    """
-    missing = [file for file in files if file not in values]
-    if missing:
-        raise EmotoneError(f"{where}: {len(missing)} of {len(files)} utterances have no value, e.g. {missing[0]!r}")
-    strangers = sorted(set(values) - set(files) - set(known))
-    if strangers:
-        raise EmotoneError(
-            f"{where}: {len(strangers)} of {len(values)} values are of unknown utterances, e.g. {strangers[0]!r}"
-        )
-    return np.array([values[file] for file in files])
 
 
 def _is_number(value: object) -> bool:

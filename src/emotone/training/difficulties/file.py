@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from emotone.base.files import sha256_of
-from emotone.data.labels.deep_mi import read_values, select_values
-from emotone.errors import EmotoneError
+from emotone.data.labels.deep_mi import read_values
+from emotone.data.utterance_names import values_of
 from emotone.training.difficulty import Difficulty
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emotone.data.dataset import Dataset
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
-
-NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "id": ("id", str),
-    "file": ("file", str),
-    "last part of the file": ("file", lambda file: PurePosixPath(file).name),
-}
-"""Kinds of names: the column of the table that each is made from, and the function that makes it."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +38,6 @@ class File(Difficulty):
 
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         values = read_values(Path(self.path))
-        # Whichever kind of name the file uses: the one that most of its values have.
-        kind = max(NAMES, key=lambda kind: len(values.keys() & _names(fold.dataset, kind)))
-        where = f"{self.path} (by {kind})"
-        column, name = NAMES[kind]
-        table = fold.dataset.table
-        names = table[column].map(name).set_axis(table["id"])
         utterances = fold.train["utterance"].unique()
-        wanted = names[utterances]
-        repeated = wanted[names.duplicated(keep=False)[utterances]]
-        if len(repeated):
-            raise EmotoneError(f"{where}: {repeated.iloc[0]!r} is the name of several utterances; name them by id")
-        found = select_values(values, list(wanted), _names(fold.dataset, kind), where)
+        found = values_of(values, fold.dataset, utterances, self.path)
         return fold.train["utterance"].map(dict(zip(utterances, found, strict=True))).to_numpy(float)
-
-
-def _names(data: Dataset, kind: str) -> set[str]:
-    """Names of that kind of all utterances of the recipe's corpora, also of those that the recipe leaves out."""
-    column, name = NAMES[kind]
-    tables = [data.table, *(corpus.utterances for corpus in data.corpora.values())]
-    return {name(value) for table in tables for value in table[column]}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotone.base import plugins
 from emotone.base.plugins import Choice
+from emotone.bundle.view.view import Chunks
 from emotone.data.labels.emotion_curve import emotion_curve
 from emotone.data.labels.rank_sequence import rank_chunks
 from emotone.data.labels.votes import check_votes, vote_statistics
@@ -18,6 +19,7 @@ from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.chunk_system import ChunkSystem
+from emotone.training.given_ranks import GivenRanks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
     from emotone.data.selection import Selection
+    from emotone.data.split import Split
     from emotone.features.feature import Feature
     from emotone.training.examples import Examples
     from emotone.training.fold_data import FoldData
@@ -44,16 +47,20 @@ OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
 class EmotionSeq2Seq(ChunkSystem):
     """How the network of `emotone.models.networks.emotion_seq2seq` learns from labels and from curves.
 
-    First a ranker is trained on the same fold; the ranks of an utterance's chunks become its curve, which the network
-    learns chunk by chunk, as it learns the label by the mean of its chunks. Both are those of the votes, where there
-    are votes: their mean is the label of training. The fold's folder keeps the ranker (`ranker`) and `curves.parquet`,
-    with margins, ranks and curve of every training utterance; what is there is not made again. Besides the settings of
-    `emotone.training.chunk_system`:
+    First a ranker is trained on the same fold, unless one is given, or its ranks; the ranks of an utterance's chunks
+    become its curve, which the network learns chunk by chunk, as it learns the label by the mean of its chunks. Both
+    are those of the votes, where there are votes: their mean is the label of training. The fold's folder keeps the
+    ranker (`ranker`) and `curves.parquet`, with margins, ranks and curve of every training utterance; what is there is
+    not made again. Besides the settings of `emotone.training.chunk_system`:
 
     curve_weight: of the curves' loss against the label's; 0 trains the same network without ranker and curves.
     curve_std: deviation of a curve on the recipe's range where the votes have none; null is as published: one vote, or
     equal ones, make a constant curve, and an utterance without votes is refused.
-    ranker, ranker_training: settings of `emotion-ranker`, and its loop, as in a recipe.
+    ranker, ranker_training: settings of `emotion-ranker`, and its loop, as in a recipe; or `ranker` is a bundle with
+    curves, or a run of rankers, of which each fold takes the bundle of the same fold. One that was trained on a corpus
+    of the recipe by another split is refused, unless the recipe allows leakage.
+    ranks: a folder of rank sequences (`emotone.data.labels.rank_files`), or of a folder for each fold; no ranker then.
+    Nothing says by which utterances these ranks were learned.
     ccc: "lin", or "published" with its mixed degrees of freedom.
     """
 
@@ -63,7 +70,8 @@ class EmotionSeq2Seq(ChunkSystem):
     scale: int = 2
     curve_weight: float = 0.5
     curve_std: float | None = None
-    ranker: dict[str, Any] = field(default_factory=dict)
+    ranker: dict[str, Any] | str = field(default_factory=dict)
+    ranks: str | None = None
     ranker_training: dict[str, Any] = field(default_factory=lambda: {"epochs": 20})
     ccc: Literal["lin", "published"] = "lin"
 
@@ -73,17 +81,28 @@ class EmotionSeq2Seq(ChunkSystem):
             raise EmotoneError(f"{self.name}: curve_weight must be from 0 to 1, not {self.curve_weight}")
         if self.curve_std is not None and not 0 <= self.curve_std < math.inf:
             raise EmotoneError(f"{self.name}: curve_std must be a number of at least 0, not {self.curve_std}")
+        if self.ranks is not None and self.ranker:
+            raise EmotoneError(f"{self.name}: ranks are given, so there is no ranker; leave out one of the two")
         for key in OF_RANKER:
-            if key in self.ranker:
+            if isinstance(self.ranker, dict) and key in self.ranker:
                 raise EmotoneError(f"{self.name}: {key} of the ranker is that of {self.name}; set system.{key}")
-        ranker = plugins.create("systems", RANKER, self._choice.settings)
-        try:
-            ranker.check_training(self._training, False)
-        except EmotoneError as error:
-            raise EmotoneError(f"{self.name}: ranker_training: {error}") from None
+        if self._given is None:
+            ranker = plugins.create("systems", RANKER, self._choice.settings)
+            try:
+                ranker.check_training(self._training, False)
+            except EmotoneError as error:
+                raise EmotoneError(f"{self.name}: ranker_training: {error}") from None
+
+    @property
+    def _given(self) -> GivenRanks | None:
+        """Ranks from elsewhere, or None where the ranker is trained on the same fold."""
+        if isinstance(self.ranker, dict):
+            return None if self.ranks is None else GivenRanks(folder=self.ranks)
+        return GivenRanks(ranker=self.ranker)
 
     @property
     def _choice(self) -> Choice:
+        assert isinstance(self.ranker, dict)
         return Choice(RANKER, {key: getattr(self, key) for key in OF_RANKER} | self.ranker)
 
     @property
@@ -94,15 +113,26 @@ class EmotionSeq2Seq(ChunkSystem):
         """Raise EmotoneError where the ranker cannot learn, or curves of utterances without votes have no deviation."""
         if not self.curve_weight:
             return
-        ranker = plugins.create("systems", RANKER, self._choice.settings)
-        ranker.check_data(data, feature)
+        if self._given is None:
+            ranker = plugins.create("systems", RANKER, self._choice.settings)
+            ranker.check_data(data, feature)
         if self.curve_std is None:
             check_votes(data, self.name, "so its curves have no deviation; set system.curve_std")
+        if self._given is not None:
+            return
         split, best = data.recipe.split, self._training.best
         if best != "last" and (split.name == "everything" or not split.validate):
             raise EmotoneError(
                 f"{self.name}: this split validates nothing, so ranker_training.best must be 'last', not {best!r}"
             )
+
+    def check_fold(self, data: Selection, split: Split, repeat: int, number: int) -> list[str]:
+        """The given ranker, or its ranks: there, of these attributes, and without knowledge of the test part."""
+        return self._given.check(data, split, repeat, number) if self._given and self.curve_weight else []
+
+    def files_read(self) -> dict[str, str]:
+        """The given ranker, or its ranks."""
+        return self._given.identity if self._given and self.curve_weight else {}
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: chunks [B, C, m, D] -> {target: [B] or [B, K]}."""
@@ -139,11 +169,16 @@ class EmotionSeq2Seq(ChunkSystem):
 
         def make() -> pd.DataFrame:
             rated = [self._rated(fold, target) for target in fold.targets]  # what it refuses, before the ranker learns
-            training = self._training
-            ranker = train_step(self._choice, training, folder / "ranker", view)
-            margins = fold.outputs(ranker.network, fold.train, view, training.batch_size)
-            tables = [_with_curves(table, margins[table["target"].iloc[0]]) for table in rated]
-            return pd.concat(tables, ignore_index=True)
+            if self._given is not None:
+                assert isinstance(view, Chunks)
+                given = self._given.ranks(fold, fold.targets, view.num_chunks)
+                tables = [table.assign(rank=list(given[_name(table)])) for table in rated]
+            else:
+                training = self._training
+                ranker = train_step(self._choice, training, folder / "ranker", view)
+                margins = fold.outputs(ranker.network, fold.train, view, training.batch_size)
+                tables = [_with_ranks(table, margins[_name(table)]) for table in rated]
+            return pd.concat([_with_curves(table) for table in tables], ignore_index=True)
 
         return keep_table(folder / "curves.parquet", make)
 
@@ -181,10 +216,20 @@ class EmotionSeq2Seq(ChunkSystem):
         return super().learner(fabric, both, lesson)
 
 
-def _with_curves(rated: pd.DataFrame, margins: NDArray[np.float32]) -> pd.DataFrame:
-    """The utterances of one target with margins, ranks and curves [N, C]; NaN where they have no label."""
-    ranks = rank_chunks(margins)
+def _name(rated: pd.DataFrame) -> str:
+    """The one target of a table."""
+    return str(rated["target"].iloc[0])
+
+
+def _with_ranks(rated: pd.DataFrame, margins: NDArray[np.float32]) -> pd.DataFrame:
+    """The utterances of one target with margins and ranks [N, C]."""
+    return rated.assign(margin=list(margins), rank=list(rank_chunks(margins)))
+
+
+def _with_curves(ranked: pd.DataFrame) -> pd.DataFrame:
+    """The utterances of one target with curves [N, C] of their ranks; NaN where they have no label."""
+    ranks = np.stack(ranked["rank"].to_list())
     curve = np.full(ranks.shape, np.nan)
-    known = rated["mean"].notna().to_numpy()
-    curve[known] = emotion_curve(ranks[known], rated["mean"][known], rated["std"][known])
-    return rated.assign(margin=list(margins), rank=list(ranks), curve=list(curve))
+    known = ranked["mean"].notna().to_numpy()
+    curve[known] = emotion_curve(ranks[known], ranked["mean"][known], ranked["std"][known])
+    return ranked.assign(curve=list(curve))
