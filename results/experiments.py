@@ -46,6 +46,8 @@ GRID = {
         ["unlabelled.num=200", "system.num_clusters=5"],
         ["unlabelled.num=200", "system.num_clusters=30"],
         ["unlabelled.num=200", "system.heads=frozen"],
+        ["unlabelled.num=200", "system.draw=published"],
+        ["unlabelled.num=200", "system.best_by=chunks"],
     ],
     "emotale-deep-mi": [[f"curriculum.order={order}"] for order in ("easy-first", "hard-first", "random", "none")],
     "emotale-seq2seq": [[], ["system.curve_weight=0"], LIGHT_FRAMES],

@@ -11,7 +11,7 @@ import torch
 from emotone.bundle.view.streams import StreamNormalisers, Utterance, stack
 from emotone.bundle.view.view import Chunks, Crop, FrameView, Normaliser, Whole, WordChunks
 from emotone.data.rows import Rows
-from emotone.training.examples import StoreExamples, StreamExamples
+from emotone.training.examples import ChunkExamples, StoreExamples, StreamExamples
 
 LENGTHS = [9, 4, 9, 1, 17, 4, 9]
 D = 3
@@ -141,3 +141,16 @@ def test_groups_of_streams_hold_every_row_once_and_are_of_like_length(taken: str
     assert sorted(np.concatenate(groups)) == list(range(7)) and max(map(len, groups)) <= batch_size
     steps = [found.batch(rows)[0].speech.shape[1] for rows in groups]
     assert steps == sorted(steps)
+
+
+def test_chunks_are_examples_of_their_own() -> None:
+    random = np.random.default_rng(0)
+    frames = [random.normal(size=(7 + n, 3)).astype(np.float32) for n in range(4)]
+    labels = {"arousal": torch.arange(4.0), "emotion": torch.eye(4)}
+    whole = StoreExamples(Rows(frames, 3), Chunks(3, 2), Normaliser(np.zeros(3), np.ones(3)), labels)
+    single = ChunkExamples(whole)
+    assert len(single) == 8 and [len(rows) for rows in single.groups(3)] == [6, 2] and single.view == Chunks(3, 2)
+    inputs, found = single.batch(np.array([5, 0]))
+    expected, _ = whole.batch(np.array([2, 0]))
+    assert torch.equal(inputs, torch.stack([expected[0, 1:], expected[1, :1]]))
+    assert found["arousal"].tolist() == [2.0, 0.0] and found["emotion"].argmax(dim=1).tolist() == [2, 0]

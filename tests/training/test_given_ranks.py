@@ -63,7 +63,9 @@ def test_a_given_ranker_and_its_files_make_the_same_curves(
     fit_ = fold.fit
     monkeypatch.setattr(fold, "fit", lambda *given, **more: trained.append(given[0].name) or fit_(*given, **more))
     by_ranker = train_recipe(seq2seq(tones_recipe, ranker=str(rankers)), tmp_path / "a", quiet=True)
-    by_files = train_recipe(seq2seq(tones_recipe, ranks=str(folder / "ranks")), tmp_path / "b", quiet=True)
+    by_files = train_recipe(
+        seq2seq(tones_recipe, ranks=str(folder / "ranks"), ranker={"num_pairs": 9}), tmp_path / "b", quiet=True
+    )
     assert trained == ["emotion-seq2seq"] * 8  # no ranker learned
     for number in range(4):
         ranks = json.loads((folder / f"ranks/fold-{number}/train_Act.json").read_text())

@@ -148,6 +148,37 @@ class StoreExamples:
         return [self.normaliser[row] for row in rows]
 
 
+class ChunkExamples:
+    """Every chunk as an example of its own, [1, m, D] with the label of its utterance, one utterance after another."""
+
+    def __init__(self, utterances: StoreExamples) -> None:
+        self.utterances, self.pairs = utterances, utterances.pairs
+        self.labels = {name: label.repeat_interleave(self._per_row, 0) for name, label in utterances.labels.items()}
+
+    @property
+    def _per_row(self) -> int:
+        return self.utterances.num_chunks
+
+    @property
+    def view(self) -> View:
+        """The view of an utterance."""
+        return self.utterances.view
+
+    def __len__(self) -> int:
+        return len(self.utterances) * self._per_row
+
+    def groups(self, batch_size: int) -> list[NDArray[np.intp]]:
+        """All chunks, in batches of those of `batch_size` utterances."""
+        size = batch_size * self._per_row
+        return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+
+    def batch(
+        self, rows: NDArray[np.intp], crop: Sequence[Crop] | None = None, random: np.random.Generator | None = None
+    ) -> tuple[Tensor, Labels]:
+        """Inputs [B, 1, m, D] and labels of these chunks."""
+        return self.utterances.chunks(*np.divmod(rows, self._per_row))[:, None], labels_of(self.labels, rows)
+
+
 @dataclass
 class StreamExamples:
     """Utterances of speech and text as batches of torch tensors (`Examples`), of any lengths together."""

@@ -108,7 +108,8 @@ class Fold:
             arrays = known.arrays() if known else None
             done["chosen"] = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
         else:
-            validation = Validation(known, system.scorer(data.targets, known)) if known else None
+            tested = system.validated(known) if known else None
+            validation = Validation(tested, system.scorer(data.targets, tested)) if tested else None
             learns_from_it = system.takes_unlabelled and len(data.unlabelled)
             unlabelled = data.examples(data.unlabelled, view) if learns_from_it else None
             lesson = Lesson(train, training, folder, data.seed, unlabelled, schedule)

@@ -133,6 +133,10 @@ class System(ABC):
         """Noisy copies of the training part that it learns from besides: a transform of the audio for each kind."""
         return ()
 
+    def validated(self, examples: Examples) -> Examples:
+        """What of the validation part decides the best weights: its utterances, unless a system says otherwise."""
+        return examples
+
     def scorer(self, targets: list[Target], validation: Examples) -> Scorer:
         """Validation scores: CCC of attributes, UAR of categories, over the rows that have the label."""
         from emotone.evaluate.numbers import metrics

@@ -25,6 +25,7 @@ from emotone.models.cluster_branch import ClusterBranch
 from emotone.training.examples import StoreExamples
 from emotone.training.learners import clusters as cluster_learner
 from emotone.training.learners.clusters import Items
+from emotone.training.learners.kmeans import sample_evenly
 from emotone.training.learners.learner import Learner, Lesson
 from emotone.training.loop import Validation, fit
 
@@ -321,6 +322,18 @@ def test_clusters_are_drawn_evenly_in_batches_of_single_chunks(watch: Any, tmp_p
         share = num_items // len(counts) + 1
         assert len(drawn) == num_items and counts.max() <= share
         assert counts.min() >= share - (share * len(counts) - num_items)
+
+
+def test_the_published_draw_is_by_the_sizes_of_clusters(watch: Any, tmp_path: Path) -> None:
+    owner = system(draw="published")
+    network = build(owner)
+    spy = watch(network)
+    run(learner_of(owner, network, tmp_path, examples(), without_labels()), range(2))
+    passes = [(epoch, which) for epoch in range(2) for which in (1, 0)]  # unlabelled, labelled
+    for (epoch, which), clusters, batches in zip(passes, spy.assignments, spy.batches, strict=True):
+        numbers = sample_evenly(clusters, np.random.default_rng([5, 0, epoch, 2, which]))
+        expected = np.argsort(clusters.numpy(), kind="stable")[numbers]
+        np.testing.assert_array_equal(np.concatenate(batches), expected)
 
 
 @pytest.mark.parametrize("networks", ["joint", "separate"])

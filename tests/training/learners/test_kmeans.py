@@ -18,7 +18,7 @@ from torch import Tensor
 
 from emotone.errors import EmotoneError
 from emotone.training.learners import kmeans as clustering
-from emotone.training.learners.kmeans import kmeans, normalised_mutual_information, sample_evenly
+from emotone.training.learners.kmeans import kmeans, normalised_mutual_information, sample_as_published, sample_evenly
 
 
 def mixture(num_points: int = 900, num_features: int = 8, num_modes: int = 6, seed: int = 0) -> Tensor:
@@ -247,3 +247,15 @@ def test_samples_follow_the_generator_and_are_shuffled() -> None:
     halves = [np.bincount(labels[half], minlength=3) for half in np.split(first, 2)]
     assert np.abs(halves[0] - halves[1]).max() < 60
     assert sample_evenly(torch.tensor([0, 0, 1]), np.random.default_rng(0)).dtype == np.intp
+
+
+def test_the_published_draw_is_of_a_list_in_the_order_of_the_clusters() -> None:
+    """As in the published programs: a list of items by cluster, and a sampler of their original numbers."""
+    labels = np.random.default_rng(1).permutation(np.repeat([0, 1, 2, 3], [600, 200, 100, 100]))
+    lists = [np.flatnonzero(labels == cluster) for cluster in range(4)]
+    in_order = [(item, cluster) for cluster, items in enumerate(lists) for item in items]
+    expected = [in_order[number] for number in sample_evenly(labels, np.random.default_rng(7))]
+    rows = sample_as_published(labels, np.random.default_rng(7))
+    assert [(int(row), int(labels[row])) for row in rows] == [(int(item), cluster) for item, cluster in expected]
+    shares = np.bincount(labels[rows]) / len(rows)
+    np.testing.assert_allclose(shares, [0.6, 0.2, 0.1, 0.1], atol=0.04)  # where even ones are .25 each

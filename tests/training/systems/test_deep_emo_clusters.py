@@ -18,12 +18,13 @@ from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import load_recipe
 from emotone.data.rows import Rows
 from emotone.errors import EmotoneError
+from emotone.evaluate.numbers import metrics
 from emotone.models.cluster_branch import Clustered
 from emotone.models.export import to_onnx
-from emotone.models.side_by_side import SeparateNetworks
+from emotone.models.side_by_side import SeparateNetworks, networks_of
 from emotone.training.examples import StoreExamples, predict_outputs
 from emotone.training.learners.learner import Lesson
-from emotone.training.loop import fit
+from emotone.training.loop import Validation, fit
 
 D = 6
 CHUNKS = Chunks(5, 3)
@@ -172,6 +173,34 @@ def test_categories_are_learned(tmp_path: Path) -> None:
     assert (scores.argmax(axis=1) == np.arange(30) % 3).mean() > 0.9
 
 
+@pytest.mark.parametrize("networks", ["joint", "separate"])
+def test_the_best_by_chunks_is_that_of_all_their_scores(networks: Any, tmp_path: Path) -> None:
+    """The score of every epoch is the CCC of all chunks, each with its utterance's label; the best epoch is kept."""
+    owner = small("deep-emo-clusters", best_by="chunks", networks=networks, hidden_std=None)
+    known, targets = examples(CHUNKS, 9, seed=1), [AROUSAL, VALENCE]
+    tested = owner.validated(known)
+    training = Training(batch_size=4, epochs=4, learning_rate=1e-2)
+    lesson = Lesson(examples(CHUNKS), training, tmp_path, 0)
+    validation = Validation(tested, owner.scorer(targets, tested))
+    network, history = fit(owner, build(owner, "deep-emo-clusters", targets), lesson, validation, quiet=True)
+    parts = networks_of(network)
+    for target in targets:
+        part: Any = parts.get(target.name, parts.get(""))
+        with torch.inference_mode():
+            scores = part.network.score(part.network.embed(known.batch(np.arange(9))[0]))[target.name].numpy()
+        truth = known.labels[target.name].numpy().repeat(3)
+        there = ~np.isnan(truth)
+        found = metrics.ccc(scores.ravel()[there], truth[there])
+        each = [row[target.name] for row in history]
+        best = (
+            max(each)
+            if networks == "separate"
+            else each[int(np.argmax([r["arousal"] + r["valence"] for r in history]))]
+        )
+        assert found == pytest.approx(best, abs=1e-5)
+    assert small("deep-emo-clusters").validated(known) is known
+
+
 # ---- bundles ----------------------------------------------------------------------------------------------------
 
 
@@ -235,6 +264,9 @@ DENSE = {"model": "dense-res-net"}
         ({"hidden_std": 0}, "hidden_std must be a positive number, not 0"),
         ({"kmeans_iterations": 0}, "kmeans_iterations must be at least 1, not 0"),
         ({"start": "kmeans++"}, "start must be one of 'random', 'k-means++'"),
+        ({"draw": "uniform"}, "draw must be one of 'even', 'published', not 'uniform'"),
+        ({"best_by": "chunk"}, "best_by must be one of 'utterances', 'chunks'"),
+        ({**DENSE, "best_by": "chunks"}, "model dense-res-net scores no single chunks; set best_by: utterances"),
         ({"heads": "freezed"}, "heads must be one of 'trained', 'frozen'"),
         ({"num_cluster": 3}, "unknown setting 'num_cluster'; did you mean 'num_clusters'?"),
         # what the models themselves cannot be

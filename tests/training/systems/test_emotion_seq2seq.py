@@ -404,7 +404,7 @@ def test_published_recipes_run_on_an_official_release(tmp_path: Path, name: str)
         ({"ranker": {"threshold": "high"}}, "emotion-ranker: threshold must be a number, not 'high'"),
         ({"ranker": {"threshold": 0.5}}, "emotion-ranker: threshold must be above 0.5"),
         ({"ranker": 3}, "ranker must be a mapping or text, not 3"),
-        ({"ranker": "mine", "ranks": "folder"}, "ranks are given, so there is no ranker; leave out one of the two"),
+        ({"ranker": "mine", "ranks": "folder"}, "ranks are given, so ranker mine has no use; leave out one of the two"),
         ({"ranker_training": {"epoch": 3}}, "ranker_training: unknown recipe key 'epoch'; did you mean 'epochs'?"),
         ({"ranker_training": {"epochs": 0}}, "epochs must be at least 1, not 0"),
         ({"ranker_training": {"batch_size": 3}}, "ranker_training: emotion-ranker goes by epochs"),

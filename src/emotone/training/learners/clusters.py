@@ -4,12 +4,13 @@ Lin, Sridhar & Busso, "DeepEmoCluster: A Semi-Supervised Framework for Latent Cl
 Emotions", ICASSP 2021, section 2. For any network with an `emotone.models.cluster_branch`:
 
 1. unlabelled: the embeddings of all items are clustered; a new top layer and the shared layers learn the clusters, on
-   items drawn evenly over them; the heads rest, for this loss does not reach them.
+   items drawn evenly over them (or as the published programs draw: `kmeans.sample_as_published`); the heads rest, for
+   this loss does not reach them.
 2. labelled: the same clustering of the labelled items, a new top layer, and one pass with the joint loss.
 
 An item is a chunk, or where the network embeds utterances an utterance. Every epoch draws new starts of k-means (the
 published code began the unlabelled ones at the same points every epoch, as a side effect). The published code, which
-this follows, draws the labelled items evenly over clusters too, and gives an utterance's label to each of its chunks.
+this follows, draws the labelled items by their clusters too, and gives an utterance's label to each of its chunks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -30,13 +31,22 @@ from emotone.errors import EmotoneError
 from emotone.models.cluster_branch import Clustered, EmbeddingNetwork
 from emotone.models.side_by_side import networks_of
 from emotone.training.examples import Examples, Labels, StoreExamples
-from emotone.training.learners.kmeans import Clusters, Start, kmeans, normalised_mutual_information, sample_evenly
+from emotone.training.learners.kmeans import (
+    Clusters,
+    Start,
+    kmeans,
+    normalised_mutual_information,
+    sample_as_published,
+    sample_evenly,
+)
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from emotone.training.learners.learner import Lesson
 
+Draw = Literal["even", "published"]
+DRAWS = {"even": sample_evenly, "published": sample_as_published}
 Loss = Callable[[dict[str, Tensor], Labels], Tensor]
 
 
@@ -53,7 +63,8 @@ class Rates:
 class ClusterSettings:
     """How networks learn from clusters: the labels' `loss`, learning rates, and k-means' start and iterations.
 
-    `trains_heads` false leaves the heads at their random start, as the published weights are.
+    `trains_heads` false leaves the heads at their random start, as the published weights are. `draw` says how the items
+    of a pass follow from their clusters.
     """
 
     loss: Loss
@@ -61,6 +72,7 @@ class ClusterSettings:
     start: Start = "random"
     iterations: int = 20
     trains_heads: bool = True
+    draw: Draw = "even"
 
 
 @dataclass(frozen=True)
@@ -279,10 +291,11 @@ class _Part:
         return found
 
     def _batches(self, which: str, epoch: int, assignments: Tensor | None) -> Iterator[NDArray[np.intp]]:
-        """Items of one pass, evenly over the clusters, or each once where there are none."""
+        """Items of one pass, drawn by their clusters, or each once where there are none."""
         random = self._random("items", which, epoch)
         num_items = len(self.pools[which])
-        order = random.permutation(num_items) if assignments is None else sample_evenly(assignments, random)
+        draw = DRAWS[self.settings.draw]
+        order = random.permutation(num_items) if assignments is None else draw(assignments, random)
         self.trained.train()
         num_batches = max(1, -(-(num_items - 1) // self.batch_items))  # a last one of one item joins that before it
         for batch in range(num_batches):

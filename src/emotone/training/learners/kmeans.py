@@ -1,4 +1,4 @@
-"""k-means on any device over data read in blocks, agreement of two clusterings, and sampling evenly over clusters.
+"""k-means on any device over data read in blocks, agreement of two clusterings, and sampling by clusters.
 
 Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2), 1982; its start by Arthur &
 Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
@@ -300,3 +300,19 @@ def sample_evenly(assignments: ArrayLike, random: np.random.Generator) -> NDArra
     size = len(labels) // len(clusters) + 1
     drawn = [random.choice(rows, size, replace=len(rows) <= size) for rows in clusters]
     return random.permutation(np.concatenate(drawn))[: len(labels)]
+
+
+def sample_as_published(assignments: ArrayLike, random: np.random.Generator) -> NDArray[np.intp]:
+    """As many rows as there are points, as the published programs draw them: [N] -> int [N].
+
+    They draw numbers evenly over the clusters, as `sample_evenly` does, but take them as places in a list that is in
+    the order of the clusters. What is learned from are other rows than those drawn, whose clusters come about as often
+    as they are large.
+
+    >>> assignments = np.random.default_rng(0).permutation([0] * 97 + [4] * 3)
+    >>> rows = sample_as_published(assignments, np.random.default_rng(0))
+    >>> len(rows), bool((assignments[rows] == 4).sum() < 20)
+    (100, True)
+    """
+    by_cluster = np.argsort(np.asarray(assignments), kind="stable")
+    return by_cluster[sample_evenly(assignments, random)]

@@ -44,6 +44,10 @@ class DeepEmoClusters(System):
     shared_rate, top_rate: of SGD, for all layers and for the new top layers.
     hidden_std: of the branch's starting weights; null starts them as torch does.
     start, kmeans_iterations: of k-means; "random" points are the published start.
+    draw: what an epoch learns from: items drawn "even" over their clusters; "published", about as often as clusters are
+    large, by a slip of the published programs (`learners.kmeans.sample_as_published`).
+    best_by: what decides the best weights: scores of "utterances", or of single "chunks", each with the label of its
+    utterance, as published.
     ccc: "lin", or "published" with its mixed degrees of freedom.
     """
 
@@ -61,6 +65,8 @@ class DeepEmoClusters(System):
     hidden_std: float | None = 0.01
     start: Literal["random", "k-means++"] = "random"
     kmeans_iterations: int = 20
+    draw: Literal["even", "published"] = "even"
+    best_by: Literal["utterances", "chunks"] = "utterances"
     ccc: Literal["lin", "published"] = "lin"
 
     def __post_init__(self) -> None:
@@ -76,6 +82,8 @@ class DeepEmoClusters(System):
         if self.kmeans_iterations < 1:
             raise EmotoneError(f"{NAME}: kmeans_iterations must be at least 1, not {self.kmeans_iterations}")
         self._check_model()
+        if self.best_by == "chunks" and self._kind != "chunks":
+            raise EmotoneError(f"{NAME}: model {self.model} scores no single chunks; set best_by: utterances")
 
     def _check_model(self) -> None:
         model = plugins.find("models", self.model)
@@ -164,15 +172,24 @@ class DeepEmoClusters(System):
 
         rates = Rates(lesson.settings.learning_rate, self.shared_rate, self.top_rate)
         trains_heads = self.heads == "trained"
-        settings = ClusterSettings(self.loss, rates, self.start, self.kmeans_iterations, trains_heads)
+        settings = ClusterSettings(self.loss, rates, self.start, self.kmeans_iterations, trains_heads, self.draw)
         return ClusterLearner(fabric, network, lesson, settings)
+
+    def validated(self, examples: Examples) -> Examples:
+        """Utterances, or all of their chunks."""
+        from emotone.training.examples import ChunkExamples, StoreExamples
+
+        if self.best_by == "utterances":
+            return examples
+        assert isinstance(examples, StoreExamples)
+        return ChunkExamples(examples)
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:
         """Epochs, one pass each, in full or bfloat16 precision."""
         if training.epochs is None:
             raise EmotoneError(f"{NAME} goes by epochs: set training.epochs")
         if has_curriculum:
-            raise EmotoneError(f"{NAME} draws utterances evenly over its clusters, so it takes no curriculum")
+            raise EmotoneError(f"{NAME} draws utterances by their clusters, so it takes no curriculum")
         if training.precision == "16-mixed" or training.clip_norm is not None:
             raise EmotoneError(
                 f"{NAME} steps three optimisers at once: no 16-mixed precision (bf16-mixed), no clip_norm"

@@ -59,8 +59,8 @@ class EmotionSeq2Seq(ChunkSystem):
     ranker, ranker_training: settings of `emotion-ranker`, and its loop, as in a recipe; or `ranker` is a bundle with
     curves, or a run of rankers, of which each fold takes the bundle of the same fold. One that was trained on a corpus
     of the recipe by another split is refused, unless the recipe allows leakage.
-    ranks: a folder of rank sequences (`emotone.data.labels.rank_files`), or of a folder for each fold; no ranker then.
-    Nothing says by which utterances these ranks were learned.
+    ranks: a folder of rank sequences (`emotone.data.labels.rank_files`), or of a folder for each fold; no ranker is
+    trained then, whatever its settings. Nothing says by which utterances these ranks were learned.
     ccc: "lin", or "published" with its mixed degrees of freedom.
     """
 
@@ -81,8 +81,10 @@ class EmotionSeq2Seq(ChunkSystem):
             raise EmotoneError(f"{self.name}: curve_weight must be from 0 to 1, not {self.curve_weight}")
         if self.curve_std is not None and not 0 <= self.curve_std < math.inf:
             raise EmotoneError(f"{self.name}: curve_std must be a number of at least 0, not {self.curve_std}")
-        if self.ranks is not None and self.ranker:
-            raise EmotoneError(f"{self.name}: ranks are given, so there is no ranker; leave out one of the two")
+        if self.ranks is not None and isinstance(self.ranker, str):
+            raise EmotoneError(
+                f"{self.name}: ranks are given, so ranker {self.ranker} has no use; leave out one of the two"
+            )
         for key in OF_RANKER:
             if isinstance(self.ranker, dict) and key in self.ranker:
                 raise EmotoneError(f"{self.name}: {key} of the ranker is that of {self.name}; set system.{key}")
@@ -96,9 +98,9 @@ class EmotionSeq2Seq(ChunkSystem):
     @property
     def _given(self) -> GivenRanks | None:
         """Ranks from elsewhere, or None where the ranker is trained on the same fold."""
-        if isinstance(self.ranker, dict):
-            return None if self.ranks is None else GivenRanks(folder=self.ranks)
-        return GivenRanks(ranker=self.ranker)
+        if self.ranks is not None:
+            return GivenRanks(folder=self.ranks)
+        return GivenRanks(ranker=self.ranker) if isinstance(self.ranker, str) else None
 
     @property
     def _choice(self) -> Choice:
