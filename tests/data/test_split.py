@@ -150,6 +150,7 @@ WAYS: dict[str, Callable[[st.DrawFn], Way]] = {
     "ravdess": lambda draw: (table_of(draw, [f"{actor:02d}" for actor in range(1, 25)]), {}),
     "iemocap": lambda draw: in_sessions(draw, draw(st.integers(2, 6))),
     "thai-ser": lambda draw: in_sessions(draw, 10 * draw(st.integers(2, 3))),
+    "thai-ser-both-ways": lambda draw: in_sessions(draw, 10 * draw(st.integers(2, 3))),
     "cross-corpus": across_corpora,
     "given": with_official_parts,  # whose parts become the file
 }
@@ -183,7 +184,7 @@ def test_no_split_shares_a_group_and_every_utterance_is_in_one_part(
         check_parts(table, split)
         if name not in ("official", "given"):  # whose parts are the owner's
             assert split.train and split.validation and split.test
-        if name in ("leave-one-session-out", "iemocap", "thai-ser"):
+        if name in ("leave-one-session-out", "iemocap", "thai-ser", "thai-ser-both-ways"):
             parts = table["id"].map(split.part_of).groupby(table["session"]).agg(set)
             assert all(len(one) == 1 or (name == "iemocap" and one == {"validation", "test"}) for one in parts)
 

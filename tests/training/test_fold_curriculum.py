@@ -343,7 +343,7 @@ CLUSTERS = {"name": "deep-emo-clusters", "model": "dense-res-net"}
     ("curriculum", "settings", "words"),
     [
         ({"order": EASY}, {"training": {"iterations": 9}}, "a curriculum goes by epochs; set training.epochs"),
-        ({"order": EASY}, {"system": CLUSTERS}, "draws utterances evenly over its clusters, so it takes no curriculum"),
+        ({"order": EASY}, {"system": CLUSTERS}, "draws utterances by their clusters, so it takes no curriculum"),
         ({"order": EASY}, {"system": {"name": "functionals-svm"}}, "solved at once, so it takes no curriculum"),
         ({"order": EASY, "num_levels": 13}, {}, "13 levels are more than there are utterances (12)"),
         ({"order": EASY, "num_levels": 0}, {}, "num_levels must be at least 1, not 0"),

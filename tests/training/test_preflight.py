@@ -84,7 +84,7 @@ def test_settings_that_go_together(tones_recipe: Make, settings: dict[str, Any])
         ({"system": WORDS, "normalise": {"by": "speaker"}}, "normalises by the training part only; set normalise.by"),
         ({"alignment": "corpus"}, "does not go by words; leave alignment out"),
         ({"curriculum": EASY, "training": EPOCHS, "system": "functionals-svm"}, "solved at once, so it takes no"),
-        ({"curriculum": EASY, "training": EPOCHS, "system": CLUSTERS}, "evenly over its clusters, so it takes no"),
+        ({"curriculum": EASY, "training": EPOCHS, "system": CLUSTERS}, "by their clusters, so it takes no"),
         ({"curriculum": EASY | {"score": "deep-mi"}, "training": EPOCHS, "targets": ["emotion"]}, "not emotion"),
         ({"curriculum": EASY | {"score": "teacher-error"}, "training": EPOCHS, "targets": ["emotion"]}, "first target"),
         ({"system": CLUSTERS}, "set training.epochs"),

@@ -130,6 +130,8 @@ class Dataset(Selection):
         by_mean = settings.over == "utterance-means"
         for frames in features:
             moments.update(frames.mean(axis=0, keepdims=True, dtype=np.float64) if by_mean else frames)
+        if settings.over == "segments":
+            moments.update(np.zeros((1, frames.shape[1]), np.float32))
         return Normaliser.of(moments, settings.clip)
 
 

@@ -55,12 +55,13 @@ class Normalise:
     test speakers; no label is used, but a speaker must be known and have several utterances (transductive: results
     are better than on single unknown utterances, and every report says so). `over` utterance-means: statistics of the
     utterances' mean frames, by which single frames vary more, as published for states of large encoders. `scale`
-    min-max: the least frame becomes 0, the greatest 1, as pictures are.
+    min-max: the least frame becomes 0, the greatest 1, as pictures are; `over` segments counts what fills up their
+    last segments, 0 dB, among the frames, as published (then 0 dB is white in every bin).
     """
 
     by: Literal["training", "speaker"] = "training"
     clip: float | None = 3.0
-    over: Literal["frames", "utterance-means"] = _later("frames")
+    over: Literal["frames", "utterance-means", "segments"] = _later("frames")
     scale: Literal["z-score", "min-max"] = _later("z-score")
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from emotone.corpora.tables import word
+from emotone.data.split_lists import read_lists
 from emotone.errors import EmotoneError, unknown
 
 if TYPE_CHECKING:
@@ -247,6 +248,17 @@ def thai_ser(utterances: pd.DataFrame) -> Folds:
     Choose the studios, the improvised turns and one microphone by the recipe's `where`. Raises EmotoneError where the
     sessions do not fill batches of ten.
     """
+    return Folds(utterances, "session", _batches_of_studios(utterances))
+
+
+def thai_ser_both_ways(utterances: pd.DataFrame) -> Folds:
+    """THAI-SER's published runs of spectrogram images: the folds of `thai_ser`, each also with its halves exchanged."""
+    both = [(pair, pair[::-1]) for pair in _batches_of_studios(utterances)]
+    return Folds(utterances, "session", [one for pairs in both for one in pairs])
+
+
+def _batches_of_studios(utterances: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
+    """The first and the second five studios of each batch of ten."""
     studios = groups_of(utterances, "session")
     if len(studios) < 2 * THAI_SER_BATCH or len(studios) % THAI_SER_BATCH:
         raise EmotoneError(
@@ -255,8 +267,7 @@ def thai_ser(utterances: pd.DataFrame) -> Folds:
         )
     half = THAI_SER_BATCH // 2
     starts = range(0, len(studios), THAI_SER_BATCH)
-    plan = [(studios[k : k + half], studios[k + half : k + THAI_SER_BATCH]) for k in starts]
-    return Folds(utterances, "session", plan)
+    return [(studios[k : k + half], studios[k + half : k + THAI_SER_BATCH]) for k in starts]
 
 
 def cross_corpus(
@@ -294,11 +305,11 @@ def given(utterances: pd.DataFrame, file: str | Path) -> list[Split]:
     """
     path = Path(file)
     known = set(utterances["id"])
-    return [_given_split(lists, known, path) for lists in _read_lists(path)]
+    return [_given_split(lists, known, path) for lists in read_lists(path, PARTS)]
 
 
 _BY_GROUP = (leave_speakers_out, leave_one_speaker_out, leave_one_session_out, stratified_folds, speaker_folds)
-_PUBLISHED = (ravdess, iemocap, thai_ser)
+_PUBLISHED = (ravdess, iemocap, thai_ser, thai_ser_both_ways)
 SPLITS: Mapping[str, Callable[..., Sequence[Split]]] = {
     function.__name__.replace("_", "-"): function
     for function in (official, everything, *_BY_GROUP, *_PUBLISHED, cross_corpus, given)
@@ -381,20 +392,3 @@ def _given_split(lists: dict[str, list[str]], known: set[str], path: Path) -> Sp
     if left_out:
         raise EmotoneError(f"{path}: {len(left_out)} utterances are in no part, e.g. {left_out[0]!r}")
     return split
-
-
-def _read_lists(path: Path) -> list[dict[str, list[str]]]:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EmotoneError(f"{path} is missing") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise EmotoneError(f"{path}: cannot be read as JSON ({error})") from None
-    folds = about if isinstance(about, list) and about else [about]
-    if not all(isinstance(lists, dict) and all(_is_ids(ids) for ids in lists.values()) for lists in folds):
-        raise EmotoneError(f"{path}: must be {{part: [id, ..]}} (or a list of such) with the parts {', '.join(PARTS)}")
-    return folds
-
-
-def _is_ids(ids: Any) -> bool:
-    return isinstance(ids, list) and all(isinstance(id_, str) for id_ in ids)

@@ -34,6 +34,8 @@ def check_experiment(experiment: Experiment) -> None:
         raise EmotoneError(f"recipe {recipe.name}: split.repeats must be at least 1, not {recipe.split.repeats}")
     _check_text(recipe, system)
     where = f"recipe {recipe.name}: system {recipe.system.name}"
+    if recipe.normalise.over == "segments" and recipe.system.name != "spectrogram-image":
+        raise EmotoneError(f"{where} sees no segments; set normalise.over=frames")
     if experiment.has_curriculum:
         difficulty.check_targets(recipe.targets)
         if system.solves:

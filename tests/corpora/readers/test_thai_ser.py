@@ -92,6 +92,13 @@ def test_little_agreement_is_no_emotion(plant: Plant) -> None:
         ThaiSer(min_agreement=71)
 
 
+def test_the_assigned_emotion(plant: Plant) -> None:
+    table = ThaiSer(labels="assigned").read(official(plant)).utterances
+    assert table["emotion"].tolist() == table["intended"].tolist()
+    majority = ThaiSer().read(plant()).utterances
+    assert majority["intended"].tolist() == table["intended"].tolist() != majority["emotion"].tolist()
+
+
 def test_published_folds(plant: Plant) -> None:
     stems = [f"s{studio:03}_con_actor{studio:03}_impro1_1" for studio in range(1, 81)]
     folder = plant()

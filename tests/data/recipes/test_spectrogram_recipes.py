@@ -13,6 +13,7 @@ import soundfile
 from torch import nn
 
 from emotone.base import plugins
+from emotone.bundle.bundle import Bundle
 from emotone.data.recipe_yaml import load_recipe
 from emotone.errors import EmotoneError
 from emotone.evaluate.report.folds import published_folds, section
@@ -22,7 +23,10 @@ from emotone.evaluate.scores import summarise_folds
 from emotone.models.networks import alexnet_gap
 from emotone.training.run import train_recipe
 
+SETTINGS = {"thai-ser-assigned": {"labels": "assigned"}}
+"""How readers are told to read what is not their default."""
 SMALL = ("training.epochs=1", "training.batch_size=32", "system.short_side=63", "training.learning_rate=1e-2")
+START = "system.weights=null"
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +71,11 @@ def thai_ser(folder: Path) -> None:
     (folder / "emotion_label.json").write_text(json.dumps(labels))
 
 
+def thai_ser_assigned(folder: Path) -> None:
+    """The same, prepared by the emotion that the actor was to show."""
+    thai_ser(folder)
+
+
 def emodb(folder: Path) -> None:
     """Every category of each of four speakers."""
     for number, (speaker, letter) in enumerate((s, e) for s in ("03", "08", "09", "10") for e in "WLEAFTN"):
@@ -86,7 +95,10 @@ def plant(tmp_path: Path) -> Callable[[Callable[[Path], None]], None]:
     def plant(write: Callable[[Path], None]) -> None:
         folder, name = tmp_path / write.__name__, write.__name__.replace("_", "-")
         write(folder)
-        plugins.create("corpora", name).read(folder).save()
+        reader = plugins.create("corpora", name.removesuffix("-assigned"), SETTINGS.get(name, {}))
+        corpus = reader.read(folder)
+        corpus.name = name
+        corpus.save()
 
     return plant
 
@@ -96,7 +108,8 @@ def plant(tmp_path: Path) -> Callable[[Callable[[Path], None]], None]:
     [
         (iemocap, "iemocap-8k-spectrogram", 4, 4, 10),
         (emodb, "emodb-spectrogram", 7, 7, 4),
-        (thai_ser, "thai-ser-spectrogram", 5, 5, 8),
+        (thai_ser, "thai-ser-majority-spectrogram", 5, 5, 8),
+        (thai_ser_assigned, "thai-ser-spectrogram", 4, 4, 16),
         (ravdess, "ravdess-spectrogram", 8, 4, 6),
     ],
 )
@@ -110,14 +123,14 @@ def test_a_fold_of_each_protocol(
     tmp_path: Path,
 ) -> None:
     plant(corpus)
-    loaded = load_recipe(recipe, (*SMALL, "split.fold=1", "split.repeats=1"))
+    loaded = load_recipe(recipe, (*SMALL, START, "split.fold=1", "split.repeats=1"))
     assert load_recipe(recipe).training.epochs == 100
     result = json.loads((train_recipe(loaded, tmp_path / "run", quiet=True) / "test.json").read_text())
     assert result["num_utterances"] == num_tested and len(result["classes"]) == num_classes
     assert result["num_parameters"] > 256 * num_classes and result["start"] == ["at random"]
     with pytest.raises(EmotoneError, match=f"split.fold must be from 0 to {num_folds - 1}, or all, not 99"):
-        train_recipe(load_recipe(recipe, ("split.fold=99",)), tmp_path / "none", quiet=True)
-    bins = {"iemocap-8k-spectrogram": 100, "thai-ser-spectrogram": 100}.get(recipe, 200)
+        train_recipe(load_recipe(recipe, (START, "split.fold=99")), tmp_path / "none", quiet=True)
+    bins = 100 if recipe.startswith(("iemocap-8k", "thai-ser")) else 200
     about = json.loads((tmp_path / "run/bundle/bundle.json").read_text())
     feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
     assert len(feature.names) == bins and about["view"]["segment_frames"] == 300
@@ -127,7 +140,7 @@ def test_the_published_tables_of_iemocap(plant: Callable[[Callable[[Path], None]
     """Ten runs in one command, resumed run by run, and the average over five of them."""
     plant(iemocap)
     assert load_recipe("iemocap-spectrogram").split.repeats == 5
-    recipe = load_recipe("iemocap-spectrogram", (*SMALL, "split.repeats=1"))
+    recipe = load_recipe("iemocap-spectrogram", (*SMALL, START, "split.repeats=1"))
     folder = train_recipe(recipe, tmp_path / "run", quiet=True)
     run = load_run(folder)
     assert run.result["num_utterances"] == 40 and run.result["left_out"] == {"no label": 10}
@@ -157,4 +170,48 @@ def test_the_published_tables_of_iemocap(plant: Callable[[Callable[[Path], None]
     assert [row["tested"] for row in rows] == [f"{session}{actor}" for session in range(1, 6) for actor in "FM"]
     assert list(rows[3]) == ["fold", "tested", "repeat 0", "repeat 1", "mean"]
     assert rows[3]["repeat 1"] == right[1]["2M"] and rows[3]["mean"] == (right[0]["2M"] + right[1]["2M"]) / 2
-    assert (sections["Folds"].table or [])[1]["mean"] == pytest.approx(right.mean())
+    row = (sections["Folds"].table or [])[1]
+    assert row["mean"] == pytest.approx(right.mean()) and row["std"] == pytest.approx(right.std())
+    assert row["std, published"] == pytest.approx(np.std(right))
+
+
+def test_published_recipes_are_as_published() -> None:
+    """ImageNet's weights, mixup, no oversampling, min-max with the padding; and what is missing is named."""
+    for name in ("iemocap-spectrogram", "iemocap-8k-spectrogram", "thai-ser-spectrogram"):
+        recipe = load_recipe(name)
+        system = plugins.create("systems", recipe.system.name, recipe.system.settings)
+        assert (system.weights, system.mixup, system.oversample, system.padding) == ("imagenet", 0.4, 0, "white")
+        assert (recipe.normalise.scale, recipe.normalise.over) == ("min-max", "segments")
+
+
+def test_both_protocols_of_thai_ser_go_from_audio_to_a_table(
+    plant: Callable[[Callable[[Path], None]], None], tmp_path: Path
+) -> None:
+    """All 16 runs by the assigned emotion, in which every studio is tested, and all 8 folds by the majority's."""
+    for corpus, name, num_folds, num_tested in (
+        (thai_ser_assigned, "thai-ser-spectrogram", 16, 64),
+        (thai_ser, "thai-ser-majority-spectrogram", 8, 40),
+    ):
+        plant(corpus)
+        run = load_run(train_recipe(load_recipe(name, (*SMALL, START)), tmp_path / name, quiet=True))
+        assert run.result["num_utterances"] == num_tested
+        assert run.result["num_speakers"] == num_tested and len(run.result["splits"]) == num_folds
+        assert len(run.result["folds"]["emotion"]["accuracy"]["each"]) == num_folds
+        sections = {shown.title: shown for shown in section(Evaluated(run)).sections}
+        assert [row["metric"] for row in sections["Folds"].table or []] == ["UAR", "accuracy", "macro F1"]
+
+
+def test_zero_padding_makes_0_db_white_in_every_bin(
+    plant: Callable[[Callable[[Path], None]], None], tmp_path: Path
+) -> None:
+    plant(emodb)
+    for over in ("frames", "segments"):
+        recipe = load_recipe("emodb-spectrogram", (*SMALL, START, f"normalise.over={over}", "split.fold=0"))
+        bundle = Bundle.load(str(train_recipe(recipe, tmp_path / over, quiet=True)))
+        greatest = bundle.normaliser.mean + bundle.normaliser.std
+        assert (np.abs(greatest) < 1e-4).all() if over == "segments" else greatest.max() < -1
+    wrong = ("system.padding=floor", "normalise.over=segments")
+    with pytest.raises(EmotoneError, match="normalise.over=segments is of padding=white, as published"):
+        train_recipe(load_recipe("emodb-spectrogram", (*SMALL, *wrong)), tmp_path / "a", quiet=True)
+    with pytest.raises(EmotoneError, match="emodb-functionals-svm: system functionals-svm sees no segments"):
+        train_recipe(load_recipe("emodb-functionals-svm", ("normalise.over=segments",)), tmp_path / "b", quiet=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -45,16 +45,18 @@ class ThaiSer:
     recordings alike (`z001_mic_..`), and beside them `emotion_label.json` (votes) and, where present,
     `actor_demography.json` (gender, age); any part of the audio will do. The release labels one microphone of a
     performance; the labels hold for the others too, which are the same performance: `recording` names it, and no split
-    may come between them. `emotion` is the majority's, null without one. `session` is the studio recording (`001`), or
-    `zoom001`. Extra columns: `recording`, `microphone`, `kind` (improvised | scripted), `turn`, `intended` (what the
-    actor was to show), `agreement` (share of the majority), `rated_microphone` (which one the raters heard), `age`.
-    Raters are numbered within an utterance, since nobody says who they are; one who chose several emotions has a row
-    for each. Licence: CC BY-SA 4.0.
+    may come between them. `emotion` is the majority's (see `labels`), null without one. `session` is the studio
+    recording (`001`), or `zoom001`. Extra columns: `recording`, `microphone`, `kind` (improvised | scripted), `turn`,
+    `intended` (what the actor was to show), `agreement` (share of the majority), `rated_microphone` (which one the
+    raters heard), `age`. Raters are numbered within an utterance, since nobody says who they are; one who chose
+    several emotions has a row for each. Licence: CC BY-SA 4.0.
 
+    labels: what `emotion` is: that of the raters' "majority", or the "assigned" one, which the actor was to show.
     min_agreement: from 0 to 1; utterances whose majority is smaller have no emotion (published: 0.71).
     incomplete: leave out labels without audio and audio without labels, instead of refusing the folder.
     """
 
+    labels: Literal["majority", "assigned"] = "majority"
     min_agreement: float = 0.0
     incomplete: bool = False
 
@@ -80,6 +82,8 @@ class ThaiSer:
         notes: list[str] = []
         rows = match_audio(_labels_by_file(table, labels), audio, SOURCE, self.incomplete, notes)
         table = rows.drop(columns="file").merge(table, on="stem").merge(labels.drop(columns="recording"), on="label")
+        if self.labels == "assigned":
+            table["emotion"] = table["intended"]
         table["emotion"] = table["emotion"].mask(table["agreement"] < self.min_agreement, None)
         raters = _collect_votes(table)
         table = table.drop(columns=["stem", "label", "annotated"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from emotone.base.page import Section
 from emotone.evaluate.report.cells import Row, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
@@ -13,7 +15,8 @@ IEMOCAP_TESTED = ("1M", "2F", "3F", "4F", "5F")
 MOST_LETTERS = 60
 """Longer lists of the speakers of a fold are cut."""
 TEXT = (
-    "Each fold by itself, then the mean, deviation (n - 1) and extremes over folds and repeats. The mean over folds is "
+    "Each fold by itself, then the mean, deviation and extremes over folds and repeats. Of the two deviations, std "
+    "divides by n - 1, and the published one by n, as tables of spectrogram images were made. The mean over folds is "
     "not the metric of all folds pooled, which is in the overview. Accuracy is weighted accuracy (WA), UAR is "
     "unweighted accuracy (UA)."
 )
@@ -59,6 +62,7 @@ def _summary_rows(summary: FoldSummary) -> list[Row]:
             "metric": metric_name(metric),
             "mean": statistics["mean"],
             "std": statistics["std"],
+            "std, published": _population_std(statistics["each"]),
             "min": statistics["min"],
             "max": statistics["max"],
             "folds and repeats": len(statistics["each"]),
@@ -66,6 +70,15 @@ def _summary_rows(summary: FoldSummary) -> list[Row]:
         for target, metrics in summary.items()
         for metric, statistics in metrics.items()
     ]
+
+
+def _population_std(each: list[FoldValue]) -> float:
+    """The deviation of all values of folds and repeats, divided by their number; NaN without any.
+
+    >>> round(_population_std([{"repeat": 0, "fold": fold, "value": fold / 5} for fold in (0, 1)]), 6)
+    0.1
+    """
+    return float(np.std([one["value"] for one in each])) if each else float("nan")
 
 
 def _fold_rows(each: list[FoldValue], tested: dict[tuple[int, int], str]) -> list[Row]:

@@ -93,8 +93,12 @@ class SpectrogramImage(System):
         if [target.name for target in data.targets] != ["emotion"]:
             raise EmotoneError(f"{where} learns categories alone; set targets=[emotion]")
         scale = data.recipe.normalise
-        if (scale.scale, scale.by, scale.over) != ("min-max", "training", "frames"):
-            raise EmotoneError(f"{where} takes pictures; set normalise.scale=min-max, by=training and over=frames")
+        if (scale.scale, scale.by) != ("min-max", "training") or scale.over == "utterance-means":
+            raise EmotoneError(
+                f"{where} takes pictures; set normalise.scale=min-max, by=training and over=frames (or segments)"
+            )
+        if scale.over == "segments" and self.padding != "white":
+            raise EmotoneError(f"{where}: normalise.over=segments is of padding=white, as published; set over=frames")
         if self.stability != "none" and data.recipe.augmentation.voices * data.recipe.augmentation.channels > 1:
             raise EmotoneError(f"{where}: noisy copies are of the audio as it is; leave stability or augmentation out")
         if self.weights is not None:
