@@ -24,6 +24,7 @@ PULLABLE = (
     "deep-emo-clusters",
     "emotion-ranker",
     "emotion-seq2seq",
+    "spectrogram-iemocap",
 )
 """The published systems that `emotone pull` turns into bundles; a contract test holds them equal to those there are."""
 

@@ -83,7 +83,12 @@ def _bundles() -> list[dict[str, Any]]:
     here = available()
     found = [_bundle(name, folder) for name, folder in here.items()]
     return found + [
-        _entry(name, published.about, list(published.needs), f"emotone pull {name}")
+        _entry(
+            name,
+            published.about,
+            list(published.needs),
+            f"emotone pull {name}{' --from FOLDER' * bool(published.find)}",
+        )
         for name, published in published_systems().items()
         if name not in here
     ]

@@ -36,7 +36,8 @@ class Published:
     """One published system: where its files are, at which commit, with which hashes, and how they become a bundle.
 
     files: {path in the repository: SHA-256}. build: makes the bundle of {path: local file} in a folder, and returns
-    that. needs: the extras for making and using it.
+    that. needs: the extras for making and using it. find: looks in a folder for files that have no known hashes, and
+    gives them to `build`; such a system is never downloaded.
     """
 
     repository: str
@@ -45,6 +46,7 @@ class Published:
     files: dict[str, str]
     build: Callable[[dict[str, Path], Path], Path]
     needs: tuple[str, ...] = ("train",)
+    find: Callable[[Path], dict[str, Path]] | None = None
 
     def provenance(self, system: dict[str, Any]) -> Provenance:
         """What the bundle says of its making; `system` {name, settings...} as it was trained."""

@@ -38,13 +38,19 @@ def pull(name: str, source: Path | None = None, to: Path | None = None) -> Path:
     """Make the bundle of a published system; returns its folder.
 
     `source` is a folder with the repositories side by side (`<source>/<repository>/<path>`); without it the files are
-    downloaded into the cache. Raises EmotoneError for an unknown name, a failed transfer or a wrong checksum.
+    downloaded into the cache. Of a system whose files have no known hashes it is where these lie, and nothing is
+    downloaded. Raises EmotoneError for an unknown name, a failed transfer or a wrong checksum.
     """
     systems = published_systems()
     if name not in systems:
         raise unknown("published system", name, systems)
     published = systems[name]
-    files = {path: obtain(published, path, source) for path in published.files}
+    if published.find is None:
+        files = {path: obtain(published, path, source) for path in published.files}
+    elif source is None:
+        raise EmotoneError(f"{name} is not downloaded; name the folder that holds its weights: --from FOLDER")
+    else:
+        files = published.find(source)
     return published.build(files, to or bundles_folder() / name)
 
 
