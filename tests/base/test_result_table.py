@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone.base.result_table import FORMATS, ResultFile, _write_parquet, plain_text
+from emotone.base.result_table import FORMATS, TEXT_COLUMNS, ResultFile, _write_parquet, plain_text
 from emotone.errors import EmotoneError
 
 COLUMNS = ["file", "start_s", "end_s", "arousal", "anger", "error"]
@@ -153,7 +153,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, suffix: str) -> None:
 
 def test_large_parquet_tables_are_written_in_groups(tmp_path: Path) -> None:
     rows = [{**dict.fromkeys(COLUMNS), "file": f"{number}", "error": ""} for number in range(95)]
-    _write_parquet(tmp_path / "x.parquet", COLUMNS, iter(rows), group_size=10)
+    _write_parquet(tmp_path / "x.parquet", COLUMNS, iter(rows), TEXT_COLUMNS, group_size=10)
     assert pd.read_parquet(tmp_path / "x.parquet")["file"].tolist() == [row["file"] for row in rows]
 
 

@@ -244,3 +244,17 @@ def test_a_large_table_is_split_in_seconds(name: str, kwargs: dict[str, int]) ->
     assert time.process_time() - began_s < 10
     assert sum(len(getattr(fold, part)) for part in splits.PARTS) == 100_000
     assert not any(crossing.is_leak for crossing in find_crossings(utterances, fold))
+
+
+@pytest.mark.parametrize(("column", "leaks"), [("session", True), ("script", True), ("speaker", False)])
+def test_where_speakers_are_learned_what_gives_them_away_leaks_instead(column: str, leaks: bool) -> None:
+    """Sessions where speakers have several, else scripts; beside another target the speaker leaks as ever."""
+    table = pd.DataFrame({"id": list("abcd"), "speaker": list("1122"), "session": None, "script": list("wxyz")})
+    if column == "session":
+        table["session"] = ["m", "n", "o", "m"]
+    table.loc[3, column] = table.loc[0, column]
+    split = Split(train=("a", "c"), test=("b", "d"))
+    found = [one for one in find_crossings(table, split, targets=["speaker"]) if one.kind == column]
+    assert found and all(one.is_leak == leaks for one in found)
+    both = find_crossings(table, split, targets=["speaker", "emotion"])
+    assert all(one.is_leak == (one.kind == "speaker") for one in both)

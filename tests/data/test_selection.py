@@ -156,7 +156,7 @@ LEAVE = {"name": "leave-speakers-out", "num_folds": 4}
         ({"ranges": {"arousl": [1, 7]}}, "ranges: unknown attribute 'arousl'; did you mean 'arousal'?"),
         ({"split": {"name": "oficial"}}, "unknown split 'oficial'; did you mean 'official'?"),
         ({"split": {"name": "official"}}, "12 of 12 utterances have no official split"),
-        ({"split": LEAVE | {"num_folds": 2}}, "num_folds must be from 3"),
+        ({"split": LEAVE | {"num_folds": 1}}, "num_folds must be from 2"),
         ({"split": LEAVE | {"num_folds": None}}, "split leave-speakers-out needs split.num_folds"),
         ({"split": LEAVE | {"fold": 4}}, "split.fold must be from 0 to 3, or all, not 4"),
         ({"split": LEAVE | {"test": ["tones"]}}, "leave-speakers-out has no test (it takes num_folds, group)"),

@@ -351,11 +351,19 @@ def test_tables_without_independent_folds_are_refused(table: pd.DataFrame, messa
 
 
 def test_too_few_speakers_or_folds_are_refused() -> None:
-    for num_folds in (2, 4):
-        with pytest.raises(EmotoneError, match=r"num_folds must be from 3 .* values of speaker \(3\), not"):
+    for num_folds in (1, 4):
+        with pytest.raises(EmotoneError, match=r"num_folds must be from 2 .* values of speaker \(3\), not"):
             leave_speakers_out(make(["1", "2", "3", "3"]), num_folds)
-    with pytest.raises(EmotoneError, match="needs 3 folds or more"):
-        leave_one_speaker_out(make(["1", "2"]))
+    with pytest.raises(EmotoneError, match="needs 2 folds or more"):
+        leave_one_speaker_out(make(["1", "1"]))
+
+
+def test_two_folds_test_each_other_and_validate_nothing() -> None:
+    found = leave_one_speaker_out(make(["1", "2"]))
+    assert [(fold.train, fold.validation, fold.test) for fold in found] == [
+        (("u1",), (), ("u0",)),
+        (("u0",), (), ("u1",)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -364,7 +372,7 @@ def test_too_few_speakers_or_folds_are_refused() -> None:
         ([["1"], ["2"], ["4"]], "split folds: unknown speaker '4'"),
         ([["1"], ["2"], ["1", "3"]], "speaker '1' must be in exactly one fold, not in 2"),
         ([["1"], ["2"], []], "speaker '3' must be in exactly one fold, not in 0"),
-        ([["1"], ["2", "3"]], "needs 3 folds or more"),
+        ([["1", "2", "3"]], "needs 2 folds or more"),
     ],
 )
 def test_wrong_folds_are_refused(folds: list[list[str]], message: str) -> None:

@@ -17,7 +17,6 @@ from emotone.evaluate.prediction_table import (
     BATCH_SIZE,
     first_fold,
     is_scored,
-    label_column,
     predict_table,
     predicted_values,
     score_columns,
@@ -101,4 +100,8 @@ def test_predicted_values_are_scores_or_the_likeliest_class() -> None:
     assert predicted_values(table, AROUSAL).tolist() == [1.0, 2.0]
     assert predicted_values(table, EMOTION, LABELS).tolist() == ["anger", "fear"]
     assert predicted_values(table, EMOTION, ("anger", "calm")).tolist() == ["anger", "calm"]
-    assert (label_column(AROUSAL), label_column(EMOTION)) == ("arousal", "emotion")
+
+
+def test_speakers_that_are_predicted_are_not_drawn() -> None:
+    table = pd.DataFrame({"id": ["a", "b"], "speaker": ["x", "x"], "true_speaker": ["x", "x"]})
+    assert speakers_of(table).tolist() == ["utterance a", "utterance b"]

@@ -70,12 +70,12 @@ def test_windows_and_points_are_rows(prediction: Prediction) -> None:
 def test_the_emotion_of_a_row_is_its_own(prediction: Prediction) -> None:
     assert prediction.windows is not None
     prediction.windows.columns |= {"high": np.array([0.25, np.nan]), "low": np.array([0.75, np.nan])}
-    columns, categories = ["arousal", "high", "low"], ["high", "low"]
-    [row] = prediction.rows(columns, categories=categories)
+    columns, choices = ["arousal", "high", "low"], {"emotion": {"high": "high", "low": "low"}}
+    [row] = prediction.rows(columns, choices=choices)
     assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] == "high"
-    assert [row["emotion"] for row in prediction.rows(columns, "windows", categories=categories)] == ["low", None]
+    assert [row["emotion"] for row in prediction.rows(columns, "windows", choices=choices)] == ["low", None]
     for over in OVERS:
-        [row] = failed("a.wav", "is silent").rows(columns, over, categories=categories)
+        [row] = failed("a.wav", "is silent").rows(columns, over, choices=choices)
         assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] is None
 
 
@@ -130,7 +130,7 @@ def test_rows_and_frame_of_what_a_bundle_scores(tiny_bundle: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 20 * 16_000).astype(np.float32)
     prediction = predictor.predict(noise, 16_000, window_s=5.0, hop_s=5.0)
     for over in OVERS:
-        for row in prediction.rows(predictor.columns, over, categories=predictor.categories):
+        for row in prediction.rows(predictor.columns, over, choices=predictor.choices):
             assert list(row) == ["file", "start_s", "end_s", "emotion", *predictor.columns, "error"]
             assert row[row["emotion"]] == max(row[name] for name in predictor.categories)
             values = [row[name] for name in predictor.columns]

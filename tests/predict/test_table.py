@@ -35,7 +35,12 @@ def test_inputs_are_a_column_where_bundles_take_text() -> None:
 
 
 def test_the_most_probable_category_stands_before_the_scores() -> None:
-    table = Table("recording", ["arousal", "fear", "happiness"], has_inputs=True, categories=["fear", "happiness"])
+    table = Table(
+        "recording",
+        ["arousal", "fear", "happiness"],
+        has_inputs=True,
+        choices={"emotion": {name: name for name in ("fear", "happiness")}},
+    )
     assert table.columns == ["file", "start_s", "end_s", "inputs", "emotion", "arousal", "fear", "happiness", "error"]
     assert [name for name in table.columns if name not in table.scores] == list(COLUMNS)  # which no bundle may use
     probabilities = {"fear": 0.25, "happiness": 0.75}

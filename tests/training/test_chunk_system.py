@@ -64,6 +64,15 @@ def test_the_longest_training_utterance_is_tmax_where_none_is_set() -> None:
     assert fixed.view(0.016, 8.2) == Chunks(31, 8) and fixed.utterance_limit_s(8.2) == 4.0
 
 
+def test_the_numbers_of_the_framework_by_name() -> None:
+    """m, C and n as they are given; the chunks of a hop of 10 ms and of one of 16 ms are then equally many frames."""
+    named = Chunked(chunk_frames=40, num_chunks=7, scale=2)
+    assert named.view(0.016, 8.2) == named.view(0.01, 3.0) == Chunks(40, 14)
+    assert Chunked(chunk_frames=40).view(0.01, 3.1) == Chunks(40, 8)  # Wc .4 s, Tmax 3.1 s
+    assert Chunked(num_chunks=5, max_utterance_s=9.0).utterance_limit_s(3.0) == 9.0
+    assert Chunked(chunk_frames=10, max_utterance_s=0.5).view(0.01, 3.0) == Chunks(10, 5)
+
+
 def test_functionals_are_refused() -> None:
     with pytest.raises(EmotoneError, match="needs a feature with frames; this one gives one vector per utterance"):
         Chunked().view(None, 3.0)
@@ -102,6 +111,9 @@ def test_separate_networks_have_one_each_and_share_nothing() -> None:
         ({"max_utterance_s": -5}, "max_utterance_s must be a positive number of seconds, not -5"),
         ({"max_utterance_s": 0.5}, "max_utterance_s must be at least chunk_s, 1.0, not 0.5"),
         ({"max_utterance_s": float("inf")}, "max_utterance_s must be a positive number of seconds, not inf"),
+        ({"chunk_frames": 0}, "chunk_frames must be at least 1, not 0"),
+        ({"num_chunks": 0}, "num_chunks must be at least 1, not 0"),
+        ({"chunk_frames": 62, "chunk_s": 0.5}, "chunk_frames stands for chunk_s; set one of them"),
         ({"scale": 0}, "scale must be at least 1, not 0"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
         ({"dropout": 1.5}, "dropout must be from 0 to 1, not 1.5"),

@@ -21,6 +21,7 @@ from emotone.errors import EmotoneError
 from emotone.training.experiment import Experiment
 from emotone.training.preflight import (
     check_audio,
+    check_data,
     check_experiment,
     check_init,
     check_leakage,
@@ -85,14 +86,18 @@ def test_settings_that_go_together(tones_recipe: Make, settings: dict[str, Any])
         ({"alignment": "corpus"}, "does not go by words; leave alignment out"),
         ({"curriculum": EASY, "training": EPOCHS, "system": "functionals-svm"}, "solved at once, so it takes no"),
         ({"curriculum": EASY, "training": EPOCHS, "system": CLUSTERS}, "by their clusters, so it takes no"),
-        ({"curriculum": EASY | {"score": "deep-mi"}, "training": EPOCHS, "targets": ["emotion"]}, "not emotion"),
-        ({"curriculum": EASY | {"score": "teacher-error"}, "training": EPOCHS, "targets": ["emotion"]}, "first target"),
         ({"system": CLUSTERS}, "set training.epochs"),
         ({"unlabelled": {"num": 3}}, "does not learn from unlabelled speech; set unlabelled.corpora=[] unlabelled.num"),
     ],
 )
 def test_settings_that_do_not(tones_recipe: Make, settings: dict[str, Any], words: str) -> None:
     assert words in line_of(check_experiment, Experiment.resolve(tones_recipe(**settings)))
+
+
+@pytest.mark.parametrize(("score", "words"), [("deep-mi", "not emotion"), ("teacher-error", "first target is emotion")])
+def test_curricula_of_an_attribute_alone(tones_recipe: Make, score: str, words: str) -> None:
+    recipe = tones_recipe(curriculum=EASY | {"score": score}, training=EPOCHS, targets=["emotion"])
+    assert words in line_of(check_data, Experiment.resolve(recipe), Selection.read(recipe, quiet=True))
 
 
 # ---- splits -----------------------------------------------------------------------------------------------------

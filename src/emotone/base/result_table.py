@@ -16,7 +16,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +26,7 @@ from emotone.errors import EmotoneError, missing_extra, unknown
 
 FORMATS = (".csv", ".json", ".parquet")
 TEXT_COLUMNS = {"file", "error", "language", "text", "inputs", "emotion"}
-"""Columns that hold no numbers."""
+"""Columns that hold no numbers, besides those that a table names."""
 FIRST_COLUMNS, LAST_COLUMN = ("file", "start_s", "end_s"), "error"
 """Columns by which a table is known to be one of Emotone's."""
 UNCHECKED = "which did not keep their size and time: whether they have changed since is not known"
@@ -41,6 +41,8 @@ Row = dict[str, Any]
 class ResultFile:
     """The table of a run over many files; `settings` decide whether an interrupted run may be continued.
 
+    texts: columns that hold text, besides `TEXT_COLUMNS`.
+
     Raises EmotoneError for a path that cannot be written, and unless `overwrite` for a file that is no such table.
 
     >>> import tempfile
@@ -53,7 +55,14 @@ class ResultFile:
     1.wav,0.5
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], settings: dict[str, Any], overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        settings: dict[str, Any],
+        overwrite: bool = False,
+        texts: Collection[str] = (),
+    ) -> None:
         if path.suffix.lower() not in FORMATS:
             raise unknown("output format", path.suffix or str(path), FORMATS)
         if path.suffix.lower() == ".parquet":
@@ -66,6 +75,7 @@ class ResultFile:
             raise EmotoneError(f"{path}: is there already and no table that Emotone wrote; --overwrite replaces it")
         self.path = path
         self.columns = list(columns)
+        self.texts = TEXT_COLUMNS | set(texts)
         self.partial = path.with_name(path.name + ".partial")
         self.unchecked: list[str] = []
         """Files done by an earlier version, which did not keep their size and time: nobody knows if they changed."""
@@ -120,9 +130,12 @@ class ResultFile:
                 num_failed += has_failed(own)
                 yield from own
 
-        write = {".csv": write_csv, ".json": _write_json, ".parquet": _write_parquet}[self.path.suffix.lower()]
         with replace_file(self.path) as temporary:
-            write(temporary, self.columns, rows())
+            if self.path.suffix.lower() == ".parquet":
+                _write_parquet(temporary, self.columns, rows(), self.texts)
+            else:
+                write = {".csv": write_csv, ".json": _write_json}[self.path.suffix.lower()]
+                write(temporary, self.columns, rows())
         self.partial.unlink()
         return num_failed
 
@@ -249,17 +262,17 @@ def _import_pyarrow() -> Any:
     return pyarrow
 
 
-def _write_parquet(path: Path, columns: list[str], rows: Iterator[Row], group_size: int = 20_000) -> None:
+def _write_parquet(
+    path: Path, columns: list[str], rows: Iterator[Row], texts: Collection[str], group_size: int = 20_000
+) -> None:
     pyarrow = _import_pyarrow()
-    schema = pyarrow.schema(
-        [(name, pyarrow.string() if name in TEXT_COLUMNS else pyarrow.float64()) for name in columns]
-    )
+    schema = pyarrow.schema([(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns])
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         group: list[Row] = []
         for row in rows:
             # Parquet text must be valid UTF-8
-            texts = [(name, row[name]) for name in TEXT_COLUMNS & row.keys() if row[name] is not None]
-            group.append(row | {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts})
+            known = [(name, row[name]) for name in texts if row.get(name) is not None]
+            group.append(row | {name: text.encode("utf-8", "backslashreplace").decode() for name, text in known})
             if len(group) == group_size:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema))
                 group = []

@@ -194,11 +194,13 @@ def _check_reliability(about: Any, targets: list[Target], where: str) -> None:
 
 def _check_columns(targets: list[Target], where: str) -> None:
     """Raise EmotoneError where two scores would have one name."""
-    names = [name for target in targets for name in target.labels or (target.name,)]
+    names = [name for target in targets for name in target.columns.values() or (target.name,)]
     twice = sorted({name for name in names if names.count(name) > 1})
     outputs = [target.name for target in targets]
-    if twice or len(set(outputs)) < len(outputs):
-        raise EmotoneError(f"{where}: targets and labels must have different names ({', '.join(twice or outputs)})")
+    both = sorted({target.name for target in targets if target.labels and target.name in names})
+    if twice or both or len(set(outputs)) < len(outputs):
+        found = ", ".join(twice or both or outputs)
+        raise EmotoneError(f"{where}: targets and labels must have different names ({found})")
 
 
 def _fields(cls: type, about: Mapping[str, Any]) -> dict[str, Any]:

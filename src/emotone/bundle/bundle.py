@@ -49,7 +49,9 @@ _LOADING: ContextVar[frozenset[Path]] = ContextVar("_LOADING", default=frozenset
 
 @dataclass
 class Scores:
-    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {label: [N]}, the raw `outputs`.
+    """Scores of N inputs: `attributes` {name: [N]} on their ranges, `probabilities` {column: [N]}, the raw `outputs`.
+
+    The columns of probabilities are those of `Target.columns`: for emotions the labels.
 
     `curves` {attribute: [N, C]} are the scores of every chunk in time order; empty for a bundle without curves.
     """
@@ -222,7 +224,7 @@ class Bundle:
             else:
                 odds = np.exp(output - output.max(axis=1, keepdims=True))
                 shares = odds / odds.sum(axis=1, keepdims=True)
-                scores.probabilities.update({label: shares[:, k] for k, label in enumerate(target.labels)})
+                scores.probabilities |= {column: shares[:, k] for k, column in enumerate(target.columns.values())}
         return scores
 
     @property

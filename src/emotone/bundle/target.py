@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from emotone.errors import EmotoneError
 
+T = TypeVar("T")
 UNBOUNDED = (-math.inf, math.inf)
 LARGEST = 1e6
 """No score, mean or standard deviation lies beyond."""
@@ -30,6 +32,9 @@ class Target:
     `bundle.json` and `UNBOUNDED` here. Categories have logits [B, K] and no range. Names of targets and labels name
     columns of tables, tiers and tracks: one line of text, without double quotes, and no other column's. Raises
     EmotoneError for other names, and for numbers without bounds.
+
+    >>> Target("gender", "category", labels=("female", "male")).columns
+    {'female': 'gender_female', 'male': 'gender_male'}
     """
 
     name: str
@@ -72,6 +77,11 @@ class Target:
         raise EmotoneError(f"{where}: target kind must be 'attribute' or 'category', not {about['kind']!r}")
 
     @property
+    def columns(self) -> dict[str, str]:
+        """{label: the column of its probability}: the label where it is an emotion's, else TARGET_LABEL."""
+        return {label: label if self.name == EMOTION else f"{self.name}_{label}" for label in self.labels}
+
+    @property
     def is_relative(self) -> bool:
         """Whether only the order of the scores says something."""
         return self.range == UNBOUNDED
@@ -82,6 +92,15 @@ class Target:
             return {"name": self.name, "kind": "category", "labels": list(self.labels)}
         limits = None if self.range is None or self.is_relative else list(self.range)
         return {"name": self.name, "kind": "attribute", "range": limits, "mean": self.mean, "std": self.std}
+
+
+def one_or_each(by_target: Mapping[str, T]) -> T | dict[str, T]:
+    """What is said of a single target by itself, of several {target: what is said}.
+
+    >>> one_or_each({"emotion": 3}), one_or_each({"emotion": 3, "gender": 0})
+    (3, {'emotion': 3, 'gender': 0})
+    """
+    return next(iter(by_target.values())) if len(by_target) == 1 else dict(by_target)
 
 
 def check_name(name: object) -> None:

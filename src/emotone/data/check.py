@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from emotone.base.text_table import align
+from emotone.bundle.target import one_or_each
 from emotone.corpora.check import check_corpus, ends_late
 from emotone.corpora.copies import find_copies
 from emotone.corpora.corpus import Corpus
@@ -47,14 +48,19 @@ def check_recipe(recipe: Recipe, jobs: int = 1, quiet: bool = False) -> Check:
     folds = []
     for number, split in data.folds().items():
         groups: dict[Any, list[Crossing]] = {}
-        for crossing in find_crossings(data.table, split):
+        for crossing in find_crossings(data.table, split, targets=recipe.targets):
             groups.setdefault((crossing.is_leak, crossing.kind, crossing.border), []).append(crossing)
         for key, crossings in groups.items():
             lines.setdefault(key, {"line": describe(crossings)[0], "folds": []})["folds"].append(number)
         sizes = {part: len(getattr(split, part)) for part in PARTS if getattr(split, part)}
         fold: Check = {"fold": number, **sizes}
-        if "emotion" in recipe.targets:
-            fold["balance"] = class_balance(data.table, split).T.to_dict()
+        balances = {
+            target.name: class_balance(data.table, split, target.name).T.to_dict()
+            for target in data.targets
+            if target.labels
+        }
+        if balances:
+            fold["balance"] = one_or_each(balances)
         folds.append(fold)
     late = list(data.table.loc[ends_late(data.table, data.table["duration_s"]), "id"])
     for ids, problem in ((list(data.unreadable), "cannot be read"), (late, "end after their audio")):
@@ -93,8 +99,15 @@ def print_check(check: Check, as_json: bool) -> None:
     if folds:
         sizes = pd.DataFrame(folds).drop(columns="balance", errors="ignore").fillna(0).astype(int)
         print(align(sizes.to_dict("records")))
-        if "balance" in folds[0]:
+        for name, balance in _balances(folds[0]).items():
             print(f"fold {folds[0]['fold']}:")
-            print(align([{"category": name, **parts} for name, parts in folds[0]["balance"].items()]))
+            print(align([{name: label, **parts} for label, parts in balance.items()]))
     if not check["problems"]:
         print("no problem found")
+
+
+def _balances(fold: Check) -> dict[str, Any]:
+    """The balance of each target that has classes: {what its column is called: {class: {part: number}}}."""
+    balance = fold.get("balance", {})
+    is_one = all(isinstance(num, int) for parts in balance.values() for num in parts.values())
+    return ({"category": balance} if balance else {}) if is_one else balance

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.audio.change.augment import Augment, Copy
+from emotone.bundle.target import EMOTION
 from emotone.bundle.view.moments import Extremes, Moments
 from emotone.bundle.view.streams import Utterance
 from emotone.bundle.view.view import Normaliser
@@ -71,7 +72,9 @@ class Dataset(Selection):
         if word_view is not None:  # first of all: a corpus may have none
             view_of = functools.partial(word_view, feature.hop_s)
             words = words_of_recipe(recipe, corpora, selected, text_feature, view_of, jobs, quiet)
-        extractor = _Extractor(recipe, feature, teacher_of(recipe), jobs, quiet, _babble_files(recipe, corpora))
+        categories = [target.name for target in selection.targets if target.labels] or [EMOTION]
+        babble = _babble_files(recipe, corpora)
+        extractor = _Extractor(recipe, feature, teacher_of(recipe), jobs, quiet, babble, categories)
         tables = [extractor.add(corpora[name], selected[name], name) for name in corpora]
         copies = tables
         if extractor.augments:
@@ -148,6 +151,7 @@ class _Extractor:
     jobs: int
     quiet: bool
     babble_files: tuple[str, ...]
+    categories: Sequence[str]
     stores: dict[str, FeatureStore] = dataclasses.field(default_factory=dict)
     lost: dict[str, int] = dataclasses.field(default_factory=dict)
 
@@ -162,7 +166,7 @@ class _Extractor:
     def add_copies(self, corpus: Corpus, table: pd.DataFrame, store: str) -> pd.DataFrame:
         """The same for the training copies of these rows."""
         settings, columns = self.recipe.augmentation, list(corpus.utterances.columns)
-        copies = _copies(table, settings)
+        copies = _copies(table, settings, self.categories)
         transform = Augment(settings.seed, settings.crop_share, settings.crop_s)
         rows = copies.assign(split=None)
         # A channel changes no emotion, so every channel of a voice has the score of the clean one.
@@ -221,11 +225,11 @@ def _noisy(store: Any, kind: str) -> Any:
     return store + f"~{kind}"
 
 
-def _copies(table: pd.DataFrame, settings: Augmentation) -> pd.DataFrame:
+def _copies(table: pd.DataFrame, settings: Augmentation, categories: Sequence[str]) -> pd.DataFrame:
     """A row for each training copy, with the columns of the table; several random crops of what has no category."""
     rows = []
     for row in table.to_dict("records"):
-        crops = [None] if row["emotion"] else range(settings.crops_of_unlabelled)
+        crops = [None] if any(row[name] for name in categories) else range(settings.crops_of_unlabelled)
         for crop, voice, channel in itertools.product(crops, range(settings.voices), range(settings.channels)):
             copy = Copy(row["own_id"], voice, channel, crop)
             numbers = {"voice": voice, "channel": channel}

@@ -3,12 +3,12 @@
 A leak is a speaker, a recording (one performance, whichever microphone) or a piece of audio (by its content, or as
 parts of one file that overlap) that is tested and also trained or validated on: the score is then partly one of
 recognising it. Training refuses a leak; other crossings are only reported, for acted corpora share their scripts by
-design.
+design. Where speakers are what is learned, see `leaks_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +56,38 @@ class Crossing:
         return tuple(self.parts)
 
 
+def leaks_of(table: pd.DataFrame, targets: Collection[str]) -> tuple[str, ...]:
+    """The kinds of crossings that leak: `LEAKS`, but for a recipe whose only target is the speaker.
+
+    A speaker must be known to be recognised, so all of them are on both sides. What would give them away instead is the
+    session (its room and microphone) where speakers have several, and else the words: these must not cross. With other
+    targets beside, the speaker leaks as ever, since those would be tested on voices that are known.
+
+    >>> table = pd.DataFrame({"speaker": ["1", "1", "2"], "session": ["a", "b", "c"], "script": ["x", "y", "x"]})
+    >>> leaks_of(table, ["speaker"])
+    ('recording', 'duplicate', 'overlapping recording', 'session')
+    >>> leaks_of(table.assign(session=None), ["speaker"])[-1]
+    'script'
+    """
+    if list(targets) != ["speaker"]:
+        return LEAKS
+    has_sessions = "session" in table and bool((table.groupby("speaker")["session"].nunique() > 1).any())
+    return (*LEAKS[1:], "session" if has_sessions else "script")
+
+
 def find_crossings(
-    table: pd.DataFrame, split: Split, scan: pd.DataFrame | None = None, unlabelled_trains: bool = False
+    table: pd.DataFrame,
+    split: Split,
+    scan: pd.DataFrame | None = None,
+    unlabelled_trains: bool = False,
+    targets: Collection[str] = (),
 ) -> list[Crossing]:
     """Everything of `KINDS`, then all overlaps, in more than one part of the split; values in the table's order.
 
     Duplicate audio needs the column `content`, of the table or of `scan` (`emotone.corpora.scan.scan`), near duplicates
     `copy_of` (`emotone.corpora.copies.find_copies`). Unknown (null) values are never the same; utterances in no part do
-    not count. With `unlabelled_trains`, the unlabelled part trains too, and may leak.
+    not count. With `unlabelled_trains`, the unlabelled part trains too, and may leak. `targets` are what is learned
+    (`leaks_of`).
 
     >>> table = pd.DataFrame({"id": list("abc"), "speaker": ["1", "1", "2"]})
     >>> find_crossings(table, Split(train=("a",), test=("b", "c")))
@@ -73,11 +97,12 @@ def find_crossings(
     part_of = {part: number for number, part in enumerate(PARTS)}
     parts = table["id"].map(split.part_of).map(part_of)
     found: list[Crossing] = []
+    leaking = leaks_of(table, targets)
     for kind, column in KINDS.items():
         if column in table:
             rows = table[parts.notna() & table[column].notna()]
             codes = parts[rows.index].astype(int)
-            found += _crossings(kind, rows["id"], _values(rows, column), codes, unlabelled_trains)
+            found += _crossings(kind, rows["id"], _values(rows, column), codes, unlabelled_trains, kind in leaking)
     return [*found, *_overlaps(table[parts.notna()], parts.dropna().astype(int), unlabelled_trains)]
 
 
@@ -139,7 +164,7 @@ def _values(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
 
 
 def _crossings(
-    kind: str, ids: pd.Series[Any], values: pd.Series[Any], parts: pd.Series[Any], unlabelled_trains: bool
+    kind: str, ids: pd.Series[Any], values: pd.Series[Any], parts: pd.Series[Any], unlabelled_trains: bool, leaks: bool
 ) -> Iterator[Crossing]:
     """The values that are in several parts; `parts` are numbers of PARTS, all three aligned."""
     codes, names = pd.factorize(values)
@@ -148,7 +173,7 @@ def _crossings(
     crosses = present.sum(axis=1) > 1
     train, validation, test, unlabelled = present.T
     learns = train | validation | (unlabelled & unlabelled_trains)
-    is_leak = test & learns if kind in LEAKS else np.zeros(len(names), bool)
+    is_leak = test & learns if leaks else np.zeros(len(names), bool)
     rows = crosses[codes]
     members: dict[int, dict[str, list[str]]] = {}
     for code, part, id_ in sorted(

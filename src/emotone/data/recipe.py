@@ -16,6 +16,7 @@ from emotone.base.plugins import Choice
 from emotone.corpora.opened import BadFiles
 from emotone.errors import EmotoneError
 
+Kind = Literal["category", "attribute"]
 Alignment = Literal["transcript", "corpus", "whisper", "none"]
 
 
@@ -156,16 +157,20 @@ class CurriculumSettings:
 class Recipe:
     """A whole experiment; the fields are the top-level keys of the YAML file.
 
-    corpora: prepared corpora. targets: attributes or `emotion`. feature, system: plugins with their settings.
+    corpora: prepared corpora. targets: any columns of theirs, of which words are categories and numbers attributes.
+    kinds: {target: category or attribute}, where that is to be otherwise. feature, system: plugins with their settings.
     split, training, normalise, augmentation: see there. teacher: bundles whose mean scores are the attribute labels.
     label_map: {corpus: {its category: the recipe's, or null to leave it out}}; must name every category of the corpus.
-    ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly.
+    They are emotions'; those of another column are a mapping of their own, {corpus: {column: {category: ..}}}.
+    ranges: {attribute: [low, high]} to which each corpus's own range is mapped linearly; where a column has no range
+    of its own it is said here, or the least and the greatest value are taken.
     unlabelled, curriculum: see there.
     text_feature: a plugin of transcripts, for systems of speech and text. alignment: where the words of an utterance
     come from (`emotone.data.words_and_text`).
     init: a bundle from whose weights training starts; it gives feature, system and their settings where the recipe
     does not.
-    classes: the categories of `emotion` (default: all there are). where: keeps the utterances whose column has one of
+    classes: the categories of `emotion`, or of the only target with categories; of several {target: categories}
+    (default: all there are). where: keeps the utterances whose column has one of
     the values. feature_dtype: of the feature store. seed: of everything random in training.
     bad_files: "drop" leaves out utterances whose audio cannot be read, or is too short for the feature.
     allow_leakage: lets groups cross the train/test border. cpu_hours: the budget, set before results are seen.
@@ -180,7 +185,7 @@ class Recipe:
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     teacher: list[str] = field(default_factory=list)
-    classes: list[str] = field(default_factory=list)
+    classes: list[str] | dict[str, list[str]] = field(default_factory=list)
     where: dict[str, list[str]] = field(default_factory=dict)
     feature_dtype: Literal["float32", "float16"] = "float32"
     seed: int = 0
@@ -188,7 +193,7 @@ class Recipe:
     cpu_hours: float | None = None
     description: str = ""
     normalise: Normalise = _later(Normalise())
-    label_map: dict[str, dict[str, str | None]] = _later({})
+    label_map: dict[str, dict[str, str | None | dict[str, str | None]]] = _later({})
     ranges: dict[str, list[float]] = _later({})
     init: str = _later("")
     unlabelled: Unlabelled = _later(Unlabelled())
@@ -196,6 +201,7 @@ class Recipe:
     text_feature: Choice | None = _later(None)
     alignment: Alignment = _later("transcript")
     bad_files: BadFiles = _later("refuse")
+    kinds: dict[str, Kind] = _later({})
 
     @property
     def hash(self) -> str:

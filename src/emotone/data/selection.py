@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotone.bundle.target import Target
+from emotone.bundle.target import EMOTION, Target
 from emotone.corpora.corpus import ATTRIBUTES, Corpus
 from emotone.corpora.opened import MOST_NAMED
 from emotone.corpora.scan import scan
@@ -21,6 +21,7 @@ from emotone.data import split as splits
 from emotone.data import unlabelled
 from emotone.data.recipe import Recipe
 from emotone.data.table import table_rows
+from emotone.data.targets import resolve_targets
 from emotone.errors import EmotoneError, name_some, unknown
 from emotone.features.extractors.scores import Scores
 
@@ -54,7 +55,7 @@ class Selection:
             lost |= {f"cannot be read: {name_some(list(unreadable.values()), MOST_NAMED)}": len(unreadable)}
             table, unreadable = table[~table["id"].isin(unreadable)].reset_index(drop=True), {}
         own = {name: corpora[name] for name in recipe.corpora}
-        targets = [_target(name, table, own, recipe, teacher_of(recipe)) for name in recipe.targets]
+        table, targets = resolve_targets(table, own, recipe, teacher_of(recipe))
         return cls(recipe, corpora, table, targets, lost, unreadable)
 
     @cached_property
@@ -93,7 +94,8 @@ class Selection:
             return dict(self.lost)
         known = labelled(self.table, self.targets)["id"]
         lost = self.table[~self.table["id"].isin(known) & (self.table["split"] != "unlabelled")]
-        reasons = lost["emotion"].map("emotion {}".format, na_action="ignore").fillna("no label")
+        name = next((target.name for target in self.targets if target.labels), EMOTION)
+        reasons = lost[name].map(f"{name} {{}}".format, na_action="ignore").fillna("no label")
         return {str(reason): int(count) for reason, count in reasons.value_counts().items()} | self.lost
 
 
@@ -164,11 +166,23 @@ def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataF
         own = corpus.meta.get("ranges", {}).get(attribute)
         if own is not None:
             table[attribute] = low + (table[attribute] - own[0]) / (own[1] - own[0]) * (high - low)
-    mapping = recipe.label_map.get(corpus.name)
-    if mapping is None:
+    given = recipe.label_map.get(corpus.name)
+    if given is None:
         return table
     where = f"recipe {recipe.name}: label_map of {corpus.name}"
-    counts = table["emotion"].value_counts()
+    columns = {key: mapping for key, mapping in given.items() if isinstance(mapping, dict)}
+    emotions = {key: label for key, label in given.items() if not isinstance(label, dict)}
+    for column, mapping in (columns | ({EMOTION: emotions} if emotions or not columns else {})).items():
+        if column not in table:
+            raise unknown("column", column, map(str, table.columns), where=where)
+        table = _map_column(table, column, mapping, where if column == EMOTION else f"{where}: {column}")
+    return table
+
+
+def _map_column(table: pd.DataFrame, column: str, mapping: Mapping[str, Any], where: str) -> pd.DataFrame:
+    """The categories of one column as the mapping has them; raises EmotoneError where it leaves one out."""
+    labels = table[column].map(word, na_action="ignore")
+    counts = labels.value_counts()
     for label in mapping:
         if label not in counts:
             raise unknown("category", label, map(str, counts.index), where=where)
@@ -177,8 +191,8 @@ def _map_labels(table: pd.DataFrame, corpus: Corpus, recipe: Recipe) -> pd.DataF
         raise EmotoneError(
             f"{where} leaves out {', '.join(missing)}; map each to a category, or to null to leave it out"
         )
-    table["emotion"] = table["emotion"].map(mapping, na_action="ignore").astype("object")
-    return table.assign(emotion=table["emotion"].where(table["emotion"].notna(), None))
+    mapped = labels.map(mapping, na_action="ignore").astype("object")
+    return table.assign(**{column: mapped.where(mapped.notna(), None)})
 
 
 def _check_maps(recipe: Recipe) -> None:
@@ -187,40 +201,7 @@ def _check_maps(recipe: Recipe) -> None:
         if name not in recipe.corpora:
             raise unknown("corpus", name, recipe.corpora, where=f"recipe {recipe.name}: label_map")
     for attribute, limits in recipe.ranges.items():
-        if attribute not in ATTRIBUTES:
-            raise unknown("attribute", attribute, ATTRIBUTES, where=f"recipe {recipe.name}: ranges")
+        if attribute not in (*ATTRIBUTES, *recipe.targets):
+            raise unknown("attribute", attribute, [*ATTRIBUTES, *recipe.targets], where=f"recipe {recipe.name}: ranges")
         if len(limits) != 2 or not limits[0] < limits[1]:
             raise EmotoneError(f"recipe {recipe.name}: ranges.{attribute} must be [lowest, highest], not {limits}")
-
-
-def _target(
-    name: str, table: pd.DataFrame, corpora: dict[str, Corpus], recipe: Recipe, teacher: Scores | None
-) -> Target:
-    """A target with its labels or range; raises EmotoneError where corpora differ and the recipe does not map them."""
-    where = f"recipe {recipe.name}"
-    if name == "emotion":
-        present = sorted(table["emotion"].dropna().unique())
-        for label in recipe.classes:
-            if label not in present:
-                raise unknown("class", label, present, where=where)
-        labels = tuple(recipe.classes or present)
-        if len(labels) < 2:
-            raise EmotoneError(f"{where}: emotion needs two classes or more in {', '.join(corpora)}")
-        return Target("emotion", "category", labels=labels)
-    known = teacher.names if teacher else ATTRIBUTES
-    if name not in known:
-        raise unknown("target", name, [*known, "emotion"], where=where)
-    if teacher:
-        return Target(name, "attribute", teacher.ranges[name])
-    for corpus in corpora:
-        if table.loc[table["corpus"] == corpus, name].isna().all():
-            raise EmotoneError(f"{where}: no utterance of {corpus} has a value for {name}")
-    own = {corpus: tuple(about.meta.get("ranges", {}).get(name, ())) for corpus, about in corpora.items()}
-    if () in own.values() or (len(set(own.values())) > 1 and name not in recipe.ranges):
-        found = ", ".join(f"{corpus} {list(limits) or 'none'}" for corpus, limits in own.items())
-        raise EmotoneError(
-            f"{where}: {name} needs a range in all corpora, found {found}; where they differ, set ranges.{name} to the "
-            "one to map them to"
-        )
-    low, high = recipe.ranges.get(name) or next(iter(own.values()))
-    return Target(name, "attribute", (float(low), float(high)))

@@ -127,7 +127,7 @@ def everything(utterances: pd.DataFrame) -> list[Split]:
 def leave_speakers_out(utterances: pd.DataFrame, num_folds: int, group: str = "speaker") -> Folds:
     """Groups sorted as text, group i is in fold i mod `num_folds`.
 
-    Raises EmotoneError for unknown (null) groups, and fewer than 3 folds or than one group per fold.
+    Two folds test each other, and none validates. Raises EmotoneError for unknown groups, fewer than 2 folds or groups.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"id": list("abcd"), "split": None, "speaker": ["1", "2", "3", "4"]})
@@ -135,7 +135,7 @@ def leave_speakers_out(utterances: pd.DataFrame, num_folds: int, group: str = "s
     Split(train=('c',), validation=('b',), test=('a', 'd'), unlabelled=())
     """
     groups = groups_of(utterances, group)
-    _check_num_folds(num_folds, groups, group, least=3)
+    _check_num_folds(num_folds, groups, group, least=2)
     return speaker_folds(utterances, [groups[k::num_folds] for k in range(num_folds)], group)
 
 
@@ -171,7 +171,7 @@ def stratified_folds(
     [['x', 'y'], ['x', 'y'], ['x', 'y']]
     """
     groups = groups_of(utterances, group)
-    _check_num_folds(num_folds, groups, group, least=3)
+    _check_num_folds(num_folds, groups, group, least=2)
     if stratify not in utterances:
         raise unknown("column", stratify, utterances.columns, where="split stratified-folds")
     labelled = utterances[utterances["split"] != "unlabelled"]
@@ -191,7 +191,7 @@ def stratified_folds(
 
 
 def speaker_folds(utterances: pd.DataFrame, folds: Sequence[Sequence[str]], group: str = "speaker") -> Folds:
-    """Given folds, each a list of groups: fold k tests, the next one validates, all others train.
+    """Given folds, each a list of groups: fold k tests, the next one validates (of two folds none), all others train.
 
     Raises EmotoneError for unknown (null) groups, and a group in no fold, in two, or not in the table.
 
@@ -208,9 +208,9 @@ def speaker_folds(utterances: pd.DataFrame, folds: Sequence[Sequence[str]], grou
     if sorted(listed) != groups:
         wrong = min((Counter(listed) - Counter(groups)) + (Counter(groups) - Counter(listed)))
         raise EmotoneError(f"split folds: {group} {wrong!r} must be in exactly one fold, not in {listed.count(wrong)}")
-    if len(folds) < 3:
-        raise EmotoneError(f"split: cross-validation needs 3 folds or more (train, validation, test), not {len(folds)}")
-    return Folds(utterances, group, [(test, folds[(k + 1) % len(folds)]) for k, test in enumerate(folds)])
+    if (num := len(folds)) < 2:
+        raise EmotoneError(f"split: cross-validation needs 2 folds or more (3 where one validates), not {num}")
+    return Folds(utterances, group, [(test, folds[(k + 1) % num] if num > 2 else []) for k, test in enumerate(folds)])
 
 
 def ravdess(utterances: pd.DataFrame) -> Folds:

@@ -28,7 +28,7 @@ def add(
         if not (own & (table["corpus"] == corpora[name].name)).any():
             raise EmotoneError(f"{where}: the recipe trains on {name}, none of which is set apart as unlabelled")
     others = [name for name in settings.corpora if name not in recipe.corpora]
-    pools = [table[own], *(_strip(corpora[name], scans[name]) for name in others)]
+    pools = [table[own], *(_strip(corpora[name], scans[name], recipe.targets) for name in others)]
     errors = pd.concat([scans[name]["error"] for name in others]) if others else pd.Series(dtype=str)
     errors = errors[errors != ""]
     lost = {f"unlabelled and not readable, e.g. {errors.iloc[0]}": len(errors)} if len(errors) else {}
@@ -60,10 +60,11 @@ def draw_evenly(pool: pd.DataFrame, num: int, seed: int) -> pd.DataFrame:
     return pool.iloc[np.sort(chosen)]
 
 
-def _strip(corpus: Corpus, scan: pd.DataFrame) -> pd.DataFrame:
-    """The readable utterances of a corpus, without any label."""
+def _strip(corpus: Corpus, scan: pd.DataFrame, targets: list[str]) -> pd.DataFrame:
+    """The readable utterances of a corpus, without any label; whose they are is known for the leak check alone."""
     table = corpus.utterances.join(scan[["duration_s", "content", "error"]], on="id")
     table = table[table["error"].fillna("") == ""].drop(columns="error")
     table = table.assign(split="unlabelled", emotion=None, transcript=None)
     table[list(ATTRIBUTES)] = np.nan
+    table = table.assign(**{name: None for name in targets if name in table and name not in (*ATTRIBUTES, "speaker")})
     return table_rows(corpus, table, several=True)

@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import available
-from emotone.bundle.target import Target
+from emotone.bundle.target import EMOTION, Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.scan import scan
 from emotone.data.store import extract
 from emotone.data.words_and_text import words_of_bundle
 from emotone.errors import EmotoneError, unknown
-from emotone.evaluate.prediction_table import label_column, predict_table, to_range
+from emotone.evaluate.prediction_table import predict_table, to_range
 from emotone.evaluate.run_folder import Run, load_run
 from emotone.evaluate.scores import score_predictions
 
@@ -55,8 +56,10 @@ def run_on_corpus(
     """
     table = corpus.utterances.join(scan(corpus, jobs, quiet)["duration_s"], on="id")
     if classes:
-        table = _keep_classes(table, classes, corpus.name)
-    has_labels = {target.name: bool(table[label_column(target)].notna().any()) for target in bundle.targets}
+        table = _keep_classes(table, classes, corpus.name, bundle)
+    lacking = [target for target in bundle.targets if target.name not in table]
+    table = table.assign(**{target.name: None if target.labels else np.nan for target in lacking})
+    has_labels = {target.name: bool(table[target.name].notna().any()) for target in bundle.targets}
     targets = [target for target in bundle.targets if has_labels[target.name]]
     if not targets:
         raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(has_labels)}")
@@ -89,13 +92,17 @@ def _warnings(bundle: Bundle, corpus: Corpus) -> list[str]:
     return []
 
 
-def _keep_classes(table: pd.DataFrame, classes: Sequence[str], corpus: str) -> pd.DataFrame:
-    """The utterances of these categories; raises EmotoneError for one that the corpus does not have."""
-    present = set(table["emotion"].dropna())
+def _keep_classes(table: pd.DataFrame, classes: Sequence[str], corpus: str, bundle: Bundle) -> pd.DataFrame:
+    """The utterances of these categories of the bundle's first target that has any (of emotions, where none has).
+
+    Raises EmotoneError for one that the corpus does not have.
+    """
+    column = next((target.name for target in bundle.targets if target.labels and target.name in table), EMOTION)
+    present = set(table[column].dropna())
     for name in classes:
         if name not in present:
             raise unknown("class", name, present, where=f"corpus {corpus}")
-    return table[table["emotion"].isin(classes)].reset_index(drop=True)
+    return table[table[column].isin(classes)].reset_index(drop=True)
 
 
 def _on_range_of(corpus: Corpus, target: Target) -> Target:

@@ -1,7 +1,8 @@
 """Tables of predictions: what is known of test utterances, their labels, and what a bundle says of them.
 
 A prediction table has a row per utterance and repeat: `id, corpus, speaker, gender, language, duration_s, repeat,
-fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_emotion` and `p_LABEL` of every label.
+fold`, per attribute `true_NAME` and `predicted_NAME`, for categories `true_NAME` and `p_COLUMN` of every label, whose
+column `Target.columns` names: `p_anger` of emotions, `p_gender_female` of others.
 Where the bundle has curves, `curve_NAME` holds the scores of the utterance's chunks in time order (list<float32> [C],
 in the units of `predicted_NAME`). Scores of relative attributes compare within a fold only. A table that is read as
 that of a run also has `own_id`, the utterance's id in its corpus, and one of a bundle on a corpus no repeat nor fold.
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from emotone.bundle.bundle import Bundle, Scores
 from emotone.bundle.target import Target
 from emotone.bundle.view.streams import Utterance
+from emotone.corpora.tables import word
 from emotone.data.rows import Rows
 
 KEPT_COLUMNS = ("id", "corpus", "speaker", "gender", "language", "duration_s")
@@ -45,10 +47,12 @@ def predict_table(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.Data
 
 def _columns_of(target: Target, scores: list[Scores], table: pd.DataFrame, has_curves: bool) -> dict[str, Any]:
     """Labels and scores of one target."""
-    truth = table[label_column(target)]
+    truth = table[target.name]
     if target.kind == "category":
-        shares = {f"p_{label}": np.concatenate([one.probabilities[label] for one in scores]) for label in target.labels}
-        return {"true_emotion": truth.to_numpy(), **shares}
+        shares = {
+            f"p_{name}": np.concatenate([one.probabilities[name] for one in scores]) for name in target.columns.values()
+        }
+        return {f"true_{target.name}": truth.map(word, na_action="ignore").astype("object").to_numpy(), **shares}
     columns: dict[str, Any] = {
         f"true_{target.name}": truth.to_numpy(float),
         f"predicted_{target.name}": np.concatenate([one.attributes[target.name] for one in scores]),
@@ -57,11 +61,6 @@ def _columns_of(target: Target, scores: list[Scores], table: pd.DataFrame, has_c
         curves = np.concatenate([one.curves[target.name] for one in scores])
         columns[f"curve_{target.name}"] = list(curves.astype(np.float32))
     return columns
-
-
-def label_column(target: Target) -> str:
-    """The column of a target's labels in a table of utterances; in a prediction table with "true_" before it."""
-    return "emotion" if target.kind == "category" else target.name
 
 
 def first_fold(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -73,9 +72,14 @@ def first_fold(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def speakers_of(predictions: pd.DataFrame) -> pd.Series:
-    """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself."""
+    """Whom each row belongs to in a bootstrap: its speaker, or where that is not known the utterance by itself.
+
+    Where speakers are what is predicted, they are the classes, and a draw without one of them would be another task:
+    each utterance is by itself.
+    """
     alone = "utterance " + predictions["id"].astype(str)
-    return predictions["speaker"].astype("object").where(predictions["speaker"].notna(), alone)
+    is_known = predictions["speaker"].notna() & ("true_speaker" not in predictions)
+    return predictions["speaker"].astype("object").where(is_known, alone)
 
 
 def to_range(scores: Any, own: tuple[float, float] | None, wanted: tuple[float, float] | None) -> Any:
@@ -97,11 +101,16 @@ def is_scored(predictions: pd.DataFrame, targets: Sequence[Target]) -> pd.Series
 def score_columns(targets: Sequence[Target]) -> list[str]:
     """The columns that hold the scores of these targets."""
     attributes = [f"predicted_{target.name}" for target in targets if target.kind == "attribute"]
-    return attributes + [f"p_{label}" for target in targets for label in target.labels]
+    return attributes + [f"p_{name}" for target in targets for name in target.columns.values()]
+
+
+def shares_of(rows: pd.DataFrame, target: Target, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Probabilities [N, K] of these classes of a target, as predicted: they sum to 1 over all of its labels."""
+    return rows[[f"p_{target.columns[label]}" for label in classes]].to_numpy(float)
 
 
 def predicted_values(rows: pd.DataFrame, target: Target, classes: Sequence[str] = ()) -> NDArray[Any]:
     """Scores of an attribute [N], or of a category the label among `classes` with the largest probability."""
     if target.kind == "attribute":
         return rows[f"predicted_{target.name}"].to_numpy()
-    return np.array(classes)[rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)]
+    return np.array(classes)[shares_of(rows, target, classes).argmax(axis=1)]

@@ -8,12 +8,12 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
-from emotone.bundle.target import Target
+from emotone.bundle.target import Target, one_or_each
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.relative import published_test, shares_of_wins
 from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
-from emotone.evaluate.prediction_table import label_column, predicted_values, speakers_of
+from emotone.evaluate.prediction_table import predicted_values, speakers_of
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
 RELATIVE_METRICS = {"spearman": metrics.spearman, "kendall": metrics.kendall}
@@ -46,9 +46,10 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
     """Metrics of a prediction table with 95% intervals over speakers, and how many utterances and speakers they are of.
 
     Where the table holds several repeats, metrics are means over them. Categories are compared over the classes both
-    sides have: probabilities are renormalised over them, utterances of other classes left out and counted. Relative
-    scores are compared within folds (`emotone.evaluate.numbers.relative`), and "published_test" is that of the paper.
-    With several corpora, "per_corpus" has the same of each. Raises EmotoneError for a target without labels.
+    sides have: probabilities are renormalised over them, utterances of other classes left out and counted: "classes"
+    and "num_left_out", by target where several have classes. Relative scores are compared within folds
+    (`emotone.evaluate.numbers.relative`), and "published_test" is that of the paper. With several corpora, "per_corpus"
+    has the same of each. Raises EmotoneError for a target without labels.
     """
     num_utterances = int(predictions["id"].nunique())
     result: dict[str, Any] = {
@@ -57,10 +58,13 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
         "num_unknown_speaker": int(predictions.loc[predictions["speaker"].isna(), "id"].nunique()),
     }
     scores: dict[str, Any] = {}
+    compared: dict[str, list[str]] = {}
+    left_out: dict[str, int] = {}
     for target in targets:
         known, pair, classes = pairs_of(predictions, target)
         if target.kind == "category":
-            result |= {"classes": classes, "num_left_out": num_utterances - int(known["id"].nunique())}
+            compared[target.name] = classes
+            left_out[target.name] = num_utterances - int(known["id"].nunique())
         if not len(known):
             alone = f" but {classes[0]}, so there is nothing to tell apart" if classes else ""
             raise EmotoneError(f"no utterance has a label for {target.name}{alone}")
@@ -71,6 +75,9 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
         }
         if target.is_relative:
             result.setdefault("published_test", {})[target.name] = published_test(known, target.name)
+    if compared:
+        result["classes"] = one_or_each(compared)
+        result["num_left_out"] = one_or_each(left_out)
     result |= {"metrics": scores}
     if predictions.get("corpus", pd.Series(dtype=str)).nunique() > 1:
         result["per_corpus"] = {
@@ -135,13 +142,14 @@ def pairs_of(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, t
 
 
 def _has_labels(predictions: pd.DataFrame, target: Target) -> bool:
-    return bool(predictions[f"true_{label_column(target)}"].notna().any())
+    return bool(predictions[f"true_{target.name}"].notna().any())
 
 
 def _shared_classes(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFrame, tuple[Any, Any], list[str]]:
-    present = set(predictions["true_emotion"].dropna())
+    truth = predictions[f"true_{target.name}"]
+    present = set(truth.dropna())
     classes = [label for label in target.labels if label in present]
-    known = predictions[predictions["true_emotion"].isin(classes)]
+    known = predictions[truth.isin(classes)]
     if len(classes) < 2:
         return known.iloc[:0], (np.zeros(0), np.zeros(0)), classes
-    return known, (predicted_values(known, target, classes), known["true_emotion"].to_numpy(str)), classes
+    return known, (predicted_values(known, target, classes), known[f"true_{target.name}"].to_numpy(str)), classes

@@ -39,7 +39,8 @@ def predict_to_file(files: Sequence[str], output: Path, settings: PredictSetting
     Files that have changed since are predicted again. Raises EmotoneError as `ResultFile` does.
     """
     predictor, table, inputs = _prepare(files, settings)
-    with ResultFile(output, table.columns, _identify(predictor, settings), overwrite) as results:
+    identity = _identify(predictor, settings)
+    with ResultFile(output, table.columns, identity, overwrite, texts=table.choices) as results:
         left = set(results.remaining(files))
         remaining = [given for given in inputs if given.file in left]
         if results.differs:

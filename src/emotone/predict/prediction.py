@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from emotone.audio.words.transcripts import is_text_file
+from emotone.bundle.target import EMOTION
 from emotone.errors import EmotoneError
 from emotone.predict.curve import Curve
 
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
 
 Over = Literal["recording", "windows", "curve"]
 """What a table has rows for."""
+Choices = Mapping[str, Mapping[str, str]]
+"""{target of categories: {label: the column of its probability}}."""
 
 
 @dataclass
 class Prediction:
     """The emotion in one recording, from `start_s` to `end_s`, or in a text, which has neither times nor windows.
 
-    scores {attribute: on the bundle's range}, probabilities {category: 0..1}; both empty where nothing could be scored,
-    and `error` says why. windows: the same for every window, one for a short recording. curve: the attributes over
-    time where the bundle has curves, over the chunks of one window, or stitched from those of several
-    (`emotone.predict.curve.stitch`); else the windows. window_inputs: of a bundle that takes text the `inputs` of each
-    window. note: what is to be said of scores that are not of all that was given (a transcript that was cut, channels
-    that cancel).
+    scores {attribute: on the bundle's range}, probabilities {column: 0..1}; both empty where nothing could be scored,
+    and `error` says why. choices: of which target and label each probability is; {}: all are of emotions. windows: the
+    same for every window, one for a short recording. curve: the attributes over time where the bundle has curves, over
+    the chunks of one window, or stitched from those of several (`emotone.predict.curve.stitch`); else the windows.
+    window_inputs: of a bundle that takes text the `inputs` of each window. note: what is to be said of scores that are
+    not of all that was given (a transcript that was cut, channels that cancel).
     """
 
     file: str
@@ -41,6 +44,7 @@ class Prediction:
     error: str = ""
     note: str = ""
     window_inputs: list[str] = field(default_factory=list)
+    choices: Choices = field(default_factory=dict)
 
     @property
     def inputs(self) -> str:
@@ -48,21 +52,27 @@ class Prediction:
         return "+".join(name for name in ("speech", "text") if any(name in inputs for inputs in self.window_inputs))
 
     @property
+    def labels(self) -> dict[str, str | None]:
+        """The most probable label of every target of categories; None where nothing was scored."""
+        emotions = {EMOTION: {name: name for name in self.probabilities}} if self.probabilities else {}
+        return _labels(self.probabilities, self.choices or emotions)
+
+    @property
     def emotion(self) -> str | None:
-        """The most probable category, or None for a bundle without categories."""
-        return most_probable(self.probabilities)
+        """The most probable emotion, or None for a bundle that knows none."""
+        return self.labels.get(EMOTION)
 
     def rows(
         self,
         columns: Iterable[str],
         over: Over = "recording",
         with_inputs: bool = False,
-        categories: Collection[str] = (),
+        choices: Choices | None = None,
     ) -> list[dict[str, Any]]:
         """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores.
 
-        With `categories`, those of the columns that are probabilities, `emotion` is the most probable of each row, and
-        None where nothing was scored.
+        With `choices`, of the columns that are probabilities, a column of each target's name has the most probable
+        label of each row, and None where nothing was scored.
         """
         names = list(columns)
         pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
@@ -70,14 +80,14 @@ class Prediction:
             return [
                 {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
                 | ({"inputs": self.window_inputs[place]} if with_inputs else {})
-                | _scores({name: pieces.columns[name][place] for name in names}, categories)
+                | _scores({name: pieces.columns[name][place] for name in names}, choices or {})
                 | {"error": pieces.errors[place]}
                 for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
             ]
         values = self.scores | self.probabilities
         row: dict[str, Any] = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
         row |= {"inputs": self.inputs} if with_inputs else {}
-        return [row | _scores({name: values.get(name) for name in names}, categories) | {"error": self.error}]
+        return [row | _scores({name: values.get(name) for name in names}, choices or {}) | {"error": self.error}]
 
     def to_frame(self) -> pandas.DataFrame:
         """The curve as a pandas table, one row per point of it (needs pandas)."""
@@ -86,8 +96,9 @@ class Prediction:
         except ImportError:
             raise EmotoneError("Prediction.to_frame() needs the package pandas: pip install pandas") from None
         names = list(self.curve.columns) if self.curve else []
-        categories = [name for name in names if name in self.probabilities]
-        return pandas.DataFrame(self.rows(names, "curve", self.inputs != "", categories))
+        probable = {name: name for name in names if name in self.probabilities}
+        choices = (self.choices or {EMOTION: probable}) if probable else {}
+        return pandas.DataFrame(self.rows(names, "curve", self.inputs != "", choices))
 
 
 def failed(file: str, error: str) -> Prediction:
@@ -106,13 +117,16 @@ def most_probable(probabilities: Mapping[str, float]) -> str | None:
     return max(known, key=known.__getitem__) if known else None
 
 
-def _scores(values: Mapping[str, float | None], categories: Collection[str]) -> dict[str, Any]:
-    """The cells of a row's scores, and before them the most probable of the `categories`, where there are any."""
-    cells = {name: _or_none(value) for name, value in values.items()}
-    if not categories:
-        return cells
-    known = {name: value for name in categories if (value := values[name]) is not None}
-    return {"emotion": most_probable(known)} | cells
+def _scores(values: Mapping[str, float | None], choices: Choices) -> dict[str, Any]:
+    """The cells of a row's scores, and before them the most probable label of each target of `choices`."""
+    return _labels(values, choices) | {name: _or_none(value) for name, value in values.items()}
+
+
+def _labels(values: Mapping[str, float | None], choices: Choices) -> dict[str, Any]:
+    return {
+        target: most_probable({label: value for label, at in columns.items() if (value := values.get(at)) is not None})
+        for target, columns in choices.items()
+    }
 
 
 def _or_none(value: float | None) -> float | None:

@@ -25,7 +25,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
 from emotone.predict.curve import Curve, failed_curve, stitch
-from emotone.predict.prediction import Prediction, failed
+from emotone.predict.prediction import Choices, Prediction, failed
 from emotone.predict.windows import (
     HOP_S,
     NO_WORDS,
@@ -67,8 +67,13 @@ class Predictor:
 
     @property
     def categories(self) -> list[str]:
-        """Emotion categories, in the order of the probability columns."""
-        return [label for target in self.bundle.targets for label in target.labels]
+        """The columns of probabilities: emotions by their names, other categories as TARGET_LABEL."""
+        return [column for labels in self.choices.values() for column in labels.values()]
+
+    @property
+    def choices(self) -> Choices:
+        """The targets of categories, each with its labels and their columns."""
+        return {target.name: target.columns for target in self.bundle.targets if target.labels}
 
     @property
     def columns(self) -> list[str]:
@@ -238,6 +243,7 @@ class Predictor:
         }
         prediction.scores = {name: mean[name] for name in self.attributes}
         prediction.probabilities = {name: mean[name] for name in self.categories}
+        prediction.choices = self.choices
         return prediction
 
     def _curve(self, windows: list[Window], view: Chunks, hop_s: float) -> Curve:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from emotone.base.result_table import Row
-from emotone.predict.prediction import Over, Prediction
+from emotone.predict.prediction import Choices, Over, Prediction
 from emotone.predict.predictor import Predictor
 
 MOST_NAME, LEAST_SCORE = 48, 9
@@ -17,9 +18,10 @@ MOST_NAME, LEAST_SCORE = 48, 9
 class Table:
     """Rows for recordings, windows or points of a curve, with the columns `scores`; `inputs` where bundles take text.
 
-    Where `categories` are among the scores, the column `emotion` before these is the most probable one.
+    Before the scores stands the most probable label of each target of `choices`, in a column of its name.
 
-    >>> table = Table("recording", ["arousal", "calm", "tense"], has_inputs=False, categories=["calm", "tense"])
+    >>> moods = {"emotion": {"calm": "calm", "tense": "tense"}}
+    >>> table = Table("recording", ["arousal", "calm", "tense"], has_inputs=False, choices=moods)
     >>> table.columns
     ['file', 'start_s', 'end_s', 'emotion', 'arousal', 'calm', 'tense', 'error']
     >>> [row] = table.rows(Prediction("talk.wav", 0.0, 2.5, {"arousal": 4.25}, {"calm": 0.25, "tense": 0.75}))
@@ -31,29 +33,30 @@ class Table:
     over: Over
     scores: list[str]
     has_inputs: bool
-    categories: Sequence[str] = ()
+    choices: Choices = field(default_factory=dict)
 
     @classmethod
     def of(cls, predictor: Predictor, over: Over) -> Table:
         """The table of a predictor's predictions; categories have no curve."""
-        categories = [] if over == "curve" else predictor.categories
-        return cls(over, [*predictor.attributes, *categories], predictor.bundle.takes_text, categories)
+        categories, choices = ([], {}) if over == "curve" else (predictor.categories, predictor.choices)
+        return cls(over, [*predictor.attributes, *categories], predictor.bundle.takes_text, choices)
 
     @property
     def columns(self) -> list[str]:
         """Names of all columns."""
-        inputs, emotion = ["inputs"] * self.has_inputs, ["emotion"] * bool(self.categories)
-        return ["file", "start_s", "end_s", *inputs, *emotion, *self.scores, "error"]
+        inputs = ["inputs"] * self.has_inputs
+        return ["file", "start_s", "end_s", *inputs, *self.choices, *self.scores, "error"]
 
     def rows(self, prediction: Prediction) -> list[Row]:
         """The rows of one prediction, as JSON has them: None is unknown."""
-        return prediction.rows(self.scores, self.over, self.has_inputs, self.categories)
+        return prediction.rows(self.scores, self.over, self.has_inputs, self.choices)
 
     def header(self, width: int) -> str:
         """The names above the lines; `width` is that of the column of files."""
         inputs = "inputs      " if self.has_inputs else ""
         scores = " ".join(f"{name:>{max(LEAST_SCORE, len(name))}}" for name in self.scores)
-        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{self._emotion('emotion')}{scores}"
+        labels = self._labels({name: name for name in self.choices})
+        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{labels}{scores}"
 
     def line(self, row: Row, width: int) -> str:
         """A row in columns; a long name is cut in front, and an error stands where the scores would."""
@@ -65,12 +68,13 @@ class Table:
             values = f"error: {row['error']}"
         else:
             scores = " ".join(f"{row[name]:{max(LEAST_SCORE, len(name))}.3f}" for name in self.scores)
-            values = self._emotion(row.get("emotion")) + scores
+            values = self._labels(row) + scores
         return f"{file:<{width}} {start_s:>8} {end_s:>8} {inputs}{values}"
 
-    def _emotion(self, text: str | None) -> str:
-        """The column `emotion` of a line, as wide as the longest category; nothing where there are none."""
-        return f"{text or '':<{max(map(len, ['emotion', *self.categories]))}} " if self.categories else ""
+    def _labels(self, row: Mapping[str, Any]) -> str:
+        """The most probable labels of a line, each as wide as the longest; nothing where there are none."""
+        widths = {name: max(map(len, [name, *labels])) for name, labels in self.choices.items()}
+        return "".join(f"{row.get(name) or '':<{width}} " for name, width in widths.items())
 
 
 def name_width(files: Sequence[str]) -> int:

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 class ChunkSystem(System):
     """Base of systems on chunks.
 
-    chunk_s: chunk length Wc in seconds.
-    max_utterance_s: Tmax in seconds; null takes the longest utterance of the training split.
-    scale: n, chunks per utterance are n * ceil(Tmax / Wc).
+    The numbers of the framework (Lin & Busso 2023), by their names there:
+
+    chunk_s: Wc, the length of a chunk in seconds.
+    chunk_frames: m, the frames of a chunk; null: floor(Wc / hop of the feature). Given, it stands for Wc.
+    max_utterance_s: Tmax, seconds of the longest utterance that is scored as a whole; null: that of training.
+    num_chunks: C, chunks of an utterance at scale 1; null: ceil(Tmax / Wc), so that they cover it. Fewer leave gaps.
+    scale: n, an utterance has n * C chunks.
     hidden_size, dropout: of the network.
     networks: "separate" fits one network per target, as published; "joint" one with an output per target.
     """
@@ -38,17 +42,23 @@ class ChunkSystem(System):
     hidden_size: int = 130
     dropout: float = 0.5
     networks: Literal["separate", "joint"] = "separate"
+    chunk_frames: int | None = None
+    num_chunks: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("chunk_s", "max_utterance_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise EmotoneError(f"{self.name}: {name} must be a positive number of seconds, not {value}")
-        if self.max_utterance_s is not None and self.max_utterance_s < self.chunk_s:
+        by_seconds = self.max_utterance_s is not None and self.chunk_frames is None
+        if by_seconds and self.max_utterance_s < self.chunk_s:  # type: ignore[operator]  # which is there
             raise EmotoneError(
                 f"{self.name}: max_utterance_s must be at least chunk_s, {self.chunk_s}, not {self.max_utterance_s}"
             )
-        self.check_counts("scale", "hidden_size")
+        given = [name for name in ("chunk_frames", "num_chunks") if getattr(self, name) is not None]
+        self.check_counts("scale", "hidden_size", *given)
+        if self.chunk_frames is not None and self.chunk_s != ChunkSystem.chunk_s:
+            raise EmotoneError(f"{self.name}: chunk_frames stands for chunk_s; set one of them")
         if not 0 <= self.dropout <= 1:
             raise EmotoneError(f"{self.name}: dropout must be from 0 to 1, not {self.dropout}")
 
@@ -62,8 +72,11 @@ class ChunkSystem(System):
         """The chunks of an utterance; `longest_s` is the training split's longest utterance."""
         if hop_s is None:
             raise EmotoneError(f"{self.name} needs a feature with frames; this one gives one vector per utterance")
-        num_chunks = count_chunks(self.max_utterance_s or longest_s, self.chunk_s)
-        return Chunks(chunk_size(self.chunk_s, hop_s), self.scale * num_chunks)
+        chunk_frames, chunk_s = chunk_size(self.chunk_s, hop_s), self.chunk_s
+        if self.chunk_frames is not None:
+            chunk_frames, chunk_s = self.chunk_frames, self.chunk_frames * hop_s
+        num_chunks = self.num_chunks or count_chunks(self.max_utterance_s or longest_s, chunk_s)
+        return Chunks(chunk_frames, self.scale * num_chunks)
 
     def utterance_limit_s(self, longest_s: float) -> float:
         """Tmax: beyond it chunks would leave gaps."""

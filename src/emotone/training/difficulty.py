@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from emotone.bundle.target import Target
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
 
@@ -22,7 +24,7 @@ class Difficulty(ABC):
     takes_unlabelled: ClassVar[bool] = False
     """Whether it learns from the recipe's unlabelled speech."""
 
-    def check_targets(self, targets: list[str]) -> None:  # noqa: B027 - most are of any
+    def check_targets(self, targets: Sequence[Target]) -> None:  # noqa: B027 - most are of any
         """Raise EmotoneError for targets of a recipe that the score cannot be of."""
 
     def files_read(self) -> dict[str, str]:

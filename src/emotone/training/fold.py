@@ -20,6 +20,7 @@ from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.card import trained_card
+from emotone.bundle.target import EMOTION
 from emotone.bundle.view.view import Segments, View, WordChunks
 from emotone.data import split as splits
 from emotone.data.recipe import Training
@@ -161,7 +162,8 @@ class Fold:
         if type(trained.system).finish is System.finish:  # which does not use them
             return
         train = self.data.train
-        plain = train[train["emotion"].isna() & (train["voice"] == 0) & (train["channel"] == 0)]
+        names = [target.name for target in self.data.targets if target.labels] or [EMOTION]
+        plain = train[train[names].isna().all(axis=1) & (train["voice"] == 0) & (train["channel"] == 0)]
         if len(plain):
             outputs = predict_outputs(trained.network, self.data.examples(plain, trained.view), 1, "cpu")
             trained.system.finish(trained.network, self.data.targets, outputs)

@@ -190,7 +190,7 @@ def _labels(table: pd.DataFrame, targets: list[Target]) -> dict[str, Tensor]:
     labels: dict[str, Tensor] = {}
     for target in targets:
         if target.kind == "category":
-            hot = np.array([table["emotion"] == label for label in target.labels], dtype=np.float32).T
+            hot = np.array([table[target.name] == label for label in target.labels], dtype=np.float32).T
             labels[target.name] = torch.from_numpy(np.ascontiguousarray(hot))
         else:
             values = (table[target.name].to_numpy(float) - target.mean) / target.std

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from emotone.bundle.folder import locate, read_about
+from emotone.bundle.target import EMOTION
 from emotone.corpora.opened import MOST_NAMED
 from emotone.data import leakage
 from emotone.data.recipe import Recipe, Unlabelled
@@ -36,10 +37,8 @@ def check_experiment(experiment: Experiment) -> None:
     where = f"recipe {recipe.name}: system {recipe.system.name}"
     if recipe.normalise.over == "segments" and recipe.system.name != "spectrogram-image":
         raise EmotoneError(f"{where} sees no segments; set normalise.over=frames")
-    if experiment.has_curriculum:
-        difficulty.check_targets(recipe.targets)
-        if system.solves:
-            raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
+    if experiment.has_curriculum and system.solves:
+        raise EmotoneError(f"{where} is solved at once, so it takes no curriculum")
     system.check_training(recipe.training, experiment.has_curriculum)
     if not (system.takes_unlabelled or difficulty.takes_unlabelled) and recipe.unlabelled != Unlabelled():
         remedy = "set unlabelled.corpora=[] unlabelled.num=null"
@@ -57,6 +56,13 @@ def _check_text(recipe: Recipe, system: System) -> None:
         raise EmotoneError(f"{where} normalises by the training part only; set normalise.by=training")
     if not system.takes_words and recipe.alignment != "transcript":
         raise EmotoneError(f"{where} does not go by words; leave alignment out")
+
+
+def check_data(experiment: Experiment, data: Selection) -> None:
+    """Raise EmotoneError for targets and corpora that the system or the curriculum cannot learn from."""
+    experiment.system.check_data(data, experiment.feature)
+    if experiment.has_curriculum:
+        experiment.difficulty.check_targets(data.targets)
 
 
 def check_audio(data: Selection) -> None:
@@ -83,17 +89,21 @@ def check_split(split: Split, data: Selection, experiment: Experiment) -> None:
         )
     for part in needed:
         if not getattr(split, part):
-            raise EmotoneError(f"recipe {recipe.name}: the {part} part of split {recipe.split.name} is empty")
+            remedy = "; set split.validate=false where nothing is chosen by it" if part == "validation" else ""
+            raise EmotoneError(f"recipe {recipe.name}: the {part} part of split {recipe.split.name} is empty{remedy}")
     parts = data.table["id"].map(split.part_of)
     for target in data.targets:
         if target.kind == "category":
-            labels = data.table.loc[data.table["emotion"].isin(target.labels)].groupby(parts)["emotion"]
+            labels = data.table.loc[data.table[target.name].isin(target.labels)].groupby(parts)[target.name]
             counts = labels.value_counts().unstack(0, fill_value=0).reindex(list(target.labels), fill_value=0)
             lost = [f"{label} ({row.sum()})" for label, row in counts.iterrows() if not row.get("train", 0)]
             if lost:
+                category = "category" if target.name == EMOTION else target.name
+                remedy = "name the wanted ones by classes, or map it by label_map"
+                if target.name == recipe.split.group:
+                    remedy = f"a split by {target.name} tests what never trains; set split.group to another column"
                 raise EmotoneError(
-                    f"recipe {recipe.name}: no training utterance has the category {', '.join(lost)}; name the wanted "
-                    "ones by classes, or map it by label_map"
+                    f"recipe {recipe.name}: no training utterance has the {category} {', '.join(lost)}; {remedy}"
                 )
 
 
@@ -135,7 +145,7 @@ def refusals(recipe: Recipe, jobs: int = 1) -> list[str]:
         return [str(error)]
     data = Selection.read(experiment.recipe, jobs, quiet=True)
     attempt(check_experiment, experiment)
-    attempt(experiment.system.check_data, data, experiment.feature)
+    attempt(check_data, experiment, data)
     attempt(check_init, experiment, data)
     if recipe.init and not recipe.allow_leakage:
         attempt(leakage.through_bundle, recipe.init, data)
@@ -143,7 +153,7 @@ def refusals(recipe: Recipe, jobs: int = 1) -> list[str]:
         attempt(check_split, split, data, experiment)
         attempt(experiment.system.check_fold, data, split, 0, number)
         if experiment.learns_from_unlabelled and not recipe.allow_leakage:
-            crossings = leakage.find_crossings(data.table, split, unlabelled_trains=True)
+            crossings = leakage.find_crossings(data.table, split, None, True, recipe.targets)
             new = [crossing for crossing in crossings if crossing.border == ("test", "unlabelled")]
             attempt(leakage.refuse, new, f"recipe {recipe.name}")
     return list(lines)
@@ -154,7 +164,8 @@ def check_leakage(experiment: Experiment, data: Selection, splits: Sequence[Spli
     recipe, where = data.recipe, f"recipe {data.recipe.name}"
     warnings: dict[str, None] = {}
     for split in splits:
-        crossings = leakage.find_crossings(data.table, split, unlabelled_trains=experiment.learns_from_unlabelled)
+        from_unlabelled = experiment.learns_from_unlabelled
+        crossings = leakage.find_crossings(data.table, split, None, from_unlabelled, recipe.targets)
         leaks = [crossing for crossing in crossings if crossing.is_leak]
         if not recipe.allow_leakage:
             leakage.refuse(leaks, where)

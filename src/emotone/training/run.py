@@ -44,6 +44,7 @@ from emotone.training.fold_data import FoldData
 from emotone.training.made_of import MadeOf, choose_folder, made_of
 from emotone.training.preflight import (
     check_audio,
+    check_data,
     check_experiment,
     check_init,
     check_leakage,
@@ -65,7 +66,7 @@ def train_recipe(
     recipe, system = experiment.recipe, experiment.system
     check_experiment(experiment)
     selection = Selection.read(recipe, jobs, quiet)
-    system.check_data(selection, experiment.feature)
+    check_data(experiment, selection)
     check_audio(selection)
     check_init(experiment, selection)
     places = list(_places(experiment, selection))

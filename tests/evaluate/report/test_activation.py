@@ -97,7 +97,7 @@ def test_the_surest_right_and_wrong_ones_of_the_first_fold_are_shown() -> None:
     share = [0.9, 0.8, 0.3, 0.8, 0.4, 0.6, 1.0, 1.0]
     table = pd.DataFrame({"id": list("abcdefgh"), "true_emotion": truth, "p_high": share, "repeat": 0})
     table = table.assign(p_low=1 - table["p_high"], fold=[2] * 7 + [3])
-    found = choose_surest(table, list(LABELS), num_wrong=2)
+    found = choose_surest(table, Target("emotion", "category", labels=tuple(LABELS)), num_wrong=2)
     assert found["id"].tolist() == ["a", "c", "d", "e"]
     assert found["predicted"].tolist() == ["high", "low", "high", "low"]
     assert found["confidence"].tolist() == pytest.approx([0.9, 0.7, 0.8, 0.6])

@@ -15,8 +15,8 @@ def test_targets_without_a_label_are_not_measured() -> None:
     run = make_run(predictions(30))
     unlabelled = dataclasses.replace(run, test=run.test.assign(true_valence=np.nan, true_emotion=None))
     evaluated = Evaluated(unlabelled)
-    assert evaluated.targets == [AROUSAL] and evaluated.absolute == [AROUSAL] and evaluated.category is None
-    assert Evaluated(run).targets == TARGETS and Evaluated(run).category == EMOTION
+    assert evaluated.targets == [AROUSAL] and evaluated.absolute == [AROUSAL] and evaluated.categories == []
+    assert Evaluated(run).targets == TARGETS and Evaluated(run).categories == [EMOTION]
 
 
 def test_relative_scores_have_no_error() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from emotone.base import plugins
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.training.difficulties.deep_mi import DeepMi
 
@@ -43,6 +44,8 @@ def test_what_cannot_be_is_one_line(settings: dict[str, Any], words: str) -> Non
 
 @pytest.mark.parametrize("targets", [["arousal", "valence"], ["emotion"], ["arousal", "emotion"]])
 def test_it_is_of_one_attribute(targets: list[str]) -> None:
+    targets_by_name = {name: Target(name, "attribute", (1.0, 7.0)) for name in ("arousal", "valence")}
+    targets_by_name["emotion"] = Target("emotion", "category", labels=("calm", "tense"))
     with pytest.raises(EmotoneError, match=f"set targets to one, not {', '.join(targets)}"):
-        DeepMi().check_targets(targets)
-    DeepMi().check_targets(["valence"])
+        DeepMi().check_targets([targets_by_name[name] for name in targets])
+    DeepMi().check_targets([targets_by_name["valence"]])

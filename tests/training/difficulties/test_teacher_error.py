@@ -10,6 +10,7 @@ import pytest
 
 from emotone.audio.read import load_audio
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.training.difficulties.teacher_error import TeacherError
 from emotone.training.fold_data import FoldData
@@ -48,9 +49,10 @@ def test_copies_have_the_error_of_their_utterance(fold_of: Callable[..., FoldDat
 
 def test_a_teacher_must_know_the_attribute(fold_of: Callable[..., FoldData], tiny_bundle: Path) -> None:
     teacher = TeacherError((str(tiny_bundle),))
+    arousal, emotion = Target("arousal", "attribute", (1.0, 7.0)), Target("emotion", "category", labels=("a", "b"))
     with pytest.raises(EmotoneError, match="the recipe's first target is emotion"):
-        teacher.check_targets(["emotion", "arousal"])
-    teacher.check_targets(["arousal", "emotion"])
+        teacher.check_targets([emotion, arousal])
+    teacher.check_targets([arousal, emotion])
     fold = fold_of()
     fold.targets[0] = type(fold.targets[0])("calm", "attribute", (1.0, 5.0))
     with pytest.raises(EmotoneError, match="difficulty teacher-error: unknown attribute 'calm'"):

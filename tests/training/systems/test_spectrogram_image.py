@@ -238,7 +238,7 @@ def test_only_categories_are_learnt(folder: Path) -> None:
         recipe = recipe_of()
         targets = (Target("arousal", "attribute", (1.0, 7.0)), EMOTION)
 
-    with pytest.raises(EmotoneError, match=r"learns categories alone; set targets=\[emotion\]"):
+    with pytest.raises(EmotoneError, match=r"learns one target with categories alone; set targets=\[emotion\]"):
         system.check_data(Data(), plugins.create("features", "logspec"))
 
 

@@ -16,7 +16,6 @@ from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.compare.naming import system_hash, system_labels
 from emotone.evaluate.numbers.significance import NUM_PERMUTATIONS, smallest_p
-from emotone.evaluate.prediction_table import label_column
 from emotone.evaluate.run_folder import Run
 
 LEVEL = 0.05
@@ -100,7 +99,7 @@ def check_alike(systems: list[ScoredSystem]) -> None:
                 f"the test sets of {names} differ: {len(strangers)} utterances are in one only, "
                 f"{len(ids.intersection(other_ids))} in both{_examples(strangers.get_level_values('id'))}"
             )
-        columns = ["speaker", *(f"true_{label_column(target)}" for target in first.targets)]
+        columns = ["speaker", *(f"true_{target.name}" for target in first.targets)]
         for column in columns:
             ours, theirs = first.table[column], other.table[column]
             is_other = ~((ours == theirs) | (ours.isna() & theirs.isna())).to_numpy(bool)

@@ -14,10 +14,11 @@ from emotone.base import figure, plugins
 from emotone.base.figure import plain
 from emotone.base.page import Section
 from emotone.bundle.bundle import Bundle
+from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
 from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
-from emotone.evaluate.prediction_table import first_fold
+from emotone.evaluate.prediction_table import first_fold, shares_of
 from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.run_folder import Run, bundles_of
@@ -53,12 +54,13 @@ def section(evaluated: Evaluated) -> Part:
     """Spectrograms of a few test utterances under the map of the class they were taken for; none of other systems."""
     run = evaluated.run
     system = _system_of(run)
-    if system is None or "true_emotion" not in run.test:
+    target = run.targets[0]
+    if system is None or f"true_{target.name}" not in run.test:
         return Part()
     if not system.has_maps:
         text = f"{system.network} mixes all places of a picture, so it has no map of them. {WITH_MAPS}"
         return Part(sections=[Section(TITLE, text)])
-    shown = choose_surest(run.test.assign(bundle=bundles_of(run)), list(run.targets[0].labels))
+    shown = choose_surest(run.test.assign(bundle=bundles_of(run)), target)
     return Part(sections=[_section(run, system, locate_audio(shown))] if len(shown) else [])
 
 
@@ -87,7 +89,7 @@ def _section(run: Run, system: Any, shown: pd.DataFrame) -> Section:
             "": place + 1,
             "utterance": row["id"],
             "speaker": row["speaker"],
-            "truth": row["true_emotion"],
+            "truth": row["truth"],
             "predicted": row["predicted"],
             "probability": row["confidence"],
             "listen": players.get(place),
@@ -100,17 +102,18 @@ def _section(run: Run, system: Any, shown: pd.DataFrame) -> Section:
     return Section(TITLE, TEXT.format("" if run.is_bundle else " of the first fold"), rows, picture, note)
 
 
-def choose_surest(predictions: pd.DataFrame, labels: list[str], num_wrong: int = NUM_WRONG) -> pd.DataFrame:
+def choose_surest(predictions: pd.DataFrame, target: Target, num_wrong: int = NUM_WRONG) -> pd.DataFrame:
     """Of the first fold the right prediction of each class with most confidence, then the `num_wrong` wrong ones.
 
-    Added are `predicted`, the class, and `confidence`, its probability.
+    Added are `truth` and `predicted`, the classes, and `confidence`, the probability of the predicted one.
     """
-    known = first_fold(predictions[predictions["true_emotion"].isin(labels)])
-    shares = known[[f"p_{label}" for label in labels]].to_numpy(float)
+    labels, truth = list(target.labels), predictions[f"true_{target.name}"]
+    known = first_fold(predictions.assign(truth=truth)[truth.isin(labels)])
+    shares = shares_of(known, target, labels)
     known = known.assign(predicted=np.array(labels)[shares.argmax(axis=1)], confidence=shares.max(axis=1))
     known = known.sort_values(["confidence", "id"], ascending=[False, True])
-    is_right = known["predicted"] == known["true_emotion"]
-    right = known[is_right].drop_duplicates("true_emotion").sort_values("true_emotion")
+    is_right = known["predicted"] == known["truth"]
+    right = known[is_right].drop_duplicates("truth").sort_values("truth")
     return pd.concat([right, known[~is_right].head(num_wrong)], ignore_index=True)
 
 
@@ -151,7 +154,7 @@ def _draw(bundle: Bundle, network: Any, row: pd.Series[Any]) -> Activation:
     bins_hz = getattr(bundle.feature, "bins_hz", np.arange(num_bins))
     hop_s = bundle.feature.hop_s
     shown_s = bundle.view.count(len(features)) * bundle.view.segment_frames * hop_s
-    title = name if name == row["true_emotion"] else f"{row['true_emotion']}, taken for {name}"
+    title = name if name == row["truth"] else f"{row['truth']}, taken for {name}"
     return Activation(title, features[:, :num_bins].T, own, bins_hz, hop_s, shown_s)
 
 

@@ -19,6 +19,7 @@ from emotone.base.page import Section
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
+from emotone.evaluate.prediction_table import shares_of
 from emotone.evaluate.report.cells import sentence
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
@@ -54,11 +55,13 @@ def section(evaluated: Evaluated) -> Part:
     """The calibration of each target that is not relative; a picture of each with classes."""
     run, targets = evaluated.run, evaluated.absolute
     calibrated = calibrate(run.test, run.validation, targets)
-    sections = [_section(calibrated[target.name]) for target in targets if target.kind == "category"]
+    names = [target.name for target in targets if target.kind == "category"]
+    titles = [f"Calibration of {name}" if len(names) > 1 else "Calibration" for name in names]
+    sections = [_section(title, calibrated[name]) for title, name in zip(titles, names, strict=True)]
     return Part({"calibration": calibrated}, sections)
 
 
-def _section(measured: CategoryCalibration) -> Section:
+def _section(title: str, measured: CategoryCalibration) -> Section:
     stages = {"as predicted": measured["before"], "after temperature": measured["after"]}
     table = [
         {"": name, "ECE": stage["ece"], "log loss": stage["log_loss"], "Brier": stage["brier"]}
@@ -76,7 +79,7 @@ def _section(measured: CategoryCalibration) -> Section:
         f"ECE: {measured['num_bins']} bins of equal width by the confidence in the predicted class (Guo et al., 2017). "
         "Brier: the sum over classes, from 0 to 2."
     )
-    return Section("Calibration", " ".join(texts), table, plot_reliability(measured), note)
+    return Section(title, " ".join(texts), table, plot_reliability(measured), note)
 
 
 def calibrate(test: pd.DataFrame, validation: pd.DataFrame, targets: list[Target]) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
     predictions, no temperature is fitted, and the note says so.
     """
     classes = pairs_of(test, target)[2]
-    parts = _parts(test, classes)
+    parts = _parts(test, target, classes)
     found: CategoryCalibration = {
         "classes": classes,
         "num_bins": NUM_BINS,
@@ -105,7 +108,7 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
         "after": None,
         "note": "",
     }
-    known = _parts(validation, classes) if len(validation) else {}
+    known = _parts(validation, target, classes) if len(validation) else {}
     missing = [key for key in parts if key not in known]
     if missing:
         none = f"{len(missing)} of {len(parts)} folds have none" if known else "there are no validation predictions"
@@ -192,17 +195,18 @@ def _line(p: Floats, t: Floats) -> dict[str, float]:
     }
 
 
-def _parts(predictions: pd.DataFrame, classes: list[str]) -> dict[tuple[int, int], tuple[Floats, Ints]]:
+def _parts(predictions: pd.DataFrame, target: Target, classes: list[str]) -> dict[tuple[int, int], tuple[Floats, Ints]]:
     """Probabilities over the classes [N, K] and the numbers of the true ones [N], per repeat and fold."""
-    known = predictions[predictions["true_emotion"].isin(classes)]
+    truth = f"true_{target.name}"
+    known = predictions[predictions[truth].isin(classes)]
     known = known.assign(**{key: 0 for key in ("repeat", "fold") if key not in known})
     number = {label: k for k, label in enumerate(classes)}
     parts = {}
     for (repeat, fold), rows in known.groupby(["repeat", "fold"]):
-        p = rows[[f"p_{label}" for label in classes]].to_numpy(float)
+        p = shares_of(rows, target, classes)
         share = p.sum(axis=1, keepdims=True)
         p = np.divide(p, share, out=np.full(p.shape, 1 / len(classes)), where=share > 0)
-        parts[int(repeat), int(fold)] = p, rows["true_emotion"].map(number).to_numpy(np.int64)
+        parts[int(repeat), int(fold)] = p, rows[truth].map(number).to_numpy(np.int64)
     return parts
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emotone.base import figure
 from emotone.base.figure import plain
 from emotone.base.page import Section
+from emotone.bundle.target import one_or_each
 from emotone.evaluate.report.cells import interval_cell, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import confusion_of, measure_classes
@@ -19,22 +20,26 @@ NOTE = "Rows are the truth: per cent of the true class, and below it the utteran
 
 
 def section(evaluated: Evaluated) -> Part:
-    """The confusion of the classes, and recall, precision and F1 of each."""
-    category = evaluated.category
-    if category is None:
+    """The confusion of the classes, and recall, precision and F1 of each; of every target that has classes."""
+    categories = evaluated.categories
+    if not categories:
         return Part({"classes": [], "confusion": {"labels": [], "counts": []}})
-    measured = measure_classes(evaluated.run.test, category)
-    labels, counts = confusion_of(evaluated.run.test, category)
-    table = [
-        {"class": row["class"], "utterances": row["num_utterances"]}
-        | {metric_name(name): interval_cell(row[name]) for name in ("recall", "precision", "f1")}
-        for row in measured
-    ]
-    sections = [
-        Section("Confusion", figure=plot_confusion(labels, counts), note=NOTE),
-        Section("Classes", table=table, level=3),
-    ]
-    return Part({"classes": measured, "confusion": {"labels": labels, "counts": counts.tolist()}}, sections)
+    classes, confusion, sections = {}, {}, []
+    for target in categories:
+        measured = classes[target.name] = measure_classes(evaluated.run.test, target)
+        labels, counts = confusion_of(evaluated.run.test, target)
+        confusion[target.name] = {"labels": labels, "counts": counts.tolist()}
+        table = [
+            {"class": row["class"], "utterances": row["num_utterances"]}
+            | {metric_name(name): interval_cell(row[name]) for name in ("recall", "precision", "f1")}
+            for row in measured
+        ]
+        of = f" of {target.name}" if len(categories) > 1 else ""
+        sections += [
+            Section(f"Confusion{of}", figure=plot_confusion(labels, counts), note=NOTE),
+            Section(f"Classes{of}", table=table, level=3),
+        ]
+    return Part({"classes": one_or_each(classes), "confusion": one_or_each(confusion)}, sections)
 
 
 def plot_confusion(labels: Sequence[str], counts: NDArray[Any]) -> str:

@@ -44,9 +44,15 @@ def _describe(run: Run) -> str:
     names = {kind: sorted(set(groups.get(kind, []))) for kind in KINDS}
     shared = [f"{kind} {found[0]}" for kind, found in names.items() if len(found) == 1]
     all_of = f", all of {', '.join(shared)}" if shared else ""
-    counted = [f"{result[key]} {text}" for key, text in COUNTED.items() if result.get(key)]
+    counted = [line for key, text in COUNTED.items() for line in _counted(result.get(key), text)]
     tested = f"{result['num_utterances']} utterances of {result['num_speakers']} speakers{all_of}"
     return " ".join(f"{part}." for part in [result["protocol"], tested, *counted, *result.get("notes", [])])
+
+
+def _counted(count: int | dict[str, int] | None, text: str) -> list[str]:
+    """How many, in words; by target where several count."""
+    each = {f" ({target})": num for target, num in count.items()} if isinstance(count, dict) else {"": count}
+    return [f"{num} {text}{of}" for of, num in each.items() if num]
 
 
 def _origin(run: Run) -> Section:

@@ -36,9 +36,9 @@ class Evaluated:
         return [target for target in self.targets if not target.is_relative]
 
     @property
-    def category(self) -> Target | None:
-        """The one with classes, if there is one."""
-        return next((target for target in self.targets if target.kind == "category"), None)
+    def categories(self) -> list[Target]:
+        """Those with classes."""
+        return [target for target in self.targets if target.kind == "category"]
 
 
 @dataclass(frozen=True)

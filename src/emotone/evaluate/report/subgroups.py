@@ -152,7 +152,7 @@ def measure_classes(predictions: pd.DataFrame, target: Target) -> list[dict[str,
     }
     scores = {name: (of(counts.sum(axis=0)).mean(axis=0), of(resampled).mean(axis=1)) for name, of in functions.items()}
     for k, label in enumerate(classes):
-        num = int(known.loc[known["true_emotion"] == label, "id"].nunique())
+        num = int(known.loc[known[f"true_{target.name}"] == label, "id"].nunique())
         spread = {
             name: _percentiles(value[k], drawn[:, k] if S > 1 else drawn[:, k] * np.nan)
             for name, (value, drawn) in scores.items()

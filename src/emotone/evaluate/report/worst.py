@@ -7,6 +7,7 @@ import pandas as pd
 
 from emotone.base.page import Section
 from emotone.bundle.target import Target
+from emotone.evaluate.prediction_table import shares_of
 from emotone.evaluate.report.cells import Row
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
@@ -30,7 +31,7 @@ def worst_errors(predictions: pd.DataFrame, target: Target, num: int = NUM_WORST
         found["error"] = p - t
         order = found["error"].abs().sort_values(ascending=False, kind="stable").index
     else:
-        shares = known[[f"p_{label}" for label in classes]].to_numpy(float)
+        shares = shares_of(known, target, classes)
         shares = shares / shares.sum(axis=1, keepdims=True)
         found["p(truth)"] = shares[np.arange(len(t)), [classes.index(label) for label in t]]
         found["p(prediction)"] = shares.max(axis=1)

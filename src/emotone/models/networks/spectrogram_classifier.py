@@ -48,6 +48,7 @@ class SpectrogramClassifier(nn.Module):
         num_channels: of the feature; one becomes three equal ones.
         segment_frames: m, frames per segment.
         short_side: of the pictures in pixels; the long side is in proportion (200 x 300 -> 256 x 384).
+        target: the name of the output.
 
     >>> from emotone.models.networks.alexnet_gap import AlexNetGap
     >>> classifier = SpectrogramClassifier(AlexNetGap(4), num_bins=200).eval()
@@ -63,10 +64,12 @@ class SpectrogramClassifier(nn.Module):
         num_channels: int = 1,
         segment_frames: int = 300,
         short_side: int = 256,
+        target: str = "emotion",
     ) -> None:
         super().__init__()
         self.network: _PictureNetwork = network
         self.num_channels = num_channels
+        self.target = target
         height, width = resized(num_bins, segment_frames, short_side)
         self.over_time = _Resize(segment_frames, width)
         self.over_bins = _Resize(num_bins, height, is_flipped=True)
@@ -110,10 +113,10 @@ class SpectrogramClassifier(nn.Module):
             raise ValueError(f"{name} has no map per class; networks that have one: AlexNetGap, ResNet18")
         return self.network.activation(self._first_maps(segments))
 
-    def forward(self, segments: Tensor) -> dict[str, Tensor]:  # [B, S, m, D] -> {"emotion": [B, K]}
+    def forward(self, segments: Tensor) -> dict[str, Tensor]:  # [B, S, m, D] -> {target: [B, K]}
         num_segments = segments.shape[1]
         scores = torch.log_softmax(self.segment_logits(segments.flatten(0, 1)), dim=1)
-        return {"emotion": scores.unflatten(0, (-1, num_segments)).mean(dim=1)}
+        return {self.target: scores.unflatten(0, (-1, num_segments)).mean(dim=1)}
 
     def _resize(self, segments: Tensor) -> Tensor:
         levels = self.over_time(segments.clamp(0, 1).mul_(WHITE).floor_())  # [N, W, D]; along a row first, as Pillow

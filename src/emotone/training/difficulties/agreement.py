@@ -36,6 +36,8 @@ class Agreement(Difficulty):
                 continue
             if corpus.raters is None:
                 raise EmotoneError(f"difficulty agreement: corpus {name} has no raters' votes, only one label")
+            if target.name not in corpus.raters:
+                raise EmotoneError(f"difficulty agreement: the raters of {corpus.name} do not vote on {target.name}")
             votes = corpus.raters.dropna(subset=[target.name]).groupby("id")[target.name]
             if target.kind == "category":
                 agreement = votes.agg(lambda given: given.value_counts(normalize=True).iloc[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from emotone.bundle.target import Target
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
 
@@ -64,10 +66,11 @@ class DeepMi(Difficulty):
     def _training(self) -> Training:
         return training_from_json(self.training, "difficulty deep-mi: training")
 
-    def check_targets(self, targets: list[str]) -> None:
+    def check_targets(self, targets: Sequence[Target]) -> None:
         """Exactly one attribute."""
-        if len(targets) > 1 or targets == ["emotion"]:
-            raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {', '.join(targets)}")
+        if [target.kind for target in targets] != ["attribute"]:
+            names = ", ".join(target.name for target in targets)
+            raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {names}")
 
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         path = fold.folder / "deep_mi.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from emotone.training.difficulty import Difficulty
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from emotone.bundle.target import Target
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
 
@@ -28,10 +30,11 @@ class TeacherError(Difficulty):
 
     bundles: tuple[str, ...] = ("default",)
 
-    def check_targets(self, targets: list[str]) -> None:
+    def check_targets(self, targets: Sequence[Target]) -> None:
         """The first must be an attribute."""
-        if targets[0] == "emotion":
-            raise EmotoneError("difficulty teacher-error is of an attribute, but the recipe's first target is emotion")
+        if targets[0].kind == "category":
+            name = targets[0].name
+            raise EmotoneError(f"difficulty teacher-error is of an attribute, but the recipe's first target is {name}")
 
     def files_read(self) -> dict[str, str]:
         """The teachers' bundles."""

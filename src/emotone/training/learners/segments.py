@@ -47,7 +47,8 @@ class SegmentLearner(OneOptimiser):
         self.oversample, self.mixup, self.stability = oversample, mixup, stability
         self.rows = np.repeat(np.arange(len(self.segments)), self.segments.num_segments)
         self.places = np.concatenate([np.arange(count) for count in self.segments.num_segments])
-        self.labels = self.segments.labels["emotion"].numpy()[self.rows]
+        [labels] = self.segments.labels.values()
+        self.labels = labels.numpy()[self.rows]
 
     def round(self, number: int) -> Iterator[Tensor]:
         """One epoch; yields the loss of each step."""

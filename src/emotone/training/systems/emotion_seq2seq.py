@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from emotone.training.system import TrainStep
 
 RANKER = "emotion-ranker"
-OF_RANKER = ("chunk_s", "max_utterance_s", "scale")
+OF_RANKER = ("chunk_s", "chunk_frames", "max_utterance_s", "num_chunks", "scale")
 """Settings that the ranker shares, so that both see the same chunks."""
 
 

@@ -121,10 +121,10 @@ class MelConvolution(System):
 
     def sample(self, labels: dict[str, NDArray[Any]], batch_size: int, iteration: int, seed: int) -> NDArray[np.intp]:
         """Rows of a batch: `labelled_share` of it uniform over the categories, the rest from the other rows."""
-        if "emotion" not in labels:
+        weights = next((values for values in labels.values() if values.ndim == 2), None)  # of the first categories
+        if weights is None:
             return super().sample(labels, batch_size, iteration, seed)
-        random = np.random.default_rng([seed, 0, iteration])
-        weights = labels["emotion"]  # [N, K], rows of zeros where the category is not known
+        random = np.random.default_rng([seed, 0, iteration])  # weights [N, K]: zeros where the category is not known
         category = np.where(weights.any(axis=1), weights.argmax(axis=1), -1)
         others = np.flatnonzero(category < 0)
         num_labelled = round(batch_size * self.labelled_share) if len(others) else batch_size

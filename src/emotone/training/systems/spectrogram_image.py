@@ -90,8 +90,8 @@ class SpectrogramImage(System):
         """Raise EmotoneError for attributes, features that make no pictures, and weights that do not fit."""
         where = f"recipe {data.recipe.name}: spectrogram-image"
         self.view(feature.hop_s, 0.0)
-        if [target.name for target in data.targets] != ["emotion"]:
-            raise EmotoneError(f"{where} learns categories alone; set targets=[emotion]")
+        if [target.kind for target in data.targets] != ["category"]:
+            raise EmotoneError(f"{where} learns one target with categories alone; set targets=[emotion]")
         scale = data.recipe.normalise
         if (scale.scale, scale.by) != ("min-max", "training") or scale.over == "utterance-means":
             raise EmotoneError(
@@ -111,13 +111,14 @@ class SpectrogramImage(System):
         return Segments(self.segment_frames, padding=self.padding)
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
-        """The network, at its start: segments [B, S, m, D] -> {"emotion": [B, K]}, mean log-probabilities."""
+        """The network, at its start: segments [B, S, m, D] -> {target: [B, K]}, mean log-probabilities."""
         from emotone.models.networks.spectrogram_classifier import SpectrogramClassifier, num_image_channels
 
         assert isinstance(view, Segments)
         network = self._image_network(len(targets[0].labels), num_image_channels(view.num_channels))
         num_bins = num_features // view.num_channels
-        return SpectrogramClassifier(network, num_bins, view.num_channels, view.segment_frames, self.short_side)
+        sizes = num_bins, view.num_channels, view.segment_frames, self.short_side
+        return SpectrogramClassifier(network, *sizes, target=targets[0].name)
 
     def files_read(self) -> dict[str, str]:
         """The weights it starts from."""
@@ -140,11 +141,12 @@ class SpectrogramImage(System):
         """Weighted accuracy of utterances, as published."""
         from emotone.evaluate.numbers import metrics
 
-        truth = validation.labels["emotion"].numpy()
+        name = targets[0].name
+        truth = validation.labels[name].numpy()
         known = truth.any(axis=1)
 
         def score(outputs: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-            return {"emotion": metrics.accuracy(outputs["emotion"][known].argmax(axis=1), truth[known].argmax(axis=1))}
+            return {name: metrics.accuracy(outputs[name][known].argmax(axis=1), truth[known].argmax(axis=1))}
 
         return score
 
