@@ -62,6 +62,7 @@ def test_where_weights_come_from_is_said() -> None:
     assert published.provenance({"name": "linear"}).to_json() == {
         "system": {"name": "linear"},
         "corpus": "MSP-Podcast 1.6",
+        "parts": ["train", "validation"],
         "repository": "winston-lin-wei-cheng/Repository",
         "commit": "c0ffee",
         "files": {"w": "ff"},

@@ -27,13 +27,15 @@ LONGEST_SENTENCE = 300
 class Provenance:
     """How a bundle was made (`training` in bundle.json); what is unknown is None or empty.
 
-    From published weights: `system` {name, settings...}, the `corpus` it was trained on, `repository`, `commit` and
-    `files` {path: SHA-256}. By a recipe: `recipe` as plain data, `recipe_hash`, `corpora` {name: fingerprint},
-    `split_hash`, `seed`, `repeat`, `fold`, and `warnings` of the checks before training.
+    From published weights: `system` {name, settings...}, the `corpus` it was trained on and its `parts` (of which
+    validation chose the weights), `repository`, `commit` and `files` {path: SHA-256}. By a recipe: `recipe` as plain
+    data, `recipe_hash`, `corpora` {name: fingerprint}, `split_hash`, `seed`, `repeat`, `fold`, and `warnings` of the
+    checks before training.
     """
 
     system: dict[str, Any] = field(default_factory=dict)
     corpus: str | None = None
+    parts: list[str] | None = None
     repository: str | None = None
     commit: str | None = None
     files: dict[str, str] = field(default_factory=dict)

@@ -36,6 +36,10 @@ def add_evaluate(add_verb: AddVerb) -> None:
     add = parser.add_argument
     add("model", metavar="RUN|BUNDLE")
     add("--corpus", help="a prepared corpus (default: the test split of the run)")
+    add(
+        "--part",
+        help="of the corpus: test, test2, validation, train or all (default: test where there is one, else all)",
+    )
     add("--classes", metavar="A,B,...", help="only utterances of these categories")
     add_json(parser)
     _add_report(parser)
@@ -55,7 +59,8 @@ def evaluate(options: Namespace) -> int:
 
     asked = CurveOptions.read(options)
     _check_report(options)
-    run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, options.classes)
+    chosen = options.classes, options.part
+    run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, *chosen)
     curves = missing = None
     if asked.robustness:
         from emotone.evaluate.degraded.robustness import robustness

@@ -96,9 +96,9 @@ def _add_utterances(database: audformat.Database, corpus: Corpus) -> None:
         )
     is_segmented = bool(table[["start_s", "end_s"]].notna().any(axis=None))
     for split, rows in table.groupby("split", dropna=False, sort=False):
-        name = SPLITS[split] if isinstance(split, str) else None
+        name = SPLITS.get(split, split) if isinstance(split, str) else None
         if name is not None:
-            kind = audformat.define.SplitType.OTHER if name == "unlabelled" else name
+            kind = name if name in ("train", "dev", "test") else audformat.define.SplitType.OTHER
             database.splits[name] = audformat.Split(kind)
         index = _segments(rows) if is_segmented else audformat.filewise_index(rows["file"].tolist())
         table_id = "utterances" if name is None else f"utterances.{name}"

@@ -37,6 +37,8 @@ WORD_COLUMNS = ("speaker", "gender", "session", "script", "language", "split", "
 UTTERANCE_COLUMNS = ("id", "file", "start_s", "end_s", *WORD_COLUMNS, *ATTRIBUTES)
 RATER_COLUMNS = ("id", "rater", "emotion", *ATTRIBUTES)
 SPLITS = ("train", "validation", "test", "unlabelled")
+FURTHER_TEST = re.compile(r"test[1-9]\d*")
+"""Test sets besides the official one, which no recipe's split has: `emotone evaluate --part` tests on them."""
 ROUNDING = 1e-6
 """How far outside its range an attribute may lie, as a share of the range."""
 
@@ -78,6 +80,7 @@ META: dict[str, Any] = {
     "licence": str | None,
     "citation": str | None,
     "language": str | None,
+    "reader": str | None,
     "notes": list[str],
 }
 """Types of what `meta_of` says, as JSON has them."""
@@ -89,7 +92,8 @@ class Corpus:
 
     `utterances` has `UTTERANCE_COLUMNS`; those not given are null, others are kept. Unknown is null, never a magic
     value. `id` is unique; `file` is relative to `root`, with POSIX separators; `start_s` and `end_s` are null for whole
-    files; `script` is the same for the same words; `language` is an ISO 639-1 code; `split` is one of `SPLITS`;
+    files; `script` is the same for the same words; `language` is an ISO 639-1 code; `split` is one of `SPLITS`, or of
+    another test set (`FURTHER_TEST`);
     attributes keep the native range. `raters` has `RATER_COLUMNS`. `meta` is as of `meta_of`.
 
     Raises EmotoneError, with how many rows are wrong and the first of them: an id missing or twice, no file, an end
@@ -132,7 +136,7 @@ class Corpus:
         ):
             self._refuse(table, wrong, f"utterances {problem}", "id", "start_s", "end_s")
         self._check_attributes(table, "utterances")
-        splits = set(table["split"].dropna()) - set(SPLITS)
+        splits = {split for split in set(table["split"].dropna()) - set(SPLITS) if not FURTHER_TEST.fullmatch(split)}
         if splits:
             raise unknown("split", min(splits), SPLITS, where=f"corpus {self.name}")
 
@@ -159,6 +163,27 @@ class Corpus:
         if relative.is_absolute() or ".." in relative.parts:
             raise EmotoneError(f"corpus {self.name}: {file!r} leaves the corpus folder {self.root}")
         return self.root / relative
+
+    @property
+    def further_tests(self) -> pd.Series:
+        """Which utterances are of a test set besides the official one: bool, a row per utterance."""
+        return self.utterances["split"].str.fullmatch(FURTHER_TEST).fillna(False).astype(bool)
+
+    def part(self, name: str) -> Corpus:
+        """The utterances of a split, of what its owner calls one (column `partition`), or "all" but unlabelled ones.
+
+        Raises EmotoneError for a part that the corpus does not have.
+        """
+        table = self.utterances
+        owners = table.get("partition", table["split"]).map(str.lower, na_action="ignore")
+        rows = (table["split"] == name) | (owners == name)
+        if name == "all":
+            rows = (table["split"] != "unlabelled") | (table["split"] == "unlabelled").all()
+        if not rows.any():
+            known = sorted({*table["split"].dropna(), *owners.dropna(), "all"} - {"unlabelled"})
+            raise unknown("part", name, known, where=f"corpus {self.name}")
+        raters = None if self.raters is None else self.raters[self.raters["id"].isin(table.loc[rows, "id"])]
+        return Corpus(self.name, self.root, table[rows], raters, self.meta)
 
     @property
     def fingerprint(self) -> str:
@@ -235,6 +260,7 @@ def meta_of(reader: Reader, notes: Iterable[str] = ()) -> dict[str, Any]:
         "licence": reader.licence,
         "citation": reader.citation,
         "language": reader.language,
+        "reader": type(reader).__module__.rpartition(".")[2].replace("_", "-"),
         "notes": list(notes),
     }
 

@@ -40,7 +40,7 @@ def corpus_info(corpus: Corpus, scan: pd.DataFrame | None = None) -> dict[str, A
         "sessions": int(table["session"].nunique()),
         "scripts": int(table["script"].nunique()),
         "languages": counts_of(table["language"]),
-        "splits": counts_of(table["split"], SPLITS),
+        "splits": counts_of(table["split"], (*SPLITS, *sorted(set(table.loc[corpus.further_tests, "split"])))),
         "emotions": counts_of(table["emotion"]),
         "attributes": {
             name: _distribution(table[name]) | {"native_range": corpus.meta.get("ranges", {}).get(name)}

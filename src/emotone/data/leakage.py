@@ -146,7 +146,7 @@ def class_balance(table: pd.DataFrame, split: Split, column: str = "emotion") ->
 
 def split_leaks(table: pd.DataFrame) -> Iterator[Finding]:
     """A problem for each kind of leak in the official split, of the utterances that are in it."""
-    rows = table[table["split"].notna()]
+    rows = table[table["split"].isin(PARTS)]
     split = Split(**{part: tuple(ids) for part, ids in rows.groupby("split")["id"]})
     leaks = [crossing for crossing in find_crossings(rows, split) if crossing.is_leak]
     for kind in LEAKS:

@@ -139,7 +139,8 @@ def _split_settings(recipe: Recipe, repeat: int) -> dict[str, Any]:
 
 def _select(corpus: Corpus, recipe: Recipe, scanned: pd.DataFrame) -> pd.DataFrame:
     """The recipe's rows of one corpus, with `duration_s` and content hash of the audio."""
-    table = _map_labels(corpus.utterances.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
+    whole = corpus.utterances[~corpus.further_tests]  # which evaluation takes, and no recipe
+    table = _map_labels(whole.join(scanned[["duration_s", "content"]], on="id"), corpus, recipe)
     for column, values in recipe.where.items():
         if column not in table:
             raise unknown("column", column, table.columns, where=f"recipe {recipe.name}: where")

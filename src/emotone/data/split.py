@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from emotone.corpora.corpus import FURTHER_TEST
 from emotone.corpora.tables import word
 from emotone.data.split_lists import read_lists
 from emotone.errors import EmotoneError, unknown
@@ -97,7 +98,7 @@ class Folds(Sequence[Split]):
 
 
 def official(utterances: pd.DataFrame) -> list[Split]:
-    """The owner's split: the table's `split` column, as it is.
+    """The owner's split: the table's `split` column, as it is; further test sets are in no part.
 
     Raises EmotoneError when utterances have none.
 
@@ -105,6 +106,9 @@ def official(utterances: pd.DataFrame) -> list[Split]:
     >>> official(pd.DataFrame({"id": ["a", "b"], "split": ["train", "test"]}))
     [Split(train=('a',), validation=(), test=('b',), unlabelled=())]
     """
+    utterances = utterances[
+        ~utterances["split"].astype("object").str.fullmatch(FURTHER_TEST).fillna(False).astype(bool)
+    ]
     num_missing = int(utterances["split"].isna().sum())
     if num_missing:
         raise EmotoneError(

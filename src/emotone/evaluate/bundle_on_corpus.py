@@ -21,6 +21,7 @@ from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.prediction_table import predict_table, to_range
 from emotone.evaluate.run_folder import Run, load_run
 from emotone.evaluate.scores import score_predictions
+from emotone.evaluate.trained_on import ALL, default_part, training_notes, training_warnings
 
 
 def evaluate_model(
@@ -30,31 +31,43 @@ def evaluate_model(
     jobs: int = 1,
     quiet: bool = False,
     classes: str | None = None,
+    part: str | None = None,
 ) -> Run:
-    """A finished run as it is, or a bundle tested on a whole corpus; `.result` has the numbers.
+    """A finished run as it is, or a bundle tested on a part of a corpus; `.result` has the numbers.
 
-    Raises EmotoneError for `classes` without a corpus, and for what cannot be tested.
+    Raises EmotoneError for `classes` or `part` without a corpus, and for what cannot be tested.
     """
     if corpus_name is None:
+        if part:
+            raise EmotoneError("--part chooses among the utterances of a corpus; name it with --corpus")
         if classes:
             raise EmotoneError("--classes chooses among the utterances of a corpus; name it with --corpus")
         if model in available() and not Path(model).is_dir():
             raise EmotoneError(f"{model} is a bundle; name the corpus to test it on with --corpus")
         return load_run(Path(model))
     bundle = Bundle.load(model, device=device)
-    return run_on_corpus(bundle, Corpus.load(corpus_name), jobs, quiet, classes.split(",") if classes else ())
+    chosen = classes.split(",") if classes else ()
+    return run_on_corpus(bundle, Corpus.load(corpus_name), jobs, quiet, chosen, part)
 
 
 def run_on_corpus(
-    bundle: Bundle, corpus: Corpus, jobs: int = 1, quiet: bool = False, classes: Sequence[str] = ()
+    bundle: Bundle,
+    corpus: Corpus,
+    jobs: int = 1,
+    quiet: bool = False,
+    classes: Sequence[str] = (),
+    part: str | None = None,
 ) -> Run:
-    """A bundle's predictions for all utterances of a corpus, or those of some classes, and their metrics.
+    """A bundle's predictions for a part of a corpus, or some classes of it, and their metrics.
 
+    part: as of `Corpus.part`; by default the official test part, or all where there is none.
     Attributes of a corpus with another range are compared on the corpus's range, to which predictions are mapped
     linearly; the result says so. Attributes and categories that only one side has are left out and named. Raises
     EmotoneError where nothing has a label, or a class is not known.
     """
-    table = corpus.utterances.join(scan(corpus, jobs, quiet)["duration_s"], on="id")
+    part = part or default_part(corpus)
+    whole, corpus = corpus, corpus.part(part)
+    table = corpus.utterances.join(scan(corpus, jobs, quiet)["duration_s"], on="id").reset_index(drop=True)
     if classes:
         table = _keep_classes(table, classes, corpus.name, bundle)
     lacking = [target for target in bundle.targets if target.name not in table]
@@ -62,7 +75,8 @@ def run_on_corpus(
     has_labels = {target.name: bool(table[target.name].notna().any()) for target in bundle.targets}
     targets = [target for target in bundle.targets if has_labels[target.name]]
     if not targets:
-        raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(has_labels)}")
+        of = "" if part == ALL else f" in its part {part}"
+        raise EmotoneError(f"corpus {corpus.name} has no labels for {', '.join(has_labels)}{of}")
     store = extract(corpus, bundle.about.feature.name, bundle.feature, jobs, quiet=quiet)
     usable = table[table["id"].isin(store.index.index)].reset_index(drop=True)
     rows = store.rows(list(usable["id"]))
@@ -71,25 +85,20 @@ def run_on_corpus(
     predictions = predict_table(bundle, inputs, usable.assign(corpus=corpus.name))
     ranged = [_on_range_of(corpus, target) for target in targets]
     mapped = [note for pair in zip(targets, ranged, strict=True) if (note := _map_scores(predictions, *pair))]
+    training = bundle.about.training
     result: dict[str, Any] = {
+        "warnings": training_warnings(bundle.name, training, whole, part),
         "model": bundle.name,
-        "protocol": f"{bundle.name} on all of {corpus.name}",
-        "corpora": {corpus.name: corpus.fingerprint},
+        "protocol": f"{bundle.name} on {'all' if part == ALL else part} of {corpus.name}",
+        "part": part,
+        "corpora": {corpus.name: whole.fingerprint},
         "num_failed": len(store.failed),
         "not_in_corpus": [name for name, is_there in has_labels.items() if not is_there],
-        "notes": words.notes + mapped,
-        "warnings": _warnings(bundle, corpus),
+        "notes": training_notes(training, whole, part) + words.notes + mapped,
         **score_predictions(predictions, targets),
     }
     test = predictions.assign(own_id=predictions["id"])
     return Run(bundle.folder, {"name": bundle.name}, result, ranged, test, pd.DataFrame())
-
-
-def _warnings(bundle: Bundle, corpus: Corpus) -> list[str]:
-    trained = bundle.about.training.corpora
-    if corpus.name in trained or corpus.fingerprint in trained.values():
-        return [f"the bundle {bundle.name} was trained on {corpus.name} itself: this is no test"]
-    return []
 
 
 def _keep_classes(table: pd.DataFrame, classes: Sequence[str], corpus: str, bundle: Bundle) -> pd.DataFrame:

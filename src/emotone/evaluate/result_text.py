@@ -20,7 +20,7 @@ from emotone.evaluate.scores import pairs_of
 
 
 def print_result(run: Run, as_json: bool = False) -> None:
-    """Print a run's result to stdout: a line per metric and a table of classes, or JSON; warnings and notes on stderr.
+    """Print a run's result to stdout: warnings (on stderr), a line per metric, a table of classes, notes; or JSON.
 
     A number that is not defined is null in the JSON.
     """
@@ -28,6 +28,8 @@ def print_result(run: Run, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(to_json(result), indent=1))
         return
+    for line in result.get("warnings", []):
+        print(f"WARNING: {line}", file=sys.stderr, flush=True)
     print(f"{result['protocol']}: {result['num_utterances']} utterances, {result['num_speakers']} speakers")
     targets = {target.name: target for target in run.targets}
     for name, values in result["metrics"].items():
@@ -38,7 +40,7 @@ def print_result(run: Run, as_json: bool = False) -> None:
     for target in run.targets:
         if target.kind == "category" and len(pairs_of(run.test, target)[0]):
             print(align(class_rows(run.test, target), "  "))
-    for line in (*result.get("warnings", []), *result.get("notes", [])):
+    for line in result.get("notes", []):
         print(f"  {line}", file=sys.stderr)
 
 

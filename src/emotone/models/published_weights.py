@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 OWNER = "winston-lin-wei-cheng"
 CORPUS = "MSP-Podcast 1.6"
+PARTS = ["train", "validation"]
+"""Of the corpus: the first gave the weights, by the second they were chosen."""
 ATTRIBUTES = PUBLISHED_NAMES
 """Our names and those in the names of files."""
 RANGE = (1.0, 7.0)
@@ -51,7 +53,7 @@ class Published:
     def provenance(self, system: dict[str, Any]) -> Provenance:
         """What the bundle says of its making; `system` {name, settings...} as it was trained."""
         repository = f"{OWNER}/{self.repository}"
-        return Provenance(system=system, corpus=CORPUS, repository=repository, commit=self.commit, files=self.files)
+        return Provenance(system, CORPUS, PARTS, repository, self.commit, self.files)
 
 
 def published_result(ccc: Mapping[str, float]) -> dict[str, Any]:

@@ -133,16 +133,26 @@ def test_transcripts_and_alignments(plant: Plant) -> None:
     assert read_words(folder / table["alignment"][2]) == [("oh", 0.04, 0.1)]
 
 
-def test_one_test_set_at_a_time(plant: Plant) -> None:
+def test_one_test_set_is_the_official_one_and_the_others_are_parts(plant: Plant) -> None:
     folder = release(plant, NEW_TESTS)
     plant("Audios/MSP-PODCAST_test3_0001.wav", "Audios/MSP-PODCAST_test3_0002.wav")
     corpus = MspPodcast().read(folder)
     table = corpus.utterances
-    assert table["partition"].tolist() == ["Train", "Development", "Test1"]
+    assert table["split"].tolist() == ["train", "validation", "test", "test2", "test3", "test3"]
     assert corpus.meta["notes"] == [
-        "1 segments of Test2 are left out: the test part is Test1 (setting test)",
-        "2 segments of Test3 are left out: the test part is Test1 (setting test)",
+        "1 segments of Test2 are the part test2; the test part is Test1",
+        "2 segments of Test3 are the part test3; the test part is Test1",
     ]
+    assert [len(corpus.part(name)) for name in ("test", "test1", "test2", "test3", "train", "all")] == [
+        1,
+        1,
+        1,
+        2,
+        1,
+        6,
+    ]
+    with pytest.raises(EmotoneError, match="unknown part 'test4'; did you mean"):
+        corpus.part("test4")
     assert official(table)[0].test == (f"Audios/{STEMS[2]}",)
     assert official(MspPodcast(test="Test2").read(folder).utterances)[0].test == (f"Audios/{STEMS[3]}",)
     hidden = MspPodcast(test="Test3").read(folder).utterances

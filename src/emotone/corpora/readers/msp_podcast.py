@@ -76,9 +76,9 @@ class MspPodcast:
     labels holds unlabelled segments: their split is `unlabelled`. No agreement is no emotion. `session` is the podcast.
     Extra columns: `partition` (the owner's name of the split), `alignment` (the TextGrid's path in the folder).
 
-    A prepared corpus has one test set, so that the official split is what papers report: segments of the other test
-    sets are left out, and `Corpus.meta["notes"]` says how many. The sets share speakers among each other; prepare each
-    under a name of its own. Of Test3 the release has the audio only: its segments have no labels.
+    The official split has one test set, so that it is what papers report. The others are kept as parts of their own
+    (`test2`, `test3`), which no recipe trains or tests on and `emotone evaluate --part test2` does. The sets share
+    speakers among each other. Of Test3 the release has the audio only: its segments have no labels.
 
     test: the owner's set that is the test part; Test1 is also what older releases call Test; `all` pools the three.
     incomplete: leave out rows without audio and audio without rows, instead of refusing the folder.
@@ -107,7 +107,7 @@ class MspPodcast:
         else:
             rows = _read_consensus(_find_table(labels, "consensus", "concensus"))
             listed = set(rows["stem"])
-            rows = self._choose_test(_with_hidden(rows, audio), audio, notes)
+            rows = self._choose_test(_with_hidden(rows, audio), notes)
             table = match_audio(rows, audio, "labels_consensus", self.incomplete, notes)
             raters = _read_raters(labels, listed)
         table["id"] = table["file"].map(utterance_id)
@@ -120,8 +120,8 @@ class MspPodcast:
             raters = raters.loc[raters["id"].notna(), list(RATER_COLUMNS)]
         return Corpus("msp-podcast", folder, table.drop(columns="stem"), raters, meta_of(self, notes))
 
-    def _choose_test(self, rows: pd.DataFrame, audio: dict[str, str], notes: list[str]) -> pd.DataFrame:
-        """The rows without those of other test sets, whose audio is taken from `audio` too."""
+    def _choose_test(self, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+        """The rows with their split: that of another test set is its name."""
         rows["split"] = map_words(rows["partition"], PARTS, "values of Split_Set", "labels_consensus")
         is_test = rows["split"] == "test"
         names = rows["partition"].replace("Test", "Test1")
@@ -130,11 +130,10 @@ class MspPodcast:
         if not (names[is_test] == self.test).any():
             raise unknown("test set", self.test, {*names[is_test], "all"}, where="labels_consensus")
         is_other = is_test & (names != self.test)
-        for stem in rows.loc[is_other, "stem"]:
-            audio.pop(stem, None)
+        rows["split"] = rows["split"].mask(is_other, names.str.lower())
         for name, number in names[is_other].value_counts().sort_index().items():
-            notes.append(f"{number} segments of {name} are left out: the test part is {self.test} (setting test)")
-        return rows[~is_other]
+            notes.append(f"{number} segments of {name} are the part {str(name).lower()}; the test part is {self.test}")
+        return rows
 
 
 def _find_segments(folder: Path) -> dict[str, str]:
