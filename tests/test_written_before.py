@@ -120,7 +120,7 @@ def test_a_finished_run_is_not_trained_again(recipe: str, home: Path, say: Say) 
     assert news["value"].to_list() == pytest.approx(old["value"].to_list(), abs=NEAR)
 
 
-@pytest.mark.parametrize("recipe", ["tones-chunk-attention", "tones-clusters", "tones-svm"])
+@pytest.mark.parametrize("recipe", ["tones-chunk-attention", "tones-clusters"])  # SVMs are solved otherwise since
 def test_an_interrupted_run_ends_as_it_would_have(recipe: str, home: Path, say: Say) -> None:
     folder = _run_of(recipe)
     lost = max(path for path in folder.rglob("fold-*") if path.is_dir())

@@ -43,6 +43,26 @@ def test_repeats_have_folders_of_their_own_and_validation_is_read(tmp_path: Path
     assert len(run.validation) == 3
 
 
+@pytest.mark.parametrize(
+    ("system", "chosen", "held_out", "num_kept"),
+    [
+        ({"name": "functionals-svm"}, True, False, 0),  # as earlier versions wrote it
+        ({"name": "functionals-svm"}, True, True, 3),
+        ({"name": "light-heads", "refit": False}, True, False, 3),
+        ({"name": "chunk-attention"}, False, False, 3),
+    ],
+)
+def test_validation_predictions_of_speech_that_trained_are_none(
+    tmp_path: Path, system: dict[str, Any], chosen: bool, held_out: bool, num_kept: int
+) -> None:
+    result: dict[str, Any] = {"hash": "abc", "corpora": {"mine": "feed"}} | ({"chosen": []} if chosen else {})
+    tables = {"": predictions(5).drop(columns="own_id")}
+    folder = write_folds(tmp_path / "run", tables, [AROUSAL, EMOTION], {"name": "made", "system": system}, result)
+    validation = predictions(3)
+    (validation.assign(held_out=True) if held_out else validation).to_parquet(folder / "validation.parquet")
+    assert len(load_run(folder).validation) == num_kept
+
+
 def test_one_fold_is_the_run_itself_and_may_test_nothing(tmp_path: Path) -> None:
     run = load_run(write_run(tmp_path / "run", {"": predictions(5)}))
     assert bundles_of(run).tolist() == [str(tmp_path / "run/bundle")] * 5

@@ -106,7 +106,29 @@ def test_a_system_that_solves_says_what_it_chose(tones_fold: TonesFold, fits: li
     experiment, data = tones_fold(**settings)
     Fold(experiment, data).run()
     (chosen,) = json.loads((data.folder / "done.json").read_text())["chosen"].values()
-    assert chosen["c"] in (0.1, 1.0) and set(chosen["validation"]) == {"0.1", "1"} and not fits
+    assert chosen["c"] in (0.1, 1.0) and set(chosen["inner_folds"]) == {"0.1", "1"} and not fits
+
+
+@pytest.mark.parametrize("system", ["functionals-svm", "light-heads"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_what_trains_validates_by_networks_that_do_not_know_it(tones_fold: TonesFold, system: str, copies: int) -> None:
+    """All rows, in order: of the SVM those of both parts, of light heads the validation part; of originals alone."""
+    settings: dict[str, Any] = {"system": system, "feature": "scores", "augmentation": {"voices": copies}}
+    experiment, data = tones_fold(**settings)
+    Fold(experiment, data).run()
+    seen = ["train", "validation"] if system == "functionals-svm" else ["validation"]
+    table = pd.concat([getattr(data, part).assign(voice=0) if part == "validation" else data.train for part in seen])
+    table = table[table["voice"] == 0] if "voice" in table else table
+    found = pd.read_parquet(data.folder / "validation.parquet")
+    assert found["id"].tolist() == table["utterance"].tolist() and found["held_out"].all()
+    np.testing.assert_array_equal(found["true_arousal"], table["arousal"])
+    bundle = Bundle.load(str(data.folder))
+    by_bundle = bundle.score_features(data.dataset.rows(data.validation).utterances).attributes["arousal"]
+    held_out = found[found["id"].isin(data.split.validation)]["predicted_arousal"]
+    assert not np.allclose(held_out, by_bundle, atol=1e-3)
+    Fold(*tones_fold(**settings | {"system": {"name": system, "refit": False}})).run()
+    apart = pd.read_parquet(data.folder / "validation.parquet")
+    assert apart["id"].tolist() == list(data.validation["id"])
 
 
 # ---- steps ------------------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ class Bundle:
         """
         if isinstance(self.view, views.WordChunks):
             both = [one if isinstance(one, Utterance) else Utterance(one) for one in batch]
-            return self._decode(self._network.run_padded(stack(both, self.view, self.stream_normalisers)))
+            return self.decode(self._network.run_padded(stack(both, self.view, self.stream_normalisers)))
         if not self.normalises_by_speaker:
             speakers = [self.normaliser] * len(batch)
         elif speakers is None:
@@ -199,7 +199,7 @@ class Bundle:
             if features is None:
                 raise EmotoneError(f"bundle {self.name} scores audio; it cannot score a transcript alone")
             inputs.append(views.apply(self.view, features, normaliser))
-        return self._decode(self._network.run(inputs))
+        return self.decode(self._network.run(inputs))
 
     @property
     def normaliser(self) -> Normaliser:
@@ -211,8 +211,8 @@ class Bundle:
         """Whether features are normalised by all utterances of their speaker, which single files do not have."""
         return self.about.normalises_by_speaker
 
-    def _decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
-        """Outputs on the ranges of their attributes, and as probabilities of categories."""
+    def decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
+        """The scores that outputs {target: [N] or [N, K]} of the network mean: on ranges, and as probabilities."""
         scores = Scores({}, {}, outputs)
         for target in self.targets:
             output = outputs[target.name].astype(np.float64)

@@ -6,6 +6,7 @@ column `Target.columns` names: `p_anger` of emotions, `p_gender_female` of other
 Where the bundle has curves, `curve_NAME` holds the scores of the utterance's chunks in time order (list<float32> [C],
 in the units of `predicted_NAME`). Scores of relative attributes compare within a fold only. A table that is read as
 that of a run also has `own_id`, the utterance's id in its corpus, and one of a bundle on a corpus no repeat nor fold.
+Rows with `held_out` are of speech that the bundle was trained on, scored by networks fitted without their speaker.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def predict_table(bundle: Bundle, inputs: Rows | list[Utterance], table: pd.Data
         normalisers = inputs.normalisers_of(table["speaker"], bundle.normaliser.clip)
     batches = [slice(start, start + BATCH_SIZE) for start in range(0, len(rows), BATCH_SIZE)]
     scores = [bundle.score_features(rows[batch], normalisers and normalisers[batch]) for batch in batches]
+    return table_of_scores(bundle, scores, table)
+
+
+def table_of_scores(bundle: Bundle, scores: list[Scores], table: pd.DataFrame) -> pd.DataFrame:
+    """The prediction table of the utterances in `table`, of which these are the scores, in its order."""
     columns: dict[str, Any] = {name: table[name].to_numpy() for name in KEPT_COLUMNS if name in table}
     for target in bundle.targets:
         columns |= _columns_of(target, scores, table, bundle.has_curves)

@@ -33,7 +33,7 @@ class Run:
     """Everything that reports and comparisons need; a bundle tested on a corpus gives one, too.
 
     `test` and `validation` are prediction tables (`emotone.evaluate.prediction_table`), that of the test part with
-    `own_id`; `validation` is empty where the split validates nothing.
+    `own_id`; `validation` is empty where nothing was scored by networks that do not know it.
     """
 
     folder: Path
@@ -95,7 +95,16 @@ def load_run(folder: Path) -> Run:
     read_object(folder / "test.json", **RESULT)
     if "own_id" not in test:
         test = test.assign(own_id=_own_ids(test, recipe))
-    return Run(folder, recipe, result, targets, test, _concatenate(places, "validation.parquet"))
+    validation = _concatenate(places, "validation.parquet")
+    if _trained_on_validation(recipe, result) and "held_out" not in validation:
+        validation = pd.DataFrame()  # of earlier versions, scored by networks that were fitted to it
+    return Run(folder, recipe, result, targets, test, validation)
+
+
+def _trained_on_validation(recipe: dict[str, Any], result: dict[str, Any]) -> bool:
+    """Whether the system solved at once and then took the validation part in as well."""
+    system = recipe.get("system")
+    return "chosen" in result and isinstance(system, dict) and bool(system.get("refit", True))
 
 
 def _own_ids(table: pd.DataFrame, recipe: dict[str, Any]) -> list[str]:

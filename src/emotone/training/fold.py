@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from emotone.base import plugins
@@ -25,7 +26,7 @@ from emotone.bundle.view.view import Segments, View, WordChunks
 from emotone.data import split as splits
 from emotone.data.recipe import Training
 from emotone.errors import EmotoneError
-from emotone.evaluate.prediction_table import predict_table
+from emotone.evaluate.prediction_table import predict_table, table_of_scores
 from emotone.models.export import load_weights, write_bundle
 from emotone.training.curriculum import Curriculum, Schedule
 from emotone.training.examples import StoreExamples, StreamExamples, predict_outputs
@@ -57,16 +58,40 @@ class Fold:
         started, data, recipe = time.process_time(), self.data, self.experiment.recipe
         schedule = self._schedule()
         view = self._view(self.experiment.system, data.start)
-        _, done = self._train(self.experiment.system, view, recipe.training, data.folder, schedule, data.start)
+        trained, done = self._train(self.experiment.system, view, recipe.training, data.folder, schedule, data.start)
         write_json(data.folder / "split.json", {part: list(getattr(data.split, part)) for part in splits.PARTS})
         bundle = Bundle.load(str(data.folder / "bundle"))
-        for table, name in ((data.test, "predictions"), (data.validation, "validation")):
-            if len(table):
-                inputs = data.dataset.utterances(table) if bundle.takes_words else data.dataset.rows(table)
-                predictions = predict_table(bundle, inputs, table)
+        if trained.held_out is None:
+            validation = self._predict(bundle, data.validation)
+        else:
+            validation = self._held_out(bundle, trained.held_out)
+        for name, predictions in {"predictions": self._predict(bundle, data.test), "validation": validation}.items():
+            if len(predictions):
                 with replace_file(data.folder / f"{name}.parquet") as path:
                     predictions.assign(repeat=data.repeat, fold=data.number).to_parquet(path, index=False)
         write_json(data.folder / "done.json", done | {"cpu_s": time.process_time() - started})
+
+    def _predict(self, bundle: Bundle, table: pd.DataFrame) -> pd.DataFrame:
+        """What the bundle says of utterances of this fold."""
+        if not len(table):
+            return table
+        dataset = self.data.dataset
+        return predict_table(bundle, dataset.utterances(table) if bundle.takes_words else dataset.rows(table), table)
+
+    def _held_out(self, bundle: Bundle, outputs: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
+        """What networks without its speaker said of speech that trains: of each utterance, not of its copies.
+
+        The column `held_out` says of these rows that the bundle itself knows them.
+        """
+        train, validation = self.data.train, self.data.validation
+        is_plain = (train["voice"] == 0) & (train["channel"] == 0) if "voice" in train else np.ones(len(train), bool)
+        kept = train[is_plain]
+        places = np.concatenate([np.flatnonzero(is_plain), len(train) + np.arange(len(validation))])
+        table = pd.concat([kept.assign(id=kept["utterance"]), validation], ignore_index=True)
+        is_scored = [np.isfinite(found[places]).reshape(len(places), -1).all(axis=1) for found in outputs.values()]
+        scored = np.all(is_scored, axis=0)
+        scores = bundle.decode({name: found[places[scored]] for name, found in outputs.items()})
+        return table_of_scores(bundle, [scores], table[scored]).assign(held_out=True)
 
     def train_step(self, choice: Choice, training: Training, folder: Path, view: View | None = None) -> Trained:
         """Train another system on this fold, as a step towards the recipe's own, and leave its bundle in `folder`.
@@ -99,6 +124,7 @@ class Fold:
         train = data.train_examples(view)
         known = data.examples(data.validation, view) if len(data.validation) else None
         done = {**system.prepare(data, folder, train, known, self.train_step)}
+        held_out = None
         torch.manual_seed(data.seed)  # after `prepare`, which draws random numbers only where it is not done yet
         network = self._build(system, view)
         done["num_parameters"] = sum(value.numel() for value in network.parameters())
@@ -107,7 +133,7 @@ class Fold:
         if system.solves:
             assert isinstance(train, StoreExamples) and not isinstance(known, StreamExamples)
             arrays = known.arrays() if known else None
-            done["chosen"] = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
+            done["chosen"], held_out = system.solve(network, data.targets, train.arrays(), arrays, data.seed)
         else:
             tested = system.validated(known) if known else None
             validation = Validation(tested, system.scorer(data.targets, tested)) if tested else None
@@ -115,7 +141,7 @@ class Fold:
             unlabelled = data.examples(data.unlabelled, view) if learns_from_it else None
             lesson = Lesson(train, training, folder, data.seed, unlabelled, schedule)
             network, _ = fit(system, network, lesson, validation, data.device, data.quiet)
-        trained = Trained(system, network, view)
+        trained = Trained(system, network, view, held_out)
         self._finish(trained)
         self._write_clusters(trained, folder, training.batch_size)
         self._write_bundle(trained, folder)

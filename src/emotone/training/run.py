@@ -8,7 +8,8 @@ test.json              the result: metrics with intervals over speakers (folds p
   split.json           ids of each part
   metrics.csv, tensorboard/
   bundle/              the trained bundle
-  predictions.parquet  scores of the test part, through the bundle; validation.parquet: of the validation part
+  predictions.parquet  scores of the test part, through the bundle; validation.parquet: of the validation part,
+                       or where this trains too of all speech that trains, by networks that do not know its speaker
 """
 
 from __future__ import annotations

@@ -39,11 +39,27 @@ Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
 
 
 class Trained(NamedTuple):
-    """A system trained on a fold: its network with the best weights, and the view of an utterance that this takes."""
+    """A system trained on a fold: its network with the best weights, and the view of an utterance that this takes.
+
+    `held_out`: as `Solved` has it.
+    """
 
     system: System
     network: nn.Module
     view: View
+    held_out: dict[str, NDArray[np.float32]] | None = None
+
+
+class Solved(NamedTuple):
+    """What `System.solve` says: settings it chose, for the result, and `held_out` where the validation part trains too.
+
+    `held_out` are outputs {target: [N] or [N, K]} for the rows of the training and then the validation part, each by a
+    network that was fitted without its speaker, NaN where there was none; None where the network itself does not know
+    the validation part.
+    """
+
+    chosen: dict[str, Any]
+    held_out: dict[str, NDArray[np.float32]] | None = None
 
 
 TrainStep = Callable[["Choice", "Training", "Path", "View | None"], Trained]
@@ -98,8 +114,8 @@ class System(ABC):
 
     def solve(
         self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int
-    ) -> dict[str, Any]:
-        """Set the network's weights at once (`solves`); returns chosen settings and their scores, for the result."""
+    ) -> Solved:
+        """Set the network's weights at once (`solves`)."""
         raise NotImplementedError
 
     def check_training(self, training: Training, has_curriculum: bool) -> None:  # noqa: B027 - most take any

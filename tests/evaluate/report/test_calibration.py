@@ -10,6 +10,7 @@ import scipy.stats
 from scipy.special import log_softmax, softmax
 
 from emotone.bundle.target import Target
+from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.report.calibration import (
     attribute_calibration,
@@ -108,17 +109,27 @@ def test_classes_that_the_test_part_lacks_do_not_count() -> None:
     assert about["classes"] == ["anger", "calm"] and about["temperatures"][0]["num_utterances"] < 3000
 
 
-def test_perfect_validation_predictions_reach_the_limit_and_say_so() -> None:
+@pytest.mark.parametrize(("right", "num_right"), [(True, 50), (False, 0)])
+def test_a_temperature_at_its_limit_is_none(right: bool, num_right: int) -> None:
+    """Validation predictions that are all right, as of speech that trained, or all wrong."""
     table = predictions(0, 1.0, 50)
-    sure = table.assign(**{f"p_{name}": np.where(table["true_emotion"] == name, 0.9, 0.05) for name in LABELS})
+    other = dict(zip(LABELS, LABELS[1:] + LABELS[:1], strict=True))
+    said = table["true_emotion"] if right else table["true_emotion"].map(other)
+    sure = table.assign(**{f"p_{name}": np.where(said == name, 0.9, 0.05) for name in LABELS})
     about = category_calibration(table, sure, EMOTION)
-    assert "1 of 1 temperatures lie at the limits" in about["note"]
+    line = f"for 50 validation predictions, of which {num_right} are right, lies at a limit (0.05 to 20)"
+    assert about["note"] == f"no temperature was fitted: the best temperature {line}"
+    assert about["after"] is None and about["temperatures"] == []
+    known = table["true_emotion"].map({label: k for k, label in enumerate(LABELS)}).to_numpy()
+    with pytest.raises(EmotoneError, match="lies at a limit"):
+        fit_temperature(sure[[f"p_{name}" for name in LABELS]].to_numpy(), known)
 
 
 def test_probabilities_of_zero_stay_finite() -> None:
     p = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    temperature = fit_temperature(p, np.array([0, 1, 1]))
-    assert np.isfinite(temperature) and np.isfinite(scale(p, temperature)).all()
+    with pytest.raises(EmotoneError, match="of which 2 are right, lies at a limit"):  # not an overflow
+        fit_temperature(p, np.array([0, 1, 1]))
+    assert np.isfinite(scale(p, 0.5)).all()
 
 
 def test_the_line_is_scipys_and_ccc_is_its_product() -> None:

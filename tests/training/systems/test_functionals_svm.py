@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.svm import SVC, SVR
 
 from emotone.audio.read import load_audio
 from emotone.base import plugins
@@ -27,8 +28,9 @@ from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.models.export import write_bundle
+from emotone.models.pairs import signs_of, sum_votes
 from emotone.training.system import Arrays
-from emotone.training.systems.functionals_svm import FunctionalsSvm
+from emotone.training.systems.functionals_svm import SPEAKER, FunctionalsSvm
 
 AROUSAL = Target("arousal", "attribute", (1.0, 7.0))
 EMOTION = Target("emotion", "category", labels=("anger", "fear", "neutral"))
@@ -50,10 +52,15 @@ def data(num_rows: int, num_features: int = 12, num_classes: int = 3, seed: int 
     return vectors[:, None].astype(np.float32), {"arousal": arousal.astype(np.float32), "emotion": hot}
 
 
-def solve(one: FunctionalsSvm, targets: list[Target], train: Arrays, validation: Arrays | None = None) -> Any:
+def solved_by(one: FunctionalsSvm, targets: list[Target], train: Arrays, validation: Arrays | None = None) -> Any:
     network = one.build(train[0].shape[2], targets)
-    chosen = one.solve(network, targets, train, validation, 0)
-    return network.eval(), chosen
+    solved = one.solve(network, targets, train, validation, 0)
+    return network.eval(), solved
+
+
+def solve(one: FunctionalsSvm, targets: list[Target], train: Arrays, validation: Arrays | None = None) -> Any:
+    network, solved = solved_by(one, targets, train, validation)
+    return network, solved.chosen
 
 
 def outputs(network: Any, arrays: Arrays, name: str) -> NDArray[np.float32]:
@@ -65,21 +72,28 @@ def plain(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     return arrays[0][:, 0].astype(float), arrays[1]["emotion"].argmax(axis=1)
 
 
-def oracle(c: float, **settings: Any) -> LinearSVC:
-    return LinearSVC(C=c, random_state=0, max_iter=10_000, dual="auto", **settings)
+def oracle(c: float, **settings: Any) -> SVC:
+    return SVC(kernel="linear", C=c, decision_function_shape="ovo", **settings)
+
+
+def votes(fitted: SVC, vectors: NDArray[np.float64], num_classes: int = 3) -> NDArray[np.float64]:
+    """What the margins of scikit-learn's pairs say of each category."""
+    margins = fitted.decision_function(vectors).reshape(len(vectors), -1)
+    if num_classes == 2:
+        return sum_votes(-margins, signs_of(2), np.inf)  # which scikit-learn turns round
+    return sum_votes(margins, signs_of(num_classes), 1.0)
 
 
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
 @pytest.mark.parametrize(("target", "num_classes"), [(EMOTION, 3), (TWO, 2)])
-def test_choices_are_those_of_linear_svc(target: Target, num_classes: int, class_weight: Any) -> None:
+def test_outputs_are_the_votes_of_scikit_learns_pairs(target: Target, num_classes: int, class_weight: Any) -> None:
     train, test = data(80, num_classes=num_classes), data(200, num_classes=num_classes, seed=1)
     network, chosen = solve(system(c=0.01, class_weight=class_weight), [target], train)
     fitted = oracle(0.01, class_weight="balanced" if class_weight == "balanced" else None).fit(*plain(train))
     found, vectors = outputs(network, test, "emotion"), plain(test)[0]
-    np.testing.assert_array_equal(found.argmax(axis=1), fitted.predict(vectors))
-    margins = found if num_classes == 3 else found[:, 1] - found[:, 0]
-    np.testing.assert_allclose(margins, fitted.decision_function(vectors), atol=1e-5)
-    assert chosen["emotion"] == {"c": 0.01, "validation": {}}
+    np.testing.assert_allclose(found, votes(fitted, vectors, num_classes), atol=1e-5)
+    decision = {"decision": "one-against-one"} if num_classes > 2 else {}
+    assert chosen["emotion"] == {"c": 0.01, **decision, "inner_folds": {}}
 
 
 def test_ridge_is_its_closed_form() -> None:
@@ -94,40 +108,100 @@ def test_ridge_is_its_closed_form() -> None:
 def test_svr_is_scikit_learns() -> None:
     train = data(60, 5)
     network, _ = solve(system(c=0.1, regressor="svr"), [AROUSAL], train)
-    fitted = LinearSVR(C=0.1, random_state=0, max_iter=10_000, dual="auto").fit(plain(train)[0], train[1]["arousal"])
+    fitted = SVR(kernel="linear", C=0.1, epsilon=0).fit(plain(train)[0], train[1]["arousal"])
     np.testing.assert_allclose(outputs(network, train, "arousal"), fitted.predict(plain(train)[0]), atol=1e-5)
 
 
-def test_c_is_the_best_on_validation_speakers_and_both_parts_are_fitted_with_it() -> None:
-    train, validation = data(60, 40, noise=3.0), data(60, 40, seed=1, noise=3.0)
-    grid = (1e-4, 1e-2, 1.0)
-    network, chosen = solve(system(c_grid=grid), [EMOTION, AROUSAL], train, validation)
-    (x, y), (later_x, later_y) = plain(train), plain(validation)
-    scores = {c: metrics.uar(oracle(c).fit(x, y).predict(later_x), later_y) for c in grid}
+def joined(first: Arrays, second: Arrays) -> Arrays:
+    return np.concatenate([first[0], second[0]]), {
+        name: np.concatenate([label, second[1][name]]) for name, label in first[1].items()
+    }
+
+
+def with_speakers(arrays: Arrays, first: int, num: int) -> Arrays:
+    """The same, spoken by so many speakers in turn."""
+    numbers = first + np.arange(len(arrays[0])) % num
+    return arrays[0], arrays[1] | {SPEAKER: numbers.astype(np.float32)}
+
+
+def test_c_is_the_best_on_speakers_left_out_and_all_are_fitted_with_it() -> None:
+    train, validation = (with_speakers(data(60, 40, seed=seed, noise=3.0), 4 * seed, 4) for seed in (0, 1))
+    both, grid = joined(train, validation), (1e-4, 1e-2, 1.0)
+    network, solved = solved_by(system(c_grid=grid, num_folds=3), [EMOTION, AROUSAL], train, validation)
+    (x, y), fold = plain(both), both[1][SPEAKER] % 3
+    found: dict[float, Any] = {c: np.zeros((120, 3)) for c in grid}
+    numbers = {c: np.zeros(120) for c in grid}
+    for c, k in itertools.product(grid, range(3)):
+        inner, outer = fold != k, fold == k
+        found[c][outer] = votes(oracle(c).fit(x[inner], y[inner]), x[outer])
+        numbers[c][outer] = Ridge(alpha=1 / (2 * c)).fit(x[inner], both[1]["arousal"][inner]).predict(x[outer])
+    scores = {c: metrics.uar(found[c].argmax(axis=1), y) for c in grid}
     best = max(grid, key=lambda c: (scores[c], -c))
-    assert chosen["emotion"] == {"c": best, "validation": {f"{c:g}": score for c, score in scores.items()}}
-    ridges = {c: Ridge(alpha=1 / (2 * c)).fit(x, train[1]["arousal"]).predict(later_x) for c in grid}
-    assert chosen["arousal"]["c"] == max(grid, key=lambda c: metrics.ccc(ridges[c], validation[1]["arousal"]))
-    both = oracle(best).fit(np.concatenate([x, later_x]), np.concatenate([y, later_y]))
-    np.testing.assert_array_equal(outputs(network, validation, "emotion").argmax(axis=1), both.predict(later_x))
-    alone, _ = solve(system(c_grid=grid, refit=False), [EMOTION], train, validation)
-    expected = oracle(best).fit(x, y).predict(later_x)
-    np.testing.assert_array_equal(outputs(alone, validation, "emotion").argmax(axis=1), expected)
+    inner_folds = {f"one-against-one {c:g}": pytest.approx(score) for c, score in scores.items()}
+    assert solved.chosen["emotion"] == {"c": best, "decision": "one-against-one", "inner_folds": inner_folds}
+    best_ridge = max(grid, key=lambda c: metrics.ccc(numbers[c], both[1]["arousal"]))
+    assert solved.chosen["arousal"]["c"] == best_ridge
+    expected = votes(oracle(best).fit(x, y), x)
+    np.testing.assert_allclose(outputs(network, both, "emotion"), expected, atol=1e-4)
+    # What is held out was said by machines that do not know the speaker.
+    np.testing.assert_allclose(solved.held_out["emotion"], found[best], atol=1e-4)
+    np.testing.assert_allclose(solved.held_out["arousal"], numbers[best_ridge], atol=1e-4)
+
+
+def test_without_refit_the_validation_speakers_are_not_seen() -> None:
+    train, validation = (with_speakers(data(60, 40, seed=seed, noise=3.0), 4 * seed, 4) for seed in (0, 1))
+    alone, solved = solved_by(system(refit=False), [EMOTION], train, validation)
+    never, again = solved_by(system(refit=False), [EMOTION], train)
+    assert solved == again and solved.held_out is None
+    np.testing.assert_array_equal(outputs(alone, validation, "emotion"), outputs(never, validation, "emotion"))
+
+
+def test_both_decisions_are_tried_where_asked() -> None:
+    train = with_speakers(data(90, 40, noise=2.0), 0, 5)
+    network, solved = solved_by(system(decision="chosen", c_grid=(0.01, 1.0)), [EMOTION, AROUSAL], train)
+    scores = solved.chosen["emotion"]["inner_folds"]
+    names = [f"{decision} {c}" for c in ("0.01", "1") for decision in ("one-against-one", "one-against-rest")]
+    assert list(scores) == names and list(solved.chosen["arousal"]["inner_folds"]) == ["0.01", "1"]
+    best = max(scores, key=scores.get)
+    assert f"{solved.chosen['emotion']['decision']} {solved.chosen['emotion']['c']:g}" == best
+    rest, _ = solve(system(decision="one-against-rest", c=0.01), [EMOTION], train)
+    x, y = plain(train)
+    distances = np.stack([SVC(kernel="linear", C=0.01).fit(x, y == k).decision_function(x) for k in range(3)], axis=1)
+    expected = distances - distances.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(outputs(rest, train, "emotion"), expected, atol=5e-3)
+
+
+def test_a_fixed_c_is_held_out_too() -> None:
+    train = with_speakers(data(60), 0, 5)
+    network, solved = solved_by(system(c=0.1), [EMOTION], train)
+    assert list(solved.chosen["emotion"]["inner_folds"]) == ["one-against-one 0.1"]
+    assert np.isfinite(solved.held_out["emotion"]).all()
+    assert (solved.held_out["emotion"] != outputs(network, train, "emotion")).any()
+    _, of_one_speaker = solved_by(system(c=0.1), [EMOTION], data(60))
+    assert np.isnan(of_one_speaker.held_out["emotion"]).all()
+
+
+def test_a_category_of_one_speaker_alone_does_not_stop_the_choice() -> None:
+    train = with_speakers(data(60), 0, 5)
+    train[1]["emotion"][train[1][SPEAKER] == 2] = [0, 1, 0]
+    train[1]["emotion"][train[1][SPEAKER] != 2] = np.eye(3, dtype=np.float32)[np.arange(48) % 2 * 2]
+    _, chosen = solve(system(), [EMOTION], train)
+    assert chosen["emotion"]["c"] in system().c_grid
 
 
 @pytest.mark.parametrize("c", [1e-3, 1.0])
 def test_more_features_than_utterances_change_nothing(c: float) -> None:
     train, test = data(40, 300), data(100, 300, seed=1)
     network, _ = solve(system(c=c), [EMOTION, AROUSAL], train)
-    fitted = oracle(c, tol=1e-9).fit(*plain(train))
-    np.testing.assert_allclose(outputs(network, test, "emotion"), fitted.decision_function(plain(test)[0]), atol=2e-3)
+    expected = votes(oracle(c).fit(*plain(train)), plain(test)[0])
+    np.testing.assert_allclose(outputs(network, test, "emotion"), expected, atol=1e-4)
     ridge = Ridge(alpha=1 / (2 * c)).fit(plain(train)[0], train[1]["arousal"])
     np.testing.assert_allclose(outputs(network, test, "arousal"), ridge.predict(plain(test)[0]), atol=1e-4)
 
 
 def test_the_smallest_of_equally_good_c_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotone.training.systems.functionals_svm._score", lambda *_: 0.5)
-    _, chosen = solve(system(c_grid=(0.3, 0.1, 0.2)), [EMOTION], data(40), data(40, seed=1))
+    _, chosen = solve(system(c_grid=(0.3, 0.1, 0.2)), [EMOTION], with_speakers(data(40), 0, 4))
     assert chosen["emotion"]["c"] == 0.1
 
 
@@ -144,9 +218,12 @@ def test_rows_without_a_label_count_for_nothing() -> None:
 
 def test_what_cannot_be_solved_is_one_line() -> None:
     train = data(20)
-    for validation, num_known in ((None, 0), ((train[0][:1], {"emotion": train[1]["emotion"][:1]}), 1)):
-        with pytest.raises(EmotoneError, match=f"of whose utterances {num_known} have emotion .*; set c"):
-            solve(system(), [EMOTION], train, validation)
+    with pytest.raises(EmotoneError, match="of 1 with emotion on 20 utterances .2 are needed.; set both"):
+        solve(system(), [EMOTION], train)
+    one = with_speakers(data(20), 0, 4)
+    one[1]["arousal"][1:] = np.nan
+    with pytest.raises(EmotoneError, match="of 4 with arousal on 1 utterances"):
+        solve(system(), [AROUSAL], one)
     train[1]["emotion"][:, 1] = 0
     with pytest.raises(EmotoneError, match="no training utterance has the category fear"):
         solve(system(c=1.0), [EMOTION], train)
@@ -174,15 +251,16 @@ def test_features_that_never_change_leave_the_most_frequent_category() -> None:
         {"c_grid": []},
         {"c_grid": [0.1, -1]},
         {"max_iter": 0},
+        {"num_folds": 1},
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(EmotoneError, match="functionals-svm: (c|c_grid|max_iter) must"):
+    with pytest.raises(EmotoneError, match="functionals-svm: (c|c_grid|max_iter|num_folds) must"):
         system(**settings)
 
 
 def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: Path) -> None:
-    """Real speech, from audio to category: the bundle against StandardScaler and LinearSVC."""
+    """Real speech, from audio to category: the bundle against StandardScaler and SVC."""
     pytest.importorskip("opensmile")
     corpus = EmoDB().read(shared / "data/emodb")
     target = Target("emotion", "category", labels=("anger", "neutral", "sadness"))
@@ -206,6 +284,6 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     bundle = Bundle.load(str(tmp_path / "bundle"))
     pipeline = make_pipeline(StandardScaler(), oracle(0.01)).fit(train.astype(float), places)
     found = bundle.score_samples(samples[1]).outputs["emotion"]
-    np.testing.assert_allclose(found, pipeline.decision_function(test.astype(float)), atol=1e-4)
-    np.testing.assert_array_equal(found.argmax(axis=1), pipeline.predict(test.astype(float)))
+    expected = votes(pipeline[1], pipeline[0].transform(test.astype(float)))
+    np.testing.assert_allclose(found, expected, atol=2e-3)
     assert (found.argmax(axis=1) == [target.labels.index(emotion) for emotion in chosen[1]["emotion"]]).mean() > 0.7

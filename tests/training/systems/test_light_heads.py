@@ -55,7 +55,7 @@ def data(num_rows: int = 90, num_features: int = 8, seed: int = 0, num_free: int
 
 def solve(one: LightHeads, train: Arrays, validation: Arrays | None = None, targets: Any = ALL) -> Any:
     network = one.build(train[0].shape[2], targets)
-    return network.eval(), one.solve(network, targets, train, validation, 0)
+    return network.eval(), one.solve(network, targets, train, validation, 0).chosen
 
 
 def outputs(network: Any, arrays: Arrays, name: str) -> NDArray[np.float32]:
@@ -92,6 +92,24 @@ def test_penalties_are_the_best_on_validation_speakers_and_both_parts_are_fitted
     np.testing.assert_allclose(outputs(network, held, "arousal"), later @ weight[0] + bias, atol=1e-5)
     alone, _ = solve(system(penalty_grid=grid, penalty={"valence": 1.0}, refit=False), train, held)
     assert not np.allclose(outputs(alone, held, "arousal"), outputs(network, held, "arousal"), atol=1e-3)
+
+
+@pytest.mark.parametrize("expected", [(), ("arousal",)])
+def test_what_is_held_out_was_said_before_the_validation_part_trained(expected: tuple[str, ...]) -> None:
+    train, held = data(40), data(30, seed=1)
+    settings: dict[str, Any] = {"penalty": FIXED, "norms": NORMS, "expected": expected}
+    one = system(**settings)
+    network = one.build(8, ALL)
+    solved = one.solve(network, ALL, train, held, 0)
+    alone, _ = solve(system(**settings, refit=False), train, held)
+    assert solved.held_out is not None
+    for target in ALL:
+        found = solved.held_out[target.name]
+        assert np.isnan(found[:40]).all()
+        np.testing.assert_allclose(found[40:], outputs(alone, held, target.name), atol=1e-6)
+        assert not np.allclose(found[40:], outputs(network, held, target.name), atol=1e-3)
+    assert system(**settings, refit=False).solve(network, ALL, train, held, 0).held_out is None
+    assert one.solve(network, ALL, train, None, 0).held_out is None
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3])

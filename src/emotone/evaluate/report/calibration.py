@@ -1,7 +1,8 @@
 """Calibration in a report: confidence against accuracy, and the line of an attribute's labels on its predictions.
 
 A temperature is fitted on validation predictions only, for each fold on its own, and applied to the test predictions
-of that fold: the test part decides nothing.
+of that fold: the test part decides nothing. Validation predictions are of speech that the predicting network does not
+know; where the validation part trains too, they come from inner folds (the column `held_out`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from emotone.evaluate.scores import pairs_of
 
 NUM_BINS = 15
 TEMPERATURES = (0.05, 20.0)
-"""The limits of a temperature; one at a limit was not found, as where all validation predictions are right."""
+"""The limits of a temperature; one at a limit was not found, as where all validation predictions are right, or no
+better than chance."""
 SCORES: dict[str, Callable[..., float]] = {
     "ece": metrics.ece,
     "log_loss": metrics.log_loss,
@@ -72,7 +74,7 @@ def _section(title: str, measured: CategoryCalibration) -> Section:
     values = [row["temperature"] for row in measured["temperatures"]]
     if values:
         spread = f" (mean; {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
-        texts.append(f"Temperature, fitted on each fold's validation part: {np.mean(values):.2f}{spread}.")
+        texts.append(f"Temperature, fitted on each fold's validation predictions: {np.mean(values):.2f}{spread}.")
     if measured["note"]:
         texts.append(sentence(measured["note"]))
     note = (
@@ -96,7 +98,7 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
     """ECE, log loss and Brier score, the reliability curve, and both again after temperature scaling.
 
     Over the classes that the test part has, as all metrics are; means over repeats. Where a fold has no validation
-    predictions, no temperature is fitted, and the note says so.
+    predictions, or its temperature cannot be found, none is fitted, and the note says why.
     """
     classes = pairs_of(test, target)[2]
     parts = _parts(test, target, classes)
@@ -114,16 +116,17 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
         none = f"{len(missing)} of {len(parts)} folds have none" if known else "there are no validation predictions"
         found["note"] = f"no temperature was fitted: {none}"
         return found
-    temperatures = {key: fit_temperature(*known[key]) for key in parts}
+    try:
+        temperatures = {key: fit_temperature(*known[key]) for key in parts}
+    except EmotoneError as error:
+        found["note"] = f"no temperature was fitted: {error}"
+        return found
     scaled = {key: (scale(p, temperatures[key]), t) for key, (p, t) in parts.items()}
     found["temperatures"] = [
         {"repeat": repeat, "fold": fold, "temperature": value, "num_utterances": len(known[repeat, fold][1])}
         for (repeat, fold), value in temperatures.items()
     ]
     found["after"] = _measure(scaled)
-    limited = sum(not TEMPERATURES[0] * 1.001 < value < TEMPERATURES[1] * 0.999 for value in temperatures.values())
-    if limited:
-        found["note"] = f"{limited} of {len(temperatures)} temperatures lie at the limits {TEMPERATURES}"
     return found
 
 
@@ -131,7 +134,8 @@ def fit_temperature(probabilities: Floats, target: Ints) -> float:
     """The temperature T > 0 that minimises the mean of -log softmax(z / T)[target]; probabilities [N, K], target [N].
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The logits z are the log probabilities: what they
-    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on.
+    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on, and where
+    the best lies at a limit (0.05 or 20): no validation prediction is wrong, or they say nothing of the classes.
 
     >>> unsure = np.array([[0.6, 0.4]] * 9 + [[0.6, 0.4]])
     >>> 0.1 < fit_temperature(unsure, np.array([0] * 9 + [1])) < 0.3
@@ -142,15 +146,19 @@ def fit_temperature(probabilities: Floats, target: Ints) -> float:
     if not len(target):
         raise EmotoneError("a temperature needs validation predictions of the classes of the test part")
 
-    if (probabilities.argmax(axis=1) == target).all():
-        return TEMPERATURES[0]  # the loss falls all the way
-
     def loss(log_temperature: float) -> float:
         z = _log(probabilities) / np.exp(log_temperature)
         z -= z.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(target)), target]))
 
-    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+    found = float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+    right = int((probabilities.argmax(axis=1) == target).sum())
+    if right == len(target) or not TEMPERATURES[0] * 1.001 < found < TEMPERATURES[1] * 0.999:  # all right: 0 is best
+        raise EmotoneError(
+            f"the best temperature for {len(target)} validation predictions, of which {right} are right, lies at a "
+            f"limit ({TEMPERATURES[0]:g} to {TEMPERATURES[1]:g})"
+        )
+    return found
 
 
 def scale(probabilities: Floats, temperature: float) -> Floats:

@@ -7,36 +7,50 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.training.closed_form import Fitted, Floats, rotate
-from emotone.training.system import Arrays, System, num_outputs
+from emotone.models.pairs import signs_of, sum_votes
+from emotone.training.linear_machines import LinearMachines, Machine, Places
+from emotone.training.system import Arrays, Solved, System, num_outputs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from emotone.bundle.target import Target
     from emotone.bundle.view.view import View
+    from emotone.training.examples import Examples
+    from emotone.training.fold_data import FoldData
+    from emotone.training.system import TrainStep
 
-Labelled = tuple[Floats, Floats]
-"""Vectors [N, D] and labels [N] of one target: numbers, or places of categories."""
+Decision = Literal["one-against-one", "one-against-rest", "chosen"]
+LARGEST = {"one-against-one": 1.0, "one-against-rest": 1e9}
+"""The largest vote of a pair: of machines that were fitted one pair at a time its margin, of others no limit."""
+Setting = tuple[str, float]
+"""A decision, "" where there is none to make, and c."""
+SPEAKER = "speaker"
+"""Among the labels: the number of the speaker of each utterance, of training and validation together."""
 
 
 @dataclass(frozen=True)
 class FunctionalsSvm(System):
-    """Linear SVM (categories, one against the rest) and ridge or linear SVR (attributes), by scikit-learn.
+    """Linear SVMs of categories, and ridge or support vector regression of attributes.
 
     What deep systems have to beat (Schuller et al., INTERSPEECH 2013 and its successors). Inputs are z-scores, so the
-    feature must give one vector per utterance. A category's output is the distance from its hyperplane: the largest is
-    LinearSVC's choice, but probabilities made of them are not calibrated.
+    feature must give one vector per utterance. One against one is as of scikit-learn's `SVC`, but a pair's vote is its
+    margin, at most 1 (`emotone.models.pairs`). Probabilities made of either are not calibrated.
 
     c: the larger, the less regularised; ridge has alpha = 1 / (2 c). None: each target's is the one of `c_grid` with
-    the best UAR or CCC on the validation speakers, the smallest of equals.
-    refit: fit again on training and validation speakers with the chosen c.
+    the best UAR or CCC over `num_folds` inner folds of the speakers that train, each scored by machines that do not
+    know it; the smallest of equals. decision: of three and more categories; "chosen" tries both with every c.
+    refit: the validation speakers train, too. No machine that they test is fitted to them even so: what the validation
+    part is used for later, such as temperatures, sees scores of the inner folds.
     regressor: for attributes. class_weight: balanced weighs rare categories up.
-    max_iter: of the solvers.
+    max_iter: of support vector regression with more than 8,000 utterances.
     """
 
     solves: ClassVar[bool] = True
@@ -47,6 +61,8 @@ class FunctionalsSvm(System):
     regressor: Literal["ridge", "svr"] = "ridge"
     class_weight: Literal["none", "balanced"] = "none"
     max_iter: int = 10_000
+    num_folds: int = 5
+    decision: Decision = "one-against-one"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "c_grid", tuple(self.c_grid))
@@ -55,6 +71,8 @@ class FunctionalsSvm(System):
         for c in self.c_grid if self.c is None else (self.c, *self.c_grid):
             if not 0 < c < math.inf:
                 raise EmotoneError(f"functionals-svm: c must be a positive number, not {c:g}")
+        if self.num_folds < 2:
+            raise EmotoneError(f"functionals-svm: num_folds must be at least 2, not {self.num_folds}")
         if self.max_iter < 1:
             raise EmotoneError(f"functionals-svm: max_iter must be at least 1, not {self.max_iter}")
 
@@ -72,83 +90,169 @@ class FunctionalsSvm(System):
 
     def build(self, num_features: int, targets: list[Target], view: View | None = None) -> nn.Module:
         """The untrained network: vectors [B, 1, D] -> {target: [B] or [B, K]}."""
-        from emotone.models.networks.linear import Linear
+        from emotone.models.networks.pairwise import Pairwise
 
-        return Linear(num_features, num_outputs(targets))
+        return Pairwise(num_features, num_outputs(targets))
+
+    def prepare(
+        self, fold: FoldData, folder: Path, train: Examples, validation: Examples | None, train_step: TrainStep
+    ) -> dict[str, Any]:
+        """Say of which speaker every utterance is."""
+        import torch
+
+        tables = [fold.train, *([] if validation is None else [fold.validation])]
+        group = fold.dataset.recipe.split.group
+        names = np.concatenate(
+            [
+                table[group]
+                .astype(object)
+                .where(table[group].notna(), "utterance " + table["id"].astype(str))
+                .to_numpy(str)
+                for table in tables
+            ]
+        )
+        numbers = torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.float32))
+        train.labels[SPEAKER] = numbers[: len(fold.train)]
+        if validation is not None:
+            validation.labels[SPEAKER] = numbers[len(fold.train) :]
+        return {}
 
     def solve(
         self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int
-    ) -> dict[str, Any]:
-        """Fit every target; returns {target: {"c", "validation": {c: UAR or CCC}}}."""
+    ) -> Solved:
+        """Fit every target; of each is chosen {"c", "inner_folds": {c: UAR or CCC}}."""
         import torch
 
+        speech = _Speech.of(train, validation if self.refit else None, self.num_folds)
         chosen: dict[str, Any] = {}
+        held_out = {
+            name: np.full((speech.num_rows, size), np.nan, np.float32) for name, size in num_outputs(targets).items()
+        }
         for target in targets:
-            inner, outer = _known(train, target), None if validation is None else _known(validation, target)
-            if not len(inner[0]):
-                raise EmotoneError(f"functionals-svm: no training utterance has {target.name}")
-            scores = self._try(target, inner, outer, seed) if self.c is None else {}
-            c = self.c or max(scores, key=lambda one: (np.nan_to_num(scores[one], nan=-np.inf), -one))
-            if self.refit and outer is not None:
-                inner = np.concatenate([inner[0], outer[0]]), np.concatenate([inner[1], outer[1]])
-            rotated, axes = rotate(inner[0])
-            weight, bias = self._fit(target, rotated, inner[1], c, seed)
-            weight = weight if axes is None else weight @ axes.T
+            rows, labels = speech.known(target)
+            self._check(target, labels)
+            tried = self._tried(target)
+            best, scores = tried[0], {}
+            if len(tried) > 1 or (speech.num_folds > 1 and len(rows) > 1):
+                best, scores, held_out[target.name] = self._choose(target, speech, tried, seed)
+            machine = self._fit(target, speech, rows, labels, best, seed)
             layer: nn.Linear = network.outputs[target.name]  # type: ignore[index, assignment]
+            weight, bias = machine.of_features()
             layer.weight.data = torch.from_numpy(weight.astype(np.float32))
             layer.bias.data = torch.from_numpy(bias.astype(np.float32))
-            chosen[target.name] = {"c": c, "validation": {f"{one:g}": score for one, score in scores.items()}}
-        return chosen
+            if target.kind == "category":
+                network.votes[target.name].largest.fill_(_largest(target, best))  # type: ignore[index, operator]
+            found = {f"{one} {c:g}".strip(): score for (one, c), score in scores.items()}
+            decision = {"decision": best[0]} if best[0] else {}
+            chosen[target.name] = {"c": best[1], **decision, "inner_folds": found}
+        if not self.refit:
+            return Solved(chosen)
+        return Solved(chosen, {name: found[:, 0] if found.shape[1] == 1 else found for name, found in held_out.items()})
 
-    def _try(self, target: Target, inner: Labelled, outer: Labelled | None, seed: int) -> dict[float, float]:
-        """Score on the validation speakers of every c of the grid."""
-        if outer is None or len(outer[0]) < 2:  # CCC is not defined for one
-            num_known = 0 if outer is None else len(outer[0])
+    def _tried(self, target: Target) -> list[Setting]:
+        """The settings to choose from, in the order in which the first of equals is taken."""
+        cs = sorted(self.c_grid) if self.c is None else [self.c]
+        if len(target.labels) < 3:
+            return [("", c) for c in cs]
+        decisions = [decision for decision in LARGEST if self.decision in (decision, "chosen")]
+        return [(decision, c) for c in cs for decision in decisions]
+
+    def _choose(
+        self, target: Target, speech: _Speech, tried: list[Setting], seed: int
+    ) -> tuple[Setting, dict[Setting, float], NDArray[np.float32]]:
+        """The best of some settings, the score of each, and what the best says of all rows [N, K], each in its fold."""
+        rows, labels = speech.known(target)
+        if speech.num_folds < 2 or len(rows) < 2:  # CCC is not defined for one
             raise EmotoneError(
-                f"functionals-svm: c is chosen on validation speakers, of whose utterances {num_known} have "
-                f"{target.name} (2 are needed); set c"
+                f"functionals-svm: c and decision are chosen by speakers that do not train, of {speech.num_speakers} "
+                f"with {target.name} on {len(rows)} utterances (2 are needed); set both"
             )
-        rotated, axes = rotate(inner[0])
-        held = outer[0] if axes is None else outer[0] @ axes
-        return {
-            c: _score(target, self._fit(target, rotated, inner[1], c, seed), held, outer[1])
-            for c in sorted(self.c_grid)
-        }
+        outputs = np.full((len(tried), speech.num_rows, max(1, len(target.labels))), np.nan)
+        for fold in range(speech.num_folds):
+            inner, outer = speech.folds[rows] != fold, np.flatnonzero(speech.folds == fold)
+            for place, setting in enumerate(tried if inner.any() else []):
+                machine = self._fit(target, speech, rows[inner], labels[inner], setting, seed)
+                outputs[place, outer] = _decide(target, machine.outputs(outer), setting)
+        scores = {one: _score(target, found[rows], labels) for one, found in zip(tried, outputs, strict=True)}
+        best = max(tried, key=lambda one: np.nan_to_num(scores[one], nan=-np.inf))  # the first of equals
+        return best, scores, outputs[tried.index(best)].astype(np.float32)
 
-    def _fit(self, target: Target, inputs: Floats, labels: Floats, c: float, seed: int) -> Fitted:
-        """Weights of one target; labels are numbers, or places of categories."""
-        from sklearn.linear_model import Ridge
-        from sklearn.svm import LinearSVC, LinearSVR
+    def _fit(
+        self, target: Target, speech: _Speech, rows: Places, labels: NDArray[Any], setting: Setting, seed: int
+    ) -> Machine:
+        """The machine of one target; labels are numbers, or places of categories."""
+        machines, (decision, c) = speech.machines, setting
+        if target.kind == "category":
+            fit = machines.rest if decision == "one-against-rest" else machines.pairs
+            return fit(rows, labels, len(target.labels), c, self.class_weight == "balanced")
+        if self.regressor == "ridge":
+            return machines.ridge(rows, labels, c)
+        return machines.svr(rows, labels, c, self.max_iter, seed)
 
-        dual = 2 * inputs.shape[1] > len(inputs)  # the quicker problem; rotated inputs have as many columns as rows
-        if target.kind == "attribute":
-            if self.regressor == "ridge":
-                ridge = Ridge(alpha=1 / (2 * c)).fit(inputs, labels)
-                return ridge.coef_[None], np.array([ridge.intercept_])
-            svr = LinearSVR(C=c, random_state=seed, max_iter=self.max_iter, dual="auto").fit(inputs, labels)
-            return svr.coef_[None], np.array(svr.intercept_).reshape(1)
+    @staticmethod
+    def _check(target: Target, labels: NDArray[Any]) -> None:
+        """Raise EmotoneError for a target, or a category, that no utterance has."""
+        if not len(labels):
+            raise EmotoneError(f"functionals-svm: no training utterance has {target.name}")
         missing = [label for place, label in enumerate(target.labels) if not (labels == place).any()]
         if missing:
             raise EmotoneError(f"functionals-svm: no training utterance has the category {', '.join(missing)}")
-        weight = None if self.class_weight == "none" else "balanced"
-        svc = LinearSVC(C=c, class_weight=weight, random_state=seed, max_iter=self.max_iter, dual=dual)
-        svc.fit(inputs, labels)
-        if len(target.labels) == 2:  # one hyperplane, of the second category
-            return np.concatenate([-svc.coef_, svc.coef_]) / 2, np.concatenate([-svc.intercept_, svc.intercept_]) / 2
-        return svc.coef_, svc.intercept_
 
 
-def _known(arrays: Arrays, target: Target) -> Labelled:
-    """The rows that have a label."""
-    inputs, labels = arrays[0].mean(axis=1, dtype=np.float64), arrays[1][target.name]
-    known = labels.any(axis=1) if target.kind == "category" else ~np.isnan(labels)
-    values = labels[known].argmax(axis=1) if target.kind == "category" else labels[known]
-    return inputs[known], values.astype(np.float64)
+@dataclass(frozen=True)
+class _Speech:
+    """The rows that train: machines on their vectors, labels as of `Arrays`, and the inner fold of each [N]."""
+
+    machines: LinearMachines
+    labels: dict[str, NDArray[np.float32]]
+    folds: NDArray[np.intp]
+    num_speakers: int
+
+    @classmethod
+    def of(cls, train: Arrays, validation: Arrays | None, num_folds: int) -> _Speech:
+        """Both parts, one after the other; the i-th speaker is in inner fold i mod `num_folds`."""
+        parts = [train] if validation is None else [train, validation]
+        inputs = np.concatenate([vectors for vectors, _ in parts]) if validation is not None else train[0]
+        vectors = inputs[:, 0] if inputs.shape[1] == 1 else inputs.mean(axis=1)
+        labels = {name: np.concatenate([each[name] for _, each in parts]) for name in train[1]}
+        speakers = np.unique(labels.get(SPEAKER, np.zeros(len(vectors))), return_inverse=True)[1]
+        return cls(LinearMachines(vectors), labels, speakers % num_folds, int(speakers.max()) + 1)
+
+    @property
+    def num_rows(self) -> int:
+        """How many utterances train."""
+        return len(self.folds)
+
+    @property
+    def num_folds(self) -> int:
+        """How many inner folds there are; 1 where all is of one speaker."""
+        return int(self.folds.max()) + 1
+
+    def known(self, target: Target) -> tuple[Places, NDArray[Any]]:
+        """The rows with a label of a target, and their labels: numbers, or places of categories."""
+        labels = self.labels[target.name]
+        if target.kind == "category":
+            rows = np.flatnonzero(labels.any(axis=1))
+            return rows, labels[rows].argmax(axis=1)
+        rows = np.flatnonzero(~np.isnan(labels))
+        return rows, labels[rows].astype(np.float64)
 
 
-def _score(target: Target, fitted: Fitted, inputs: Floats, labels: Floats) -> float:
-    """UAR of categories, CCC of attributes."""
-    outputs = inputs @ fitted[0].T + fitted[1]
+def _largest(target: Target, setting: Setting) -> float:
+    """The largest vote of a pair of categories; two of them have one pair, with which there is nothing to outvote."""
+    return LARGEST[setting[0] if len(target.labels) > 2 else "one-against-rest"]
+
+
+def _decide(target: Target, outputs: NDArray[Any], setting: Setting) -> NDArray[Any]:
+    """What the network gives for the outputs of a machine: sums of votes [N, K], or numbers [N, 1]."""
+    if target.kind != "category":
+        return outputs
+    return sum_votes(outputs, signs_of(len(target.labels)), _largest(target, setting))
+
+
+def _score(target: Target, outputs: NDArray[Any], labels: NDArray[Any]) -> float:
+    """UAR of categories, CCC of attributes; over the rows that were scored."""
+    scored = ~np.isnan(outputs[:, 0])
     if target.kind == "category":
-        return metrics.uar(outputs.argmax(axis=1), labels.astype(int))
-    return metrics.ccc(outputs[:, 0], labels)
+        return metrics.uar(outputs[scored].argmax(axis=1), labels[scored])
+    return metrics.ccc(outputs[scored, 0], labels[scored])

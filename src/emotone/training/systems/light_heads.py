@@ -15,7 +15,7 @@ from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.numbers import metrics
 from emotone.training.closed_form import Fitted, Floats, bias_for, discriminant, prior_of, ridge
-from emotone.training.system import Arrays, System, num_outputs
+from emotone.training.system import Arrays, Solved, System, num_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,8 +195,11 @@ class LightHeads(System):
 
     def solve(
         self, network: nn.Module, targets: list[Target], train: Arrays, validation: Arrays | None, seed: int
-    ) -> dict[str, Any]:
-        """Fit every target; returns {target: {"penalty", "validation": {penalty: UAR or CCC}}}."""
+    ) -> Solved:
+        """Fit every target; of each is chosen {"penalty", "validation": {penalty: UAR or CCC}}.
+
+        Where the validation part trains too, what is held out are its scores by heads fitted to the training part.
+        """
         speech, held = _Speech.of(train), None if validation is None else _Speech.of(validation)
         heads = _Heads(self, targets)
         chosen: dict[str, Any] = {}
@@ -205,10 +208,15 @@ class LightHeads(System):
             best = self.penalty.get(target.name) or max(
                 scores, key=lambda one: (np.nan_to_num(scores[one], nan=-1), one)
             )
-            used = speech if held is None or not self.refit else speech.with_rows(held)
-            heads.set(network, target, used, best)
+            heads.set(network, target, speech, best)
             chosen[target.name] = {"penalty": best, "validation": {f"{one:g}": score for one, score in scores.items()}}
-        return chosen
+        if held is None or not self.refit:
+            return Solved(chosen)
+        held_out = _outputs(network, speech, held)
+        both = speech.with_rows(held)
+        for target in targets:
+            heads.set(network, target, both, chosen[target.name]["penalty"])
+        return Solved(chosen, held_out)
 
 
 @dataclass(frozen=True)
@@ -337,6 +345,18 @@ class _Heads:
 def _is_known(target: Target, speech: _Speech) -> NDArray[np.bool_]:
     """Which rows have a label of the target [N]."""
     return speech.places(target) >= 0 if target.kind == "category" else ~np.isnan(speech.labels[target.name])
+
+
+def _outputs(network: nn.Module, seen: _Speech, held: _Speech) -> dict[str, NDArray[np.float32]]:
+    """A network's outputs of held rows, after NaN for those it was fitted to: {target: [N, ...]}."""
+    import torch
+
+    with torch.inference_mode():
+        found = network(torch.from_numpy(held.vectors[:, None].astype(np.float32)))
+    return {
+        name: np.concatenate([np.full((len(seen.vectors), *value.shape[1:]), np.nan, np.float32), value.numpy()])
+        for name, value in found.items()
+    }
 
 
 def _set_linear(layer: Any, weight: Floats, bias: Floats) -> None:
