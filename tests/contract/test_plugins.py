@@ -287,7 +287,7 @@ def test_a_system_builds_a_network_that_learns(name: str) -> None:
     if system.solves:
         before = [value.clone() for value in network.parameters()]
         arrays = inputs.numpy(), {key: value.numpy() for key, value in labels.items()}
-        chosen = system.solve(network, TARGETS, arrays, arrays, 0)
+        chosen = system.solve(network, TARGETS, arrays, arrays, 0).chosen
         assert json.loads(json.dumps(chosen)) == chosen and set(chosen) == {"arousal", "emotion"}
         assert any(not torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
         return

@@ -134,8 +134,8 @@ def fit_temperature(probabilities: Floats, target: Ints) -> float:
     """The temperature T > 0 that minimises the mean of -log softmax(z / T)[target]; probabilities [N, K], target [N].
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The logits z are the log probabilities: what they
-    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on, and where
-    the best lies at a limit (0.05 or 20): no validation prediction is wrong, or they say nothing of the classes.
+    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on, or
+    the best lies at a limit (0.05, 20): no validation prediction is wrong, or they say nothing of the classes.
 
     >>> unsure = np.array([[0.6, 0.4]] * 9 + [[0.6, 0.4]])
     >>> 0.1 < fit_temperature(unsure, np.array([0] * 9 + [1])) < 0.3

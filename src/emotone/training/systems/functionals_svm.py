@@ -215,7 +215,8 @@ class _Speech:
         inputs = np.concatenate([vectors for vectors, _ in parts]) if validation is not None else train[0]
         vectors = inputs[:, 0] if inputs.shape[1] == 1 else inputs.mean(axis=1)
         labels = {name: np.concatenate([each[name] for _, each in parts]) for name in train[1]}
-        speakers = np.unique(labels.get(SPEAKER, np.zeros(len(vectors))), return_inverse=True)[1]
+        part = np.repeat(np.arange(len(parts)), [len(one) for one, _ in parts])  # no speaker is in two
+        speakers = np.unique(labels.get(SPEAKER, part), return_inverse=True)[1]
         return cls(LinearMachines(vectors), labels, speakers % num_folds, int(speakers.max()) + 1)
 
     @property
