@@ -36,6 +36,8 @@ from emotone.training.learners.learner import Lesson
 from emotone.training.loop import Validation, fit
 from emotone.training.system import System, Trained
 
+HeldOut = dict[str, NDArray[np.float32]]
+"""As of `emotone.training.system.Solved`."""
 MOST_CLUSTERED = 5000
 """Utterances of each part whose clusters are kept for reports; of more than these, as many spread evenly."""
 
@@ -58,13 +60,15 @@ class Fold:
         started, data, recipe = time.process_time(), self.data, self.experiment.recipe
         schedule = self._schedule()
         view = self._view(self.experiment.system, data.start)
-        trained, done = self._train(self.experiment.system, view, recipe.training, data.folder, schedule, data.start)
+        _, done, held_out = self._train(
+            self.experiment.system, view, recipe.training, data.folder, schedule, data.start
+        )
         write_json(data.folder / "split.json", {part: list(getattr(data.split, part)) for part in splits.PARTS})
         bundle = Bundle.load(str(data.folder / "bundle"))
-        if trained.held_out is None:
+        if held_out is None:
             validation = self._predict(bundle, data.validation)
         else:
-            validation = self._held_out(bundle, trained.held_out)
+            validation = self._held_out(bundle, held_out)
         for name, predictions in {"predictions": self._predict(bundle, data.test), "validation": validation}.items():
             if len(predictions):
                 with replace_file(data.folder / f"{name}.parquet") as path:
@@ -78,7 +82,7 @@ class Fold:
         dataset = self.data.dataset
         return predict_table(bundle, dataset.utterances(table) if bundle.takes_words else dataset.rows(table), table)
 
-    def _held_out(self, bundle: Bundle, outputs: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
+    def _held_out(self, bundle: Bundle, outputs: HeldOut) -> pd.DataFrame:
         """What networks without its speaker said of speech that trains: of each utterance, not of its copies.
 
         The column `held_out` says of these rows that the bundle itself knows them.
@@ -105,7 +109,7 @@ class Fold:
             load_weights(network, folder / "bundle")
             trained = Trained(system, network.eval(), view)
         else:
-            trained, _ = self._train(system, view, training, folder)
+            trained, _, _ = self._train(system, view, training, folder)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
         return trained
 
@@ -117,14 +121,17 @@ class Fold:
         folder: Path,
         schedule: Schedule | None = None,
         start: Bundle | None = None,
-    ) -> tuple[Trained, dict[str, Any]]:
-        """Train a system on this fold and leave its bundle in `folder`; what a result says of it comes beside."""
+    ) -> tuple[Trained, dict[str, Any], HeldOut | None]:
+        """Train a system on this fold and leave its bundle in `folder`; what a result says of it comes beside.
+
+        Last come outputs for speech that trains by networks that do not know it, where the validation part does.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         data = self.data
         train = data.train_examples(view)
         known = data.examples(data.validation, view) if len(data.validation) else None
         done = {**system.prepare(data, folder, train, known, self.train_step)}
-        held_out = None
+        held_out: HeldOut | None = None
         torch.manual_seed(data.seed)  # after `prepare`, which draws random numbers only where it is not done yet
         network = self._build(system, view)
         done["num_parameters"] = sum(value.numel() for value in network.parameters())
@@ -141,11 +148,11 @@ class Fold:
             unlabelled = data.examples(data.unlabelled, view) if learns_from_it else None
             lesson = Lesson(train, training, folder, data.seed, unlabelled, schedule)
             network, _ = fit(system, network, lesson, validation, data.device, data.quiet)
-        trained = Trained(system, network, view, held_out)
+        trained = Trained(system, network, view)
         self._finish(trained)
         self._write_clusters(trained, folder, training.batch_size)
         self._write_bundle(trained, folder)
-        return trained, done
+        return trained, done, held_out
 
     def _build(self, system: System, view: View) -> nn.Module:
         return system.build(len(self.data.dataset.feature.names), self.data.targets, view)

@@ -39,15 +39,11 @@ Scorer = Callable[[dict[str, "NDArray[np.float32]"]], dict[str, float]]
 
 
 class Trained(NamedTuple):
-    """A system trained on a fold: its network with the best weights, and the view of an utterance that this takes.
-
-    `held_out`: as `Solved` has it.
-    """
+    """A system trained on a fold: its network with the best weights, and the view of an utterance that this takes."""
 
     system: System
     network: nn.Module
     view: View
-    held_out: dict[str, NDArray[np.float32]] | None = None
 
 
 class Solved(NamedTuple):

@@ -132,7 +132,7 @@ class FunctionalsSvm(System):
             rows, labels = speech.known(target)
             self._check(target, labels)
             tried = self._tried(target)
-            best, scores = tried[0], {}
+            best, scores = tried[0], dict[Setting, float]()
             if len(tried) > 1 or (speech.num_folds > 1 and len(rows) > 1):
                 best, scores, held_out[target.name] = self._choose(target, speech, tried, seed)
             machine = self._fit(target, speech, rows, labels, best, seed)
@@ -141,7 +141,8 @@ class FunctionalsSvm(System):
             layer.weight.data = torch.from_numpy(weight.astype(np.float32))
             layer.bias.data = torch.from_numpy(bias.astype(np.float32))
             if target.kind == "category":
-                network.votes[target.name].largest.fill_(_largest(target, best))  # type: ignore[index, operator]
+                votes: Any = network.votes[target.name]  # type: ignore[index]
+                votes.largest.fill_(_largest(target, best))
             found = {f"{one} {c:g}".strip(): score for (one, c), score in scores.items()}
             decision = {"decision": best[0]} if best[0] else {}
             chosen[target.name] = {"c": best[1], **decision, "inner_folds": found}
