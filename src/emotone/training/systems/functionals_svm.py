@@ -132,7 +132,8 @@ class FunctionalsSvm(System):
             rows, labels = speech.known(target)
             self._check(target, labels)
             tried = self._tried(target)
-            best, scores = tried[0], dict[Setting, float]()
+            best = tried[0]
+            scores: dict[Setting, float] = {}
             if len(tried) > 1 or (speech.num_folds > 1 and len(rows) > 1):
                 best, scores, held_out[target.name] = self._choose(target, speech, tried, seed)
             machine = self._fit(target, speech, rows, labels, best, seed)
