@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0b6e99", "#d1495b", "#edae49", "#3b8b5a", "#7d5ba6", "#5f6b73", "#c97b3a", "#2f4b7c")
 """Can be told apart in print and by the colour-blind; the first is for a single series."""
 GREY = COLOURS[5]
+WIDTH_IN = 10.5
+"""The width of a page: pictures with room to fill take all of it."""
 MOST_POINTS = 1500
 """More points than this are counted in hexagons: a page stays small, and dense regions can be told from sparse ones."""
 

@@ -8,6 +8,7 @@ from made_runs import make_run, measured_curves, predictions
 
 from emotone.evaluate.degraded.measured import MeasuredCurves
 from emotone.evaluate.report.degraded import (
+    CHANCE,
     MISSING_NOTE,
     ROBUSTNESS_NOTE,
     degradation_rows,
@@ -50,18 +51,24 @@ def test_robustness_says_who_was_scored() -> None:
     found["notes"] = ["no babble: the corpus names no other speakers"]
     part = robustness(Evaluated(RUN, robustness=found))
     (shown,) = part.sections
-    assert part.json == {"robustness": found} and (shown.title, shown.note) == ("Robustness", ROBUSTNESS_NOTE)
-    assert shown.text == (
-        "9 test utterances of 3 speakers, the same at every point, degraded and scored anew. No babble: the corpus "
-        "names no other speakers."
+    assert part.json == {"robustness": found} and (shown.title, shown.note) == (
+        "Robustness",
+        f"{ROBUSTNESS_NOTE} {CHANCE}",
     )
+    assert shown.text == (
+        "9 test utterances of 3 speakers, the same at every point, degraded and scored anew. They are a part of "
+        "the 120, always the same, drawn over speakers in turn: the clean point is theirs, and not the overview's. "
+        "No babble: the corpus names no other speakers."
+    )
+    found["num_utterances"] = 120
+    assert "They are a part" not in robustness(Evaluated(RUN, robustness=found)).sections[0].text
     assert shown.figure.count("dB") == 1 and "arousal CCC" in shown.figure
 
 
 def test_missing_data_says_which_points_are_of_fewer() -> None:
     part = missing_data(Evaluated(RUN, missing=missing_curves()))
     (shown,) = part.sections
-    assert list(part.json) == ["missing"] and (shown.title, shown.note) == ("Missing data", MISSING_NOTE)
+    assert list(part.json) == ["missing"] and (shown.title, shown.note) == ("Missing data", f"{MISSING_NOTE} {CHANCE}")
     assert shown.text.endswith(" Bursts are of 5 of them, speakers in turn: their clean point is another.")
     whole = missing_curves()
     whole["curves"]["bursts"]["num_utterances"] = 9

@@ -42,10 +42,27 @@ def test_rows_have_the_main_metric_of_each_target_or_all_of_one() -> None:
 def test_groups_without_an_interval_are_counted() -> None:
     test = predictions().assign(gender=lambda table: np.where(table["speaker"] == "s0", "female", "male"))
     sections = sections_of(test)
-    assert sections["Genders"].note == "1 of 2 groups have fewer than two known speakers: no interval."
+    few = "Few: below 10 utterances or 3 speakers, of which little can be said."
+    no_interval = "1 of 2 groups have fewer than two known speakers: no interval."
+    assert sections["Genders"].note == f"Dotted: chance. {few} {no_interval}"
+    assert [row["remark"] for row in sections["Genders"].table or []] == ["few speakers", ""]
     (pair,) = sections_of(test, [AROUSAL])["Differences between genders"].table or []
     assert pair["excludes 0"] is None and pair["pair"] == "female - male"
-    assert not sections_of(predictions())["Genders"].note
+    assert sections_of(predictions())["Genders"].note == "Dotted: chance."
+
+
+def test_a_group_of_few_utterances_has_a_remark() -> None:
+    test = predictions().assign(language=lambda table: np.where(table.index < 9, "da", "de"))
+    rows = {row["language"]: row["remark"] for row in sections_of(test)["Languages"].table or []}
+    assert rows == {"da": "few utterances", "de": ""}
+    test = predictions(60).assign(speaker=lambda table: table["speaker"].where(table.index > 5, "new"))
+    rows = {row["speaker"]: row["remark"] for row in sections_of(test)["Speakers"].table or []}
+    assert rows.pop("new") == "few utterances" and set(rows.values()) == {"few utterances"}  # 9 of each other
+
+
+def test_pictures_show_chance() -> None:
+    figure = sections_of(predictions(), [EMOTION])["Genders"].figure
+    assert "stroke-dasharray" in figure
 
 
 def test_differences_say_whether_they_exclude_zero() -> None:

@@ -27,6 +27,7 @@ def make_run(targets: list[Target], num: int = 120, num_folds: int = 3) -> Run:
     test = pd.DataFrame(
         {
             "id": [f"u{n}" for n in range(num)],
+            "own_id": [f"u{n}" for n in range(num)],
             "corpus": "mine",
             "speaker": [f"s{n % 8}" for n in range(num)],
             "gender": np.where(np.arange(num) % 2, "female", "male"),

@@ -32,6 +32,17 @@ def test_kinds_of_targets_have_tables_of_their_own() -> None:
     first = (sections["Overview"].table or [])[0]
     assert first["CCC"] == interval_cell(Interval.from_json(run.result["metrics"]["arousal"]["ccc"]))
     assert [bool(one.note) for one in sections.values()] == [False, False, True, True]  # one note below the tables
+    rows = {row["target"]: row for one in list(sections.values())[:3] for row in one.table or []}
+    assert list(rows)[:3] == ["arousal", "arousal, chance", "valence"]
+    assert rows["arousal, chance"]["CCC"] == ".000" and rows["emotion, chance"]["UAR"] == ".333"
+    assert "Chance: the same guess for every utterance" in sections["Categories"].note
+
+
+def test_repeats_have_a_spread() -> None:
+    both = pd.concat([predictions(), predictions(seed=0).assign(repeat=1, predicted_arousal=4.0)], ignore_index=True)
+    rows = {row["target"]: row for row in sections_of(make_run(both, [AROUSAL]))["Overview"].table or []}
+    value = float(make_run(predictions(), [AROUSAL]).result["metrics"]["arousal"]["ccc"]["value"])
+    assert rows["arousal, std over repeats"]["CCC"] == f"{value / 2**0.5:.3f}".removeprefix("0")
 
 
 def test_the_text_says_who_was_tested() -> None:

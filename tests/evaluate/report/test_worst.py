@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_runs import AROUSAL, EMOTION, LABELS, make_run, predictions
 
+from emotone.base.page import Player
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.evaluate.report.part import Evaluated
 from emotone.evaluate.report.worst import section, worst_errors
@@ -28,6 +31,16 @@ def test_each_target_has_its_table() -> None:
     assert [one.title for one in part.sections] == ["Worst errors", "Arousal", "Valence", "Emotion"]
     assert list(part.json["worst"]) == ["arousal", "valence", "emotion"] and part.sections[0].text == ""
     assert list(part.sections[1].table or []) == part.json["worst"]["arousal"]
+
+
+def test_errors_can_be_listened_to(tones_recipe: Any) -> None:
+    """Where the audio is at hand, by the utterance's id in its own corpus."""
+    test = predictions(12).assign(corpus="tones", own_id=[f"{n:02d}" for n in range(12)])
+    shown = section(Evaluated(make_run(test, [AROUSAL]))).sections[1]
+    assert all(isinstance(row["listen"], Player) for row in shown.table or []) and len(shown.table or []) == 12
+    assert shown.note.startswith("The clips, at most 15 s each, are part of this page: mind the licence")
+    elsewhere = section(Evaluated(make_run(predictions(), [AROUSAL]))).sections[1]
+    assert "12 of 12 utterances have no player" in elsewhere.note and "listen" not in (elsewhere.table or [])[0]
 
 
 def test_none_is_said_and_relative_scores_have_no_error() -> None:

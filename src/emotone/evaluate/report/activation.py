@@ -161,7 +161,7 @@ def _draw(bundle: Bundle, network: Any, row: pd.Series[Any]) -> Activation:
 def plot_activations(every: Sequence[Activation], numbers: Sequence[int]) -> str:
     """Spectrograms in grey under maps, red where something speaks for the class and blue where against it."""
     num_columns = min(len(every), 2)
-    picture, panels = figure.panels(len(every), num_columns, 8.4, 2.1 * -(-len(every) // num_columns))
+    picture, panels = figure.panels(len(every), num_columns, figure.WIDTH_IN, 2.4 * -(-len(every) // num_columns))
     strongest = max(float(np.abs(one.activation).max()) for one in every)
     for axes, one, number in zip(panels, every, numbers, strict=True):
         num_bins, num_frames = one.decibels.shape

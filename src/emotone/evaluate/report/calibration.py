@@ -238,7 +238,7 @@ def _log(probabilities: Floats) -> Floats:
 def plot_reliability(measured: CategoryCalibration) -> str:
     """Accuracy against confidence, before and after the temperature, and how many predictions each bin has."""
     stages = {"before": measured["before"], "after": measured["after"]}
-    picture, (curve, counts) = figure.panels(2, 2, 7.6, 3.4)
+    picture, (curve, counts) = figure.panels(2, 2, figure.WIDTH_IN, 3.6)
     curve.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="calibrated")
     width = 1 / measured["num_bins"]
     for number, (name, stage) in enumerate((name, stage) for name, stage in stages.items() if stage):

@@ -39,6 +39,15 @@ def sentence(note: str) -> str:
     return f"{note[0].upper()}{note[1:]}."
 
 
+def number_cell(value: float) -> str:
+    """A number as intervals have it, or a dash where it is not defined.
+
+    >>> number_cell(0.14286), number_cell(math.nan)
+    ('.143', '–')
+    """
+    return interval_cell(Interval(math.nan, value, math.nan))
+
+
 def interval_cell(value: Interval) -> str:
     """A metric with its interval, or without one where there is none; it stays on one line.
 

@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.base import figure
-from emotone.base.figure import COLOURS, GREY, plain
+from emotone.base.figure import COLOURS, GREY, WIDTH_IN, plain
 from emotone.bundle.target import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
 
-WIDTH_IN = 10.5
 MARKERS = {"train": "o", "unlabelled": "x", "validation": "s", "test": "^"}
 MOST_CLUSTERS = 60
 """More clusters than this cannot be told apart side by side; the largest are shown."""
@@ -71,7 +70,7 @@ def plot_labels(table: pd.DataFrame, targets: Sequence[Target]) -> str:
 
 def plot_agreement(curves: Mapping[str, pd.DataFrame]) -> str:
     """NMI of successive clusterings over epochs {kind of utterances: a column per fold}; thick: their mean."""
-    picture, axes = figure.new(7.6, 3.0)
+    picture, axes = figure.new(WIDTH_IN, 3.0)
     for number, (name, folds) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         if folds.shape[1] > 1:

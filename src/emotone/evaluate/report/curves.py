@@ -65,7 +65,7 @@ def _section(chosen: pd.DataFrame, target: Target) -> Section:
 def plot_curves(curves: Sequence[NDArray[Any]], truths: Sequence[float], is_relative: bool) -> str:
     """Scores over the chunks of a few utterances, a panel each on one scale, numbered from 1; dashed: a true label."""
     num_columns = min(len(curves), 3)
-    picture, every = figure.panels(len(curves), num_columns, 8.4, 1.9 * -(-len(curves) // num_columns))
+    picture, every = figure.panels(len(curves), num_columns, figure.WIDTH_IN, 2.1 * -(-len(curves) // num_columns))
     values = np.concatenate([*curves, np.array([] if is_relative else truths)])
     margin = 0.06 * float(np.ptp(values)) or 1.0
     for number, (axes, curve, truth) in enumerate(zip(every, curves, truths, strict=True), 1):

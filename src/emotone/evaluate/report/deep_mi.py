@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emotone.base import figure
-from emotone.base.figure import COLOURS
+from emotone.base.figure import COLOURS, WIDTH_IN
 from emotone.base.page import Player, Section
 from emotone.bundle.target import Target
 from emotone.data.labels.deep_mi import PUBLISHED_CUTS, cut_points, information_table
@@ -23,7 +23,7 @@ from emotone.errors import EmotoneError, unknown
 from emotone.evaluate.report.artefacts import check_codes, find_folds, finite_numbers, fold_note, read_artefact
 from emotone.evaluate.report.cells import Row
 from emotone.evaluate.report.clips import make_players
-from emotone.evaluate.report.cluster_pictures import INK, WIDTH_IN, draw_box
+from emotone.evaluate.report.cluster_pictures import INK, draw_box
 from emotone.evaluate.report.part import Evaluated, Part
 
 DEEP_MI = "deep_mi.parquet"

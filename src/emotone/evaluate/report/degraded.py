@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emotone.base.page import Section
+from emotone.evaluate.chance import chance_level
 from emotone.evaluate.degraded.measured import MeasuredCurves
 from emotone.evaluate.degraded.scoring import ALL_CURVES
 from emotone.evaluate.numbers.interval import Interval
@@ -14,6 +15,7 @@ ROBUSTNESS_NOTE = (
     "Bars: 95% intervals over speakers; dotted: the audio as it is. Changes to it are paired on the same utterances. "
     "Not scored: too short for the feature."
 )
+CHANCE = "Dotted across, in the colour of its target: chance."
 MISSING_NOTE = (
     "Bars: 95% intervals over speakers; dotted: nothing is missing. Changes to it are paired on the same utterances. "
     "Words that are deleted are no chunks of the audio either. Not scored: nothing is left that the system takes."
@@ -26,7 +28,7 @@ def robustness(evaluated: Evaluated) -> Part:
     if not found:
         return Part({"robustness": None})
     text = "the same at every point, degraded and scored anew"
-    return Part({"robustness": found}, [_section("Robustness", found, text, ROBUSTNESS_NOTE)])
+    return Part({"robustness": found}, [_section(evaluated, "Robustness", found, text, ROBUSTNESS_NOTE)])
 
 
 def missing_data(evaluated: Evaluated) -> Part:
@@ -38,14 +40,25 @@ def missing_data(evaluated: Evaluated) -> Part:
     added = ""
     if bursts and bursts["num_utterances"] < found["num_utterances"]:
         added = f" Bursts are of {bursts['num_utterances']} of them, speakers in turn: their clean point is another."
-    return Part({"missing": found}, [_section("Missing data", found, text, MISSING_NOTE, added)])
+    return Part({"missing": found}, [_section(evaluated, "Missing data", found, text, MISSING_NOTE, added)])
 
 
-def _section(title: str, found: MeasuredCurves, how: str, note: str, added: str = "") -> Section:
-    text = f"{found['num_utterances']} test utterances of {found['num_speakers']} speakers, {how}. "
+def _section(evaluated: Evaluated, title: str, found: MeasuredCurves, how: str, note: str, added: str = "") -> Section:
+    num, num_all = found["num_utterances"], evaluated.run.result["num_utterances"]
+    text = f"{num} test utterances of {found['num_speakers']} speakers, {how}. "
+    if num < num_all:
+        text += (
+            f"They are a part of the {num_all}, always the same, drawn over speakers in turn: the clean point is "
+            "theirs, and not the overview's. "
+        )
     text += " ".join(map(sentence, found["notes"]))
-    picture = plot_targets(found)
-    return Section(title, text + added, degradation_rows(found), picture, note, folds="All numbers")
+    chance = {
+        target.name: chance_level(evaluated.run.test, target)[found["metrics"][target.name]]
+        for target in evaluated.targets
+        if target.name in found["metrics"]
+    }
+    picture = plot_targets(found, chance)
+    return Section(title, text + added, degradation_rows(found), picture, f"{note} {CHANCE}", folds="All numbers")
 
 
 def degradation_rows(found: MeasuredCurves) -> list[Row]:

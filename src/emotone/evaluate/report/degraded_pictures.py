@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,27 +23,34 @@ Lines = dict[str, list[Measured | None]]
 """{label: what was measured at each severity, None where nothing was}."""
 
 
-def plot_targets(measured: MeasuredCurves) -> str:
-    """A panel per kind of degradation, or of missing data: the main metric of each target at each severity."""
+def plot_targets(measured: MeasuredCurves, chance: Mapping[str, float] = MappingProxyType({})) -> str:
+    """A panel per kind of degradation, or of missing data: the main metric of each target at each severity.
+
+    `chance` {target: level} is dotted across, in the colour of its target.
+    """
     labels = {target: f"{target} {metric_name(metric)}" for target, metric in measured["metrics"].items()}
     panels = []
     for curve in measured["curves"].values():
         values = {target: [point["metrics"][target] for point in curve["points"]] for target in labels}
         panels.append((curve, {label: values[target] for target, label in labels.items()}))
-    return plot_degradation(panels)
+    return plot_degradation(panels, {labels[target]: level for target, level in chance.items()})
 
 
-def plot_degradation(panels: Sequence[tuple[MeasuredCurve, Lines]]) -> str:
+def plot_degradation(
+    panels: Sequence[tuple[MeasuredCurve, Lines]], chance: Mapping[str, float] = MappingProxyType({})
+) -> str:
     """A panel per curve, with lines {label: interval at each severity, or None}; all on one scale, clean points dotted.
 
-    The intervals of several lines at one severity stand side by side.
+    The intervals of several lines at one severity stand side by side. `chance` {label: level} is dotted across.
     """
     from matplotlib.lines import Line2D
 
     labels = list(dict.fromkeys(label for _, lines in panels for label in lines))
     wrapped = ["\n".join(textwrap.wrap(plain(label), 48)) for label in labels]
-    picture, every = figure.panels(len(panels), 2, 8.4, 2.6 * -(-len(panels) // 2) + 0.2 * len(labels))
+    picture, every = figure.panels(len(panels), 2, figure.WIDTH_IN, 2.7 * -(-len(panels) // 2) + 0.2 * len(labels))
     for axes, (curve, lines) in zip(every, panels, strict=True):
+        for label, level in chance.items():
+            axes.axhline(level, color=COLOURS[labels.index(label) % len(COLOURS)], linewidth=1, linestyle=":")
         _plot_curve(axes, curve, {labels.index(label): intervals for label, intervals in lines.items()}, len(labels))
     handles = [Line2D([], [], color=COLOURS[n % len(COLOURS)], marker="o", markersize=4) for n in range(len(labels))]
     picture.legend(handles, wrapped, loc="outside upper left", ncols=2, fontsize=8, frameon=False)

@@ -13,6 +13,7 @@ from emotone.base import figure
 from emotone.base.figure import COLOURS, GREY, plain
 from emotone.base.page import Section
 from emotone.bundle.target import Target
+from emotone.evaluate.chance import chance_level
 from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name
 from emotone.evaluate.report.part import Evaluated, Part
@@ -23,7 +24,9 @@ MOST_NAMES = 30
 """More speakers than this are dots without a name."""
 MOST_ROWS = 40
 """A longer table of speakers is shown in its worst and best rows; the JSON has all."""
-SPEAKERS_NOTE = "Sorted; dashed: mean over the speakers of a gender. One speaker has no interval."
+SPEAKERS_NOTE = "Sorted; dashed: mean over the speakers of a gender; dotted: chance. One speaker has no interval."
+FEW_UTTERANCES, FEW_SPEAKERS = 10, 3
+"""Of a group with fewer little can be said; its row has a remark."""
 FAIRNESS = (
     "95% intervals over speakers, each gender's drawn again by themselves, not corrected for several targets. An "
     "interval with 0 in it is no proof that the genders are served alike, least of all with few speakers."
@@ -44,8 +47,8 @@ def section(evaluated: Evaluated) -> Part:
         if kind == "speaker":
             sections.append(_speakers(title, groups, rows, targets, test))
             continue
-        picture = plot_groups(groups, main_metrics(targets))
-        sections.append(Section(title, table=rows, figure=picture, note=_few_speakers(groups, len(rows))))
+        picture = plot_groups(groups, main_metrics(targets), _chance(test, targets))
+        sections.append(Section(title, table=rows, figure=picture, note=_note(groups, rows)))
         if kind == "gender" and any(differences.values()):
             sections.append(_differences(differences, targets))
     return Part({"groups": measured, "gender_differences": differences}, sections)
@@ -65,14 +68,35 @@ def _rows(groups: dict[str, list[Group]], kind: str, targets: Sequence[Target]) 
     for name, measured in groups.items():
         for group in measured:
             rows[group["group"]] |= {f"{name} bias": group["bias"]} if "bias" in group else {}
+    remarks = {name: _remark(row, kind) for name, row in rows.items()}
+    if any(remarks.values()):
+        for name, row in rows.items():
+            row |= {"remark": remarks[name]}
     columns = max(rows.values(), key=len)
     return [{column: row.get(column) for column in columns} for row in rows.values()]
 
 
-def _few_speakers(groups: dict[str, list[Group]], num_groups: int) -> str:
-    """How many groups have too few speakers for an interval, by the first target."""
+def _remark(row: Row, kind: str) -> str:
+    """What a group has too few of; a speaker is one by nature."""
+    few = ["utterances"] * (row["utterances"] < FEW_UTTERANCES)
+    few += ["speakers"] * (kind != "speaker" and row["speakers"] < FEW_SPEAKERS)
+    return f"few {' and '.join(few)}" if few else ""
+
+
+def _note(groups: dict[str, list[Group]], rows: list[Row]) -> str:
+    """What the dotted line is, what remarks are of, and how many groups have no interval, by the first target."""
     num = sum(group["num_speakers"] < 2 for group in next(iter(groups.values())))
-    return f"{num} of {num_groups} groups have fewer than two known speakers: no interval." if num else ""
+    notes = ["Dotted: chance."]
+    if any(row.get("remark") for row in rows):
+        notes.append(f"Few: below {FEW_UTTERANCES} utterances or {FEW_SPEAKERS} speakers, of which little can be said.")
+    if num:
+        notes.append(f"{num} of {len(rows)} groups have fewer than two known speakers: no interval.")
+    return " ".join(notes)
+
+
+def _chance(test: pd.DataFrame, targets: Sequence[Target]) -> dict[str, float]:
+    """Chance by the main metric of each target."""
+    return {target.name: chance_level(test, target)[main_metrics([target])[target.name]] for target in targets}
 
 
 def _speakers(
@@ -80,7 +104,7 @@ def _speakers(
 ) -> Section:
     """All speakers, or where they are many the worst and the best by the first target."""
     metrics, note = main_metrics(targets), SPEAKERS_NOTE
-    picture = plot_speakers(groups, metrics, _genders(test))
+    picture = plot_speakers(groups, metrics, _genders(test), _chance(test, targets))
     if len(rows) > MOST_ROWS:
         target, metric = next(iter(metrics.items()))
         values = {group["group"]: group[metric].value for group in groups[target]}
@@ -124,11 +148,10 @@ def _excludes_zero(value: Interval) -> str | None:
     return "yes" if value.low > 0 or value.high < 0 else "no"
 
 
-def plot_groups(groups: dict[str, list[Group]], metrics: dict[str, str]) -> str:
-    """The metric of each group with its interval; a panel per target, the groups from top to bottom."""
+def plot_groups(groups: dict[str, list[Group]], metrics: dict[str, str], chance: dict[str, float]) -> str:
+    """The metric of each group with its interval; a panel per target, the groups from top to bottom; dotted: chance."""
     num = max(len(rows) for rows in groups.values())
-    width = 2.2 + 2.5 * min(len(groups), 3)
-    picture, every = figure.panels(len(groups), len(groups), width, 0.9 + 0.3 * num)
+    picture, every = figure.panels(len(groups), len(groups), figure.WIDTH_IN, 0.9 + 0.3 * num)
     for number, (axes, (target, rows)) in enumerate(zip(every, groups.items(), strict=True)):
         for place, row in enumerate(rows):
             low, value, high = row[metrics[target]]
@@ -137,18 +160,21 @@ def plot_groups(groups: dict[str, list[Group]], metrics: dict[str, str]) -> str:
         names = [plain(row["group"]) for row in rows] if number == 0 else [""] * len(rows)
         axes.set_yticks(range(len(rows)), names)
         axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=f"{plain(target)} {metric_name(metrics[target])}")
+        axes.axvline(chance[target], color=GREY, linewidth=1.2, linestyle=":")
         axes.locator_params(axis="x", nbins=5)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
     return figure.svg(picture)
 
 
-def plot_speakers(speakers: dict[str, list[Group]], metrics: dict[str, str], genders: dict[str, str]) -> str:
-    """The metric of each speaker, sorted; a row per target, colours and mean lines by gender."""
+def plot_speakers(
+    speakers: dict[str, list[Group]], metrics: dict[str, str], genders: dict[str, str], chance: dict[str, float]
+) -> str:
+    """The metric of each speaker, sorted; a row per target, colours and mean lines by gender; dotted: chance."""
     num = max(len(rows) for rows in speakers.values())
     shown = list(dict.fromkeys(sorted(genders.values())))
     has_names = num <= MOST_NAMES
-    picture, every = figure.panels(len(speakers), 1, 7.6, (2.3 + 0.5 * has_names) * len(speakers))
+    picture, every = figure.panels(len(speakers), 1, figure.WIDTH_IN, (2.3 + 0.5 * has_names) * len(speakers))
     for axes, (target, rows) in zip(every, speakers.items(), strict=True):
         metric = metrics[target]
         rows = sorted((row for row in rows if np.isfinite(row[metric].value)), key=lambda row: row[metric].value)
@@ -166,6 +192,7 @@ def plot_speakers(speakers: dict[str, list[Group]], metrics: dict[str, str], gen
             axes.set_xticks(range(len(rows)), names, rotation=60, ha="right", fontsize=8, rotation_mode="anchor")
         else:
             axes.set_xlabel(f"{len(rows)} speakers, from worst to best")
+        axes.axhline(chance[target], color=GREY, linewidth=1.2, linestyle=":")
         axes.set_ylabel(f"{plain(target)} {metric_name(metric)}")
         axes.legend(fontsize=8, frameon=False, loc="best")
     return figure.svg(picture)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emotone.base.page import Section
+from emotone.evaluate.chance import CHANCE_NOTE, chance_level
 from emotone.evaluate.numbers.interval import Interval
-from emotone.evaluate.report.cells import Row, interval_cell, metric_name
+from emotone.evaluate.report.cells import Row, interval_cell, metric_name, number_cell
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import KINDS, groups_of
 from emotone.evaluate.run_folder import Run
+from emotone.evaluate.seeds import spread_over_repeats
 
 TABLES = {"ccc": "Attributes", "spearman": "Relative scores", "uar": "Categories"}
 """Kinds of targets by their main metric."""
@@ -27,15 +29,28 @@ def section(evaluated: Evaluated) -> Part:
     tables: dict[tuple[str, ...], list[Row]] = {}
     for target, scores in run.result["metrics"].items():
         cells = {metric_name(name): interval_cell(Interval.from_json(values)) for name, values in scores.items()}
-        tables.setdefault(tuple(scores), []).append({"target": target, **cells})
+        rows = tables.setdefault(tuple(scores), [])
+        rows.append({"target": target, **cells})
+        rows += [{"target": f"{target}, {what}", **_cells(values)} for what, values in _beside(run, target).items()]
     first, *others = tables.items()
     sections = [
         Section("Overview", _describe(run), first[1]),
         *(Section(TABLES[names[0]], table=rows, level=3) for names, rows in others),
     ]
-    sections[-1] = replace(sections[-1], note=INTERVALS)
+    sections[-1] = replace(sections[-1], note=f"{INTERVALS} {CHANCE_NOTE}")
     json = {"name": run.name, "result": run.result, "warnings": run.warnings}
     return Part(json, [*sections, _origin(run)])
+
+
+def _beside(run: Run, name: str) -> dict[str, dict[str, float]]:
+    """What stands below a target's metrics: chance, and where there are several repeats how far these lie apart."""
+    target = next(one for one in run.targets if one.name == name)
+    spread = spread_over_repeats(run.test, target)
+    return {"chance": chance_level(run.test, target)} | ({"std over repeats": spread} if spread else {})
+
+
+def _cells(values: dict[str, float]) -> Row:
+    return {metric_name(name): number_cell(value) for name, value in values.items()}
 
 
 def _describe(run: Run) -> str:

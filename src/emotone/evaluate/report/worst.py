@@ -9,6 +9,7 @@ from emotone.base.page import Section
 from emotone.bundle.target import Target
 from emotone.evaluate.prediction_table import shares_of
 from emotone.evaluate.report.cells import Row
+from emotone.evaluate.report.clips import locate_audio, make_players
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
 
@@ -16,11 +17,20 @@ NUM_WORST = 12
 
 
 def section(evaluated: Evaluated) -> Part:
-    """A table of the worst errors of each target that is not relative."""
-    worst = {target.name: worst_errors(evaluated.run.test, target) for target in evaluated.absolute}
+    """A table of the worst errors of each target that is not relative, to listen to."""
+    test = evaluated.run.test
+    worst = {target.name: worst_errors(test, target) for target in evaluated.absolute}
     sections = [Section("Worst errors", "" if any(worst.values()) else "There are none.")] if worst else []
-    sections += [Section(name.capitalize(), table=rows, level=3) for name, rows in worst.items() if rows]
+    sections += [_section(name, rows, test) for name, rows in worst.items() if rows]
     return Part({"worst": worst}, sections)
+
+
+def _section(name: str, rows: list[Row], test: pd.DataFrame) -> Section:
+    """The errors of one target, each with a player where the audio is at hand."""
+    own = test.drop_duplicates("id").set_index("id", drop=False).loc[[row["utterance"] for row in rows]]
+    players, note = make_players(locate_audio(own.reset_index(drop=True)))
+    table = [row | ({"listen": players.get(place)} if players else {}) for place, row in enumerate(rows)]
+    return Section(name.capitalize(), table=table, note=note, level=3)
 
 
 def worst_errors(predictions: pd.DataFrame, target: Target, num: int = NUM_WORST) -> list[Row]:
