@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from written_runs import predict, write_run
 
 from emotone.cli.evaluate import CurveOptions
 from emotone.errors import EmotoneError
@@ -58,7 +59,7 @@ def test_options_without_their_curves(given: dict[str, Any], words: str) -> None
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        ("report.pdf", "report.pdf: a report ends in .html or .json"),
+        ("report.pdf", "report.pdf: this report ends in .html or .json"),
         ("folder.html", "folder.html: is a folder, or lies in none that exists"),
         ("nowhere/report.json", "is a folder, or lies in none that exists"),
     ],
@@ -81,3 +82,16 @@ def test_runs_are_compared_in_pairs_and_in_one_way(run: Callable[..., Any]) -> N
     assert "compare needs two run folders or more" in run("compare", "one").line
     assert "takes one of --robustness and --missing" in run("compare", "a", "b", "--robustness", "--missing").line
     assert "leave out --metric" in run("compare", "a", "b", "--missing", "--metric", "ccc").line
+
+
+def test_comparisons_become_tables_for_a_paper(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for k in range(2):
+        write_run(tmp_path / str(k), predict(k, 0.5 + k), k)
+    for name in ("table.csv", "table.tex"):
+        ran = run("compare", "0", "1", "--report", name)
+        assert ran.code == 0 and ran.err == f"report: {name}\n" and Path(name).stat().st_size > 400
+    assert "this report ends in .csv or .tex" in run("compare", "--ledger", "x.parquet", "--report", "a.html").line
+    assert "ends in .html or .json" in run("compare", "0", "1", "--robustness", "--report", "a.tex").line

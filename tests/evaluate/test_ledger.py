@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from emotone.errors import EmotoneError
-from emotone.evaluate.ledger import TYPES, read, record, tabulate
+from emotone.evaluate.ledger import TYPES, read, record, tabulate, write_table
 
 
 def make_run(
@@ -177,3 +178,17 @@ with _locked(pathlib.Path(sys.argv[1]).parent / "results.parquet"):
     os.kill(holder.pid, signal.SIGKILL)
     assert waiting.wait(10) == 0 and len(read(tmp_path / "results.parquet")) == 3
     holder.wait()
+
+
+def test_tables_for_a_paper(tmp_path: Path) -> None:
+    """All runs as CSV, and the systems over seeds in LaTeX."""
+    ledger = tmp_path / "results.parquet"
+    for seed, value in enumerate((0.5, 0.7)):
+        record(*make_run(tmp_path / str(seed), seed, value=value, warnings=["LEAKAGE"] * seed), ledger)
+    write_table(ledger, tmp_path / "runs.csv")
+    table = pd.read_csv(tmp_path / "runs.csv")
+    assert table[table["metric"] == "uar"]["value"].tolist() == [0.5, 0.7] and len(table) == 4
+    assert table["warnings"].dropna().unique().tolist() == ["WARNING LEAKAGE "]
+    write_table(ledger, tmp_path / "runs.tex")
+    lines = (tmp_path / "runs.tex").read_text().splitlines()
+    assert lines[1] == r"\begin{tabular}{llllrrr}" and "made & emodb & emotion & uar & 2 & 0.600 & 0.141" in lines[5]

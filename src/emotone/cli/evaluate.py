@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,8 @@ from emotone.errors import EmotoneError
 if TYPE_CHECKING:
     from emotone.evaluate.degraded.measured import MeasuredCurves
 
+PAGES, PAPERS = (".html", ".json"), (".csv", ".tex")
+"""How the names of reports end, and of tables for a paper."""
 REPORTS = ("matplotlib", "jinja2")
 """Packages of the [train] extra that a report needs."""
 
@@ -97,7 +100,7 @@ def add_compare(add_verb: AddVerb) -> None:
     add("runs", nargs="*", type=Path, metavar="RUN", help="run folders; seeds of one recipe are averaged")
     add("--ledger", nargs="?", type=Path, const=RUNS / LEDGER, metavar="FILE", help="table of all runs")
     add("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
-    _add_report(parser)
+    _add_report(parser, "; .csv or .tex (booktabs) for a paper")
     add("--robustness", action="store_true", help="what each loses as audio gets worse")
     add("--missing", action="store_true", help="what each loses as words or audio go missing")
     _add_curves(parser)
@@ -108,12 +111,10 @@ def add_compare(add_verb: AddVerb) -> None:
 
 def compare(options: Namespace) -> int:
     """Runs against each other on the same utterances, or the table of all runs."""
-    need(*TABLES, *(REPORTS if options.report else ()))
+    is_page = options.report and options.report.suffix not in PAPERS
+    need(*TABLES, *(REPORTS if is_page else ()))
     if options.ledger is not None:
-        from emotone.evaluate.ledger import tabulate
-
-        print(tabulate(options.ledger))
-        return 0
+        return _print_ledger(options)
     from emotone.evaluate.compare.page import comparison_page
     from emotone.evaluate.compare.runs import compare_runs
     from emotone.evaluate.compare.text import print_comparison
@@ -121,13 +122,31 @@ def compare(options: Namespace) -> int:
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
     asked = CurveOptions.read(options)
-    _check_report(options)
     if asked.robustness or asked.missing:
+        _check_report(options)
         return _compare_degraded(options, asked)
+    _check_report(options, (*PAGES, *PAPERS))
     compared = compare_runs(options.runs, [options.metric] if options.metric else [])
-    if options.report:
+    if options.report and options.report.suffix in PAPERS:
+        from emotone.evaluate.compare.paper import write_comparison
+
+        write_comparison(compared, options.report)
+        say(options, f"report: {options.report}")
+    elif options.report:
         _write_report(options, compared.to_json(), comparison_page(compared))
     print_comparison(compared, options.json)
+    return 0
+
+
+def _print_ledger(options: Namespace) -> int:
+    """The table of all runs, and the same for a paper where a report is asked for."""
+    from emotone.evaluate.ledger import tabulate, write_table
+
+    _check_report(options, PAPERS)
+    print(tabulate(options.ledger))
+    if options.report:
+        write_table(options.ledger, options.report)
+        say(options, f"report: {options.report}")
     return 0
 
 
@@ -199,17 +218,17 @@ class CurveOptions(NamedTuple):
 # ---- reports ----------------------------------------------------------------------------------------------------
 
 
-def _add_report(parser: ArgumentParser) -> None:
-    text = "write .html with pictures, or the same as .json"
+def _add_report(parser: ArgumentParser, more: str = "") -> None:
+    text = f"write .html with pictures, or the same as .json{more}"
     parser.add_argument("--report", type=Path, metavar="FILE", help=text)
 
 
-def _check_report(options: Namespace) -> None:
+def _check_report(options: Namespace, suffixes: Sequence[str] = PAGES) -> None:
     """Refuse a report that could not be written before anything is computed for it."""
     if options.report is None:
         return
-    if options.report.suffix not in (".html", ".json"):
-        raise EmotoneError(f"{options.report}: a report ends in .html or .json")
+    if options.report.suffix not in suffixes:
+        raise EmotoneError(f"{options.report}: this report ends in {' or '.join(suffixes)}")
     if options.report.is_dir() or not options.report.absolute().parent.is_dir():
         raise EmotoneError(f"{options.report}: is a folder, or lies in none that exists")
 

@@ -18,6 +18,8 @@ import pandas as pd
 
 from emotone.base.files import replace_file
 from emotone.base.lock import lock
+from emotone.base.result_table import write_csv
+from emotone.base.tex import to_tex
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError
 from emotone.evaluate.compare.naming import system_hash, system_labels
@@ -78,6 +80,29 @@ def tabulate(ledger: Path, metrics: Sequence[str] = MAIN_METRICS) -> str:
 
     Raises EmotoneError when there is no ledger, or nothing in it by these metrics.
     """
+    runs, systems = ledger_rows(ledger, metrics)
+    return "\n".join(["runs", align(runs, "  "), "systems, over seeds", align(systems, "  ")])
+
+
+def write_table(ledger: Path, path: Path) -> None:
+    """Write the ledger for a paper: all runs as `.csv`, or as `.tex` (booktabs) the systems, over seeds."""
+    runs, systems = ledger_rows(ledger)
+    rows = [{key or "warnings": value for key, value in row.items()} for row in runs]
+    with replace_file(path) as temporary:
+        if path.suffix == ".csv":
+            write_csv(temporary, list(rows[0]), rows)
+        else:
+            head = "% \\usepackage{booktabs}; std: deviation over seeds (n - 1)"
+            temporary.write_text(f"{head}\n{to_tex(systems)}\n", encoding="utf-8")
+
+
+def ledger_rows(
+    ledger: Path, metrics: Sequence[str] = MAIN_METRICS
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The latest run of each recipe and seed, and mean and deviation (n - 1) of each system over seeds.
+
+    Raises EmotoneError when there is no ledger, or nothing in it by these metrics.
+    """
     table = read(ledger)
     table = table[table["metric"].isin(list(metrics))]
     if table.empty:
@@ -86,12 +111,11 @@ def tabulate(ledger: Path, metrics: Sequence[str] = MAIN_METRICS) -> str:
     systems = latest.drop_duplicates("system")
     labels = system_labels([json.loads(settings) for settings in systems["settings"]])
     latest = latest.assign(label=latest["system"].map(dict(zip(systems["system"], labels, strict=True))))
-    parts = ["runs", align([_run_row(row) for row in latest.to_dict("records")], "  ")]
     # Other corpora are another experiment, though the recipe be the same.
     groups = latest.groupby(["label", "corpora", "target", "metric"], sort=False)["value"]
     means = groups.agg(["count", "mean", "std"]).reset_index()
-    parts += ["systems, over seeds", align([_system_row(row) for row in means.to_dict("records")], "  ")]
-    return "\n".join(parts)
+    runs, systems = latest.to_dict("records"), means.to_dict("records")
+    return [_run_row(row) for row in runs], [_system_row(row) for row in systems]
 
 
 def _rows(result: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from emotone.base import figure
 from emotone.base.page import Section, render
 from emotone.evaluate.compare.runs import Comparison, MetricComparison, Ranks
 from emotone.evaluate.compare.systems import LEVEL, letters_of
-from emotone.evaluate.compare.text import corrected_p_text, p_text
+from emotone.evaluate.compare.text import corrected_p_text, p_text, value_text
 
 LABEL_WIDTH = 34
 
@@ -47,7 +47,11 @@ RANKS_METHOD = (
 
 def _describe(comparison: Comparison) -> str:
     num_seeds = len(comparison.systems[0].seeds)
-    seeds = f"{num_seeds} seeds each, whose metrics are averaged" if num_seeds > 1 else "one seed each"
+    seeds = (
+        f"{num_seeds} seeds each, whose metrics are averaged (± their deviation, n - 1)"
+        if num_seeds > 1
+        else "one seed each"
+    )
     return f"{len(comparison.systems)} systems, {seeds}, on the same test utterances."
 
 
@@ -57,7 +61,7 @@ def _system_rows(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "": letters[system.label],
             "system": system.label,
-            **{f"{result.target} {result.metric}": str(result.values[system.label]) for result in comparison.results},
+            **{f"{result.target} {result.metric}": value_text(result, system.label) for result in comparison.results},
             "seeds": ", ".join(map(str, system.seeds)),
             "runs": ", ".join(system.folders),
         }
@@ -98,7 +102,7 @@ def _num_lines(names: dict[str, str]) -> int:
 
 def plot_values(result: MetricComparison, names: dict[str, str]) -> str:
     """Values with their intervals, a line per system, as SVG."""
-    picture, axes = figure.new(6.4, 0.9 + (0.17 + 0.17 * _num_lines(names)) * len(result.values))
+    picture, axes = figure.new(figure.WIDTH_IN, 0.9 + (0.17 + 0.17 * _num_lines(names)) * len(result.values))
     for place, value in enumerate(result.values.values()):
         axes.hlines(place, value.low, value.high, color=figure.COLOURS[0], linewidth=2.2)
         axes.plot(value.value, place, "o", color=figure.COLOURS[0], markersize=6)
@@ -120,7 +124,7 @@ def plot_ranks(ranks: Ranks, names: dict[str, str]) -> str:
     bars_depth = 0.35 + 0.3 * len(ranks.cliques)
     row_depth = 0.1 + 0.3 * _num_lines(names)
     depth = bars_depth + row_depth * num_left
-    picture, axes = figure.new(7.2, 0.5 + 0.55 * depth)
+    picture, axes = figure.new(figure.WIDTH_IN, 0.5 + 0.55 * depth)
     axes.set_xlim(1, len(order))
     axes.set_ylim(depth, 0)
     axes.grid(visible=False)

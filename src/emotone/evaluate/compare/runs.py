@@ -31,6 +31,7 @@ from emotone.evaluate.numbers.statistics import PooledMetric
 from emotone.evaluate.prediction_table import speakers_of
 from emotone.evaluate.run_folder import load_run
 from emotone.evaluate.scores import ATTRIBUTE_METRICS, CATEGORY_METRICS, RELATIVE_METRICS, metrics_of, pairs_of
+from emotone.evaluate.seeds import spread_of
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ class Ranks:
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """All systems by one metric of one target; `ranks` for three systems and more."""
+    """All systems by one metric of one target; `ranks` for three systems and more.
+
+    `spread` is the deviation (n - 1) of a system's values over its seeds; None with one seed.
+    """
 
     target: str
     metric: str
     num_utterances: int
     num_speakers: int
     values: dict[str, Interval]
+    spread: dict[str, float | None]
     pairs: list[Pair]
     ranks: Ranks | None
     notes: list[str]
@@ -134,6 +139,11 @@ def _compare(tested: list[ScoredSystem], target: Target, name: str, seed: int) -
         label: PooledMetric(metric, [prediction], truth, speakers, units).interval([1], seed=seed)
         for label, prediction in predictions.items()
     }
+    is_one = len(set(units)) < 2
+    spread = {
+        label: None if is_one else spread_of(metric, prediction, truth, units)
+        for label, prediction in predictions.items()
+    }
     both = list(itertools.combinations(predictions, 2))
     tests = [sign_flip_test(metric, predictions[a], predictions[b], truth, speakers, units, seed=seed) for a, b in both]
     corrected = holm([test.p for test in tests]).tolist()
@@ -149,7 +159,7 @@ def _compare(tested: list[ScoredSystem], target: Target, name: str, seed: int) -
     notes = speaker_notes(num_speakers, len(pairs), known.loc[known["speaker"].isna(), "id"].nunique())
     if target.is_relative:
         notes.append(_order_note(tested, target.name))
-    return MetricComparison(target.name, name, num_utterances, num_speakers, values, pairs, ranks, notes)
+    return MetricComparison(target.name, name, num_utterances, num_speakers, values, spread, pairs, ranks, notes)
 
 
 def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: Target, pairs: list[Pair]) -> Ranks:

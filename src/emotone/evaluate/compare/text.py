@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from emotone.base.text_table import align
-from emotone.evaluate.compare.runs import Comparison, Pair
+from emotone.evaluate.compare.runs import Comparison, MetricComparison, Pair
 from emotone.evaluate.compare.systems import LEVEL, letters_of
 
 
@@ -28,6 +28,7 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
         ranks = result.ranks.mean_ranks if result.ranks else {}
         rows = [
             {"": letters[label], "system": label, f"{result.metric} [95%]": str(value)}
+            | ({"std over seeds": result.spread[label]} if num_seeds > 1 else {})
             | ({"mean rank": ranks[label]} if ranks else {})
             for label, value in result.values.items()
         ]
@@ -49,6 +50,13 @@ def _pair_row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:
         "d_z": pair.effect_size,
         "": "*" if pair.p_holm <= LEVEL else "",
     }
+
+
+def value_text(result: MetricComparison, label: str) -> str:
+    """A system's value with its interval and, of several seeds, their deviation."""
+    spread = result.spread[label]
+    behind = f" ± {spread:.3f}".replace(" 0.", " .") if spread is not None else ""
+    return f"{result.values[label]}{behind}"
 
 
 def p_text(p: float) -> str:

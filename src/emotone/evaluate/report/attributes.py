@@ -46,7 +46,7 @@ def plot_attributes(
     """True against predicted values of each attribute {name: (prediction, truth)}, with the diagonal and the line."""
     num_columns = min(len(pairs), 3)
     num_rows = -(-len(pairs) // num_columns)
-    picture, every = figure.panels(len(pairs), num_columns, min(figure.WIDTH_IN, 4.6 * num_columns), 3.6 * num_rows)
+    picture, every = figure.panels(len(pairs), num_columns, min(figure.WIDTH_IN, 4.6 * num_columns), 4.0 * num_rows)
     for axes, (name, (p, t)) in zip(every, pairs.items(), strict=True):
         low, high = (float(f([f(p), f(t)])) for f in (np.min, np.max))
         margin = 0.04 * (high - low) or 1.0

@@ -78,7 +78,7 @@ def plot_order(pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]], titles: dict
     """Share of wins against the true value of each attribute {name: (share, truth)}."""
     num_columns = min(len(pairs), 3)
     num_rows = -(-len(pairs) // num_columns)
-    picture, every = figure.panels(len(pairs), num_columns, min(figure.WIDTH_IN, 4.6 * num_columns), 3.6 * num_rows)
+    picture, every = figure.panels(len(pairs), num_columns, min(figure.WIDTH_IN, 4.6 * num_columns), 4.0 * num_rows)
     for axes, (name, (share, truth)) in zip(every, pairs.items(), strict=True):
         figure.draw_points(axes, share, truth)
         axes.set(xlim=(-0.03, 1.03), xlabel="share of wins")
