@@ -241,6 +241,23 @@ def test_the_first_step_is_kept_as_a_bundle_with_its_clusters(deep_mi_run: Path)
     assert pd.read_csv(step / "metrics.csv")["epoch"].tolist() == [1, 2]
 
 
+def test_a_given_model_replaces_the_first_step(deep_mi_run: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    """The bundle of that step: the same clusters, scores and values, whatever the recipe's own feature is."""
+    score = {"name": "deep-mi", "alpha": 0.5, "model": str(deep_mi_run / "semi-supervised" / "bundle")}
+    curriculum = {"order": "easy-first", "score": score}
+    plain = train(recipe_of(tiny_bundle, curriculum), tmp_path / "plain")
+    expected = pd.read_parquet(deep_mi_run / "deep_mi.parquet")
+    found = pd.read_parquet(plain / "deep_mi.parquet")
+    assert list(found["cluster"]) == list(expected["cluster"])
+    np.testing.assert_allclose(found["predicted"], expected["predicted"], atol=1e-5)
+    assert list(found["deep_mi"]) == list(expected["deep_mi"]) and not (plain / "semi-supervised").exists()
+    moments = {"name": "moments", "of": "mel", "settings": {"num_mels": 8}}
+    other = train(recipe_of(tiny_bundle, curriculum, feature=moments), tmp_path / "other")
+    assert list(pd.read_parquet(other / "deep_mi.parquet")["deep_mi"]) == list(expected["deep_mi"])
+    with pytest.raises(EmotoneError, match="unknown attribute 'valence'"):
+        train(recipe_of(tiny_bundle, curriculum, targets=["valence"]), tmp_path / "valence")
+
+
 def test_deep_mi_s_curriculum_is_its_order(deep_mi_run: Path) -> None:
     table = pd.read_parquet(deep_mi_run / "deep_mi.parquet")
     place = pd.read_parquet(deep_mi_run / "curriculum.parquet").set_index("id")["place"]

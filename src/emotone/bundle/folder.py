@@ -22,6 +22,7 @@ PULLABLE = (
     "chunk-attention-rnn",
     "chunk-attention-self",
     "deep-emo-clusters",
+    "deep-mi",
     "emotion-ranker",
     "emotion-seq2seq",
     "spectrogram-iemocap",

@@ -21,8 +21,11 @@ class Difficulty(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     easy: ClassVar[Literal["highest", "lowest"]]
     """Whether a high or a low score is an easy utterance, unless the recipe says otherwise."""
-    takes_unlabelled: ClassVar[bool] = False
-    """Whether it learns from the recipe's unlabelled speech."""
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Whether it learns from the recipe's unlabelled speech."""
+        return False
 
     def check_targets(self, targets: Sequence[Target]) -> None:  # noqa: B027 - most are of any
         """Raise EmotoneError for targets of a recipe that the score cannot be of."""

@@ -245,6 +245,7 @@ class Fold:
             targets=system.scored(data.targets),
             curves=system.gives_curves,
             training=Provenance(
+                system={} if system is self.experiment.system else _name_and_settings(system),
                 recipe=recipe.to_json(),
                 recipe_hash=recipe.hash,
                 corpora=dataset.fingerprints,
@@ -257,6 +258,12 @@ class Fold:
             licence="; ".join(sorted(set(dataset.table["licence"]))),
             citation="; ".join(sorted(set(dataset.table["citation"]))),
         )
+
+
+def _name_and_settings(system: System) -> dict[str, Any]:
+    """A system that is not the recipe's own, but a step towards it."""
+    name = type(system).__module__.rpartition(".")[2].replace("_", "-")
+    return {"name": name, **plugins.settings_of(system)}
 
 
 def _streams(view: View) -> tuple[str, int] | None:

@@ -17,6 +17,7 @@ from emotone.data.recipe import Training
 from emotone.data.recipe_yaml import training_from_json
 from emotone.errors import EmotoneError
 from emotone.training.difficulty import Difficulty
+from emotone.training.given_clusters import given_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,20 +33,22 @@ STEP = "semi-supervised"
 
 @dataclass(frozen=True)
 class DeepMi(Difficulty):
-    """Trains a system with clusters on the fold, and measures by it what `emotone.data.labels.deep_mi` says.
+    """Trains a system with clusters on the fold, or takes a given one, and measures by it what
+    `emotone.data.labels.deep_mi` says.
 
     The fold's folder keeps the trained system (`semi-supervised`), the table `deep_mi.parquet`, and the published form
     `deep_mi.json`, {file: value}; what is there is not computed again. Of the recipe's one attribute, whose levels are
     the published ones mapped to its range.
 
     alpha: weight of the predicted scores' levels against the clusters; published 0.5 for valence, else 0.
+    model: a bundle of such a system, by name or folder (`emotone pull deep-mi`), of any feature and corpus, so that
+    nothing is trained here. Its scores are mapped linearly to the recipe's range. Null: the system below is trained.
     system: a system with clusters and its settings. training: its loop, as in a recipe.
     """
 
     easy: ClassVar[Literal["highest", "lowest"]] = "highest"
-    takes_unlabelled: ClassVar[bool] = True
-
     alpha: float = 0.0
+    model: str | None = None
     system: dict[str, Any] = field(default_factory=lambda: {"name": "deep-emo-clusters", "model": "dense-res-net"})
     training: dict[str, Any] = field(default_factory=lambda: {"epochs": 50, "batch_size": 512})
 
@@ -56,6 +59,15 @@ class DeepMi(Difficulty):
         system.check_training(self._training, False)
         if not system.takes_unlabelled:
             raise EmotoneError(f"difficulty deep-mi: system {self._choice.name} finds no clusters")
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Unless a model is given."""
+        return self.model is None
+
+    def files_read(self) -> dict[str, str]:
+        """The given model."""
+        return {} if self.model is None else {f"bundle {self.model}": given_clusters(self.model).fingerprint[:16]}
 
     @property
     def _choice(self) -> Choice:
@@ -71,6 +83,8 @@ class DeepMi(Difficulty):
         if [target.kind for target in targets] != ["attribute"]:
             names = ", ".join(target.name for target in targets)
             raise EmotoneError(f"difficulty deep-mi is of one attribute: set targets to one, not {names}")
+        if self.model is not None:
+            given_clusters(self.model).check_target(targets[0].name)
 
     def __call__(self, fold: FoldData, train_step: TrainStep) -> NDArray[np.float64]:
         path = fold.folder / "deep_mi.parquet"
@@ -85,17 +99,12 @@ class DeepMi(Difficulty):
 
     def _measure(self, fold: FoldData, train_step: TrainStep) -> pd.DataFrame:
         """A row for each training utterance."""
-        import torch
-
-        from emotone.training.examples import predict_outputs
-
-        target, training = fold.targets[0], self._training
+        target = fold.targets[0]
         assert target.range is not None  # of an attribute
-        system, network, view = train_step(self._choice, training, fold.folder / STEP, None)
-        train = fold.examples(fold.train, view)
-        torch.manual_seed(fold.seed)  # a network may be random in evaluation too
-        (_, clusters), *_ = system.find_clusters(network, train, training.batch_size, fold.device).values()
-        predicted = predict_outputs(network, train, training.batch_size, "cpu")[target.name] * target.std + target.mean
+        if self.model is None:
+            clusters, predicted = self._train(fold, train_step)
+        else:
+            clusters, predicted = given_clusters(self.model).find(fold, target)
         labels, cuts = fold.train[target.name].to_numpy(float), cut_points(*target.range)
         columns = ["id", "corpus", "file", "start_s", "end_s", "speaker", "gender", "duration_s"]
         return fold.train[columns].assign(
@@ -107,3 +116,17 @@ class DeepMi(Difficulty):
             predicted_level=to_levels(predicted, cuts),
             deep_mi=deep_mi(clusters, labels, predicted, self.alpha, cuts),
         )
+
+    def _train(self, fold: FoldData, train_step: TrainStep) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Clusters and scores [N] of the training utterances by a system that is trained on the fold."""
+        import torch
+
+        from emotone.training.examples import predict_outputs
+
+        target, training = fold.targets[0], self._training
+        system, network, view = train_step(self._choice, training, fold.folder / STEP, None)
+        train = fold.examples(fold.train, view)
+        torch.manual_seed(fold.seed)  # a network may be random in evaluation too
+        (_, clusters), *_ = system.find_clusters(network, train, training.batch_size, fold.device).values()
+        output = predict_outputs(network, train, training.batch_size, "cpu")[target.name]
+        return clusters, output.astype(np.float64) * target.std + target.mean
