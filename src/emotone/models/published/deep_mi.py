@@ -147,8 +147,7 @@ def _card(about: BundleAbout) -> str:
     training = about.training
     return (
         f"# {about.name}\n\n{about.description}. Scores on 1..7.\n\n"
-        f"- Weights: {training.repository}, from a folder; their SHA-256 are in bundle.json, the authors list none."
-        "\n"
+        f"- Weights: {training.repository}, from a folder; their SHA-256 are in bundle.json, the authors list none.\n"
         "- It measures DeepMI: `curriculum.score={name: deep-mi, model: deep-mi}` in a recipe.\n"
         f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
     )
