@@ -33,8 +33,7 @@ STEP = "semi-supervised"
 
 @dataclass(frozen=True)
 class DeepMi(Difficulty):
-    """Trains a system with clusters on the fold, or takes a given one, and measures by it what
-    `emotone.data.labels.deep_mi` says.
+    """DeepMI (`emotone.data.labels.deep_mi`) by a system with clusters, which is trained on the fold or given.
 
     The fold's folder keeps the trained system (`semi-supervised`), the table `deep_mi.parquet`, and the published form
     `deep_mi.json`, {file: value}; what is there is not computed again. Of the recipe's one attribute, whose levels are
