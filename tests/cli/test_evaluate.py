@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import measured_curves
 from written_runs import predict, write_run
 
-from emotone.cli.evaluate import CurveOptions
+from emotone.cli.evaluate import CurveOptions, _print_curves
 from emotone.errors import EmotoneError
 
 NOTHING = {"robustness": False, "missing": False, "noise": None, "num": None, "curves": None, "jobs": 2, "quiet": True}
@@ -95,3 +96,10 @@ def test_comparisons_become_tables_for_a_paper(
         assert ran.code == 0 and ran.err == f"report: {name}\n" and Path(name).stat().st_size > 400
     assert "this report ends in .csv or .tex" in run("compare", "--ledger", "x.parquet", "--report", "a.html").line
     assert "ends in .html or .json" in run("compare", "0", "1", "--robustness", "--report", "a.tex").line
+
+
+def test_curves_say_whose_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_curves(120, measured_curves(), None)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "  on 9 of 120 utterances of 3 speakers, the same at every point:"
+    assert second.split()[0] == "degradation"

@@ -79,16 +79,18 @@ def evaluate(options: Namespace) -> int:
         _write_report(options, *build_report(run, curves, missing))
     print_result(run, as_json=options.json)
     if not options.json:
-        _print_curves(curves, missing)
+        _print_curves(run.result["num_utterances"], curves, missing)
     return 0
 
 
-def _print_curves(*curves: MeasuredCurves | None) -> None:
-    """A line per point of robustness and missing data, where there are any; notes on stderr."""
+def _print_curves(num_utterances: int, *curves: MeasuredCurves | None) -> None:
+    """A line per point of robustness and missing data, where there are any, and whose they are; notes on stderr."""
     from emotone.base.text_table import align
     from emotone.evaluate.report.degraded import degradation_rows
 
     for about in filter(None, curves):
+        speakers = f"{about['num_speakers']} speakers, the same at every point"
+        print(f"  on {about['num_utterances']} of {num_utterances} utterances of {speakers}:")
         print(align(degradation_rows(about), "  "))
         for note in about["notes"]:
             print(f"  {note}", file=sys.stderr)
