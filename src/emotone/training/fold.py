@@ -65,10 +65,7 @@ class Fold:
         )
         write_json(data.folder / "split.json", {part: list(getattr(data.split, part)) for part in splits.PARTS})
         bundle = Bundle.load(str(data.folder / "bundle"))
-        if held_out is None:
-            validation = self._predict(bundle, data.validation)
-        else:
-            validation = self._held_out(bundle, held_out)
+        validation = self._predict(bundle, data.validation) if held_out is None else self._held_out(bundle, held_out)
         for name, predictions in {"predictions": self._predict(bundle, data.test), "validation": validation}.items():
             if len(predictions):
                 with replace_file(data.folder / f"{name}.parquet") as path:
