@@ -1,4 +1,4 @@
-"""Verbs that make bundles: pull published weights, train a recipe."""
+"""Verbs that make bundles: pull published weights, train a recipe; and the normalisation terms of one."""
 
 from __future__ import annotations
 
@@ -25,6 +25,24 @@ def pull(options: Namespace) -> int:
 
     folder = pull_bundle(options.name, options.source, options.to)
     say(options, f"{options.name}: {folder}; try: emotone predict FILE --model {options.to or options.name}")
+    return 0
+
+
+def add_norms(add_verb: AddVerb) -> None:
+    parser = add_verb("norms", norms, "Write a bundle's normalisation terms as MATLAB files, as published ones are.")
+    parser.add_argument("model", metavar="BUNDLE")
+    parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="e.g. NormTerm")
+    add_quiet(parser)
+
+
+def norms(options: Namespace) -> int:
+    """Means and deviations of features and labels, as files."""
+    need("scipy")
+    from emotone.bundle.bundle import Bundle
+    from emotone.data.norm_terms import write_terms
+
+    paths = write_terms(Bundle.load(options.model), options.to)
+    say(options, f"{options.to}: {len(paths)} files; a recipe reads them by: normalise.terms={options.to}")
     return 0
 
 

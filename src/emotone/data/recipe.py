@@ -57,13 +57,19 @@ class Normalise:
     are better than on single unknown utterances, and every report says so). `over` utterance-means: statistics of the
     utterances' mean frames, by which single frames vary more, as published for states of large encoders. `scale`
     min-max: the least frame becomes 0, the greatest 1, as pictures are; `over` segments counts what fills up their
-    last segments, 0 dB, among the frames, as published (then 0 dB is white in every bin).
+    last segments, 0 dB, among the frames, as published (then 0 dB is white in every bin). `terms`: a folder with
+    `feat_norm_means.mat` and `feat_norm_stds.mat` (`emotone norms`), by which features are normalised instead.
     """
 
     by: Literal["training", "speaker"] = "training"
     clip: float | None = 3.0
     over: Literal["frames", "utterance-means", "segments"] = _later("frames")
     scale: Literal["z-score", "min-max"] = _later("z-score")
+    terms: str | None = _later(None)
+
+    def __post_init__(self) -> None:
+        if self.terms is not None and (self.by, self.over, self.scale) != ("training", "frames", "z-score"):
+            raise EmotoneError("normalise.terms are given means and deviations; leave by, over and scale out")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from emotone.bundle.about import Provenance
 from emotone.bundle.target import PUBLISHED_NAMES, Target
 from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Normaliser
+from emotone.data.norm_terms import read_norm
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
@@ -59,13 +60,6 @@ class Published:
 def published_result(ccc: Mapping[str, float]) -> dict[str, Any]:
     """The published CCC of each attribute as a result of a bundle."""
     return {"protocol": f"{CORPUS} test, as published (not measured by Emotone)", "metric": "CCC", **ccc}
-
-
-def read_norm(path: Path) -> NDArray[np.float64]:
-    """A published normalisation term: float64 [D]."""
-    from scipy.io import loadmat
-
-    return loadmat(path)["normal_para"].reshape(-1)
 
 
 def read_normalisers(files: Mapping[str, Path]) -> StreamNormalisers:

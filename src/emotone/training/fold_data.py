@@ -26,6 +26,7 @@ from emotone.bundle.view.moments import SMALLEST_STD
 from emotone.bundle.view.streams import NO_TEXT, StreamNormalisers
 from emotone.bundle.view.view import Normaliser, View, WordChunks
 from emotone.data.dataset import Dataset
+from emotone.data.norm_terms import read_normaliser
 from emotone.data.rows import Rows
 from emotone.data.selection import labelled
 from emotone.data.split import Split
@@ -126,8 +127,11 @@ class FoldData:
 
     @cached_property
     def normaliser(self) -> Normaliser:
-        """The normaliser of audio features [D]: the start bundle's, or by the training part with its noisy copies."""
-        if self.start:
+        """The normaliser of audio features [D]: by given terms, the start bundle's, or by the training part."""
+        terms, num_features = self.dataset.recipe.normalise.terms, len(self.dataset.feature.names)
+        if terms is not None:
+            found = read_normaliser(Path(terms), num_features, self.dataset.recipe.normalise.clip)
+        elif self.start:
             found = self._clipped(self.start.normaliser)
         else:
             readers = (self.dataset.rows(self.train), *self._noisy)

@@ -12,6 +12,7 @@ from emotone.base.files import FILES_READ, RUNS, sha256_of
 from emotone.base.kept import read_object
 from emotone.bundle.folder import locate, read_about
 from emotone.data.noisy_copies import NoisyCopy
+from emotone.data.norm_terms import terms_read
 from emotone.data.recipe import Recipe
 from emotone.data.selection import Selection
 from emotone.data.split import Split
@@ -36,6 +37,8 @@ def made_of(
     for bundle in (recipe.init, *recipe.teacher):
         if bundle:
             found[f"bundle {bundle}"] = sha256_of(locate(bundle) / "bundle.json")[:16]
+    if recipe.normalise.terms is not None:
+        found |= terms_read(Path(recipe.normalise.terms))
     found |= {f"noise {one.kind}": " ".join(one.digests) for one in kinds if one.digests}
     of_difficulty = experiment.difficulty.files_read() if experiment.has_curriculum else {}
     return found | experiment.system.files_read() | of_difficulty

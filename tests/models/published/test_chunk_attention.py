@@ -13,10 +13,10 @@ import torch
 from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
+from emotone.data.norm_terms import read_norm
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.models.published.chunk_attention import load_network, weight_path
-from emotone.models.published_weights import read_norm
 from emotone.models.pull import published_systems
 from emotone.predict.predictor import Predictor
 

@@ -19,6 +19,7 @@ from emotone.bundle.about import BundleAbout, Provenance
 from emotone.bundle.card import USE
 from emotone.bundle.view.streams import StreamNormalisers
 from emotone.bundle.view.view import Normaliser, Whole
+from emotone.data.norm_terms import SMALLEST_STD
 from emotone.errors import EmotoneError
 from emotone.models.published_weights import (
     ATTRIBUTES,
@@ -39,8 +40,6 @@ REPOSITORY = "DeepMI-Curriculum-Metric"
 COMMIT = "0f5294e"
 CORPUS = "MSP-Podcast 1.8"
 NUM_FEATURES, NUM_CLUSTERS = 6373, 50
-SMALLEST_STD = 1e-10
-"""In place of a deviation of 0, which one constant functional has."""
 CITATION = (
     "W.-C. Lin, K. Sridhar and C. Busso, An Interpretable Deep Mutual Information Curriculum Metric for a Robust and "
     "Generalized Speech Emotion Recognition System, IEEE/ACM Transactions on Audio, Speech, and Language Processing, "
