@@ -40,10 +40,10 @@ def read_norm(path: Path) -> NDArray[np.float64]:
     """One term: float64 [D]; raises EmotoneError for a file that is missing or none."""
     from scipy.io import loadmat
 
+    if not path.is_file():
+        raise EmotoneError(f"{path} is missing")
     try:
         values = np.asarray(loadmat(path)[KEY], np.float64).reshape(-1)
-    except FileNotFoundError:
-        raise EmotoneError(f"{path} is missing") from None
     except Exception as error:  # scipy raises many kinds at what is no MATLAB file
         raise EmotoneError(f"{path}: no normalisation term, a MATLAB file with {KEY} ({error})") from None
     if not len(values) or not np.isfinite(values).all():
