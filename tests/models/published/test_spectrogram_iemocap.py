@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 from emotone.base import plugins
 from emotone.base.files import sha256_of
 from emotone.bundle.bundle import Bundle
+from emotone.corpora.corpus import Corpus
 from emotone.errors import EmotoneError
+from emotone.evaluate.trained_on import training_warnings
 from emotone.models.networks import alexnet_gap
 from emotone.models.published import spectrogram_iemocap
 from emotone.models.published.spectrogram_iemocap import LABELS, find
@@ -52,6 +55,9 @@ def test_a_bundle_is_the_network_on_published_pictures(tmp_path: Path, shared: P
     for label, probability in zip(LABELS, expected, strict=True):
         assert found.probabilities[label] == pytest.approx(probability, abs=1e-4)
     assert "nobody says which speakers trained it" in (tmp_path / "bundle/README.md").read_text()
+    corpus = Corpus("mine", tmp_path, pd.DataFrame({"id": ["a"], "file": ["a.wav"]}), None, {"reader": "iemocap"})
+    (warning,) = training_warnings(bundle.name, bundle.about.training, corpus, "all")
+    assert "was trained on IEMOCAP itself: this is no test" in warning
 
 
 def by_hand(network: nn.Module, bundle: Bundle, audio: Path) -> Any:
