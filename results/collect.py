@@ -39,6 +39,20 @@ ABOUT = {
         "256 pixels, 100 epochs). Stability training hears five classes of ESC-10 and babble of LibriSpeech; curves "
         "are of its other five classes and of babble of EmoDB's speakers."
     ),
+    "emodb-speaker-functionals-svm": "Every sentence in turn; intervals over utterances.",
+    "emodb-speaker-chunk-attention": "Two of ten sentences at a time; intervals over utterances.",
+    "ravdess-speaker-functionals-svm": (
+        "Trained on one of two sentences, tested on the other; intervals over utterances; C fixed beforehand, as there "
+        "is no third sentence to choose it by."
+    ),
+    "ravdess-speaker-chunk-attention": (
+        "Trained on one of two sentences, tested on the other; intervals over utterances."
+    ),
+    "esc10-functionals-svm": (
+        "Nine of ten sounds, five clips each: those of the tenth, helicopter, are all of one recording here. The "
+        '"speakers" are recordings; C fixed beforehand.'
+    ),
+    "esc10-chunk-attention": 'Nine of ten sounds, as esc10-functionals-svm; "speakers" are recordings.',
     "ravdess-spectrogram": (
         "Batches of 64 segments, learning rate 0.0004, from a random start, on pictures with a short side of 64 pixels "
         "(published: ImageNet's weights, 256 pixels, 100 epochs)."
@@ -80,14 +94,18 @@ def table(results: list[dict[str, Any]]) -> str:
     targets = [
         (target, next(name for name in MAIN if name in numbers)) for target, numbers in results[0]["metrics"].items()
     ]
+    shown = list(targets)
+    if any(target != "emotion" for target, _ in targets):
+        shown += [(target, "accuracy") for target, metric in targets if metric == "uar"]
     notes: list[str] = []
-    head = ["setting", "seed", *(f"{target} {metric.upper()}" for target, metric in targets), "folds", "CPU h"]
+    titles = [f"{target} {'accuracy' if metric == 'accuracy' else metric.upper()}" for target, metric in shown]
+    head = ["setting", "seed", *titles, "folds", "CPU h"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     given = [key for key in SETTINGS if all(key in one for one in results)]  # first results did not have all
     recipes = [{"name": one["recipe"], **{key: one[key] for key in given}} for one in results]
     rows = sorted(zip(system_labels(recipes), results, strict=True), key=lambda row: (row[0], row[1]["seed"]))
     for label, result in rows:
-        values = [interval(result["metrics"][target][metric]) for target, metric in targets]
+        values = [interval(result["metrics"][target][metric]) for target, metric in shown]
         setting = label.removeprefix(result["recipe"]).strip() or "as it is"
         kinds = [warning.split(":")[0] for warning in result.get("warnings", [])]
         setting += "".join(f" ({kind})" for kind in kinds if kind not in result["corpora"])

@@ -32,7 +32,7 @@ LARGEST = {"one-against-one": 1.0, "one-against-rest": 1e9}
 """The largest vote of a pair: of machines that were fitted one pair at a time its margin, of others no limit."""
 Setting = tuple[str, float]
 """A decision, "" where there is none to make, and c."""
-SPEAKER = "speaker"
+SPEAKER = "=speaker"  # no target may be called so
 """Among the labels: the number of the speaker of each utterance, of training and validation together."""
 
 

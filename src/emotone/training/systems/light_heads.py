@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from emotone.training.fold_data import FoldData
     from emotone.training.system import TrainStep
 
-ORIGINAL = "original"
+ORIGINAL = "=original"  # no target may be called so
 """Among the labels: 1 for an utterance as it is, 0 for a changed copy of it."""
 DEFAULT_PENALTY = 3.0
 """Of the discriminant by which a norm is expected, where that of the categories is chosen."""
