@@ -82,3 +82,22 @@ def test_sounds_that_are_no_speech(shared: Path) -> None:
 def test_emotional_speech_is_speech(shared: Path, emotion: int) -> None:
     files = sorted((shared / "data" / "ravdess" / "Actor_05").glob(f"03-01-{emotion:02}-*.flac"))[:4]
     assert files and min(listen(load_audio(file)).speech_s for file in files) > 0.8
+
+
+def test_steps_are_those_of_the_frames_their_middles_lie_in(speech: Samples) -> None:
+    heard = listen(speech)
+    steps = heard.steps(16_000, 32_010)
+    assert len(steps) == 51
+    for place, is_speech in enumerate(steps[:50]):
+        frame = (16_000 + 320 * place + 160) // FRAME_SAMPLES * FRAME_SAMPLES
+        assert heard.share(frame, frame + FRAME_SAMPLES) == is_speech
+    whole = heard.steps(0, len(speech))
+    assert (
+        len(whole) == -(-len(speech) // 320)
+        and not whole.all()
+        and whole.mean() == pytest.approx(heard.share(0, len(speech)), abs=0.02)
+    )
+
+
+def test_steps_of_what_fills_no_frame_are_no_speech() -> None:
+    assert listen(np.ones(100, np.float32)).steps(0, 100).tolist() == [False]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
+from voices import spoken
 
 from emotone.cli import main as cli
 
@@ -48,6 +48,5 @@ def good(tmp_path: Path) -> Path:
     folder = tmp_path / "good"
     folder.mkdir()
     for number in range(3):
-        noise = np.random.default_rng(number).normal(0, 0.05 + 0.02 * number, 16_000 * (1 + number))
-        soundfile.write(folder / f"{number}.wav", np.clip(noise, -1, 1), 16_000)
+        soundfile.write(folder / f"{number}.wav", spoken(1.0 + number, number), 16_000)
     return folder

@@ -27,7 +27,7 @@ from emotone.predict.predictor import Predictor
 EXAMPLES = Path(__file__).parents[2] / "examples"
 JFK = EXAMPLES / "jfk.wav"
 SCORES = ["arousal", "dominance", "valence", "anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
-COLUMNS = ["file", "start_s", "end_s", "emotion", *SCORES, "error"]
+COLUMNS = ["file", "start_s", "end_s", "emotion", *SCORES, "speech_share", "note", "error"]
 Run = Callable[..., Any]
 
 
@@ -43,7 +43,7 @@ def test_table_on_stdout(run: Run, good: Path, tiny_bundle: Path) -> None:
     ran = run("predict", good, "--model", tiny_bundle)
     assert ran.code == 0 and ran.err == ""
     header, *lines = ran.out.splitlines()
-    assert header.split() == COLUMNS[:-1]
+    assert header.split() == COLUMNS[:-3]
     predictor = Predictor.load(str(tiny_bundle))
     for line, file in zip(lines, sorted(good.iterdir()), strict=True):
         prediction = predictor.predict(file)
@@ -75,7 +75,7 @@ def test_formats_agree(run: Run, good: Path, tiny_bundle: Path, tmp_path: Path) 
     (good / "none.wav").touch()
     for suffix in ("csv", "json", "parquet"):
         assert run("predict", good, "--model", tiny_bundle, "--output", tmp_path / f"x.{suffix}", "--quiet").err == ""
-    first = pd.read_csv(tmp_path / "x.csv", na_values={name: [""] for name in COLUMNS[3:-1]}, keep_default_na=False)
+    first = pd.read_csv(tmp_path / "x.csv", na_values={name: [""] for name in COLUMNS[3:-2]}, keep_default_na=False)
     assert first["emotion"].isna().tolist() == [False, False, False, True]
     for other in (pd.read_json(tmp_path / "x.json"), pd.read_parquet(tmp_path / "x.parquet")):
         pd.testing.assert_frame_equal(first, other, check_dtype=False)

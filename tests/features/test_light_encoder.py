@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
 from emotone.features import light_encoder
-from emotone.features.light_encoder import FOLDER, WINDOW_SAMPLES, encode, identity, log_mel, positions, session
+from emotone.features.light_encoder import (
+    FOLDER,
+    WINDOW_SAMPLES,
+    encode,
+    hear_speech,
+    identity,
+    log_mel,
+    positions,
+    session,
+)
 
 Array = NDArray[np.float32]
 
@@ -136,3 +145,28 @@ def test_a_network_that_is_not_the_one_is_refused_in_one_line(copied: Path, name
         list(encode(np.ones(800, np.float32), 3))
     if name == "next.onnx":
         assert identity(1) and len(list(encode(np.ones(800, np.float32), 1))) == 1
+
+
+# ---- speech -----------------------------------------------------------------------------------------------------
+
+
+def test_the_speech_head_hears_speech_and_no_noise(speech: Array) -> None:
+    [heard] = [hear_speech(states[1]) for states in encode(speech[8_000:72_000], 1)]
+    assert heard.dtype == bool and heard.shape == (200,) and heard.mean() > 0.5
+    noise = np.random.default_rng(0).normal(0, 0.1, 64_000).astype(np.float32)
+    [heard] = [hear_speech(states[1]) for states in encode(noise, 1)]
+    assert not heard.any()
+
+
+def test_odds_are_averaged_over_nine_frames() -> None:
+    head = np.array([1.0, -1.0], np.float32)
+    states = np.zeros((20, 1), np.float32)
+    states[10] = 9.5  # the mean of nine frames is above 0 wherever this one is among them
+    assert np.flatnonzero(hear_speech(states, head)).tolist() == list(range(6, 15))
+
+
+def test_the_speech_head_is_checked_like_the_networks(copied: Path) -> None:
+    light_encoder._speech_head.cache_clear()
+    (copied / "speech.npy").write_bytes(b"another")
+    with pytest.raises(EmotoneError, match="speech.npy: damaged"):
+        hear_speech(np.zeros((3, 512), np.float32))

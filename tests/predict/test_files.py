@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from voices import spoken
 
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.words.whisper import Transcriber, Transcript
@@ -26,10 +27,6 @@ from emotone.predict.settings import PredictSettings
 CHINESE = "你好吗"
 Row = dict[str, Any]
 Predict = Callable[..., tuple[int, list[Row], list[str]]]
-
-
-def noise(duration_s: float, seed: int = 0) -> Samples:
-    return np.random.default_rng(seed).normal(0, 0.1, round(duration_s * RATE_HZ)).astype(np.float32)
 
 
 def rows_of(path: Path) -> list[Row]:
@@ -67,7 +64,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
     """An utterance, a recording, silence and what is no audio."""
-    for name, samples in (("a", noise(3.0)), ("b", noise(20.0)), ("c", np.zeros(RATE_HZ))):
+    for name, samples in (("a", spoken(3.0)), ("b", spoken(20.0)), ("c", np.zeros(RATE_HZ))):
         soundfile.write(tmp_path / f"{name}.wav", samples, RATE_HZ)
     (tmp_path / "d.wav").write_text("no audio")
     return [str(tmp_path / f"{name}.wav") for name in "abcd"]
@@ -129,7 +126,7 @@ def test_relative_scores_come_with_a_note(
 def test_channels_that_cancel_are_noted_once(
     files: list[str], tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_quiet: bool
 ) -> None:
-    mono = noise(1.0)
+    mono = spoken(1.0)
     for name in ("left", "right"):
         soundfile.write(tmp_path / f"{name}.wav", np.stack([mono, -mono], 1), RATE_HZ)
     opposed = [str(tmp_path / f"{name}.wav") for name in ("left", "right")]
@@ -214,7 +211,7 @@ def test_what_was_replaced_or_emptied_since_is_predicted_again(
     begun = interrupt(4)
     with pytest.raises(KeyboardInterrupt):
         predict_to_file(files, tmp_path / "x.csv", PredictSettings(str(loudness)))
-    soundfile.write(files[0], noise(4.0, seed=1), RATE_HZ)
+    soundfile.write(files[0], spoken(4.0, seed=1), RATE_HZ)
     Path(files[1]).write_bytes(b"")
     capsys.readouterr()
     assert predict_to_file(files, tmp_path / "x.csv", PredictSettings(str(loudness))) == 3
@@ -235,7 +232,7 @@ def test_what_an_earlier_version_predicted_is_kept_and_said(
     header, line = map(json.loads, partial.read_text().splitlines())
     assert line.pop("state") == [Path(files[0]).stat().st_size, Path(files[0]).stat().st_mtime_ns]
     partial.write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n")
-    soundfile.write(files[0], noise(4.0, seed=1), RATE_HZ)
+    soundfile.write(files[0], spoken(4.0, seed=1), RATE_HZ)
     assert predict_to_file(files[:2], tmp_path / "x.csv", PredictSettings(str(loudness))) == 0
     assert begun == ["a.wav", "b.wav", "b.wav"]
     assert "note: 1 files were predicted by an earlier version, which did not keep" in capsys.readouterr().err
@@ -267,7 +264,7 @@ def predict(both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """
     monkeypatch.chdir(tmp_path)
     for name, duration_s in {"a": 2.0, "b": 2.5, "long": 7.0}.items():
-        soundfile.write(f"{name}.wav", noise(duration_s, len(name)), RATE_HZ)
+        soundfile.write(f"{name}.wav", spoken(duration_s, len(name)), RATE_HZ)
     Path("said.txt").write_text("so good to see you")
     Path("text.csv").write_text("file,text\na.wav,so good\nlong.wav,so good\nnone.wav,so\n")
     Path("words.csv").write_text("file,start_s,end_s,text\nlong.wav,0.1,0.5,so\nlong.wav,6.1,6.5,good\n")

@@ -17,6 +17,8 @@ from emotone.predict.predictor import Predictor
 
 OVERS: tuple[Over, ...] = ("recording", "windows", "curve")
 
+HEARD = ["speech_share", "note"]
+
 
 @pytest.fixture
 def prediction() -> Prediction:
@@ -43,20 +45,26 @@ def test_a_recording_is_a_row(prediction: Prediction) -> None:
             "arousal": 4.12346,
             "high": 0.75,
             "valence": None,
+            "speech_share": None,
+            "note": "",
             "error": "",
         }
     ]
 
 
 def test_windows_and_points_are_rows(prediction: Prediction) -> None:
+    prediction.window_speech_share, prediction.window_notes = [0.03125, 0.0], ["no speech found", ""]
     first, second = prediction.rows(["arousal", "low"], "windows")
-    assert first == {"file": "a.wav", "start_s": 0.0, "end_s": 8.0, "arousal": 4.12346, "low": 0.25, "error": ""}
+    scores, heard = {"arousal": 4.12346, "low": 0.25}, {"speech_share": 0.031, "note": "no speech found"}
+    assert first == {"file": "a.wav", "start_s": 0.0, "end_s": 8.0, **scores, **heard, "error": ""}
     assert second == {
         "file": "a.wav",
         "start_s": 4.0,
         "end_s": 11.123457,
         "arousal": None,
         "low": None,
+        "speech_share": 0.0,
+        "note": "",
         "error": "is silent",
     }
     points = prediction.rows(["arousal"], "curve")
@@ -72,24 +80,27 @@ def test_the_emotion_of_a_row_is_its_own(prediction: Prediction) -> None:
     prediction.windows.columns |= {"high": np.array([0.25, np.nan]), "low": np.array([0.75, np.nan])}
     columns, choices = ["arousal", "high", "low"], {"emotion": {"high": "high", "low": "low"}}
     [row] = prediction.rows(columns, choices=choices)
-    assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] == "high"
+    assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, *HEARD, "error"] and row["emotion"] == "high"
     assert [row["emotion"] for row in prediction.rows(columns, "windows", choices=choices)] == ["low", None]
     for over in OVERS:
         [row] = failed("a.wav", "is silent").rows(columns, over, choices=choices)
-        assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, "error"] and row["emotion"] is None
+        heard = [] if over == "curve" else HEARD
+        assert list(row) == ["file", "start_s", "end_s", "emotion", *columns, *heard, "error"]
+        assert row["emotion"] is None
 
 
 @pytest.mark.parametrize("over", OVERS)
 def test_numbers_are_those_of_json(prediction: Prediction, over: Over) -> None:
     for row in prediction.rows(["arousal"], over):
-        assert list(row) == ["file", "start_s", "end_s", "arousal", "error"]
+        assert list(row) == ["file", "start_s", "end_s", "arousal", *([] if over == "curve" else HEARD), "error"]
         assert all(type(row[name]) in (float, type(None)) for name in ("start_s", "end_s", "arousal"))
 
 
 @pytest.mark.parametrize("over", OVERS)
 def test_what_failed_is_one_row_whatever_rows_are_over(over: Over) -> None:
     [row] = failed("a.wav", "does not exist").rows(["arousal"], over)
-    assert row == {"file": "a.wav", "start_s": 0.0, "end_s": 0.0, "arousal": None, "error": "does not exist"}
+    heard = {} if over == "curve" else {"speech_share": None, "note": ""}
+    assert row == {"file": "a.wav", "start_s": 0.0, "end_s": 0.0, "arousal": None, **heard, "error": "does not exist"}
     [row] = failed("said.TXT", "does not exist").rows(["arousal"], over)
     assert (row["start_s"], row["end_s"]) == (None, None)
 
@@ -102,7 +113,7 @@ def test_inputs_are_those_of_all_windows(prediction: Prediction) -> None:
     assert prediction.inputs == "speech+text"
     assert [row["inputs"] for row in prediction.rows([], "windows", with_inputs=True)] == ["text", "speech"]
     [row] = prediction.rows([], with_inputs=True)
-    assert list(row) == ["file", "start_s", "end_s", "inputs", "error"] and row["inputs"] == "speech+text"
+    assert list(row) == ["file", "start_s", "end_s", "inputs", *HEARD, "error"] and row["inputs"] == "speech+text"
 
 
 def test_the_emotion_is_the_most_probable_category(prediction: Prediction) -> None:
@@ -131,7 +142,8 @@ def test_rows_and_frame_of_what_a_bundle_scores(tiny_bundle: Path) -> None:
     prediction = predictor.predict(noise, 16_000, window_s=5.0, hop_s=5.0)
     for over in OVERS:
         for row in prediction.rows(predictor.columns, over, choices=predictor.choices):
-            assert list(row) == ["file", "start_s", "end_s", "emotion", *predictor.columns, "error"]
+            heard = [] if over == "curve" else HEARD  # a bundle without curves: windows in their place
+            assert list(row) == ["file", "start_s", "end_s", "emotion", *predictor.columns, *heard, "error"]
             assert row[row["emotion"]] == max(row[name] for name in predictor.categories)
             values = [row[name] for name in predictor.columns]
             assert all(isinstance(value, float) and value == float(f"{value:.6g}") for value in values)

@@ -107,7 +107,8 @@ def test_silent_windows_are_named_and_do_not_count(predictor: Predictor, tmp_pat
     assert prediction.scores == pytest.approx(whole.scores) and prediction.error == ""
     row = prediction.rows(predictor.columns, over="windows")[0]
     place = {"file": str(tmp_path / "b.wav"), "start_s": 0.0, "end_s": 4.0}
-    assert row == {**place, **dict.fromkeys(predictor.columns), "error": "is silent"}
+    heard = {"speech_share": 0.0, "note": ""}
+    assert row == {**place, **dict.fromkeys(predictor.columns), **heard, "error": "is silent"}
 
 
 @pytest.mark.parametrize("duration_s", [1.0, 30.0])
@@ -117,7 +118,8 @@ def test_silence_alone_is_an_error(predictor: Predictor, tmp_path: Path, duratio
         predictor.predict(path)
     prediction = predictor.try_predict(path)
     assert (prediction.scores, prediction.probabilities, prediction.emotion) == ({}, {}, None)
-    row = {**dict.fromkeys(predictor.columns), "file": str(path), "start_s": 0.0, "end_s": 0.0, "error": "is silent"}
+    unknown = dict.fromkeys([*predictor.columns, "speech_share"])
+    row = {**unknown, "file": str(path), "start_s": 0.0, "end_s": 0.0, "note": "", "error": "is silent"}
     assert prediction.rows(predictor.columns) == [row] == prediction.rows(predictor.columns, over="windows")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
+from voices import spoken
 
 from emotone.audio.read import RATE_HZ, AudioError
 from emotone.bundle.view.streams import Utterance
@@ -26,10 +26,6 @@ def predictor(both: Path) -> Predictor:
     return Predictor.load(str(both), threads=1)
 
 
-def noise(duration_s: float, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(0, 0.1, round(duration_s * RATE_HZ)).astype(np.float32)
-
-
 def scores_of(predictor: Predictor, utterance: Utterance) -> dict[str, float]:
     """What the bundle itself makes of an utterance."""
     scores = predictor.bundle.score_features([utterance])
@@ -41,7 +37,7 @@ def all_of(prediction: Prediction) -> dict[str, float]:
 
 
 def test_audio_text_and_both(predictor: Predictor) -> None:
-    samples, rate_hz = noise(2.0), RATE_HZ
+    samples, rate_hz = spoken(2.0), RATE_HZ
     speech, text = predictor.bundle.extract(samples), predictor.bundle.text_feature("so good to")
     for said, words in (("so good to", 3), (WORDS[:3], WORDS[:3])):
         prediction = predictor.predict(samples, rate_hz, transcript=said)
@@ -71,7 +67,7 @@ def test_audio_text_and_both(predictor: Predictor) -> None:
 def test_a_transcript_that_says_nothing_leaves_the_audio(
     predictor: Predictor, said: str | list[tuple[str, float, float]], note: str
 ) -> None:
-    samples = noise(2.0)
+    samples = spoken(2.0)
     prediction = predictor.predict(samples, RATE_HZ, transcript=said)
     assert prediction.inputs == "speech" and note in prediction.note
     assert all_of(prediction) == all_of(predictor.predict(samples, RATE_HZ))
@@ -92,12 +88,12 @@ def test_silence_leaves_the_text(predictor: Predictor) -> None:
 def test_what_is_too_long_is_cut_with_a_note(predictor: Predictor) -> None:
     prediction = predictor.predict_text(LONG)
     assert prediction.note == f"longer than the {MAX_STEPS} words or tokens that both takes, and cut"
-    heard = predictor.predict(noise(2.0), RATE_HZ, transcript=LONG)
+    heard = predictor.predict(spoken(2.0), RATE_HZ, transcript=LONG)
     assert heard.inputs == "speech+text" and heard.note == prediction.note
 
 
 def test_every_window_has_its_own_words(predictor: Predictor) -> None:
-    samples = noise(5.0)
+    samples = spoken(5.0)
     prediction = predictor.predict(samples, RATE_HZ, window_s=2.0, hop_s=2.0, transcript=WORDS[:4])
     assert prediction.window_inputs == ["speech+text", "speech+text", "speech"] and prediction.inputs == "speech+text"
     assert prediction.windows is not None
@@ -112,43 +108,43 @@ def test_every_window_has_its_own_words(predictor: Predictor) -> None:
 
 
 def test_text_without_times_needs_one_window(predictor: Predictor, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "x.wav", noise(34.2), RATE_HZ)
+    soundfile.write(tmp_path / "x.wav", spoken(34.2), RATE_HZ)
     for window_s, longest in ((None, 3), (12.0, 12)):
         prediction = predictor.try_predict(tmp_path / "x.wav", window_s, None, "so good")
         assert prediction.error == (
             f"is 34.2 s long, longer than the {longest} s that both scores at once, and its transcript has no times; "
             "use --transcript auto, or a table of words with times"
         )
-    assert predictor.predict(noise(5.0), RATE_HZ, window_s=5.0, transcript="so good").inputs == "speech+text"
+    assert predictor.predict(spoken(5.0), RATE_HZ, window_s=5.0, transcript="so good").inputs == "speech+text"
     assert predictor.predict(tmp_path / "x.wav", transcript=" ").inputs == "speech"
     assert predictor.predict(tmp_path / "x.wav", transcript=WORDS).inputs == "speech+text"
 
 
 def test_words_of_other_audio_are_an_error(predictor: Predictor) -> None:
     with pytest.raises(AudioError, match=r"array: its transcript: word 4, 'see' .* outside the audio \(0.00-2.00 s\)"):
-        predictor.predict(noise(2.0), RATE_HZ, transcript=WORDS)
+        predictor.predict(spoken(2.0), RATE_HZ, transcript=WORDS)
     with pytest.raises(AudioError, match="overlaps the word before it"):
-        predictor.predict(noise(2.0), RATE_HZ, transcript=[("so", 0.0, 1.0), ("good", 0.2, 1.2)])
+        predictor.predict(spoken(2.0), RATE_HZ, transcript=[("so", 0.0, 1.0), ("good", 0.2, 1.2)])
 
 
 def test_a_bundle_of_text_alone(text_only: Path) -> None:
     predictor = Predictor.load(str(text_only), threads=1)
-    prediction = predictor.predict(noise(2.0), RATE_HZ, transcript="so good")
+    prediction = predictor.predict(spoken(2.0), RATE_HZ, transcript="so good")
     assert prediction.inputs == "text" and prediction.note == ""
     assert all_of(prediction) == pytest.approx(all_of(predictor.predict_text("so good")))
     for said in (None, "", ()):
         with pytest.raises(AudioError, match="text scores what is said; it needs a transcript"):
-            predictor.predict(noise(2.0), RATE_HZ, transcript=said)
+            predictor.predict(spoken(2.0), RATE_HZ, transcript=said)
     with pytest.raises(AudioError, match="knows no word"):
-        predictor.predict(noise(2.0), RATE_HZ, transcript=CHINESE)
+        predictor.predict(spoken(2.0), RATE_HZ, transcript=CHINESE)
 
 
 def test_a_bundle_of_audio_takes_no_transcripts(tiny_bundle: Path, tmp_path: Path) -> None:
     predictor = Predictor.load(str(tiny_bundle), threads=1)
-    assert predictor.predict(noise(1.0), RATE_HZ).inputs == ""
+    assert predictor.predict(spoken(1.0), RATE_HZ).inputs == ""
     for predict in (
         lambda: predictor.predict_text("so"),
-        lambda: predictor.predict(noise(1.0), RATE_HZ, transcript="so"),
+        lambda: predictor.predict(spoken(1.0), RATE_HZ, transcript="so"),
     ):
         with pytest.raises(EmotoneError, match="bundle tiny takes no transcripts; it scores audio"):
             predict()
@@ -171,7 +167,7 @@ def test_an_encoder_that_cannot_run_is_no_fault_of_a_file(
 
 
 def test_a_word_at_the_very_end_counts(predictor: Predictor) -> None:
-    samples = noise(4.0)
+    samples = spoken(4.0)
     for word in (("good", 4.0, 4.0), ("good", 3.99, 4.05)):
         prediction = predictor.predict(samples, RATE_HZ, transcript=[("so", 0.1, 0.5), word])
         assert prediction.window_inputs == ["speech+text", "speech+text"]

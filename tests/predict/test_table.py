@@ -23,7 +23,8 @@ ATTRIBUTES = ["arousal", "dominance", "valence"]
 )
 def test_columns_are_those_of_the_bundle(tiny_bundle: Path, over: Over, scores: list[str]) -> None:
     table = Table.of(Predictor.load(str(tiny_bundle), threads=1), over)
-    assert table.columns == ["file", "start_s", "end_s", *["emotion"] * (over != "curve"), *scores, "error"]
+    emotion, heard = ([], []) if over == "curve" else (["emotion"], ["speech_share", "note"])
+    assert table.columns == ["file", "start_s", "end_s", *emotion, *scores, *heard, "error"]
 
 
 def test_inputs_are_a_column_where_bundles_take_text() -> None:
@@ -41,7 +42,8 @@ def test_the_most_probable_category_stands_before_the_scores() -> None:
         has_inputs=True,
         choices={"emotion": {name: name for name in ("fear", "happiness")}},
     )
-    assert table.columns == ["file", "start_s", "end_s", "inputs", "emotion", "arousal", "fear", "happiness", "error"]
+    scores = ["arousal", "fear", "happiness"]
+    assert table.columns == ["file", "start_s", "end_s", "inputs", "emotion", *scores, "speech_share", "note", "error"]
     assert [name for name in table.columns if name not in table.scores] == list(COLUMNS)  # which no bundle may use
     probabilities = {"fear": 0.25, "happiness": 0.75}
     [row] = table.rows(Prediction("a.wav", 0.0, 2.0, {"arousal": 4.0}, probabilities, window_inputs=["speech"]))
@@ -59,6 +61,8 @@ def test_windows_are_rows_and_one_that_failed_says_why() -> None:
     table = Table("windows", ["fear"], has_inputs=False)
     rows = table.rows(Prediction("a.wav", windows=windows))
     assert [row["fear"] for row in rows] == [0.25, None]
+    marked = table.rows(Prediction("a.wav", windows=windows, window_notes=["no speech found", ""]))[0]
+    assert table.line(marked, 5) == "a.wav     0.00     4.00     0.250  (no speech found)"
     assert [table.line(row, 5) for row in rows] == [
         "a.wav     0.00     4.00     0.250",
         "a.wav     4.00     6.50 error: is silent",
@@ -68,7 +72,8 @@ def test_windows_are_rows_and_one_that_failed_says_why() -> None:
 def test_text_that_failed_has_no_times() -> None:
     table = Table("recording", ["arousal"], has_inputs=False)
     [row] = table.rows(failed("said.txt", "does not exist"))
-    assert row == {"file": "said.txt", "start_s": None, "end_s": None, "arousal": None, "error": "does not exist"}
+    unknown = dict.fromkeys(["start_s", "end_s", "arousal", "speech_share"])
+    assert row == {"file": "said.txt", **unknown, "note": "", "error": "does not exist"}
     assert table.line(row, 8) == "said.txt                   error: does not exist"
 
 

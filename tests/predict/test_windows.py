@@ -109,7 +109,7 @@ def test_a_window_has_the_scores_of_its_samples(tiny: Bundle) -> None:
         part = samples[round(window.start_s * RATE_HZ) : round(window.end_s * RATE_HZ)]
         scores = tiny.score_samples([part])
         expected = {name: values[0] for name, values in (scores.attributes | scores.probabilities).items()}
-        assert window.values == pytest.approx(expected, abs=1e-6) and window.weight == active_duration_s(part)
+        assert window.values == pytest.approx(expected, abs=1e-6) and window.sound_s == active_duration_s(part)
         assert (window.error, window.note, window.inputs, window.chunks) == ("", "", "", None)
 
 
@@ -136,9 +136,9 @@ def test_a_window_that_cannot_be_scored_keeps_its_place(tiny: Bundle, monkeypatc
 
     monkeypatch.setattr(tiny, "extract", refuse_the_last)
     first, middle, last = score_windows(tiny, cut_windows([samples[:-1]], 2.0, 2.0, 0.0))
-    assert (first.error, first.weight, first.values) == ("is silent", 0.0, {})
+    assert (first.error, first.sound_s, first.values) == ("is silent", 0.0, {})
     assert middle.error == "" and middle.values.keys() > {"arousal", "fear"}
-    assert last.error == "no pitch" and last.weight > 0 and last.values == {}
+    assert last.error == "no pitch" and last.sound_s > 0 and last.values == {}
 
 
 def test_a_network_that_fails_on_one_window_scores_the_others(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_every_window_has_the_words_in_it(speech_and_text: Bundle) -> None:
 
 def test_silence_is_scored_by_what_is_said(speech_and_text: Bundle) -> None:
     [window] = score_windows(speech_and_text, [(0, np.zeros(2 * RATE_HZ, np.float32))], "so good")
-    assert (window.inputs, window.note, window.error, window.weight) == ("text", "is silent", "", 2.0)
+    assert (window.inputs, window.note, window.error, window.sound_s) == ("text", "is silent", "", 2.0)
     assert window.values == pytest.approx(score_text(speech_and_text, "so good").values)
 
 

@@ -18,6 +18,8 @@ from emotone.base.onnx_session import OnnxSession
 
 FRAME_SAMPLES = 512
 """One probability per 32 ms."""
+STEP_SAMPLES = 320
+"""20 ms, for which predictions say whether somebody speaks."""
 CONTEXT_SAMPLES = 64
 """The end of the frame before, which the network is given with each frame."""
 STATE_SIZE = 128
@@ -53,6 +55,15 @@ class SpeechTrack:
         """Share of speech, 0..1, among the frames wholly within the samples first..stop; 0 where there are none."""
         frames = self._is_speech[-(-first // FRAME_SAMPLES) : stop // FRAME_SAMPLES]
         return frames.count(1) / len(frames) if frames else 0.0
+
+    def steps(self, first: int, stop: int) -> NDArray[np.bool_]:
+        """For each 20 ms of the samples first..stop, whether their middle is speech, bool [ceil((stop - first) / 320)].
+
+        The end of a stream that fills no frame is like the frame before.
+        """
+        middles = np.arange(first + STEP_SAMPLES // 2, stop + STEP_SAMPLES // 2, STEP_SAMPLES) // FRAME_SAMPLES
+        frames = np.frombuffer(self._is_speech or b"\0", np.bool_)
+        return frames[np.minimum(middles, len(frames) - 1)]
 
     @property
     def speech_s(self) -> float:

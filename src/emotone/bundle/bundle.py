@@ -17,7 +17,7 @@ fixed names within the folder, and `bundle.json` holds the SHA-256 of the other 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,12 +157,24 @@ class Bundle:
 
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError where they cannot be made."""
+        return self._compute(self.feature, samples)
+
+    def _compute(self, feature: Callable[[NDArray[np.float32]], Any], samples: NDArray[np.float32]) -> Any:
         before = THREADS.set(self.threads or THREADS.get())
         try:
             with _one_line(self.about.feature):
-                return self.feature(samples)
+                return feature(samples)
         finally:
             THREADS.reset(before)
+
+    @property
+    def listens(self) -> bool:
+        """Whether its feature hears where somebody speaks (`emotone.features.feature.ListeningFeature`)."""
+        return hasattr(self.feature, "listen")
+
+    def listen(self, samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """`extract`, and in which frames of 20 ms somebody speaks; for a bundle that `listens`."""
+        return self._compute(self.feature.listen, samples)
 
     def encode(self, text: str) -> tuple[NDArray[np.float32], str]:
         """Features [T', D'] of a text, and a note where they are of a part of it; raises EmotoneError as `extract`."""

@@ -19,7 +19,7 @@ PUBLISHED_NAMES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
 """How published files name attributes."""
 EMOTION = "emotion"
 """The column of the most probable category; a target of categories may have this name, which is no column's then."""
-COLUMNS = ("file", "start_s", "end_s", "inputs", EMOTION, "error")
+COLUMNS = ("file", "start_s", "end_s", "inputs", EMOTION, "speech_share", "note", "error")
 """Columns of tables beside the scores, which are named as attributes and labels."""
 
 

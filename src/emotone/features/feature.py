@@ -1,4 +1,4 @@
-"""What a feature is, and what one that is computed in batches has beside: the interface of pretrained encoders."""
+"""What a feature is, and what some have beside: a way to compute many at once, an ear for speech."""
 
 from __future__ import annotations
 
@@ -47,3 +47,13 @@ class BatchedFeature(Feature, Protocol):
 
     def check(self, source: Any, /) -> str: ...
     def encode(self, sources: Sequence[Any], /) -> list[NDArray[np.float32]]: ...
+
+
+@runtime_checkable
+class ListeningFeature(Feature, Protocol):
+    """A feature of audio that hears, on the way, where somebody speaks.
+
+    `listen` gives what calling it gives, and in which frames of 20 ms there is speech, bool [ceil(N / 320)].
+    """
+
+    def listen(self, samples: NDArray[np.float32], /) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...

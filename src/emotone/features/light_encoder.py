@@ -1,6 +1,7 @@
 """The first blocks of Whisper-base's encoder on the runtime tier: log-mel in numpy, two networks on onnxruntime.
 
-The networks and their licence lie in `whisper_light/`; `emotone.models.light_encoder` makes them. Windows go through
+The networks and their licence lie in `whisper_light/`; `emotone.models.light_encoder` makes them, and
+`results/speech_head.py` the head that hears in the states of block 1 where somebody speaks. Windows go through
 one by one: on one core a batch of 8 s windows takes as long, and its windows would change each other's states, since
 activations are rounded to the range that they have in one call.
 """
@@ -8,6 +9,7 @@ activations are rounded to the range that they have in one call.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -27,8 +29,9 @@ FOLDER = Path(__file__).parent / "whisper_light"
 SHA256 = {
     "first.onnx": "2f8100f273ebc37e1aa736cd06c9409b0bddc55a312304837c53b4076afecc07",
     "next.onnx": "789dcc2c82b47b7b37adbf3d042440c16a3c30c807b5962103021e019958a33c",
+    "speech.npy": "a6d57027b9a661b65a256d2b0ca177014812e54a893ceb36d249f5c8e9110429",
 }
-"""Of the networks, without which nothing is encoded: bundles are trained with these."""
+"""Of the networks, without which nothing is encoded: bundles are trained with these; and of the speech head."""
 STATES = ("stem", "block_1", "block_2", "block_3")
 """Outputs of the networks: the convolutions' and each block's."""
 WIDTH = 512
@@ -39,6 +42,8 @@ WINDOW_SAMPLES = 1500 * HOP_SAMPLES
 """Whisper's own 30 s; longer inputs are encoded window by window."""
 MEL_HOP, NUM_FFT = 160, 400
 LEAST_POWER = 1e-10
+SMOOTHED = 9
+"""Frames, 180 ms, over whose mean log odds somebody speaks or does not."""
 LOG_RANGE = 8.0
 """Values more than 80 dB below the window's greatest are lifted there."""
 
@@ -107,6 +112,21 @@ def read_network(name: str) -> bytes:
     return network
 
 
+def hear_speech(states: Array, head: Array | None = None) -> NDArray[np.bool_]:
+    """In which frames somebody speaks: states of block 1 [T, 512] -> bool [T].
+
+    A logistic regression trained on frames of speech, clean and in noise, against pauses, sounds and tones
+    (`results/speech.md`); its log odds are averaged over 180 ms. `head` are other weights and bias than its own [513].
+
+    >>> [states] = encode(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), 1)
+    >>> bool(hear_speech(states[1]).any())
+    False
+    """
+    head = _speech_head() if head is None else head
+    odds = np.pad(states @ head[:-1] + head[-1], SMOOTHED // 2, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(odds, SMOOTHED).mean(axis=1) > 0
+
+
 @lru_cache(maxsize=4)
 def session(name: str, threads: int) -> OnnxSession:
     """A network, ready to run on so many threads (0: one per core), loaded once in a process."""
@@ -115,6 +135,12 @@ def session(name: str, threads: int) -> OnnxSession:
 
 def _networks(num_blocks: int) -> list[str]:
     return ["first.onnx"] if num_blocks <= 1 else ["first.onnx", "next.onnx"]
+
+
+@lru_cache(maxsize=1)
+def _speech_head() -> Array:
+    """Weights and bias of the logistic regression [513]."""
+    return np.load(io.BytesIO(read_network("speech.npy")), allow_pickle=False)
 
 
 @lru_cache(maxsize=1)

@@ -21,9 +21,14 @@ from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
 from emotone.predict.settings import AUTO, NONE, PredictSettings
 from emotone.predict.table import Table, name_width
+from emotone.predict.windows import NO_SPEECH
 
 if TYPE_CHECKING:
     from emotone.audio.words.whisper import Transcriber
+
+
+NOT_SCORES = ("start_s", "end_s", "speech_share")
+"""Numbers of a row that are no scores."""
 
 
 class Input(NamedTuple):
@@ -186,12 +191,12 @@ def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]
 
 
 def _has_scores(row: Row) -> bool:
-    return any(isinstance(value, float) for name, value in row.items() if name not in ("start_s", "end_s"))
+    return any(isinstance(value, float) for name, value in row.items() if name not in NOT_SCORES)
 
 
 @dataclass
 class _Notes:
-    """Notes of predictions, counted by the inputs that were scored."""
+    """Notes of predictions, counted by what they are about: no speech, or the inputs that were scored."""
 
     num_files: int
     counts: dict[str, int] = field(default_factory=dict)
@@ -199,13 +204,14 @@ class _Notes:
 
     def add(self, prediction: Prediction) -> None:
         if prediction.note and not prediction.error:
-            self.counts[prediction.inputs] = self.counts.get(prediction.inputs, 0) + 1
-            self.first.setdefault(prediction.inputs, f"{prediction.file}: {prediction.note}")
+            scored_by = f", scored by {prediction.inputs}" if prediction.inputs else ""
+            about = ", whose scores mean nothing" if NO_SPEECH in prediction.note else scored_by
+            self.counts[about] = self.counts.get(about, 0) + 1
+            self.first.setdefault(about, f"{prediction.file}: {prediction.note}")
 
     def say(self, settings: PredictSettings) -> None:
-        for inputs, count in self.counts.items():
-            how = f", scored by {inputs}" if inputs else ""
-            _say(settings, f"{count} of {self.num_files} files{how}, e.g. {self.first[inputs]}")
+        for about, count in self.counts.items():
+            _say(settings, f"{count} of {self.num_files} files{about}, e.g. {self.first[about]}")
 
 
 def _say(settings: PredictSettings, note: str) -> None:

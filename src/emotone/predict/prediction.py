@@ -30,8 +30,10 @@ class Prediction:
     and `error` says why. choices: of which target and label each probability is; {}: all are of emotions. windows: the
     same for every window, one for a short recording. curve: the attributes over time where the bundle has curves, over
     the chunks of one window, or stitched from those of several (`emotone.predict.curve.stitch`); else the windows.
-    window_inputs: of a bundle that takes text the `inputs` of each window. note: what is to be said of scores that are
-    not of all that was given (a transcript that was cut, channels that cancel).
+    window_inputs: of a bundle that takes text the `inputs` of each window. note: what is to be said of scores that mean
+    little (no speech found) or are not of all that was given (a transcript that was cut, channels that cancel).
+    speech_share: of the recording, 0..1, where somebody speaks; None for text. window_notes, window_speech_share: the
+    same of each window.
     """
 
     file: str
@@ -45,6 +47,9 @@ class Prediction:
     note: str = ""
     window_inputs: list[str] = field(default_factory=list)
     choices: Choices = field(default_factory=dict)
+    speech_share: float | None = None
+    window_notes: list[str] = field(default_factory=list)
+    window_speech_share: list[float | None] = field(default_factory=list)
 
     @property
     def inputs(self) -> str:
@@ -72,7 +77,8 @@ class Prediction:
         """Table rows: one for the recording, or one per window or point of the curve; `columns` are those of scores.
 
         With `choices`, of the columns that are probabilities, a column of each target's name has the most probable
-        label of each row, and None where nothing was scored.
+        label of each row, and None where nothing was scored. Rows of recordings and windows have `speech_share` and
+        `note` before the error.
         """
         names = list(columns)
         pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
@@ -81,13 +87,21 @@ class Prediction:
                 {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
                 | ({"inputs": self.window_inputs[place]} if with_inputs else {})
                 | _scores({name: pieces.columns[name][place] for name in names}, choices or {})
+                | (self._window_heard(place) if over == "windows" else {})
                 | {"error": pieces.errors[place]}
                 for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
             ]
         values = self.scores | self.probabilities
         row: dict[str, Any] = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
         row |= {"inputs": self.inputs} if with_inputs else {}
-        return [row | _scores({name: values.get(name) for name in names}, choices or {}) | {"error": self.error}]
+        row |= _scores({name: values.get(name) for name in names}, choices or {})
+        row |= {} if over == "curve" else _heard(self.speech_share, self.note)
+        return [row | {"error": self.error}]
+
+    def _window_heard(self, place: int) -> dict[str, Any]:
+        """`_heard` of a window."""
+        share = self.window_speech_share[place] if self.window_speech_share else None
+        return _heard(share, self.window_notes[place] if self.window_notes else "")
 
     def to_frame(self) -> pandas.DataFrame:
         """The curve as a pandas table, one row per point of it (needs pandas)."""
@@ -127,6 +141,20 @@ def _labels(values: Mapping[str, float | None], choices: Choices) -> dict[str, A
         target: most_probable({label: value for label, at in columns.items() if (value := values.get(at)) is not None})
         for target, columns in choices.items()
     }
+
+
+def _heard(speech_share: float | None, note: str) -> dict[str, Any]:
+    """The cells of a row that say how far its scores mean anything."""
+    return {"speech_share": None if speech_share is None else round(speech_share, 3), "note": note}
+
+
+def join_notes(*notes: str) -> str:
+    """Notes as one line, without those that are empty.
+
+    >>> join_notes("no speech found", "", "cut")
+    'no speech found; cut'
+    """
+    return "; ".join(filter(None, notes))
 
 
 def _or_none(value: float | None) -> float | None:

@@ -2,9 +2,9 @@
 
 A recording no longer than the bundle's `max_utterance_s` is one utterance. A longer one, or any with `window_s` given,
 is cut into windows, each scored exactly like a file (`emotone.predict.windows`), and summarised by the mean weighted
-with the windows' seconds of sound. Audio is read as a stream and windows are scored in batches, so memory does not grow
-with duration. A bundle with curves gives the scores of a window's chunks in the same pass, which become one curve
-(`emotone.predict.curve`).
+with the windows' seconds of speech, or of sound where nobody speaks. Audio is read as a stream and windows are scored
+in batches, so memory does not grow with duration. A bundle with curves gives the scores of a window's chunks in the
+same pass, which become one curve (`emotone.predict.curve`).
 
 A bundle of speech and text is given a transcript beside the audio, or that alone; every window has its own words.
 """
@@ -12,6 +12,7 @@ A bundle of speech and text is given a transcript beside the audio, or that alon
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -20,21 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
+from emotone.audio.speech import SpeechTrack
 from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text_file, text_of
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
 from emotone.predict.curve import Curve, failed_curve, stitch
-from emotone.predict.prediction import Choices, Prediction, failed
+from emotone.predict.prediction import Choices, Prediction, failed, join_notes
 from emotone.predict.windows import (
     HOP_S,
+    NO_SPEECH,
     NO_WORDS,
+    STEP_S,
     WINDOW_S,
     Cut,
     Window,
     check_window,
     chunks_of,
     cut_windows,
+    lacks_speech,
     score_text,
     score_windows,
     takes_speech,
@@ -169,20 +174,24 @@ class Predictor:
         """Blocks of samples at 16 kHz: windows, their scores, the summary; reading them adds to `notes`."""
         limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
         window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
+        track = None if self.bundle.listens or not self.takes_speech else SpeechTrack()
+        if track is not None:
+            blocks = track.listen(blocks)
         windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
         if transcript is not None:
             self.load_encoder()
             _check_transcript(file, transcript)
         if isinstance(transcript, str) and transcript.strip():
             windows = iter([self._only_window(file, windows, max(limit_s, window_s))])
-        prediction = self._summarise(file, list(score_windows(self.bundle, windows, transcript)))
+        prediction = self._summarise(file, list(score_windows(self.bundle, windows, transcript, track)))
         if transcript is not None:
             _check_transcript(file, transcript, prediction.end_s)
             if not text_of(transcript).strip():
                 prediction.note = NO_WORDS
         if not prediction.scores and not prediction.probabilities:
             raise AudioError(file, prediction.error)
-        prediction.note = "; ".join([*notes, *filter(None, [prediction.note])])
+        prediction.note = join_notes(*notes, prediction.note)
+        prediction.window_notes = [join_notes(*notes, note) for note in prediction.window_notes]
         return prediction
 
     def _only_window(self, file: str, windows: Iterator[Cut], longest_s: float) -> Cut:
@@ -221,7 +230,7 @@ class Predictor:
             raise AudioError(file, str(error)) from None
 
     def _summarise(self, file: str, windows: list[Window]) -> Prediction:
-        """The mean scores of a recording's windows, weighted with their seconds of sound, and its curve."""
+        """The mean scores of a recording's windows, weighted with their seconds of speech, and its curve."""
         pieces = Curve(
             np.array([window.start_s for window in windows]),
             np.array([window.end_s for window in windows]),
@@ -231,13 +240,20 @@ class Predictor:
         chunks = chunks_of(self.bundle)
         curve = pieces if chunks is None else self._curve(windows, *chunks)
         prediction = Prediction(file, float(pieces.start_s[0]), float(pieces.end_s[-1]), windows=pieces, curve=curve)
+        speech_s = _speech_s(windows)
+        if speech_s is not None and prediction.end_s:
+            prediction.speech_share = min(1.0, speech_s / prediction.end_s)
+        prediction.window_speech_share = [_share(window) for window in windows]
+        prediction.window_notes = [_note(window) for window in windows]
         prediction.note = next((window.note for window in windows if window.note), "")
         if self.bundle.takes_text:
             prediction.window_inputs = [window.inputs for window in windows]
         if not any(window.values for window in windows):
             prediction.error = windows[0].error
             return prediction
-        weight = np.array([window.weight if window.values else 0.0 for window in windows])
+        if "text" not in prediction.inputs and lacks_speech(speech_s, float(pieces.end_s[-1])):
+            prediction.note = join_notes(prediction.note, NO_SPEECH)
+        weight = _weights(windows)
         mean = {
             name: float(np.average(np.nan_to_num(column), weights=weight)) for name, column in pieces.columns.items()
         }
@@ -253,6 +269,42 @@ class Predictor:
             window.chunks or failed_curve(names, window.start_s, window.end_s, window.error) for window in windows
         ]
         return stitch(curves, view.chunk_frames * hop_s) if len(curves) > 1 else curves[0]
+
+
+def _speech_s(windows: list[Window]) -> float | None:
+    """Seconds of speech in a recording, where windows overlap counted once; None where nobody listens.
+
+    What windows share is the later one's: each counts up to where the next begins.
+    """
+    if all(window.is_speech is None for window in windows):
+        return None
+    total = 0
+    for window, later in itertools.zip_longest(windows, windows[1:]):
+        if window.is_speech is not None:
+            own = None if later is None else round((later.start_s - window.start_s) / STEP_S)
+            total += int(window.is_speech[:own].sum())
+    return total * STEP_S
+
+
+def _note(window: Window) -> str:
+    """What is to be said of a window's scores; that nobody speaks is said where no words are given."""
+    is_wordless = bool(window.values) and "text" not in window.inputs
+    has_none = is_wordless and lacks_speech(window.speech_s, window.end_s - window.start_s)
+    return join_notes(window.note, NO_SPEECH if has_none else "")
+
+
+def _share(window: Window) -> float | None:
+    """The share of speech in a window."""
+    speech_s = window.speech_s
+    return None if speech_s is None else min(1.0, speech_s / (window.end_s - window.start_s))
+
+
+def _weights(windows: list[Window]) -> NDArray[np.float64]:
+    """What windows count in the mean of a recording [W]: their seconds of speech; of sound, where none has speech."""
+    is_scored = np.array([bool(window.values) for window in windows])
+    sound_s = np.array([window.sound_s for window in windows])
+    speech_s = is_scored * [window.sound_s if window.speech_s is None else window.speech_s for window in windows]
+    return speech_s if speech_s.any() else is_scored * sound_s
 
 
 @functools.lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ class Table:
     >>> moods = {"emotion": {"calm": "calm", "tense": "tense"}}
     >>> table = Table("recording", ["arousal", "calm", "tense"], has_inputs=False, choices=moods)
     >>> table.columns
-    ['file', 'start_s', 'end_s', 'emotion', 'arousal', 'calm', 'tense', 'error']
+    ['file', 'start_s', 'end_s', 'emotion', 'arousal', 'calm', 'tense', 'speech_share', 'note', 'error']
     >>> [row] = table.rows(Prediction("talk.wav", 0.0, 2.5, {"arousal": 4.25}, {"calm": 0.25, "tense": 0.75}))
     >>> print(table.header(8), table.line(row, 8), sep="\\n")
     file      start_s    end_s emotion   arousal      calm     tense
@@ -45,7 +45,8 @@ class Table:
     def columns(self) -> list[str]:
         """Names of all columns."""
         inputs = ["inputs"] * self.has_inputs
-        return ["file", "start_s", "end_s", *inputs, *self.choices, *self.scores, "error"]
+        heard = [] if self.over == "curve" else ["speech_share", "note"]
+        return ["file", "start_s", "end_s", *inputs, *self.choices, *self.scores, *heard, "error"]
 
     def rows(self, prediction: Prediction) -> list[Row]:
         """The rows of one prediction, as JSON has them: None is unknown."""
@@ -59,7 +60,7 @@ class Table:
         return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{labels}{scores}"
 
     def line(self, row: Row, width: int) -> str:
-        """A row in columns; a long name is cut in front, and an error stands where the scores would."""
+        """A row in columns; a long name is cut in front; an error stands for the scores, a note after them."""
         file = row["file"].replace("\n", "\\n")
         file = file if len(file) <= width else "..." + file[3 - width :]
         start_s, end_s = ("" if row[key] is None else f"{row[key]:.2f}" for key in ("start_s", "end_s"))
@@ -68,7 +69,8 @@ class Table:
             values = f"error: {row['error']}"
         else:
             scores = " ".join(f"{row[name]:{max(LEAST_SCORE, len(name))}.3f}" for name in self.scores)
-            values = self._labels(row) + scores
+            note = f"  ({row['note']})" if row.get("note") else ""
+            values = self._labels(row) + scores + note
         return f"{file:<{width}} {start_s:>8} {end_s:>8} {inputs}{values}"
 
     def _labels(self, row: Mapping[str, Any]) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone.audio.level import active_duration_s, is_silent
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.speech import STEP_SAMPLES, SpeechTrack
 from emotone.audio.words.transcripts import TranscriptLike, text_of, words_between
 from emotone.base.onnx_session import NetworkError
 from emotone.bundle.bundle import Bundle
@@ -27,6 +29,10 @@ HOP_S = 4.0
 BATCH_S = 64.0
 """Seconds of audio scored together: enough to keep the network busy, little enough to stay in the cache."""
 NO_WORDS = "its transcript has no words"
+NO_SPEECH = "no speech found"
+LEAST_SPEECH_S = 0.2
+"""Less is none: a bark or a click may sound like a syllable."""
+STEP_S = STEP_SAMPLES / RATE_HZ
 Cut = tuple[int, Samples]
 """A window as it is cut: the number of its first sample in the recording, and its samples [N] at 16 kHz."""
 
@@ -71,15 +77,16 @@ def cut_windows(blocks: Iterable[Samples], window_s: float, hop_s: float, limit_
 class Window:
     """A part of a recording: what it is scored by, then its scores or an `error`.
 
-    weight: seconds of sound, by which it counts in the recording's scores. utterance, places: its features and where
-    its chunks lie; empty again once it is scored. inputs: "speech", "text" or "speech+text" where the bundle takes
-    text. note: why the scores are not of all that was given. values: {name: score or probability}; empty where `error`
-    says why. chunks: the curve over its chunks, of a bundle that has one.
+    sound_s: seconds of sound. is_speech: for each 20 ms whether somebody speaks; None where nobody listens, as in text.
+    utterance, places: its features and where its chunks lie; empty again once it is scored. inputs: "speech", "text" or
+    "speech+text" where the bundle takes text. note: why the scores are not of all that was given. values: {name: score
+    or probability}; empty where `error` says why. chunks: the curve over its chunks, of a bundle that has one.
     """
 
     start_s: float
     end_s: float
-    weight: float = 0.0
+    sound_s: float = 0.0
+    is_speech: NDArray[np.bool_] | None = None
     utterance: Utterance = Utterance(None)
     places: ChunkPlaces | None = None
     inputs: str = ""
@@ -88,12 +95,33 @@ class Window:
     values: dict[str, float] = field(default_factory=dict)
     chunks: Curve | None = None
 
+    @property
+    def speech_s(self) -> float | None:
+        """Seconds of speech; None where nobody listens."""
+        return None if self.is_speech is None else int(self.is_speech.sum()) * STEP_S
 
-def score_windows(bundle: Bundle, cuts: Iterable[Cut], transcript: TranscriptLike | None = None) -> Iterator[Window]:
-    """The windows of a recording, scored in batches of `BATCH_S` seconds; each by its own words of the transcript."""
+
+def lacks_speech(speech_s: float | None, duration_s: float) -> bool:
+    """Whether so little of what was listened to is speech that its scores mean nothing: below 0.2 s, and below half.
+
+    >>> lacks_speech(0.1, 3.0), lacks_speech(0.1, 0.15), lacks_speech(None, 3.0)
+    (True, False, False)
+    """
+    return speech_s is not None and speech_s < min(LEAST_SPEECH_S, duration_s / 2)
+
+
+def score_windows(
+    bundle: Bundle, cuts: Iterable[Cut], transcript: TranscriptLike | None = None, track: SpeechTrack | None = None
+) -> Iterator[Window]:
+    """The windows of a recording, scored in batches of `BATCH_S` seconds; each by its own words of the transcript.
+
+    `track` listens to what is cut, where the bundle does not (`Bundle.listens`).
+    """
     batch: list[Window] = []
     for (start, samples), is_last in _mark_last(cuts):
         window = Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
+        if track is not None:
+            window.is_speech = track.steps(start, start + len(samples))
         _add_speech(window, bundle, samples)
         if transcript is not None:
             _add_text(window, bundle, transcript, is_last)
@@ -110,7 +138,7 @@ def score_windows(bundle: Bundle, cuts: Iterable[Cut], transcript: TranscriptLik
 
 def score_text(bundle: Bundle, text: str) -> Window:
     """A transcript without audio as one window; raises EmotoneError where there is nothing in it to score."""
-    window = Window(0.0, 0.0, weight=1.0)
+    window = Window(0.0, 0.0, sound_s=1.0)
     _add_text(window, bundle, text)
     if window.utterance.text is None:
         raise EmotoneError(window.note or NO_WORDS)
@@ -136,16 +164,20 @@ def chunks_of(bundle: Bundle) -> tuple[Chunks, float] | None:
 
 
 def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
-    """Features of the samples, or an error; of a bundle with curves where the chunks lie, too."""
+    """Features of the samples, or an error; of a bundle that listens the speech, of one with curves its chunks, too."""
     if is_silent(samples):
+        window.is_speech = np.zeros(1, bool) if takes_speech(bundle) else None
         window.error = SILENT
         return
-    window.weight = active_duration_s(samples)
+    window.sound_s = active_duration_s(samples)
     if not takes_speech(bundle):
         return
     chunks = chunks_of(bundle)
     try:
-        features = bundle.extract(samples)
+        if bundle.listens:
+            features, window.is_speech = bundle.listen(samples)
+        else:
+            features = bundle.extract(samples)
         window.places = None if chunks is None else locate_chunks(*chunks, len(features), samples)
     except EmotoneError as error:
         window.error = str(error)
@@ -177,8 +209,8 @@ def _decide_inputs(window: Window, bundle: Bundle) -> None:
     assert isinstance(view, WordChunks)
     window.inputs = window.utterance.inputs
     if window.inputs == "text" and window.error:
-        window.note, window.error = window.error, ""
-        window.weight = window.weight or window.end_s - window.start_s
+        window.note, window.error, window.is_speech = window.error, "", None
+        window.sound_s = window.sound_s or window.end_s - window.start_s
     elif count_cut([window.utterance], view):
         window.note = f"longer than the {view.max_steps} words or tokens that {bundle.name} takes, and cut"
     if not window.inputs and not window.error:

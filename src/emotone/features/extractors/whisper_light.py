@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.errors import EmotoneError
 from emotone.features.feature import Input
-from emotone.features.light_encoder import HOP_SAMPLES, STATES, WIDTH, encode, identity
+from emotone.features.light_encoder import HOP_SAMPLES, STATES, WIDTH, encode, hear_speech, identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class WhisperLight:
     blocks: whose states, side by side, in rising order: 0 the convolutions, 1 to 3 the blocks after them; 512 values
     each. pooled: "mean" or "mean-and-deviation" over active frames, or "no". sha256: identity of the encoder; None:
     that of the one that comes with Emotone, and no other is accepted. Calling it raises EmotoneError for less than
-    50 ms and for NaN.
+    50 ms and for NaN. The frames that are speech come with the states (`listen`).
 
     >>> WhisperLight()(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)).shape
     (50, 1024)
@@ -86,24 +86,34 @@ class WhisperLight:
 
     def __call__(self, samples: Array) -> Array:
         """Samples [N], 16 kHz -> states [T, D] or their moments [1, D]."""
+        return self.listen(samples)[0]
+
+    def listen(self, samples: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """What calling it gives, and in which of the T frames of 20 ms somebody speaks, bool [T]."""
         if len(samples) < MIN_DURATION_S * RATE_HZ:
             given_ms, least_ms = 1000 * len(samples) / RATE_HZ, 1000 * MIN_DURATION_S
             raise EmotoneError(f"feature whisper-light: {given_ms:g} ms are too short; it needs {least_ms:g} ms")
         is_active, gain = find_active(samples)
         if not np.isfinite(gain):
             raise EmotoneError("feature whisper-light: the samples hold NaN or infinite values")
-        if self.pooled != "no":
-            first, last = np.flatnonzero(is_active)[[0, -1]]
-            samples = samples[first * HOP_SAMPLES : (last + 1) * HOP_SAMPLES]
-            is_active = is_active[first : last + 1]
-        windows = (
-            np.concatenate([states[block] for block in self.blocks], axis=1)
-            for states in encode(samples, self.blocks[-1], gain)
-        )
+        is_speech = np.zeros(len(is_active), bool)
+        first, last = (0, len(is_active) - 1) if self.pooled == "no" else np.flatnonzero(is_active)[[0, -1]]
+        encoded = slice(first, last + 1)
+        heard: list[NDArray[np.bool_]] = []
+        windows = self._windows(samples[first * HOP_SAMPLES : (last + 1) * HOP_SAMPLES], gain, heard)
         if self.pooled == "no":
-            return np.concatenate(list(windows))
-        mean, deviation = moments(windows, is_active)
-        return np.concatenate([mean] if self.pooled == "mean" else [mean, deviation])[None]
+            features = np.concatenate(list(windows))
+        else:
+            mean, deviation = moments(windows, is_active[encoded])
+            features = np.concatenate([mean] if self.pooled == "mean" else [mean, deviation])[None]
+        is_speech[encoded] = np.concatenate(heard)
+        return features, is_speech & is_active
+
+    def _windows(self, samples: Array, gain: float, heard: list[NDArray[np.bool_]]) -> Iterator[Array]:
+        """States [T, D] of each 30 s; in which frames somebody speaks is appended to `heard`, window by window."""
+        for states in encode(samples, max(1, self.blocks[-1]), gain):
+            heard.append(hear_speech(states[1]))
+            yield np.concatenate([states[block] for block in self.blocks], axis=1)
 
 
 def find_active(samples: Samples) -> tuple[NDArray[np.bool_], float]:
