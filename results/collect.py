@@ -120,11 +120,11 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def folds(result: dict[str, Any], targets: list[tuple[str, str]]) -> str:
-    """Mean and deviation over folds of each target's metric, where the run has them."""
+    """Mean and deviation over folds of each target's metric, where the run has them (a fold of one class has none)."""
     if "folds" not in result:
         return ""
     each = [result["folds"][target][metric] for target, metric in targets]
-    return ", ".join(f"{one['mean']:.3f} ± {one['std']:.3f}" for one in each)
+    return ", ".join(f"{one['mean']:.3f} ± {one['std']:.3f}" for one in each if one["mean"] == one["mean"])
 
 
 def training(results: list[dict[str, Any]]) -> str:
