@@ -59,13 +59,15 @@ ABOUT = {
     ),
 }
 """What tables cannot say."""
+FIXED = "{} is as set, not chosen here."
 HEAD = """# Results
 
 Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
-the 95% interval of a bootstrap over speakers; "folds" is mean and deviation of the metric over folds, as published
-tables have it. Speaker-independent unless a protocol says otherwise. Iterations, rate and sizes of training were fixed
-beforehand to fit a budget of CPU time; checkpoints and C are chosen on the validation speakers unless a setting says
-otherwise. How fast it is stands in [benchmarks.md](benchmarks.md).
+the 95% interval of a percentile bootstrap over speakers, as these runs were scored; what Emotone gives now is by t,
+wider where speakers are few ([coverage.md](coverage.md)). "folds" is mean and deviation of the metric over folds, as
+published tables have it. Speaker-independent unless a protocol says otherwise. Iterations, rate and sizes of training
+were fixed beforehand to fit a budget of CPU time; what was chosen on which speakers stands above each table. How fast
+it is stands in [benchmarks.md](benchmarks.md).
 """
 
 
@@ -136,6 +138,25 @@ def training(results: list[dict[str, Any]]) -> str:
     length = f"{settings['iterations']} iterations" if epochs is None else f"{epochs} epochs in batches"
     unit = "segments" if results[0]["system"]["name"] == "spectrogram-image" else "utterances"
     return f" {length} of {settings['batch_size']} {unit}, learning rate {settings['learning_rate']:g}."
+
+
+def chosen_where(results: list[dict[str, Any]]) -> str:
+    """What was chosen on which speakers, of all runs of a recipe; never those that test."""
+    found = []
+    for result in results:
+        of_target = [target for fold in result.get("chosen", []) for target in fold.values()]
+        validates = result.get("split", {}).get("validate", True)
+        if not of_target:
+            where = "the validation speakers" if validates else "nothing: the last are taken"
+            found.append(f"The best weights are chosen on {where}.")
+        elif any(target.get("inner_folds") for target in of_target):
+            num = max(len(target["inner_folds"]) for target in of_target)
+            found.append("C is chosen on inner folds of the training speakers." if num > 1 else FIXED.format("C"))
+        else:
+            what = "C" if "c" in of_target[0] else "Each head's penalty"
+            is_chosen = any(target.get("validation") for target in of_target)
+            found.append(f"{what} is chosen on the validation speakers." if is_chosen else FIXED.format(what))
+    return " ".join(dict.fromkeys(found))
 
 
 def compare(runs: list[Path]) -> None:
@@ -241,7 +262,7 @@ def write_tables() -> None:
             protocol = min((one["protocol"] for one in results), key=len)  # that of the plainest setting
             parts.append(
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
-                f"speakers.{training(results)} {ABOUT.get(folder.name, '')}".rstrip()
+                f"speakers.{training(results)} {chosen_where(results)} {ABOUT.get(folder.name, '')}".rstrip()
                 + f"\n\n{table(results)}\n"
             )
         if comparison:

@@ -16,7 +16,7 @@ from emotone.bundle.target import UNBOUNDED, Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.relative import shares_of_wins
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers.statistics import interval_over_speakers
 from emotone.evaluate.scores import (
     ATTRIBUTE_METRICS,
     CATEGORY_METRICS,
@@ -41,7 +41,7 @@ def test_numbers_are_the_metrics_with_the_bootstrap() -> None:
     assert (result["num_utterances"], result["num_speakers"], result["num_unknown_speaker"]) == (120, 6, 0)
     assert list(result["metrics"]) == ["arousal", "valence", "emotion"] and "per_corpus" not in result
     for name, metric in ATTRIBUTE_METRICS.items():
-        expected = bootstrap_over_speakers(metric, table["predicted_arousal"], table["true_arousal"], table["speaker"])
+        expected = interval_over_speakers(metric, table["predicted_arousal"], table["true_arousal"], table["speaker"])
         assert result["metrics"]["arousal"][name] == expected._asdict()
     uar = sklearn.metrics.balanced_accuracy_score(table["true_emotion"], decided(table))
     assert result["metrics"]["emotion"]["uar"]["value"] == pytest.approx(uar, abs=1e-12)

@@ -14,6 +14,7 @@ from emotone.bundle.target import Target
 from emotone.evaluate.chance import chance_level
 from emotone.evaluate.numbers.interval import Interval, to_json
 from emotone.evaluate.numbers.relative import describe_test
+from emotone.evaluate.numbers.speaker_intervals import few_speakers
 from emotone.evaluate.report.subgroups import confusion_of, measure_classes
 from emotone.evaluate.run_folder import Run
 from emotone.evaluate.scores import pairs_of
@@ -40,7 +41,10 @@ def print_result(run: Run, as_json: bool = False) -> None:
     for target in run.targets:
         if target.kind == "category" and len(pairs_of(run.test, target)[0]):
             print(align(class_rows(run.test, target), "  "))
-    for line in result.get("notes", []):
+    for line in (
+        *few_speakers(result["num_speakers"] + result.get("num_unknown_speaker", 0)),
+        *result.get("notes", []),
+    ):
         print(f"  {line}", file=sys.stderr)
 
 

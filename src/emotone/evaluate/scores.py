@@ -12,7 +12,7 @@ from emotone.bundle.target import Target, one_or_each
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.relative import published_test, shares_of_wins
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers.statistics import interval_over_speakers
 from emotone.evaluate.prediction_table import predicted_values, speakers_of
 
 ATTRIBUTE_METRICS = {"ccc": metrics.ccc, "pearson": metrics.pearson, "rmse": metrics.rmse}
@@ -70,7 +70,7 @@ def score_predictions(predictions: pd.DataFrame, targets: list[Target]) -> dict[
             raise EmotoneError(f"no utterance has a label for {target.name}{alone}")
         repeats = known["repeat"] if "repeat" in known and known["repeat"].nunique() > 1 else None
         scores[target.name] = {
-            name: bootstrap_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
+            name: interval_over_speakers(metric, *pair, speakers_of(known), repeats=repeats)._asdict()
             for name, metric in metrics_of(target).items()
         }
         if target.is_relative:

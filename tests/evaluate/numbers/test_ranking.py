@@ -16,7 +16,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import ranking
 from emotone.evaluate.numbers.metrics import kendall, spearman
 from emotone.evaluate.numbers.ranking import assess_all_pairs, assess_as_published, count_wins
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers.statistics import interval_over_speakers
 
 
 def ranks_by_loops(margins: list[list[float]]) -> tuple[list[int], list[int]]:
@@ -101,10 +101,10 @@ def test_intervals_over_speakers_keep_the_wins() -> None:
     margins, labels = simulate(120)
     speakers = [str(number % 12) for number in range(120)]
     for metric, value in zip((spearman, kendall), assess_all_pairs(margins, labels), strict=True):
-        interval = bootstrap_over_speakers(metric, count_wins(margins), labels, speakers, num_resamples=100)
+        interval = interval_over_speakers(metric, count_wins(margins), labels, speakers, num_resamples=100)
         assert interval.value == pytest.approx(value, abs=1e-12)
         assert interval.low < value < interval.high
-        alone = bootstrap_over_speakers(metric, count_wins(margins), labels, ["1"] * 120)
+        alone = interval_over_speakers(metric, count_wins(margins), labels, ["1"] * 120)
         assert math.isnan(alone.low) and alone.value == interval.value
 
 

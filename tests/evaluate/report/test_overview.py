@@ -49,7 +49,7 @@ def test_the_text_says_who_was_tested() -> None:
     sections = sections_of(make_run(predictions(), notes=["arousal mapped"]))
     assert sections["Overview"].text == (
         "mine: leave-one-speaker-out by speaker. 120 utterances of 6 speakers, all of language da, corpus s. "
-        "arousal mapped."
+        "6 speakers are few: other ones may give quite other numbers, and intervals of so few are wide. arousal mapped."
     )
     test = predictions().assign(language=None, corpus=["a", "b"] * 60)
     test.loc[:2, "speaker"] = None

@@ -9,7 +9,7 @@ import sklearn.metrics
 
 from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers.statistics import interval_over_speakers
 from emotone.evaluate.report.subgroups import compare_groups, confusion_of, duration_bands, find_groups, measure_classes
 
 LABELS = ("anger", "calm", "fear")
@@ -69,7 +69,7 @@ def test_groups_are_complete_and_equal_metrics_of_their_rows(table: pd.DataFrame
 
 def test_intervals_are_those_of_the_bootstrap(table: pd.DataFrame) -> None:
     rows = table[table["gender"] == "male"]
-    interval = bootstrap_over_speakers(metrics.ccc, rows["predicted_arousal"], rows["true_arousal"], rows["speaker"])
+    interval = interval_over_speakers(metrics.ccc, rows["predicted_arousal"], rows["true_arousal"], rows["speaker"])
     assert find_groups(table, [AROUSAL])["arousal"]["gender"][1]["ccc"] == interval
     assert interval.low < interval.value < interval.high
 
@@ -173,7 +173,7 @@ def test_intervals_of_recall_are_those_of_the_plain_bootstrap(table: pd.DataFram
     def recall(p: np.ndarray, t: np.ndarray) -> float:
         return float(np.mean(p[t == "anger"] == "anger"))
 
-    slow = bootstrap_over_speakers(recall, decided, table["true_emotion"].to_numpy(str), table["speaker"])
+    slow = interval_over_speakers(recall, decided, table["true_emotion"].to_numpy(str), table["speaker"])
     fast = measure_classes(table, EMOTION)[0]["recall"]
     assert fast == pytest.approx(slow, abs=0.02)  # other draws
 

@@ -36,7 +36,8 @@ def comparison_page(comparison: Comparison) -> str:
 
 METHOD = (
     "p: paired sign-flip test over speakers, two-sided, on the metric of all utterances; p (Holm): corrected for all "
-    f"pairs, significant (*) up to {LEVEL}; intervals: 95%, bootstrap over speakers, not corrected; d_z: difference in "
+    f"pairs, significant (*) up to {LEVEL}; intervals: 95%, t on the jackknife over speakers, not corrected; "
+    "d_z: difference in "
     "standard deviations of the speakers' shares in it. Where interval and test disagree, the test is the one to quote."
 )
 RANKS_METHOD = (

@@ -127,12 +127,7 @@ def standardised_difference(pooled: PooledMetric) -> float:
     S = pooled.num_speakers
     if S == 1:
         return float("nan")
-    without = []
-    for rows in pooled.blocks(S):
-        times = np.ones((len(rows), S), dtype=np.int64)
-        times[np.arange(len(rows)), rows] = 0
-        without.append(np.subtract(*pooled.weighted(times).T))
-    shares = S * np.subtract(*pooled.values) - (S - 1) * np.concatenate(without)
+    shares = S * np.subtract(*pooled.values) - (S - 1) * np.subtract(*pooled.without_one().T)
     spread = shares.std(ddof=1)
     return float(shares.mean() / spread) if spread > TIE else float("nan")
 

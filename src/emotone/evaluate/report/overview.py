@@ -7,6 +7,7 @@ from dataclasses import replace
 from emotone.base.page import Section
 from emotone.evaluate.chance import CHANCE_NOTE, chance_level
 from emotone.evaluate.numbers.interval import Interval
+from emotone.evaluate.numbers.speaker_intervals import few_speakers
 from emotone.evaluate.report.cells import Row, interval_cell, metric_name, number_cell
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.report.subgroups import KINDS, groups_of
@@ -20,7 +21,7 @@ COUNTED = {
     "num_left_out": "utterances of other classes are left out",
     "num_failed": "utterances could not be read",
 }
-INTERVALS = "Intervals: bootstrap over speakers, 2000 resamples; with one speaker there is none."
+INTERVALS = "Intervals: 95%, Student's t on the jackknife over speakers; with one speaker there is none."
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -61,7 +62,8 @@ def _describe(run: Run) -> str:
     all_of = f", all of {', '.join(shared)}" if shared else ""
     counted = [line for key, text in COUNTED.items() for line in _counted(result.get(key), text)]
     tested = f"{result['num_utterances']} utterances of {result['num_speakers']} speakers{all_of}"
-    return " ".join(f"{part}." for part in [result["protocol"], tested, *counted, *result.get("notes", [])])
+    few = few_speakers(result["num_speakers"] + result.get("num_unknown_speaker", 0))
+    return " ".join(f"{part}." for part in [result["protocol"], tested, *few, *counted, *result.get("notes", [])])
 
 
 def _counted(count: int | dict[str, int] | None, text: str) -> list[str]:

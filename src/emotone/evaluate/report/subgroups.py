@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.interval import Interval
-from emotone.evaluate.numbers.statistics import PooledMetric, bootstrap_over_speakers
+from emotone.evaluate.numbers.speaker_intervals import Ends, t_ends, t_ends_of_difference
+from emotone.evaluate.numbers.statistics import PooledMetric, interval_over_speakers
 from emotone.evaluate.prediction_table import speakers_of
 from emotone.evaluate.scores import metrics_of, pairs_of
 
@@ -32,7 +33,6 @@ KINDS = {
 UNKNOWN = "unknown"
 BANDS_S = (1.0, 2.0, 4.0, 8.0)
 """Borders of the duration bands: fixed, so that bands of two corpora are the same, and doubling, as lengths do."""
-NUM_RESAMPLES = 2000
 Floats = NDArray[np.float64]
 Group = dict[str, Any]
 """{"group", "num_utterances", "num_speakers", metric: Interval, ...}, and of attributes on a range "bias"."""
@@ -100,7 +100,7 @@ def _interval(
     metric: Callable[..., float], p: NDArray[Any], t: NDArray[Any], speakers: NDArray[Any], repeats: NDArray[Any]
 ) -> Interval:
     if (speakers != speakers[0]).any():
-        return bootstrap_over_speakers(metric, p, t, speakers, NUM_RESAMPLES, repeats=repeats)
+        return interval_over_speakers(metric, p, t, speakers, repeats=repeats)
     values = [metric(p[repeats == repeat], t[repeats == repeat]) for repeat in np.unique(repeats)]
     return Interval(float("nan"), float(np.mean(values)), float("nan"))
 
@@ -108,26 +108,23 @@ def _interval(
 def compare_groups(predictions: pd.DataFrame, target: Target, kind: str) -> list[dict[str, Any]]:
     """The differences of the main metric between all pairs of groups of a kind, the unknown left out.
 
-    Each is {"pair": "first - second", metric: Interval}: the speakers of each group are drawn again by themselves, as
-    nobody is in both; the ends are NaN where a group has one speaker.
+    Each is {"pair": "first - second", metric: Interval}: each group has its own speakers, so the interval
+    is Welch's; the ends are NaN where a group has one speaker.
     """
     name, metric = next(iter(metrics_of(target).items()))
     known, (p, t), _ = pairs_of(predictions, target)
     names, speakers = groups_of(known).get(kind, np.zeros(0, str)), speakers_of(known).to_numpy(str)
     repeats = _repeats(known)
-    random = np.random.default_rng(0)
-    values, drawn = {}, {}
+    values, without = {}, {}
     for group in sorted(set(names) - {UNKNOWN}):
         rows = names == group
         pooled = PooledMetric(metric, [p[rows]], t[rows], speakers[rows], repeats[rows])
-        S = pooled.num_speakers
-        times = random.multinomial(S, np.full(S, 1 / S), NUM_RESAMPLES)
-        values[group] = float(pooled.values[0])
-        drawn[group] = pooled.weighted(times)[:, 0] if S > 1 else np.full(NUM_RESAMPLES, np.nan)
+        values[group], without[group] = float(pooled.values[0]), pooled.without_one()[:, 0]
     differences = []
     for first, second in itertools.combinations(values, 2):
-        difference = _percentiles(values[first] - values[second], drawn[first] - drawn[second])
-        differences.append({"pair": f"{first} - {second}", name: difference})
+        pair = values[first], values[second]
+        low, high = t_ends_of_difference(pair, (without[first], without[second]))
+        differences.append({"pair": f"{first} - {second}", name: Interval(low, pair[0] - pair[1], high)})
     return differences
 
 
@@ -141,22 +138,18 @@ def measure_classes(predictions: pd.DataFrame, target: Target) -> list[dict[str,
         return []
     known, (p, t), classes = pairs_of(predictions, target)
     counts = _counts_of_speakers(known, p, t, classes)
-    S = len(counts)
-    times = np.random.default_rng(0).multinomial(S, np.full(S, 1 / S), NUM_RESAMPLES)
-    resampled = np.tensordot(times.astype(float), counts, axes=1)
+    total = counts.sum(axis=0)
+    without = total - counts  # [S, R, K, K]
     rows: list[dict[str, Any]] = []
     functions: Mapping[str, Callable[[NDArray[Any]], Floats]] = {
         "recall": metrics.recall_of_confusion,
         "precision": metrics.precision_of_confusion,
         "f1": metrics.f1_of_confusion,
     }
-    scores = {name: (of(counts.sum(axis=0)).mean(axis=0), of(resampled).mean(axis=1)) for name, of in functions.items()}
+    scores = {name: (of(total).mean(axis=0), of(without).mean(axis=1)) for name, of in functions.items()}
     for k, label in enumerate(classes):
         num = int(known.loc[known[f"true_{target.name}"] == label, "id"].nunique())
-        spread = {
-            name: _percentiles(value[k], drawn[:, k] if S > 1 else drawn[:, k] * np.nan)
-            for name, (value, drawn) in scores.items()
-        }
+        spread = {name: _within_01(value[k], t_ends(value[k], less[:, k])) for name, (value, less) in scores.items()}
         rows.append({"class": label, "num_utterances": num, **spread})
     return rows
 
@@ -182,8 +175,7 @@ def _repeats(known: pd.DataFrame) -> NDArray[Any]:
     return known["repeat"].to_numpy() if "repeat" in known else np.zeros(len(known), int)
 
 
-def _percentiles(value: float, drawn: Floats) -> Interval:
-    """The 95% interval of resampled values, those that are not defined left out."""
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-    return Interval(float(low), float(value), float(high))
+def _within_01(value: float, ends: Ends) -> Interval:
+    """A share's interval, whose ends are shares."""
+    low, high = np.clip(ends, 0.0, 1.0).tolist()
+    return Interval(low, float(value), high)
