@@ -28,7 +28,7 @@ from emotone.corpora.info import corpus_info
 from emotone.data.leakage import class_balance, describe, find_crossings
 from emotone.data.split import RAVDESS_FOLDS, SPLITS, Split
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.numbers.statistics import bootstrap_over_speakers
+from emotone.evaluate.numbers.statistics import interval_over_speakers
 
 NUM_UTTERANCES, NUM_SPEAKERS, NUM_PREDICTIONS, NUM_RESAMPLES = 100_000, 2_000, 30_000, 10_000
 NUM_VOTES = 5
@@ -135,7 +135,9 @@ def _measure_bootstrap() -> None:
     ):
         measure(
             f"bootstrap of {NUM_RESAMPLES:,} over {NUM_PREDICTIONS:,}, {metric.__name__}",
-            lambda metric=metric, values=values: bootstrap_over_speakers(metric, *values, speakers, NUM_RESAMPLES),
+            lambda metric=metric, values=values: interval_over_speakers(
+                metric, *values, speakers, NUM_RESAMPLES, method="percentile"
+            ),
             wanted_s=5,
         )
 
