@@ -156,6 +156,7 @@ def test_speakers_are_recognised_on_other_sentences(tones_recipe: Make, voices: 
     by_script = {"name": "leave-one-speaker-out", "group": "script"}
     run = load_run(train_recipe(tones_recipe(**settings, split=by_script), to=tmp_path / "by-script", quiet=True))
     assert list(run.result["metrics"]) == ["speaker"] and len(run.test) == NUM
+    assert "over utterances, since the speakers" in build_report(run)[1]
     pair = {"name": "given", "file": str(tmp_path / "split.json")}
     ids = said.utterances["id"].tolist()
     parts = {"train": ids[:8], "validation": [], "test": ids[8:]}

@@ -22,6 +22,7 @@ COUNTED = {
     "num_failed": "utterances could not be read",
 }
 INTERVALS = "Intervals: 95%, Student's t on the jackknife over speakers; with one speaker there is none."
+OVER_UTTERANCES = "Intervals: 95%, over utterances, since the speakers are what is predicted."
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -38,7 +39,8 @@ def section(evaluated: Evaluated) -> Part:
         Section("Overview", _describe(run), first[1]),
         *(Section(TABLES[names[0]], table=rows, level=3) for names, rows in others),
     ]
-    sections[-1] = replace(sections[-1], note=f"{INTERVALS} {CHANCE_NOTE}")
+    intervals = OVER_UTTERANCES if "true_speaker" in run.test else INTERVALS
+    sections[-1] = replace(sections[-1], note=f"{intervals} {CHANCE_NOTE}")
     json = {"name": run.name, "result": run.result, "warnings": run.warnings}
     return Part(json, [*sections, _origin(run)])
 
