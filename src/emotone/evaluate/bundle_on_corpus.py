@@ -87,14 +87,13 @@ def run_on_corpus(
     mapped = [note for pair in zip(targets, ranged, strict=True) if (note := _map_scores(predictions, *pair))]
     training = bundle.about.training
     result: dict[str, Any] = {
-        "warnings": training_warnings(bundle.name, training, whole, part),
         "model": bundle.name,
         "protocol": f"{bundle.name} on {'all' if part == ALL else part} of {corpus.name}",
-        "part": part,
         "corpora": {corpus.name: whole.fingerprint},
         "num_failed": len(store.failed),
         "not_in_corpus": [name for name, is_there in has_labels.items() if not is_there],
         "notes": training_notes(training, whole, part) + words.notes + mapped,
+        "warnings": training_warnings(bundle.name, training, whole, part),
         **score_predictions(predictions, targets),
     }
     test = predictions.assign(own_id=predictions["id"])
