@@ -47,8 +47,9 @@ GRID = {
         ["unlabelled.num=200", "system.num_clusters=5"],
         ["unlabelled.num=200", "system.num_clusters=30"],
         ["unlabelled.num=200", "system.heads=frozen"],
-        [*HALF],  # the published sampler against the even one: clusters-as-published.md
+        [*HALF],  # what is as published by option: clusters-as-published.md
         [*HALF, "system.draw=published"],
+        [*HALF, "system.best_by=chunks"],
     ],
     "emotale-deep-mi": [[f"curriculum.order={order}"] for order in ("easy-first", "hard-first", "random", "none")],
     "emotale-seq2seq": [[], ["system.curve_weight=0"], LIGHT_FRAMES],
