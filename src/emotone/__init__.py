@@ -5,6 +5,8 @@ What users import stands here, loaded when it is first used: `import emotone` co
     load(name)     a `Predictor` from a bundle's name or folder
     Predictor      scores files, arrays and text
     Prediction     what comes out: scores, probabilities, the curve over time
+    Stream         the same for speech that is still going on: rows as utterances end
+    UtteranceRules what ends an utterance
     EmotoneError   whatever a user can put right, in one line
 
 Everything else is internal and may move. The rooms of the package in the order in which they import each other:
@@ -29,17 +31,21 @@ TYPE_CHECKING = False  # as typing's, whose import is most of the time that this
 if TYPE_CHECKING:
     from typing import Any
 
+    from emotone.audio.utterances import UtteranceRules
     from emotone.base.version import __version__
     from emotone.errors import EmotoneError
     from emotone.predict.prediction import Prediction
     from emotone.predict.predictor import Predictor
+    from emotone.predict.stream import Stream
 
-__all__ = ["EmotoneError", "Prediction", "Predictor", "__version__", "load"]
+__all__ = ["EmotoneError", "Prediction", "Predictor", "Stream", "UtteranceRules", "__version__", "load"]
 
 _PLACES = {
     "EmotoneError": "emotone.errors",
     "Prediction": "emotone.predict.prediction",
     "Predictor": "emotone.predict.predictor",
+    "Stream": "emotone.predict.stream",
+    "UtteranceRules": "emotone.audio.utterances",
     "__version__": "emotone.base.version",
 }
 

@@ -57,3 +57,13 @@ def test_rates() -> None:
             check_rate(rate_hz)
     with pytest.raises(EmotoneError, match="not in kHz"):
         check_rate(16)
+
+
+def test_one_channel_is_heard_where_it_is_asked_for() -> None:
+    block = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    assert (
+        Downmix(2)(block).tolist() == block[:, 1].tolist() and Downmix(1)(block[:, 0]).tolist() == block[:, 0].tolist()
+    )
+    for channel in (0, 3):
+        with pytest.raises(EmotoneError, match=f"has 2 channels, and no channel {channel}"):
+            Downmix(channel)(block)

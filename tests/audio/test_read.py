@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emotone.audio.read import (
     RATE_HZ,
     AudioError,
+    count_channels,
     from_array,
     load_audio,
     read_blocks,
@@ -481,3 +482,17 @@ def test_every_way_in_checks_the_file(tmp_path: Path, read: Callable[[Path], Ite
     (tmp_path / "a.wav").touch()
     with pytest.raises(AudioError, match="is empty"):
         next(read(tmp_path / "a.wav"))
+
+
+def test_channels_of_files_and_arrays(tmp_path: Path) -> None:
+    both = np.random.default_rng(0).uniform(-0.5, 0.5, (8_000, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", both, 16_000, "FLOAT")
+    assert count_channels(tmp_path / "a.wav") == 2
+    [block] = read_blocks(tmp_path / "a.wav", channel=2)
+    np.testing.assert_array_equal(block, both[:, 1])
+    np.testing.assert_array_equal(from_array(both, 16_000, channel=2), both[:, 1])
+    for read in (lambda: list(read_blocks(tmp_path / "a.wav", channel=3)), lambda: from_array(both, 16_000, channel=3)):
+        with pytest.raises(AudioError, match="has 2 channels, and no channel 3"):
+            read()
+    with pytest.raises(AudioError, match="does not exist"):
+        count_channels(tmp_path / "none.wav")

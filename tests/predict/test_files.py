@@ -72,16 +72,18 @@ def files(tmp_path: Path) -> list[str]:
 
 def test_a_file_is_predicted_as_the_predictor_does(files: list[str], tiny_bundle: Path) -> None:
     settings = PredictSettings(str(tiny_bundle), window_s=2.0, hop_s=1.0)
-    prediction = predict_file(settings, Input(files[1]))
+    [prediction] = predict_file(settings, Input(files[1]))
     expected = Predictor.load(str(tiny_bundle)).predict(files[1], window_s=2.0, hop_s=1.0)
     assert prediction.scores == pytest.approx(expected.scores) and prediction.windows is not None
     assert prediction.windows.start_s.tolist() == list(range(19))
-    assert predict_file(settings, Input(files[2])).error == "is silent"
+    assert [one.error for one in predict_file(settings, Input(files[2]))] == ["is silent"]
 
 
 def test_predictions_come_in_the_order_of_the_files(files: list[str], tiny_bundle: Path) -> None:
     inputs = [Input(file) for file in reversed(files)]
-    alone, together = (list(predict_files(inputs, PredictSettings(str(tiny_bundle), jobs=jobs))) for jobs in (1, 2))
+    alone, together = (
+        [one for [one] in predict_files(inputs, PredictSettings(str(tiny_bundle), jobs=jobs))] for jobs in (1, 2)
+    )
     assert [prediction.file for prediction in alone] == files[::-1]
     assert [prediction.rows(["arousal"]) for prediction in together] == [one.rows(["arousal"]) for one in alone]
 

@@ -19,13 +19,16 @@ NOTE = "read by one channel, since the channels cancel (one is upside down)"
 class Downmix:
     """Blocks [N] or [N, C] -> [N]: the mean of the channels, or, from where they cancel on, the loudest of them.
 
+    `channel`, from 1, is the one that is heard in their place; calling it raises EmotoneError where there is no such.
+
     >>> wave = np.sin(np.arange(100.0))
     >>> downmix = Downmix()
     >>> downmix(np.stack([wave, -wave], axis=1)).max() > 0.9, downmix.note
     (np.True_, 'read by one channel, since the channels cancel (one is upside down)')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channel: int | None = None) -> None:
+        self._channel = channel
         self._chosen: int | None = None
 
     @property
@@ -34,6 +37,11 @@ class Downmix:
         return "" if self._chosen is None else NOTE
 
     def __call__(self, block: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self._channel is not None:
+            count = 1 if block.ndim == 1 else block.shape[1]
+            if not 1 <= self._channel <= count:
+                raise EmotoneError(f"has {count} channels, and no channel {self._channel}")
+            return np.ascontiguousarray(block if block.ndim == 1 else block[:, self._channel - 1])
         if block.ndim == 1:
             return block
         if block.shape[1] == 1:

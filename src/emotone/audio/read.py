@@ -11,7 +11,7 @@ from __future__ import annotations
 import numbers
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -95,14 +95,22 @@ def read_blocks(
     end_s: float | None = None,
     block_s: float = BLOCK_S,
     notes: list[str] | None = None,
+    channel: int | None = None,
 ) -> Iterator[Samples]:
     """The samples of `load_audio` as blocks of about `block_s` seconds, none of them empty and at least one.
 
-    What is to be said of the file, though it can be used, is appended to `notes`. Raises AudioError as `load_audio`
+    What is to be said of the file, though it can be used, is appended to `notes`. `channel`, from 1, is the one that is
+    read in place of the mean of all. Raises AudioError as `load_audio`
     does, some of it only when the block that is damaged is asked for.
     """
+    native = read_native_blocks(path, start_s, end_s, block_s, notes, channel)
+    yield from _at_least(resampled(native), path, start_s)
+
+
+def _at_least(blocks: Iterator[Samples], path: str | os.PathLike[str], start_s: float) -> Iterator[Samples]:
+    """The blocks, clipped and none empty; raises AudioError where all together are too few samples."""
     num_samples, waiting = 0, None
-    for samples in _resampled(path, start_s, end_s, block_s, notes):
+    for samples in blocks:
         num_samples += len(samples)
         block = samples if waiting is None or not len(waiting) else np.concatenate([waiting, samples])
         waiting = block[:0]
@@ -116,12 +124,10 @@ def read_blocks(
         raise AudioError(path, _too_short(num_samples))
 
 
-def _resampled(
-    path: str | os.PathLike[str], start_s: float, end_s: float | None, block_s: float, notes: list[str] | None
-) -> Iterator[Samples]:
-    """Blocks at 16 kHz; some may be empty."""
+def resampled(blocks: Iterable[tuple[Samples, int]]) -> Iterator[Samples]:
+    """Blocks [N], each with its rate in Hz, as blocks at 16 kHz; some may be empty."""
     resampler = None
-    for samples, rate_hz in read_native_blocks(path, start_s, end_s, block_s, notes):
+    for samples, rate_hz in blocks:
         if rate_hz != RATE_HZ and resampler is None:
             import soxr
 
@@ -137,14 +143,15 @@ def read_native_blocks(
     end_s: float | None = None,
     block_s: float = BLOCK_S,
     notes: list[str] | None = None,
+    channel: int | None = None,
 ) -> Iterator[tuple[Samples, int]]:
     """Blocks at the file's own rate, not clipped: samples [N], and the rate in Hz.
 
-    Raises AudioError as `load_audio` does, but for what is short; `notes` are as of `read_blocks`.
+    Raises AudioError as `load_audio` does, but for what is short; `notes` and `channel` are as of `read_blocks`.
     """
     if not 0 <= start_s < (float("inf") if end_s is None else end_s):
         raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
-    downmix = Downmix()
+    downmix = Downmix(channel)
     try:
         for block, rate_hz in _decode(os.fspath(path), _check_file(path), start_s, end_s, block_s):
             samples = downmix(block)
@@ -182,10 +189,12 @@ def _decode(
             raise unknown from None
 
 
-def from_array(samples: NDArray[np.generic], rate_hz: float, notes: list[str] | None = None) -> Samples:
+def from_array(
+    samples: NDArray[np.generic], rate_hz: float, notes: list[str] | None = None, channel: int | None = None
+) -> Samples:
     """An array as float32 [N], 16 kHz, mono: [N] or [N, channels]; integers are scaled by their full range.
 
-    What is to be said of it is appended to `notes`. Raises AudioError for less than 20 ms, NaN, more than 2 axes, rates
+    `notes` and `channel` are as of `read_blocks`. Raises AudioError for less than 20 ms, NaN, more than 2 axes, rates
     that are none of sound, integers of 64 bits, which samples of 16 bits often lie in, and floats far outside [-1, 1].
 
     >>> from_array(np.full(8_000, 16_384, dtype=np.int16), 8_000).shape
@@ -209,8 +218,11 @@ def from_array(samples: NDArray[np.generic], rate_hz: float, notes: list[str] | 
         raise AudioError(name, str(error)) from None
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples.astype(np.float64) / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    downmix = Downmix()
-    mono = downmix(np.asarray(samples, dtype=np.float32))
+    downmix = Downmix(channel)
+    try:
+        mono = downmix(np.asarray(samples, dtype=np.float32))
+    except EmotoneError as error:
+        raise AudioError(name, str(error)) from None
     if not np.isfinite(mono).all():
         raise AudioError(name, "holds NaN or infinite samples")
     if rate_hz != RATE_HZ:
@@ -222,6 +234,19 @@ def from_array(samples: NDArray[np.generic], rate_hz: float, notes: list[str] | 
     if notes is not None and downmix.note:
         notes.append(downmix.note)
     return clip(mono, name)
+
+
+def count_channels(path: str | os.PathLike[str]) -> int:
+    """How many channels a file has; raises AudioError as `load_audio` does."""
+    try:
+        block, _ = next(_decode(os.fspath(path), _check_file(path), 0.0, None, 0.1))
+    except AudioError:
+        raise
+    except StopIteration:
+        raise AudioError(path, "holds no samples") from None
+    except Exception as error:
+        raise AudioError(path, f"cannot be decoded ({type(error).__name__}: {error})") from None
+    return 1 if block.ndim == 1 else block.shape[1]
 
 
 def _too_short(num_samples: int) -> str:

@@ -48,7 +48,7 @@ class SpeechTrack:
     def listen(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         """The same blocks, [N] each at 16 kHz; the frames of a block are known before it is handed on."""
         for block in blocks:
-            self._classify(block)
+            self.add(block)
             yield block
 
     def share(self, first: int, stop: int) -> float:
@@ -70,13 +70,16 @@ class SpeechTrack:
         """Seconds of speech until now."""
         return self._is_speech.count(1) * FRAME_SAMPLES / RATE_HZ
 
-    def _classify(self, block: Samples) -> None:
-        """Append the frames that the block completes; its rest waits for the next."""
+    def add(self, block: Samples) -> NDArray[np.float32]:
+        """Probability of speech of the T frames that a block completes [T]; its rest waits for the next."""
         samples = np.concatenate([self._rest, block])
         whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
         self._rest = samples[whole:].copy()
-        if whole:
-            self._is_speech += (self._probabilities(samples[:whole]) >= SPEECH_PROBABILITY).tobytes()
+        if not whole:
+            return np.zeros(0, np.float32)
+        probabilities = self._probabilities(samples[:whole])
+        self._is_speech += (probabilities >= SPEECH_PROBABILITY).tobytes()
+        return probabilities
 
     def _probabilities(self, samples: Samples) -> NDArray[np.float32]:
         """Probability of speech of T frames: samples [T * 512] -> [T]."""

@@ -25,7 +25,7 @@ from emotone.base.lock import try_lock
 from emotone.errors import EmotoneError, missing_extra, unknown
 
 FORMATS = (".csv", ".json", ".parquet")
-TEXT_COLUMNS = {"file", "error", "language", "text", "inputs", "emotion", "note"}
+TEXT_COLUMNS = {"file", "error", "language", "text", "inputs", "emotion", "note", "speaker", "channel"}
 """Columns that hold no numbers, besides those that a table names."""
 FIRST_COLUMNS, LAST_COLUMN = ("file", "start_s", "end_s"), "error"
 """Columns by which a table is known to be one of Emotone's."""

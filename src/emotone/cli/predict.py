@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emotone.cli.options import (
     AddVerb,
@@ -16,12 +16,16 @@ from emotone.cli.options import (
     add_model,
     add_overwrite,
     add_quiet,
+    count,
     number,
     positive,
     say,
     write_text,
 )
 from emotone.errors import EmotoneError
+
+if TYPE_CHECKING:
+    from emotone.audio.utterances import UtteranceRules
 
 
 def _find_files(options: Namespace) -> list[str]:
@@ -48,9 +52,22 @@ def add_predict(add_verb: AddVerb) -> None:
     add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
     text = "from one window's start to the next (default: half a window, at most 4)"
     add("--hop", type=number, metavar="S", help=text)
+    add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
+    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
+    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
+    add(
+        "--speakers",
+        metavar="FILE",
+        help="one row per speaker's turn, from RTTM or CSV (start_s, end_s, speaker; file)",
+    )
+    text = "channels heard together (mix), or each as a speaker, or some of them"
+    add("--channels", default="mix", metavar="mix|each|1,2", help=text)
+    text = "columns for shares of speech by category, and the spread of attributes, of each recording"
+    add("--summary", action="store_true", help=text)
     text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt"
     add("--transcript", metavar="auto|FILE|none", help=text)
     add("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
+    add_pcm(parser)
     add_jobs(parser)
     add_device(parser)
     add_quiet(parser)
@@ -64,6 +81,10 @@ def predict(options: Namespace) -> int:
 
     if options.hop is not None and options.window is None and not options.curve:
         raise EmotoneError("--hop is the way from one window's start to the next; give --window or --curve, too")
+    if "-" in options.inputs:
+        return _predict_stream(options)
+    if options.rate is not None:
+        raise EmotoneError("--rate is of samples without a header, from stdin: emotone predict - --rate 16000")
     files = _find_files(options)
     settings = PredictSettings(
         model=options.model,
@@ -75,6 +96,10 @@ def predict(options: Namespace) -> int:
         jobs=options.jobs,
         device=options.device,
         quiet=options.quiet,
+        utterances=_utterance_rules(options),
+        speakers=options.speakers,
+        channels=_channels(options.channels),
+        summary=options.summary,
     )
     if options.output is None:
         num_failed = predict_to_stdout(files, settings, options.json)
@@ -82,6 +107,85 @@ def predict(options: Namespace) -> int:
         num_failed = predict_to_file(files, options.output, settings, options.overwrite)
         say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
     return 1 if num_failed else 0
+
+
+def _predict_stream(options: Namespace) -> int:
+    """Rows of utterances from stdin as they end; raises EmotoneError for options that need all of a recording."""
+    others = ["output", "curve", "window", "hop", "speakers", "transcript", "language", "summary", "overwrite"]
+    given = [f"--{name}" for name in others if getattr(options, name)]
+    given += ["--channels"] * (options.channels != "mix") + ["another input"] * (len(options.inputs) > 1)
+    if given:
+        raise EmotoneError(f"stdin (-) is a stream, a row per utterance as it ends; {given[0]} does not go with it")
+    if options.rate is None:
+        raise EmotoneError("samples from stdin have no header; give their --rate in Hz")
+    options.input, options.num_channels = "-", 1
+    return listen(options)
+
+
+def _utterance_rules(options: Namespace) -> UtteranceRules | None:
+    """The rules of --utterances; raises EmotoneError where --pause or --longest stand alone."""
+    from emotone.audio.utterances import UtteranceRules
+
+    given = {f"{name}_s": getattr(options, name) for name in ("pause", "longest") if getattr(options, name) is not None}
+    if not options.utterances:
+        if given:
+            raise EmotoneError("--pause and --longest say how utterances are cut; give --utterances, too")
+        return None
+    return UtteranceRules(**given)
+
+
+def _channels(text: str) -> tuple[int, ...] | None:
+    """The value of --channels: None for mix, () for each.
+
+    >>> _channels("mix"), _channels("each"), _channels("2,1")
+    (None, (), (2, 1))
+    """
+    if text in ("mix", "each"):
+        return None if text == "mix" else ()
+    numbers = text.split(",")
+    if not all(one.isdecimal() and 1 <= int(one) <= 256 for one in numbers) or len(set(numbers)) < len(numbers):
+        raise EmotoneError(f"--channels is mix, each, or numbers from 1, each once, like 1,2; not {text!r}")
+    return tuple(map(int, numbers))
+
+
+def add_pcm(parser: ArgumentParser) -> None:
+    """What is to be known of samples without a header."""
+    add = parser.add_argument
+    add("--rate", type=count, metavar="HZ", help="of samples from stdin or a pipe (-), which have no header")
+    add("--format", default="s16", metavar="s16|s32|f32", help="of these samples (default s16)")
+
+
+def add_listen(add_verb: AddVerb) -> None:
+    parser = add_verb("listen", listen, "Emotion in samples from a microphone or pipe, a row as each utterance ends.")
+    add = parser.add_argument
+    add("input", nargs="?", default="-", metavar="-|PIPE", help="stdin, or a named pipe, of bare samples (PCM)")
+    add_pcm(parser)
+    add("--num-channels", type=count, default=1, metavar="N", help="side by side in each sample (default 1)")
+    add_model(parser)
+    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
+    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
+    add_device(parser)
+    add_quiet(parser)
+    add("--json", action="store_true", help="JSON lines instead of a table")
+
+
+def listen(options: Namespace) -> int:
+    """Rows on stdout as utterances end, until the stream does."""
+    from emotone.predict.listen import listen_to
+
+    options.utterances = True
+    rules = _utterance_rules(options)
+    return listen_to(
+        options.input,
+        options.model,
+        rate_hz=options.rate or 16_000,
+        form=options.format,
+        num_channels=options.num_channels,
+        rules=rules,
+        device=options.device,
+        as_json=options.json,
+        quiet=options.quiet,
+    )
 
 
 def add_retrieve(add_verb: AddVerb) -> None:

@@ -22,6 +22,7 @@ from emotone.errors import EmotoneError, unknown
 
 VERBS = (
     predict.add_predict,
+    predict.add_listen,
     predict.add_retrieve,
     predict.add_transcribe,
     train.add_pull,

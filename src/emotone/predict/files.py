@@ -6,17 +6,19 @@ import functools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emotone.audio.read import AudioError
+from emotone.audio.read import AudioError, count_channels
+from emotone.audio.turns import Turn, read_turns, turns_of
 from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_text_file
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
 from emotone.base.result_table import UNCHECKED, ResultFile, Row
 from emotone.errors import EmotoneError, unknown
+from emotone.predict.cuts import Parts
 from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
 from emotone.predict.settings import AUTO, NONE, PredictSettings
@@ -55,9 +57,10 @@ def predict_to_file(files: Sequence[str], output: Path, settings: PredictSetting
         predictions = predict_files(remaining, settings)
         notes = _Notes(len(files))
         done = len(files) - len(remaining)
-        for prediction in track(predictions, len(files), "predict", quiet=settings.quiet, done=done):
-            notes.add(prediction)
-            results.add(prediction.file, table.rows(prediction))
+        for heard in track(predictions, len(files), "predict", quiet=settings.quiet, done=done):
+            for prediction in heard:
+                notes.add(prediction)
+            results.add(heard[0].file, [row for prediction in heard for row in table.rows(prediction)])
         num_failed = results.finish(files, lambda rows: not any(map(_has_scores, rows)))
     notes.say(settings)
     return num_failed
@@ -72,22 +75,25 @@ def predict_to_stdout(files: Sequence[str], settings: PredictSettings, as_json: 
     num_failed, notes = 0, _Notes(len(files))
     # A bar would mix with the table on a terminal, so it shows only where the table goes elsewhere.
     quiet = settings.quiet or sys.stdout.isatty()
-    for prediction in track(predict_files(inputs, settings), len(files), "predict", quiet=quiet):
-        num_failed += bool(prediction.error)
-        notes.add(prediction)
-        for row in table.rows(prediction):
-            print(json.dumps(row) if as_json else table.line(row, width), flush=True)
+    for heard in track(predict_files(inputs, settings), len(files), "predict", quiet=quiet):
+        num_failed += all(prediction.error for prediction in heard)
+        for prediction in heard:
+            notes.add(prediction)
+            for row in table.rows(prediction):
+                print(json.dumps(row) if as_json else table.line(row, width), flush=True)
     notes.say(settings)
     return num_failed
 
 
-def predict_files(inputs: Iterable[Input], settings: PredictSettings) -> Iterator[Prediction]:
-    """Predictions of all inputs, in their order, over `settings.jobs` processes."""
+def predict_files(inputs: Iterable[Input], settings: PredictSettings) -> Iterator[list[Prediction]]:
+    """Predictions of all inputs, as `predict_file` gives them, in their order, over `settings.jobs` processes."""
     return map_ordered(functools.partial(predict_file, settings), inputs, settings.jobs, died=_died)
 
 
-def predict_file(settings: PredictSettings, given: Input) -> Prediction:
-    """The prediction of one file, with an `error` where the file cannot be used; the bundle is loaded once a process.
+def predict_file(settings: PredictSettings, given: Input) -> list[Prediction]:
+    """The prediction of one file, or of each of its channels that is asked for; the bundle is loaded once a process.
+
+    A file that cannot be used is a prediction with an `error`.
 
     Raises EmotoneError where the settings cannot be used.
     """
@@ -98,8 +104,42 @@ def predict_file(settings: PredictSettings, given: Input) -> Prediction:
         try:
             transcript = transcribe_words(file, _transcriber(settings))
         except AudioError as error:
-            return failed(file, error.reason)
-    return _predictor(settings).try_predict(file, settings.window_s, settings.hop_s, transcript)
+            return [failed(file, error.reason)]
+    predictor = _predictor(settings)
+    try:
+        parts = _parts(settings, file)
+        channels = _channels(settings, file)
+    except AudioError as error:
+        return [failed(file, error.reason)]
+    found = []
+    for channel in channels:
+        prediction = predictor.try_predict(file, settings.window_s, settings.hop_s, transcript, parts, channel)
+        prediction.channel = channel
+        found.append(prediction)
+    return found
+
+
+def _parts(settings: PredictSettings, file: str) -> Parts | None:
+    """What a file is cut into; raises AudioError where no turn is given for it."""
+    if settings.speakers is None:
+        return settings.utterances
+    try:
+        return turns_of(_turns(settings.speakers), file, settings.speakers)
+    except EmotoneError as error:
+        raise AudioError(file, str(error)) from None
+
+
+def _channels(settings: PredictSettings, file: str) -> Sequence[int | None]:
+    """The channels of a file that are heard; None is the mean of all."""
+    if settings.channels is None or is_text_file(file):
+        return [None]
+    return settings.channels or range(1, count_channels(file) + 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _turns(path: str) -> dict[str, list[Turn]]:
+    """Read once a process."""
+    return read_turns(Path(path))
 
 
 def _predictor(settings: PredictSettings) -> Predictor:
@@ -118,8 +158,8 @@ def _load_transcriber(language: str | None, device: Any, threads: int) -> Transc
     return Transcriber(language=language, device=device, threads=threads)
 
 
-def _died(given: Input) -> Prediction:
-    return failed(given.file, DIED)
+def _died(given: Input) -> list[Prediction]:
+    return [failed(given.file, DIED)]
 
 
 # ---- before any work starts -------------------------------------------------------------------------------------
@@ -134,7 +174,10 @@ def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor
         _say(settings, f"scores of {predictor.bundle.name} {note}")
     for target, sentence in predictor.reliability.items():
         _say(settings, f"{predictor.bundle.name}: {target}: {sentence}")
-    return predictor, Table.of(predictor, settings.over), _find_transcripts(files, predictor, settings)
+    if settings.speakers is not None:
+        _turns(settings.speakers)
+    table = Table.of(predictor, settings.over, settings.places, settings.summary)
+    return predictor, table, _find_transcripts(files, predictor, settings)
 
 
 def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: PredictSettings) -> list[Input]:
@@ -184,7 +227,20 @@ def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]
         "hop_s": settings.hop_s,
         "over": settings.over,
         "transcript": transcript,
+        **_identify_parts(settings),
     }
+
+
+def _identify_parts(settings: PredictSettings) -> dict[str, Any]:
+    """Utterances, turns, channels and summary; nothing where there are none, as in tables written before there were."""
+    found: dict[str, Any] = {}
+    if settings.utterances is not None:
+        found["utterances"] = asdict(settings.utterances)
+    if settings.speakers is not None:
+        found["speakers"] = sha256_of(Path(settings.speakers))
+    if settings.channels is not None:
+        found["channels"] = list(settings.channels)
+    return found | ({"summary": True} if settings.summary else {})
 
 
 # ---- results ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone.audio.words.transcripts import is_text_file
 from emotone.bundle.target import EMOTION
@@ -16,7 +17,7 @@ from emotone.predict.curve import Curve
 if TYPE_CHECKING:
     import pandas
 
-Over = Literal["recording", "windows", "curve"]
+Over = Literal["recording", "windows", "utterances", "curve"]
 """What a table has rows for."""
 Choices = Mapping[str, Mapping[str, str]]
 """{target of categories: {label: the column of its probability}}."""
@@ -33,7 +34,8 @@ class Prediction:
     window_inputs: of a bundle that takes text the `inputs` of each window. note: what is to be said of scores that mean
     little (no speech found) or are not of all that was given (a transcript that was cut, channels that cancel).
     speech_share: of the recording, 0..1, where somebody speaks; None for text. window_notes, window_speech_share: the
-    same of each window.
+    same of each window. window_weights: what each window counts in the scores, its seconds of speech. speakers: of each
+    window, where they are turns of speakers. channel: the one that was heard, from 1; None: all.
     """
 
     file: str
@@ -50,6 +52,9 @@ class Prediction:
     speech_share: float | None = None
     window_notes: list[str] = field(default_factory=list)
     window_speech_share: list[float | None] = field(default_factory=list)
+    window_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    speakers: list[str] = field(default_factory=list)
+    channel: int | None = None
 
     @property
     def inputs(self) -> str:
@@ -81,22 +86,56 @@ class Prediction:
         `note` before the error.
         """
         names = list(columns)
-        pieces = {"recording": None, "windows": self.windows, "curve": self.curve}[over]
+        pieces = {"recording": None, "curve": self.curve}.get(over, self.windows)
         if pieces is not None:
             return [
                 {"file": self.file, "start_s": round(float(start), 6), "end_s": round(float(end), 6)}
+                | self._place(self.speakers[place] if self.speakers else None)
                 | ({"inputs": self.window_inputs[place]} if with_inputs else {})
                 | _scores({name: pieces.columns[name][place] for name in names}, choices or {})
-                | (self._window_heard(place) if over == "windows" else {})
+                | (self._window_heard(place) if over != "curve" else {})
                 | {"error": pieces.errors[place]}
                 for place, (start, end) in enumerate(zip(pieces.start_s, pieces.end_s, strict=True))
             ]
         values = self.scores | self.probabilities
         row: dict[str, Any] = {"file": self.file, "start_s": self.start_s, "end_s": self.end_s}
-        row |= {"inputs": self.inputs} if with_inputs else {}
+        row |= self._place(None) | ({"inputs": self.inputs} if with_inputs else {})
         row |= _scores({name: values.get(name) for name in names}, choices or {})
         row |= {} if over == "curve" else _heard(self.speech_share, self.note)
         return [row | {"error": self.error}]
+
+    def _place(self, speaker: str | None) -> dict[str, Any]:
+        """The cells of a row that say who is heard: a channel, a speaker, where there is one."""
+        channel = {} if self.channel is None else {"channel": str(self.channel)}
+        return channel if speaker is None else channel | {"speaker": speaker}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of speech in which each label is the most probable: {column of probabilities: 0..1}.
+
+        Of one target these add up to 1; what changes over twenty minutes does not average to nothing. {} where nothing
+        was scored.
+        """
+        if self.windows is None or not self.window_weights.any():
+            return {}
+        found: dict[str, float] = {}
+        for columns in self.choices.values():
+            names = list(columns.values())
+            values = np.stack([np.nan_to_num(self.windows.columns[name], nan=-1.0) for name in names])
+            won = np.bincount(values.argmax(axis=0), self.window_weights, len(names)) / self.window_weights.sum()
+            found |= dict(zip(names, won.tolist(), strict=True))
+        return found
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """How far the scores of its windows lie apart: the standard deviation, weighted like the mean."""
+        if self.windows is None or not self.window_weights.any():
+            return {}
+        found = {}
+        for name, mean in self.scores.items():
+            squares = np.nan_to_num(self.windows.columns[name] - mean) ** 2
+            found[name] = round(float(np.sqrt(np.average(squares, weights=self.window_weights))), 6)
+        return found
 
     def _window_heard(self, place: int) -> dict[str, Any]:
         """`_heard` of a window."""

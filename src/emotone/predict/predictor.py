@@ -12,7 +12,6 @@ A bundle of speech and text is given a transcript beside the audio, or that alon
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -21,29 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
-from emotone.audio.speech import SpeechTrack
 from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text_file, text_of
 from emotone.bundle.bundle import Bundle
-from emotone.bundle.view.view import Chunks
 from emotone.errors import EmotoneError
-from emotone.predict.curve import Curve, failed_curve, stitch
+from emotone.predict.cuts import Parts, Windows, cut
 from emotone.predict.prediction import Choices, Prediction, failed, join_notes
-from emotone.predict.windows import (
-    HOP_S,
-    NO_SPEECH,
-    NO_WORDS,
-    STEP_S,
-    WINDOW_S,
-    Cut,
-    Window,
-    check_window,
-    chunks_of,
-    cut_windows,
-    lacks_speech,
-    score_text,
-    score_windows,
-    takes_speech,
-)
+from emotone.predict.summary import summarise
+from emotone.predict.windows import NO_WORDS, Cut, check_window, chunks_of, score_text, score_windows, takes_speech
 
 
 @dataclass
@@ -123,23 +106,30 @@ class Predictor:
         window_s: float | None = None,
         hop_s: float | None = None,
         transcript: TranscriptLike | None = None,
+        parts: Parts | None = None,
+        channel: int | None = None,
     ) -> Prediction:
         """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
         window_s, hop_s: seconds of a window, and from one window's start to the next. transcript: for a bundle that
         takes text, a text, or words with their times, which a recording of more than one window needs. Where the
-        transcript cannot be used, the audio alone is scored, as `Prediction.inputs` and its note say.
+        transcript cannot be used, the audio alone is scored, as `Prediction.inputs` and its note say. parts: what is
+        scored in place of windows, utterances (`UtteranceRules`) or turns of speakers (`Turn`s). channel: the one that
+        is heard, from 1; None: their mean.
 
         Raises AudioError for audio that cannot be used (see `try_predict` for batches), with this transcript or at all,
         and EmotoneError for bad window settings and for transcripts where the bundle takes none.
         """
         check_window(window_s, hop_s)
+        if parts is not None and window_s is not None:
+            raise EmotoneError("a recording is cut into windows, or into utterances or turns, not both")
+        cutting = parts if parts is not None else Windows(window_s, hop_s)
         notes: list[str] = []
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
-            blocks = iter([from_array(source, rate_hz, notes)])
-            return self._predict_audio("array", blocks, window_s, hop_s, transcript, notes)
+            blocks = iter([from_array(source, rate_hz, notes, channel)])
+            return self._predict_audio("array", blocks, cutting, transcript, notes)
         if not isinstance(source, str | os.PathLike):
             raise EmotoneError(f"predict takes one file or array, not {type(source).__name__}; call it for each")
         file = os.fspath(source)
@@ -147,7 +137,7 @@ class Predictor:
             if transcript is not None:
                 raise EmotoneError(f"{file} is a transcript itself; it takes no other")
             return self._predict_text_file(file)
-        return self._predict_audio(file, read_blocks(source, notes=notes), window_s, hop_s, transcript, notes)
+        return self._predict_audio(file, read_blocks(source, notes=notes, channel=channel), cutting, transcript, notes)
 
     def try_predict(
         self,
@@ -155,10 +145,12 @@ class Predictor:
         window_s: float | None = None,
         hop_s: float | None = None,
         transcript: TranscriptLike | None = None,
+        parts: Parts | None = None,
+        channel: int | None = None,
     ) -> Prediction:
         """`predict` of a file for batches: a file that cannot be used is a prediction with an `error`."""
         try:
-            return self.predict(file, None, window_s, hop_s, transcript)
+            return self.predict(file, None, window_s, hop_s, transcript, parts, channel)
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
@@ -166,24 +158,23 @@ class Predictor:
         self,
         file: str,
         blocks: Iterable[Samples],
-        window_s: float | None,
-        hop_s: float | None,
+        cutting: Windows | Parts,
         transcript: TranscriptLike | None,
         notes: list[str],
     ) -> Prediction:
         """Blocks of samples at 16 kHz: windows, their scores, the summary; reading them adds to `notes`."""
-        limit_s = self.bundle.max_utterance_s if window_s is None else 0.0
-        window_s = window_s or min(WINDOW_S, self.bundle.max_utterance_s)
-        track = None if self.bundle.listens or not self.takes_speech else SpeechTrack()
-        if track is not None:
-            blocks = track.listen(blocks)
-        windows = cut_windows(blocks, window_s, hop_s or min(HOP_S, window_s / 2), limit_s)
+        cuts = cut(blocks, cutting, self.bundle.max_utterance_s, self.takes_speech and not self.bundle.listens)
+        windows: Iterator[Cut] = iter(cuts)
         if transcript is not None:
             self.load_encoder()
             _check_transcript(file, transcript)
         if isinstance(transcript, str) and transcript.strip():
-            windows = iter([self._only_window(file, windows, max(limit_s, window_s))])
-        prediction = self._summarise(file, list(score_windows(self.bundle, windows, transcript, track)))
+            windows = iter([self._only_window(file, windows, cuts.longest_s)])
+        scored = list(score_windows(self.bundle, windows, transcript, cuts.track, cuts.batch_s))
+        if not scored:
+            raise AudioError(file, cuts.nothing)
+        prediction = summarise(self.bundle, self.choices, file, scored, cuts.duration_s)
+        prediction.speakers = cuts.speakers
         if transcript is not None:
             _check_transcript(file, transcript, prediction.end_s)
             if not text_of(transcript).strip():
@@ -214,7 +205,7 @@ class Predictor:
         """
         self.load_encoder()
         check_transcript(text)
-        prediction = self._summarise("text", [score_text(self.bundle, text)])
+        prediction = summarise(self.bundle, self.choices, "text", [score_text(self.bundle, text)])
         if prediction.error:
             raise EmotoneError(prediction.error)
         return replace(prediction, start_s=None, end_s=None, windows=None, curve=None)
@@ -228,83 +219,6 @@ class Predictor:
             return replace(self.predict_text(text), file=file)
         except EmotoneError as error:
             raise AudioError(file, str(error)) from None
-
-    def _summarise(self, file: str, windows: list[Window]) -> Prediction:
-        """The mean scores of a recording's windows, weighted with their seconds of speech, and its curve."""
-        pieces = Curve(
-            np.array([window.start_s for window in windows]),
-            np.array([window.end_s for window in windows]),
-            {name: np.array([window.values.get(name, np.nan) for window in windows]) for name in self.columns},
-            [window.error for window in windows],
-        )
-        chunks = chunks_of(self.bundle)
-        curve = pieces if chunks is None else self._curve(windows, *chunks)
-        prediction = Prediction(file, float(pieces.start_s[0]), float(pieces.end_s[-1]), windows=pieces, curve=curve)
-        speech_s = _speech_s(windows)
-        if speech_s is not None and prediction.end_s:
-            prediction.speech_share = min(1.0, speech_s / prediction.end_s)
-        prediction.window_speech_share = [_share(window) for window in windows]
-        prediction.window_notes = [_note(window) for window in windows]
-        prediction.note = next((window.note for window in windows if window.note), "")
-        if self.bundle.takes_text:
-            prediction.window_inputs = [window.inputs for window in windows]
-        if not any(window.values for window in windows):
-            prediction.error = windows[0].error
-            return prediction
-        if "text" not in prediction.inputs and lacks_speech(speech_s, float(pieces.end_s[-1])):
-            prediction.note = join_notes(prediction.note, NO_SPEECH)
-        weight = _weights(windows)
-        mean = {
-            name: float(np.average(np.nan_to_num(column), weights=weight)) for name, column in pieces.columns.items()
-        }
-        prediction.scores = {name: mean[name] for name in self.attributes}
-        prediction.probabilities = {name: mean[name] for name in self.categories}
-        prediction.choices = self.choices
-        return prediction
-
-    def _curve(self, windows: list[Window], view: Chunks, hop_s: float) -> Curve:
-        """The chunks of all windows as one curve."""
-        names = list(self.attributes)
-        curves = [
-            window.chunks or failed_curve(names, window.start_s, window.end_s, window.error) for window in windows
-        ]
-        return stitch(curves, view.chunk_frames * hop_s) if len(curves) > 1 else curves[0]
-
-
-def _speech_s(windows: list[Window]) -> float | None:
-    """Seconds of speech in a recording, where windows overlap counted once; None where nobody listens.
-
-    What windows share is the later one's: each counts up to where the next begins.
-    """
-    if all(window.is_speech is None for window in windows):
-        return None
-    total = 0
-    for window, later in itertools.zip_longest(windows, windows[1:]):
-        if window.is_speech is not None:
-            own = None if later is None else round((later.start_s - window.start_s) / STEP_S)
-            total += int(window.is_speech[:own].sum())
-    return total * STEP_S
-
-
-def _note(window: Window) -> str:
-    """What is to be said of a window's scores; that nobody speaks is said where no words are given."""
-    is_wordless = bool(window.values) and "text" not in window.inputs
-    has_none = is_wordless and lacks_speech(window.speech_s, window.end_s - window.start_s)
-    return join_notes(window.note, NO_SPEECH if has_none else "")
-
-
-def _share(window: Window) -> float | None:
-    """The share of speech in a window."""
-    speech_s = window.speech_s
-    return None if speech_s is None else min(1.0, speech_s / (window.end_s - window.start_s))
-
-
-def _weights(windows: list[Window]) -> NDArray[np.float64]:
-    """What windows count in the mean of a recording [W]: their seconds of speech; of sound, where none has speech."""
-    is_scored = np.array([bool(window.values) for window in windows])
-    sound_s = np.array([window.sound_s for window in windows])
-    speech_s = is_scored * [window.sound_s if window.speech_s is None else window.speech_s for window in windows]
-    return speech_s if speech_s.any() else is_scored * sound_s
 
 
 @functools.lru_cache(maxsize=1)

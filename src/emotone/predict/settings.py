@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emotone.audio.utterances import UtteranceRules
 from emotone.bundle.folder import available, read_about
 from emotone.errors import EmotoneError
 from emotone.predict.prediction import Over
@@ -26,7 +27,11 @@ class PredictSettings:
     Whisper recognises, e.g. "da"; None: the one it detects. jobs: number of processes, at least 1. device: "cpu" or
     "cuda", for the network and Whisper. quiet: neither progress nor notes on stderr.
 
-    Raises EmotoneError for impossible windows, and for a language without "auto".
+    utterances: a row per utterance, cut by these rules. speakers: an RTTM file or a table of turns, of which each is a
+    row. channels: those that are heard one by one, from 1; () for all of them, None for their mean. summary: rows of
+    recordings also have shares and spread (`emotone.predict.table.Table`).
+
+    Raises EmotoneError for impossible windows, for what does not go together, and for a language without "auto".
 
     >>> PredictSettings(window_s=3.0, hop_s=1.0).over
     'windows'
@@ -41,18 +46,47 @@ class PredictSettings:
     jobs: int = 1
     device: str = "cpu"
     quiet: bool = False
+    utterances: UtteranceRules | None = None
+    speakers: str | None = None
+    channels: tuple[int, ...] | None = None
+    summary: bool = False
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.hop_s)
         if self.language is not None and self.transcript != AUTO:
             raise EmotoneError("--language is what Whisper is to hear; it needs --transcript auto")
+        rows = {
+            "--window": self.window_s is not None,
+            "--curve": self.curve,
+            "--utterances": self.utterances is not None,
+            "--speakers": self.speakers is not None,
+        }
+        given = [name for name, is_given in rows.items() if is_given]
+        if self.parts_given and len(given) > 1:
+            raise EmotoneError(f"rows are of one kind: {given[0]} or {given[1]}")
+        if self.summary and given:
+            raise EmotoneError(f"--summary is of whole recordings; {given[0]} has rows for their parts")
+        if self.channels is not None and self.transcript not in (None, NONE):
+            raise EmotoneError("--transcript is of all channels together; it does not go with --channels")
 
     @property
     def over(self) -> Over:
         """What the table has rows for."""
         if self.curve:
             return "curve"
+        if self.parts_given:
+            return "utterances"
         return "recording" if self.window_s is None else "windows"
+
+    @property
+    def parts_given(self) -> bool:
+        """Whether recordings are cut into utterances or turns."""
+        return self.utterances is not None or self.speakers is not None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Columns that say who is heard."""
+        return ("channel",) * (self.channels is not None) + ("speaker",) * (self.speakers is not None)
 
     @property
     def threads(self) -> int:
@@ -67,6 +101,11 @@ class PredictSettings:
     def check(self, predictor: Predictor) -> None:
         """Raise EmotoneError for transcripts where the bundle takes none, and for a curve where it has none."""
         bundle = predictor.bundle
+        taken = [name for name in self.places if name in (*predictor.columns, *predictor.choices)]
+        if taken:
+            raise EmotoneError(
+                f"bundle {bundle.name} has a column {taken[0]} of its own; it does not go with --{taken[0]}s"
+            )
         if self.transcript not in (None, NONE) and not bundle.takes_text:
             raise EmotoneError(f"bundle {bundle.name} takes no transcripts; it scores audio, without --transcript")
         if self.curve and not predictor.has_curves:

@@ -12,13 +12,17 @@ from emotone.predict.predictor import Predictor
 
 MOST_NAME, LEAST_SCORE = 48, 9
 """Characters that a file's name takes at most, and a score at least."""
+PLACE = 10
+"""Characters of a channel and of a speaker."""
 
 
 @dataclass(frozen=True)
 class Table:
     """Rows for recordings, windows or points of a curve, with the columns `scores`; `inputs` where bundles take text.
 
-    Before the scores stands the most probable label of each target of `choices`, in a column of its name.
+    Before the scores stands the most probable label of each target of `choices`, in a column of its name, and before
+    these `places` say who is heard: "channel", "speaker". `has_summary` adds, to rows of recordings, the share of
+    speech in which each label is the most probable, and the spread of attributes.
 
     >>> moods = {"emotion": {"calm": "calm", "tense": "tense"}}
     >>> table = Table("recording", ["arousal", "calm", "tense"], has_inputs=False, choices=moods)
@@ -34,30 +38,49 @@ class Table:
     scores: list[str]
     has_inputs: bool
     choices: Choices = field(default_factory=dict)
+    places: Sequence[str] = ()
+    has_summary: bool = False
 
     @classmethod
-    def of(cls, predictor: Predictor, over: Over) -> Table:
+    def of(cls, predictor: Predictor, over: Over, places: Sequence[str] = (), has_summary: bool = False) -> Table:
         """The table of a predictor's predictions; categories have no curve."""
         categories, choices = ([], {}) if over == "curve" else (predictor.categories, predictor.choices)
-        return cls(over, [*predictor.attributes, *categories], predictor.bundle.takes_text, choices)
+        scores = [*predictor.attributes, *categories]
+        return cls(over, scores, predictor.bundle.takes_text, choices, places, has_summary)
 
     @property
     def columns(self) -> list[str]:
         """Names of all columns."""
         inputs = ["inputs"] * self.has_inputs
         heard = [] if self.over == "curve" else ["speech_share", "note"]
-        return ["file", "start_s", "end_s", *inputs, *self.choices, *self.scores, *heard, "error"]
+        scores = [*self.choices, *self.scores, *self._summary_columns]
+        return ["file", "start_s", "end_s", *self.places, *inputs, *scores, *heard, "error"]
+
+    @property
+    def _summary_columns(self) -> list[str]:
+        if not self.has_summary:
+            return []
+        labels = [column for columns in self.choices.values() for column in columns.values()]
+        attributes = [name for name in self.scores if name not in labels]
+        return [*(f"{name}_share" for name in labels), *(f"{name}_spread" for name in attributes)]
 
     def rows(self, prediction: Prediction) -> list[Row]:
         """The rows of one prediction, as JSON has them: None is unknown."""
-        return prediction.rows(self.scores, self.over, self.has_inputs, self.choices)
+        rows = prediction.rows(self.scores, self.over, self.has_inputs, self.choices)
+        if self.has_summary:
+            shares, spread = prediction.shares, prediction.spread
+            for row in rows:
+                row |= {f"{name}_share": round(share, 3) for name, share in shares.items()}
+                row |= {f"{name}_spread": float(f"{value:.6g}") for name, value in spread.items()}
+        return [{column: row.get(column) for column in self.columns} for row in rows]
 
     def header(self, width: int) -> str:
         """The names above the lines; `width` is that of the column of files."""
         inputs = "inputs      " if self.has_inputs else ""
         scores = " ".join(f"{name:>{max(LEAST_SCORE, len(name))}}" for name in self.scores)
         labels = self._labels({name: name for name in self.choices})
-        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {inputs}{labels}{scores}"
+        places = "".join(f"{name:<{PLACE}} " for name in self.places)
+        return f"{'file':<{width}} {'start_s':>8} {'end_s':>8} {places}{inputs}{labels}{scores}"
 
     def line(self, row: Row, width: int) -> str:
         """A row in columns; a long name is cut in front; an error stands for the scores, a note after them."""
@@ -71,7 +94,8 @@ class Table:
             scores = " ".join(f"{row[name]:{max(LEAST_SCORE, len(name))}.3f}" for name in self.scores)
             note = f"  ({row['note']})" if row.get("note") else ""
             values = self._labels(row) + scores + note
-        return f"{file:<{width}} {start_s:>8} {end_s:>8} {inputs}{values}"
+        places = "".join(f"{(row[name] or '')[:PLACE]:<{PLACE}} " for name in self.places)
+        return f"{file:<{width}} {start_s:>8} {end_s:>8} {places}{inputs}{values}"
 
     def _labels(self, row: Mapping[str, Any]) -> str:
         """The most probable labels of a line, each as wide as the longest; nothing where there are none."""

@@ -111,9 +111,13 @@ def lacks_speech(speech_s: float | None, duration_s: float) -> bool:
 
 
 def score_windows(
-    bundle: Bundle, cuts: Iterable[Cut], transcript: TranscriptLike | None = None, track: SpeechTrack | None = None
+    bundle: Bundle,
+    cuts: Iterable[Cut],
+    transcript: TranscriptLike | None = None,
+    track: SpeechTrack | None = None,
+    batch_s: float = BATCH_S,
 ) -> Iterator[Window]:
-    """The windows of a recording, scored in batches of `BATCH_S` seconds; each by its own words of the transcript.
+    """The windows of a recording, scored in batches of `batch_s` seconds; each by its own words of the transcript.
 
     `track` listens to what is cut, where the bundle does not (`Bundle.listens`).
     """
@@ -128,7 +132,7 @@ def score_windows(
         if bundle.takes_text:
             _decide_inputs(window, bundle)
         batch.append(window)
-        if sum(window.end_s - window.start_s for window in batch) >= BATCH_S:
+        if sum(window.end_s - window.start_s for window in batch) >= batch_s:
             _score_batch(batch, bundle)
             yield from batch
             batch = []
