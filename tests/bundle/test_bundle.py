@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save
 
 from emotone.base.plugins import Choice
 from emotone.base.processes import THREADS
+from emotone.bundle import bundle as bundle_module
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.folder import FILES
@@ -376,3 +377,34 @@ def test_devices_that_are_not_there(
     with pytest.raises(EmotoneError) as caught:
         Bundle.load(str(tiny_bundle), device=device).score_samples([noise(0.5)])
     assert words in str(caught.value)
+
+
+# ---- pickled ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pickled_bundle_is_its_place_and_what_is_in_it(copy: Path, tmp_path: Path) -> None:
+    bundle = Bundle.load(str(copy), threads=1)
+    bundle.score_samples([noise(0.5)])
+    written = pickle.dumps(bundle)
+    assert len(written) < 500  # no weights, no session
+    again = pickle.loads(written)
+    assert again.folder == copy.resolve() and again.threads == 1
+    assert again.score_samples([noise(0.5)]).attributes == bundle.score_samples([noise(0.5)]).attributes
+    about = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps(about | {"name": "another"}))
+    changed = pickle.dumps(bundle)
+    bundle_module._load_again.cache_clear()
+    with pytest.raises(EmotoneError, match="is another bundle than the one that was pickled"):
+        pickle.loads(written)
+    assert pickle.loads(changed).name == "another"
+    shutil.rmtree(copy)
+    with pytest.raises(EmotoneError, match="the bundle has gone, so it cannot be pickled"):
+        pickle.dumps(bundle)
+
+
+def test_a_bundle_that_comes_along_is_pickled_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = pickle.dumps(Bundle.load("small"))
+    assert b"bundles" not in written  # another machine has it elsewhere
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    assert pickle.loads(written).name == "small"

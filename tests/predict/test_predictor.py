@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import math
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import soundfile
@@ -133,7 +138,7 @@ def test_block_size_does_not_matter(predictor: Predictor, tmp_path: Path, monkey
     path = write(tmp_path / "a.wav", speechlike(47.0))
     whole = predictor.predict(path)
     for block_s in (0.7, 5.0, 11.0, 100.0):
-        monkeypatch.setattr(read_blocks, "__defaults__", (0.0, None, block_s, None))
+        monkeypatch.setattr(read_blocks, "__defaults__", (0.0, None, block_s, None, None))
         prediction = predictor.predict(path)
         assert prediction.scores == pytest.approx(whole.scores, abs=1e-6)
         assert prediction.curve is not None and whole.curve is not None
@@ -239,3 +244,23 @@ def test_names_of_the_package() -> None:
 def test_a_list_of_files_is_not_one_file(tiny_bundle: Path) -> None:
     with pytest.raises(EmotoneError, match="^predict takes one file or array, not list; call it for each$"):
         Predictor.load(str(tiny_bundle)).predict(["a.wav", "b.wav"])  # type: ignore[arg-type]
+
+
+def through_pickle(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+def through_joblib(value: Any) -> Any:
+    held = io.BytesIO()
+    joblib.dump(value, held)
+    held.seek(0)
+    return joblib.load(held)
+
+
+@pytest.mark.parametrize("through", [through_pickle, through_joblib, copy.deepcopy])
+def test_predictors_and_predictions_pickle(predictor: Predictor, through: Callable[[Any], Any]) -> None:
+    samples = speechlike(3.0)
+    prediction = predictor.predict(samples, RATE_HZ, window_s=1.0)
+    for one in (through(predictor).predict(samples, RATE_HZ, window_s=1.0), through(prediction)):
+        assert one.rows(predictor.columns, "windows") == prediction.rows(predictor.columns, "windows")
+        assert (one.scores, one.labels, one.shares) == (prediction.scores, prediction.labels, prediction.shares)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,8 @@ def test_a_closed_stream_takes_nothing(predictor: Predictor) -> None:
         stream.feed(SILENCE)
     with pytest.raises(EmotoneError, match="rate of 44.1 Hz"):
         Stream(predictor, 44.1)  # type: ignore[arg-type]
+
+
+def test_it_does_not_pickle_and_says_so(predictor: Predictor) -> None:
+    with pytest.raises(EmotoneError, match="^a stream is in the middle of its sound, so it cannot be pickled"):
+        pickle.dumps(Stream(predictor))

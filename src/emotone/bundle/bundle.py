@@ -20,7 +20,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from emotone.base.files import sha256_of
 from emotone.base.plugins import Choice
 from emotone.base.processes import THREADS
 from emotone.bundle.about import BundleAbout
-from emotone.bundle.folder import locate, read_about
+from emotone.bundle.folder import available, locate, read_about
 from emotone.bundle.onnx_network import OnnxNetwork, check_device
 from emotone.bundle.target import Target
 from emotone.bundle.view import view as views
@@ -114,6 +114,14 @@ class Bundle:
         found = _read_normalisers(folder / "arrays.safetensors", features, about.clip)
         normalisers = StreamNormalisers(found["feature"], found.get("text", NO_TEXT))
         return cls(folder, about, feature, text_feature, normalisers, threads, device)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a name or a folder, never as weights: it is loaded anew, and refused where it is another then."""
+        names = {folder: name for name, folder in available().items()}
+        source = names.get(self.folder, str(self.folder.resolve()))
+        if not (self.folder / "bundle.json").is_file():
+            raise EmotoneError(f"{self.folder}: the bundle has gone, so it cannot be pickled")
+        return _load_again, (source, self.fingerprint, self.threads, self.device)
 
     @property
     def name(self) -> str:
@@ -259,6 +267,15 @@ class Bundle:
             several = [] if rows is None else [getattr(self.view, rows)]
             inputs = {"features": [None, *several, len(self.feature.names)]}
         return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
+
+
+@lru_cache(maxsize=1)
+def _load_again(source: str, fingerprint: str, threads: int, device: str) -> Bundle:
+    """The bundle that was pickled; worker processes, which get it with every file, keep it."""
+    bundle = Bundle.load(str(available().get(source, source)), threads, device)
+    if bundle.fingerprint != fingerprint:
+        raise EmotoneError(f"{bundle.folder}: is another bundle than the one that was pickled; load it by its name")
+    return bundle
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import functools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,10 @@ class Predictor:
     def load(cls, name: str = "default", threads: int = 0, device: str = "cpu") -> Predictor:
         """A predictor from a bundle's name or folder (`emotone.bundle.bundle.Bundle.load`)."""
         return cls(Bundle.load(name, threads, device))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its bundle is, by name or folder; what it has loaded is loaded anew."""
+        return type(self), (self.bundle,)
 
     @property
     def attributes(self) -> dict[str, tuple[float, float]]:

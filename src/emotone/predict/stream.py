@@ -52,6 +52,10 @@ class Stream:
         self._segmenter = Segmenter((rules or UtteranceRules()).within(predictor.bundle.max_utterance_s))
         self._is_closed = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refused: what a stream has heard lies in the state of a resampler that nothing can write down."""
+        raise EmotoneError("a stream is in the middle of its sound, so it cannot be pickled; pickle its predictor")
+
     @property
     def table(self) -> Table:
         """Columns of the rows, and lines for people."""
