@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotone.bundle.view import chunk
+from emotone.errors import EmotoneError
 
 sizes = st.integers(1, 400)
 
@@ -70,3 +71,23 @@ def test_chunk_size_is_rounded_down(chunk_s: float, hop_s: float, expected: int)
 )
 def test_count_is_rounded_up(longest_s: float, chunk_s: float, expected: int) -> None:
     assert chunk.count_chunks(longest_s, chunk_s) == expected
+
+
+def test_one_chunk_is_the_first() -> None:
+    features = np.arange(10, dtype=np.float32)[:, None]
+    assert chunk.chunk(features, 4, 1)[:, :, 0].tolist() == [[0, 1, 2, 3]]  # what is longer is cut
+    assert chunk.chunk(features[:3], 4, 1)[:, :, 0].tolist() == [[0, 1, 2, 0]]
+    assert chunk.chunk_starts(10, 4, 1).tolist() == [0]
+
+
+def test_no_frames_are_an_error() -> None:
+    empty = np.zeros((0, 3), np.float32)
+    for call in (lambda: chunk.chunk(empty, 4, 2), lambda: chunk.chunk(empty, 4, 1), lambda: chunk.repeat_to(empty, 1)):
+        with pytest.raises(EmotoneError, match="^no frames: "):
+            call()
+
+
+@pytest.mark.parametrize(("chunk_frames", "num_chunks"), [(0, 3), (4, 0)])
+def test_no_chunks_are_an_error(chunk_frames: int, num_chunks: int) -> None:
+    with pytest.raises(EmotoneError, match=f"{num_chunks} chunks of {chunk_frames} frames"):
+        chunk.chunk(np.zeros((5, 3), np.float32), chunk_frames, num_chunks)

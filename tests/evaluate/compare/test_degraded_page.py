@@ -26,3 +26,11 @@ def test_systems_are_lines_where_they_were_measured() -> None:
     assert "A  both size=1" in svg and "Missing words" in svg and "words deleted (%)" in svg
     page = Page(html)
     assert "script" not in page.tags and HOSTILE in page.text
+
+
+def test_null_and_families_stand_on_the_page() -> None:
+    tests = Page(degradation_page(made_comparison(), "Heading", "")).sections[TESTS]
+    num = len(made_comparison().pairs)
+    assert f"the {num} tests of drops on this page are one family, those of what is better there another" in tests
+    assert "exchange all predictions for any speaker, clean and degraded together" in tests
+    assert "It is not that equal shares are lost" in tests

@@ -63,3 +63,15 @@ def test_bars_join_what_does_not_differ(four: Comparison) -> None:
     assert svg.count("stroke: #d1495b") == len(result.ranks.cliques)
     values = plot_values(result, names)
     assert all(f"{value.value:.3f}</text>" in values for value in result.values.values())
+
+
+def test_families_and_nulls_stand_on_the_page(four: Comparison) -> None:
+    page = Page(comparison_page(four))
+    family = (
+        "Holm's correction is for the 6 pairs of one target and metric; the 2 targets and metrics here are families of "
+        "their own: for a claim over all of them, multiply p (Holm) by 2."
+    )
+    for title in ("arousal: ccc", "emotion: uar"):
+        assert family in page.sections[title] and "may exchange all predictions for any speaker" in page.sections[title]
+        ranks = page.sections[f"{title}, ranks"]
+        assert "Ranks, tests and bars are all of this one score" in ranks and "signed-rank" in ranks

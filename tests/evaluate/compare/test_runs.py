@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from written_runs import AROUSAL, LABELS, RELATIVE, predict, two_systems, write_run
 
 from emotone.errors import EmotoneError
@@ -75,6 +76,14 @@ def test_ranks_of_three_systems(tmp_path: Path) -> None:
     assert ranks["made size=0"] == 1 and sum(ranks.values()) == pytest.approx(6) and result.ranks.p < 0.01
     order = sorted(ranks, key=lambda label: ranks[label])
     assert result.ranks.cliques == [order[1:]]  # the two poor ones
+    errors = {
+        label: ((table["predicted_arousal"] - table["true_arousal"]) ** 2).groupby(table["speaker"]).mean() ** 0.5
+        for label, table in zip(ranks, (predict(k, noise) for k, noise in enumerate((0.1, 3.0, 3.2))), strict=True)
+    }
+    for first, second, p, p_holm in result.ranks.pairs:  # of the score that ranks, not of the CCC above
+        oracle = scipy.stats.wilcoxon(errors[first], errors[second], method="exact").pvalue
+        assert p == pytest.approx(oracle) and p_holm >= p
+    assert len(result.ranks.pairs) == 3
 
 
 # ---- relative scores ------------------------------------------------------------------------------------------------

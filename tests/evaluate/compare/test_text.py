@@ -52,3 +52,4 @@ def test_all_systems_and_pairs_are_listed(tmp_path: Path, capsys: pytest.Capture
     (pair, *_) = found.results[0].pairs
     assert str(pair.difference) in lines[10] and lines[10].endswith("*") == (pair.p_holm <= 0.05)
     assert lines[16].startswith("  Friedman over speakers (RMSE): p ")
+    assert lines[-1] == "Holm's correction is for the 6 pairs of one target and metric"

@@ -18,6 +18,7 @@ from emotone.evaluate.numbers.significance import (
     friedman,
     holm,
     sign_flip_test,
+    signed_rank_test,
     smallest_p,
     standardised_difference,
 )
@@ -221,3 +222,34 @@ def test_cliques() -> None:
     p = np.ones((3, 3))
     p[0, 1] = p[1, 0] = 0.01
     assert cliques([1, 2, 3], p) == [(1, 2)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_signed_ranks_are_scipys(seed: int) -> None:
+    a, b = np.random.default_rng(seed).normal(size=(2, 9))
+    oracle = scipy.stats.wilcoxon(a, b, method="exact").pvalue
+    assert signed_rank_test(a, b) == pytest.approx(oracle) == signed_rank_test(b, a)
+    many, others = np.random.default_rng(seed).normal([[0.4], [0.0]], 1, (2, 40))
+    oracle = scipy.stats.wilcoxon(many, others, method="exact").pvalue
+    assert signed_rank_test(many, others) == pytest.approx(oracle, abs=0.015)  # 10,000 random flips
+
+
+def test_signed_ranks_with_ties_are_those_of_all_flips() -> None:
+    a = np.array([0.8, 0.5, 0.7, 0.6, 0.9, 0.3, 0.4])
+    b = np.array([0.6, 0.5, 0.5, 0.7, 0.7, 0.3, 0.1])  # twice nothing, three times .2
+    ranks = np.array([3, 3, -1, 3, 5])
+    sums = [abs((ranks * flip).sum()) for flip in itertools.product([1, -1], repeat=5)]
+    assert signed_rank_test(a, b) == np.mean(np.array(sums) >= ranks.sum())
+    assert signed_rank_test(a, a) == 1
+
+
+def test_signed_ranks_hold_their_level() -> None:
+    random = np.random.default_rng(0)
+    found = [signed_rank_test(*random.normal(size=(2, 8))) for _ in range(1000)]
+    assert np.mean(np.array(found) <= 0.05) <= 0.065
+
+
+def test_signed_ranks_need_a_score_for_every_speaker() -> None:
+    for a, b in ((np.ones(3), np.ones(4)), (np.array([np.nan, 1]), np.ones(2))):
+        with pytest.raises(EmotoneError, match="two scores for every speaker"):
+            signed_rank_test(a, b)

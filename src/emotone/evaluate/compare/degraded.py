@@ -47,8 +47,10 @@ class DropPair:
     """Two systems in one condition: `drops` from clean, the first's and the second's, and their `difference`.
 
     A negative difference says that the first system loses less. `there` is the difference of the metric itself in the
-    condition: a positive one says that the first system is better there, and `p_there` is its p. `p_holm` and
-    `p_there_holm` are corrected for all pairs, conditions and targets; the other fields are those of
+    condition: a positive one says that the first system is better there, and `p_there` is its p. The null of both is
+    that the systems may exchange all predictions of any speaker, for `p` clean and degraded ones together: they are
+    alike in everything, which is more than that they lose the same. `p_holm` and `p_there_holm` are corrected for all
+    pairs, conditions and targets, each a family of its own; the other fields are those of
     `emotone.evaluate.numbers.significance.PairedTest`.
     """
 

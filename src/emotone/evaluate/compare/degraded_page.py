@@ -14,10 +14,14 @@ from emotone.evaluate.report.degraded_pictures import plot_degradation
 
 TESTS = "Differences in what is lost, and in what is left"
 DROPS = (
-    "What is tested is the drop from clean, the first system's less the second's: below 0 the first loses less. Better "
-    "there: the first system's metric in the condition less the second's, whatever both are clean; above 0 the first "
-    "is better there. p (Holm) is corrected for all pairs, conditions and targets, drops and values each by "
-    "themselves; a condition that is part of two curves is one test. "
+    "What is tested is the drop from clean, the first system's less the second's: below 0 the first loses less. "
+    "Better there: the first system's metric in the condition less the second's, whatever both are clean; above 0 the "
+    "first is better there. Holm's correction is for all pairs, conditions and targets: the {num} tests of drops on "
+    "this page are one family, those of what is better there another; a condition that is part of two curves is one "
+    "test. The null of a drop's p is that two systems may exchange all predictions for any speaker, clean and "
+    "degraded together, so that they are alike in everything. It is not that equal shares are lost: a system that is "
+    "better clean has more to lose, and a small p may say no more than that; read it with the second, of what is "
+    "left. "
 )
 
 
@@ -39,7 +43,7 @@ def degradation_page(found: DegradationComparison, heading: str, note: str) -> s
     for target, metric in found.metrics.items():
         title = f"{target}: {metric_name(metric)}"
         picture, values = plot_degradation(_panels(found, target)), value_rows(found, target)
-        tests, method = pair_rows(found, target), DROPS + METHOD
+        tests, method = pair_rows(found, target), DROPS.format(num=len(found.pairs)) + METHOD
         sections.append(Section(title, figure=picture, table=values, note=note, folds="All values"))
         sections.append(Section(TESTS, table=tests, note=method, level=3, folds="All tests"))
     return render(heading, sections, found.warnings)

@@ -15,6 +15,8 @@ from emotone.evaluate.degraded.measured import MeasuredCurve
 from emotone.evaluate.degraded.scoring import ALL_CURVES
 from emotone.evaluate.numbers.interval import Interval
 
+HOLM = "Holm's correction: drops of all pairs, conditions and targets are one family, values there another"
+
 
 def print_degraded(found: DegradationComparison, as_json: bool = False) -> None:
     """Print a comparison to stdout: tables for people, or JSON; warnings also go to stderr with JSON."""
@@ -35,6 +37,8 @@ def print_degraded(found: DegradationComparison, as_json: bool = False) -> None:
         print(align(pair_rows(found, target), "  "))
     for note in found.notes:
         print(f"  NOTE {note}")
+    if found.pairs:
+        print(f"p: of the drop from clean; its null is two systems that are alike in everything. {HOLM}")
 
 
 def value_rows(found: DegradationComparison, target: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from emotone.base import figure
 from emotone.base.page import Section, render
 from emotone.evaluate.compare.runs import Comparison, MetricComparison, Ranks
-from emotone.evaluate.compare.systems import LEVEL, letters_of
+from emotone.evaluate.compare.systems import LEVEL, families_text, letters_of
 from emotone.evaluate.compare.text import corrected_p_text, p_text, value_text
 
 LABEL_WIDTH = 34
@@ -21,28 +21,32 @@ def comparison_page(comparison: Comparison) -> str:
     for result in comparison.results:
         title = f"{result.target}: {result.metric}"
         text = f"{result.num_utterances} test utterances of {result.num_speakers} speakers."
-        note = " ".join([*(f"{note}." for note in result.notes), METHOD])
+        families = families_text(len(result.pairs), len(comparison.results))
+        note = " ".join([*(f"{note}." for note in result.notes), METHOD, f"{families}."])
         sections.append(Section(title, text, _pair_rows(comparison, result), plot_values(result, names), note))
         if result.ranks:
             ranks = result.ranks
             text = (
                 f"Friedman's test that all systems rank alike: chi-squared {ranks.statistic:.2f}, p {p_text(ranks.p)}. "
                 f"Systems are ranked within each speaker by {ranks.score}; bars join systems of which no two differ "
-                f"significantly in {result.metric}."
+                f"significantly by the same score."
             )
-            sections.append(Section(f"{title}, ranks", text, figure=plot_ranks(ranks, names), note=RANKS_METHOD))
+            table = _rank_rows(comparison, ranks)
+            sections.append(Section(f"{title}, ranks", text, table, plot_ranks(ranks, names), RANKS_METHOD))
     return render("Comparison", sections, comparison.warnings)
 
 
 METHOD = (
-    "p: paired sign-flip test over speakers, two-sided, on the metric of all utterances; p (Holm): corrected for all "
-    f"pairs, significant (*) up to {LEVEL}; intervals: 95%, t on the jackknife over speakers, not corrected; "
-    "d_z: difference in "
-    "standard deviations of the speakers' shares in it. Where interval and test disagree, the test is the one to quote."
+    "p: paired sign-flip test over speakers, two-sided, on the metric of all utterances; its null is that two systems "
+    f"may exchange all predictions for any speaker. p (Holm): corrected, significant (*) up to {LEVEL}. Intervals: "
+    "95%, t on the jackknife over speakers, not corrected. d_z: difference in standard deviations of the speakers' "
+    "shares in it. Where interval and test disagree, the test is the one to quote."
 )
 RANKS_METHOD = (
-    "After Demsar (2006) with speakers for data sets. Ranks are of another score than the tests, since a speaker alone "
-    "may lack classes or hardly vary: order and bars may disagree."
+    "After Demsar (2006) with speakers for data sets; pairs by Wilcoxon's signed-rank test over speakers, by sign "
+    "flips (Benavoli et al., 2016), and Holm's correction for these pairs, a family of its own. Ranks, tests and bars "
+    "are all of this one score, which a speaker alone has; of the metric above, for which a speaker may lack classes "
+    "or hardly vary, they say nothing."
 )
 
 
@@ -83,6 +87,20 @@ def _pair_rows(comparison: Comparison, result: MetricComparison) -> list[dict[st
             "d_z": pair.effect_size,
         }
         for pair in result.pairs
+    ]
+
+
+def _rank_rows(comparison: Comparison, ranks: Ranks) -> list[dict[str, Any]]:
+    letters = letters_of(comparison.systems)
+    return [
+        {
+            "pair": f"{letters[first]} - {letters[second]}",
+            "mean rank, first": ranks.mean_ranks[first],
+            "second": ranks.mean_ranks[second],
+            "p": p_text(p),
+            "p (Holm)": corrected_p_text(p_holm),
+        }
+        for first, second, p, p_holm in ranks.pairs
     ]
 
 

@@ -11,7 +11,7 @@ from emotone.base.files import replace_file
 from emotone.base.result_table import write_csv
 from emotone.base.tex import escape, to_tex
 from emotone.evaluate.compare.runs import Comparison, MetricComparison
-from emotone.evaluate.compare.systems import letters_of
+from emotone.evaluate.compare.systems import families_text, letters_of
 from emotone.evaluate.compare.text import corrected_p_text, p_text, value_text
 
 COLUMNS = (
@@ -87,7 +87,8 @@ def comparison_tex(comparison: Comparison) -> str:
     ]
     for result in comparison.results:
         head = f"{result.target} {result.metric}: {result.num_utterances} utterances, {result.num_speakers} speakers"
-        parts += ["", f"% {head}; p: sign-flip test over speakers; Holm's correction for these pairs"]
+        parts += ["", f"% {head}; p: sign-flip test over speakers"]
+        parts.append(f"% {families_text(len(result.pairs), len(comparison.results))}")
         parts.append(to_tex(_pair_rows(result, letters)))
     return "\n".join(parts) + "\n"
 

@@ -26,7 +26,14 @@ from emotone.evaluate.compare.systems import (
     speaker_notes,
 )
 from emotone.evaluate.numbers.interval import Interval, to_json
-from emotone.evaluate.numbers.significance import RankTest, cliques, friedman, holm, sign_flip_test
+from emotone.evaluate.numbers.significance import (
+    RankTest,
+    cliques,
+    friedman,
+    holm,
+    sign_flip_test,
+    signed_rank_test,
+)
 from emotone.evaluate.numbers.statistics import PooledMetric
 from emotone.evaluate.prediction_table import speakers_of
 from emotone.evaluate.run_folder import load_run
@@ -36,7 +43,10 @@ from emotone.evaluate.seeds import spread_of
 
 @dataclass(frozen=True)
 class Pair:
-    """Two systems: `difference` is the metric of the first minus the second's; `p_holm` is corrected for all pairs."""
+    """Two systems: `difference` is the metric of the first minus the second's.
+
+    `p_holm` is corrected for all pairs by this metric of this target: every target and metric is a family of its own.
+    """
 
     first: str
     second: str
@@ -49,12 +59,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Friedman's test over speakers' scores, and runs of systems (best first) of which no two differ."""
+    """Friedman's test over speakers' scores, signed-rank tests of all pairs by the same, and runs without a difference.
+
+    `pairs` are (first, second, p, p by Holm's correction for these pairs), `cliques` runs of systems, best first, of
+    which no two differ by these p.
+    """
 
     score: str
     statistic: float
     p: float
     mean_ranks: dict[str, float]
+    pairs: list[tuple[str, str, float, float]]
     cliques: list[list[str]]
 
 
@@ -154,7 +169,7 @@ def _compare(tested: list[ScoredSystem], target: Target, name: str, seed: int) -
     num_speakers = tests[0].num_speakers
     ranks = None
     if len(predictions) > 2 and num_speakers > 1:
-        ranks = _ranks(predictions, truth, [speakers, units], target, pairs)
+        ranks = _ranks(predictions, truth, [speakers, units], target, seed)
     num_utterances = int(known["id"].nunique())
     notes = speaker_notes(num_speakers, len(pairs), known.loc[known["speaker"].isna(), "id"].nunique())
     if target.is_relative:
@@ -162,8 +177,8 @@ def _compare(tested: list[ScoredSystem], target: Target, name: str, seed: int) -
     return MetricComparison(target.name, name, num_utterances, num_speakers, values, spread, pairs, ranks, notes)
 
 
-def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: Target, pairs: list[Pair]) -> Ranks:
-    """Friedman's test by a score that single speakers have: accuracy, or the negative RMSE (by order, that of ranks).
+def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: Target, seed: int) -> Ranks:
+    """Ranks and tests by a score that single speakers have: accuracy, or the negative RMSE (by order, that of ranks).
 
     Single speakers may lack classes, or hardly vary: they have no UAR, CCC or Spearman's correlation to rank by.
     """
@@ -178,13 +193,17 @@ def _ranks(predictions: dict[str, Any], truth: Any, blocks: list[Any], target: T
         columns[label] = each.groupby(level=0).mean()
     test: RankTest = friedman(pd.DataFrame(columns).to_numpy())
     labels = list(predictions)
+    both = list(itertools.combinations(labels, 2))
+    tested = [signed_rank_test(columns[a].to_numpy(), columns[b].to_numpy(), seed=seed) for a, b in both]
+    corrected = holm(tested).tolist()
     p = np.ones((len(labels), len(labels)))
-    for pair in pairs:
-        a, b = labels.index(pair.first), labels.index(pair.second)
-        p[a, b] = p[b, a] = pair.p_holm
+    for (a, b), p_holm in zip(both, corrected, strict=True):
+        places = labels.index(a), labels.index(b)
+        p[places] = p[places[::-1]] = p_holm
+    pairs = [(a, b, one, p_holm) for (a, b), one, p_holm in zip(both, tested, corrected, strict=True)]
     runs = [[labels[number] for number in run] for run in cliques(test.mean_ranks, p, LEVEL)]
     score = "accuracy" if target.kind == "category" else "RMSE of ranks" if target.is_relative else "RMSE"
-    return Ranks(score, test.statistic, test.p, dict(zip(labels, test.mean_ranks, strict=True)), runs)
+    return Ranks(score, test.statistic, test.p, dict(zip(labels, test.mean_ranks, strict=True)), pairs, runs)
 
 
 def _ranks_within(values: Any, repeats: Any) -> Any:

@@ -111,6 +111,23 @@ def check_alike(systems: list[ScoredSystem]) -> None:
                 )
 
 
+def families_text(num_tests: int, num_families: int) -> str:
+    """What Holm's correction is for, where every target and metric is a family of its own.
+
+    >>> families_text(3, 2)
+    "Holm's correction is for the 3 pairs of one target and metric; the 2 targets and metrics here are families of \
+their own: for a claim over all of them, multiply p (Holm) by 2"
+    """
+    pairs = f"the {num_tests} pairs" if num_tests > 1 else "the one pair"
+    own = f"Holm's correction is for {pairs} of one target and metric"
+    if num_families < 2:
+        return own
+    return (
+        f"{own}; the {num_families} targets and metrics here are families of their own: for a claim over all of them, "
+        f"multiply p (Holm) by {num_families}"
+    )
+
+
 def speaker_notes(
     num_speakers: int, num_tests: int, num_unknown: int = 0, num_permutations: int = NUM_PERMUTATIONS
 ) -> list[str]:

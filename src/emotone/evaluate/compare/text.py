@@ -8,7 +8,7 @@ from typing import Any
 
 from emotone.base.text_table import align
 from emotone.evaluate.compare.runs import Comparison, MetricComparison, Pair
-from emotone.evaluate.compare.systems import LEVEL, letters_of
+from emotone.evaluate.compare.systems import LEVEL, families_text, letters_of
 
 
 def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
@@ -39,6 +39,7 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
             print(f"  Friedman over speakers ({result.ranks.score}): p {p_text(result.ranks.p)}")
         for note in result.notes:
             print(f"  NOTE {note}")
+    print(f"{families_text(len(comparison.results[0].pairs), len(comparison.results))}")
 
 
 def _pair_row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:

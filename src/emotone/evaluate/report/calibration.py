@@ -2,13 +2,14 @@
 
 A temperature is fitted on validation predictions only, for each fold on its own, and applied to the test predictions
 of that fold: the test part decides nothing. Validation predictions are of speech that the predicting network does not
-know; where the validation part trains too, they come from inner folds (the column `held_out`).
+know; where the validation part trains too, they come from inner folds (the column `held_out`). A temperature is kept
+only where it is better on validation speakers that it was not fitted to (`held_out_gain`), else it stays 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,15 +21,13 @@ from emotone.base.page import Section
 from emotone.bundle.target import Target
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
-from emotone.evaluate.prediction_table import shares_of
+from emotone.evaluate.numbers.temperature import fit_temperature, held_out_gain, scale
+from emotone.evaluate.prediction_table import shares_of, speakers_of
 from emotone.evaluate.report.cells import sentence
 from emotone.evaluate.report.part import Evaluated, Part
 from emotone.evaluate.scores import pairs_of
 
 NUM_BINS = 15
-TEMPERATURES = (0.05, 20.0)
-"""The limits of a temperature; one at a limit was not found, as where all validation predictions are right, or no
-better than chance."""
 SCORES: dict[str, Callable[..., float]] = {
     "ece": metrics.ece,
     "log_loss": metrics.log_loss,
@@ -39,10 +38,11 @@ Ints = NDArray[np.int64]
 
 
 class CategoryCalibration(TypedDict):
-    """The calibration of a category: `before` and `after` temperature scaling, None where no temperature was fitted.
+    """The calibration of a category: `before` and `after` temperature scaling, None where every temperature is 1.
 
     Each is {"ece", "log_loss", "brier", "reliability": the bins of `metrics.reliability`}. `temperatures` has one per
-    repeat and fold.
+    repeat and fold: `temperature`, which is `fitted` or 1, and `gain`, the `held_out_gain` that decided. `note` says
+    why none was fitted or kept.
     """
 
     classes: list[str]
@@ -51,6 +51,14 @@ class CategoryCalibration(TypedDict):
     temperatures: list[dict[str, Any]]
     after: dict[str, Any] | None
     note: str
+
+
+class _Rows(NamedTuple):
+    """Probabilities [N, K], the numbers of the true classes [N] and the speakers [N] of one fold."""
+
+    probabilities: Floats
+    truth: Ints
+    speakers: NDArray[Any]
 
 
 def section(evaluated: Evaluated) -> Part:
@@ -74,7 +82,10 @@ def _section(title: str, measured: CategoryCalibration) -> Section:
     values = [row["temperature"] for row in measured["temperatures"]]
     if values:
         spread = f" (mean; {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
-        texts.append(f"Temperature, fitted on each fold's validation predictions: {np.mean(values):.2f}{spread}.")
+        texts.append(
+            f"Temperature, fitted on each fold's validation predictions and kept where it helps on validation speakers "
+            f"that it was not fitted to, else 1: {np.mean(values):.2f}{spread}."
+        )
     if measured["note"]:
         texts.append(sentence(measured["note"]))
     note = (
@@ -98,7 +109,8 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
     """ECE, log loss and Brier score, the reliability curve, and both again after temperature scaling.
 
     Over the classes that the test part has, as all metrics are; means over repeats. Where a fold has no validation
-    predictions, or its temperature cannot be found, none is fitted, and the note says why.
+    predictions, or its temperature cannot be found, none is fitted. A fold keeps temperature 1 unless its validation
+    speakers say that another is better: the 95% interval of `held_out_gain` lies above 0. Test rows decide nothing.
     """
     classes = pairs_of(test, target)[2]
     parts = _parts(test, target, classes)
@@ -117,59 +129,45 @@ def category_calibration(test: pd.DataFrame, validation: pd.DataFrame, target: T
         found["note"] = f"no temperature was fitted: {none}"
         return found
     try:
-        temperatures = {key: fit_temperature(*known[key]) for key in parts}
+        fitted = {key: fit_temperature(known[key].probabilities, known[key].truth) for key in parts}
     except EmotoneError as error:
         found["note"] = f"no temperature was fitted: {error}"
         return found
-    scaled = {key: (scale(p, temperatures[key]), t) for key, (p, t) in parts.items()}
+    gains = {key: held_out_gain(*known[key]) for key in parts}
+    temperatures = {key: value if gains[key].low > 0 else 1.0 for key, value in fitted.items()}
     found["temperatures"] = [
-        {"repeat": repeat, "fold": fold, "temperature": value, "num_utterances": len(known[repeat, fold][1])}
+        {
+            "repeat": repeat,
+            "fold": fold,
+            "temperature": value,
+            "fitted": fitted[repeat, fold],
+            "gain": gains[repeat, fold]._asdict(),
+            "num_utterances": len(known[repeat, fold].truth),
+        }
         for (repeat, fold), value in temperatures.items()
     ]
-    found["after"] = _measure(scaled)
+    refused = [key for key in parts if temperatures[key] == 1]
+    found["note"] = _why_one(refused, len(parts), [len(set(known[key].speakers)) for key in refused])
+    if len(refused) < len(parts):
+        scaled = {
+            key: rows._replace(probabilities=scale(rows.probabilities, temperatures[key]))
+            for key, rows in parts.items()
+        }
+        found["after"] = _measure(scaled)
     return found
 
 
-def fit_temperature(probabilities: Floats, target: Ints) -> float:
-    """The temperature T > 0 that minimises the mean of -log softmax(z / T)[target]; probabilities [N, K], target [N].
-
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The logits z are the log probabilities: what they
-    lack is the same for all classes and changes nothing. Raises EmotoneError where there is nothing to fit on, or
-    the best lies at a limit (0.05, 20): no validation prediction is wrong, or they say nothing of the classes.
-
-    >>> unsure = np.array([[0.6, 0.4]] * 9 + [[0.6, 0.4]])
-    >>> 0.1 < fit_temperature(unsure, np.array([0] * 9 + [1])) < 0.3
-    True
-    """
-    from scipy.optimize import minimize_scalar
-
-    if not len(target):
-        raise EmotoneError("a temperature needs validation predictions of the classes of the test part")
-
-    def loss(log_temperature: float) -> float:
-        z = _log(probabilities) / np.exp(log_temperature)
-        z -= z.max(axis=1, keepdims=True)
-        return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(target)), target]))
-
-    found = float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
-    right = int((probabilities.argmax(axis=1) == target).sum())
-    if right == len(target) or not TEMPERATURES[0] * 1.001 < found < TEMPERATURES[1] * 0.999:  # all right: 0 is best
-        raise EmotoneError(
-            f"the best temperature for {len(target)} validation predictions, of which {right} are right, lies at a "
-            f"limit ({TEMPERATURES[0]:g} to {TEMPERATURES[1]:g})"
-        )
-    return found
-
-
-def scale(probabilities: Floats, temperature: float) -> Floats:
-    """Probabilities [N, K] at a temperature: softmax(log p / T).
-
-    >>> scale(np.array([[0.8, 0.2]]), 0.5).round(3).tolist()
-    [[0.941, 0.059]]
-    """
-    z = _log(probabilities) / temperature
-    odds = np.exp(z - z.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+def _why_one(refused: list[tuple[int, int]], num_folds: int, num_speakers: list[int]) -> str:
+    """What is said of folds that keep temperature 1."""
+    if not refused:
+        return ""
+    which = f"{len(refused)} of {num_folds} folds keep" if num_folds > 1 else "kept is"
+    if max(num_speakers) < 2:
+        return f"{which} temperature 1: one validation speaker cannot both give a temperature and check it"
+    return (
+        f"{which} temperature 1: on validation speakers to whom it was not fitted no other is better for sure (the 95% "
+        "interval of what it gains in log loss does not lie above 0)"
+    )
 
 
 def attribute_calibration(test: pd.DataFrame, target: Target) -> dict[str, Any]:
@@ -178,7 +176,16 @@ def attribute_calibration(test: pd.DataFrame, target: Target) -> dict[str, Any]:
     Slope 1 and intercept 0 are calibrated (Cox, Biometrika 45, 1958; Mincer and Zarnowitz, 1969); a slope below 1 means
     predictions that are spread too far. CCC = Pearson * C_b, C_b = 2 / (v + 1 / v + u^2), v the ratio of the deviations
     of prediction and target, u the difference of the means in units of their geometric mean (Lin, Biometrics 45, 1989).
-    Means over repeats; constant predictions have no slope (NaN).
+    Means over repeats.
+
+    What a constant leaves undefined is NaN, never infinite: of constant predictions slope, intercept and Pearson, of
+    constant labels Pearson and the ratio of deviations, of either location and C_b; CCC itself is then 0. Constant
+    predictions have a ratio of 0, constant labels a slope of 0 and an intercept at the label.
+
+    >>> table = pd.DataFrame({"true_arousal": [1.0, 2.0, 3.0], "predicted_arousal": [1.5, 2.0, 2.5]})
+    >>> found = attribute_calibration(table, Target("arousal", "attribute", (1, 7)))
+    >>> {name: round(value, 3) for name, value in found.items() if name != "location_shift"}
+    {'slope': 2.0, 'intercept': -2.0, 'pearson': 1.0, 'bias_correction': 0.8, 'scale_shift': 0.5}
     """
     known, (p, t), _ = pairs_of(test, target)
     repeats = known["repeat"].to_numpy() if "repeat" in known else np.zeros(len(known), int)
@@ -188,23 +195,27 @@ def attribute_calibration(test: pd.DataFrame, target: Target) -> dict[str, Any]:
 
 def _line(p: Floats, t: Floats) -> dict[str, float]:
     m = metrics.moments(p, t)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = m.covariance / m.variance_p
-        scale_shift = np.sqrt(m.variance_p / m.variance_t)
-        location_shift = m.mean_difference / np.sqrt(np.sqrt(m.variance_p) * np.sqrt(m.variance_t))
-        bias_correction = 2 / (scale_shift + 1 / scale_shift + location_shift**2)
+    deviation_p, deviation_t = float(np.sqrt(m.variance_p)), float(np.sqrt(m.variance_t))
+    slope = _ratio(float(m.covariance), float(m.variance_p))
+    scale_shift = _ratio(deviation_p, deviation_t)
+    location_shift = _ratio(float(m.mean_difference), np.sqrt(deviation_p) * np.sqrt(deviation_t))
     return {
-        "slope": float(slope),
+        "slope": slope,
         "intercept": float(np.mean(t) - slope * np.mean(p)),
         "pearson": float(metrics.pearson_of_moments(m)),
-        "bias_correction": float(bias_correction),
-        "scale_shift": float(scale_shift),
-        "location_shift": float(location_shift),
+        "bias_correction": _ratio(2.0, scale_shift + _ratio(1.0, scale_shift) + location_shift**2),
+        "scale_shift": scale_shift,
+        "location_shift": location_shift,
     }
 
 
-def _parts(predictions: pd.DataFrame, target: Target, classes: list[str]) -> dict[tuple[int, int], tuple[Floats, Ints]]:
-    """Probabilities over the classes [N, K] and the numbers of the true ones [N], per repeat and fold."""
+def _ratio(above: float, below: float) -> float:
+    """One number by another; NaN by 0."""
+    return above / below if below != 0 else float("nan")
+
+
+def _parts(predictions: pd.DataFrame, target: Target, classes: list[str]) -> dict[tuple[int, int], _Rows]:
+    """The rows whose true class is one of these, with probabilities over these, per repeat and fold."""
     truth = f"true_{target.name}"
     known = predictions[predictions[truth].isin(classes)]
     known = known.assign(**{key: 0 for key in ("repeat", "fold") if key not in known})
@@ -214,25 +225,24 @@ def _parts(predictions: pd.DataFrame, target: Target, classes: list[str]) -> dic
         p = shares_of(rows, target, classes)
         share = p.sum(axis=1, keepdims=True)
         p = np.divide(p, share, out=np.full(p.shape, 1 / len(classes)), where=share > 0)
-        parts[int(repeat), int(fold)] = p, rows[truth].map(number).to_numpy(np.int64)
+        speakers = speakers_of(rows).to_numpy(str)
+        parts[int(repeat), int(fold)] = _Rows(p, rows[truth].map(number).to_numpy(np.int64), speakers)
     return parts
 
 
-def _measure(parts: dict[tuple[int, int], tuple[Floats, Ints]]) -> dict[str, Any]:
+def _measure(parts: dict[tuple[int, int], _Rows]) -> dict[str, Any]:
     """The scores, folds of a repeat pooled and repeats averaged, and the reliability curve of all together."""
     pooled = []
     for wanted in sorted({repeat for repeat, _ in parts}):
         own = [part for (repeat, _), part in parts.items() if repeat == wanted]
-        pooled.append((np.concatenate([p for p, _ in own]), np.concatenate([t for _, t in own])))
+        pooled.append(
+            (np.concatenate([rows.probabilities for rows in own]), np.concatenate([rows.truth for rows in own]))
+        )
     bins = metrics.reliability(
         np.concatenate([p for p, _ in pooled]), np.concatenate([t for _, t in pooled]), NUM_BINS
     )._asdict()
     scores = {name: float(np.mean([score(*part) for part in pooled])) for name, score in SCORES.items()}
     return {**scores, "reliability": {name: values.tolist() for name, values in bins.items()}}
-
-
-def _log(probabilities: Floats) -> Floats:
-    return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
 
 
 def plot_reliability(measured: CategoryCalibration) -> str:
