@@ -7,6 +7,9 @@ in batches, so memory does not grow with duration. A bundle with curves gives th
 same pass, which become one curve (`emotone.predict.curve`).
 
 A bundle of speech and text is given a transcript beside the audio, or that alone; every window has its own words.
+
+Of the names that audinterface has, `predict_files` is its `process_files`, `predict_index` its `process_index`, and
+`process_signal` is what its `Feature` and `Process` call.
 """
 
 from __future__ import annotations
@@ -15,19 +18,27 @@ import functools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, AudioError, Samples, from_array, read_blocks
 from emotone.audio.words.transcripts import TranscriptLike, check_transcript, is_text_file, read_text_file, text_of
+from emotone.base.processes import DIED, map_ordered
 from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
 from emotone.predict.cuts import Parts, Windows, cut
-from emotone.predict.prediction import Choices, Prediction, failed, join_notes
+from emotone.predict.frame import Part, check_files, import_pandas, parts_of, to_frame, with_index
+from emotone.predict.prediction import Choices, Over, Prediction, failed, join_notes
 from emotone.predict.summary import summarise
+from emotone.predict.table import Table
 from emotone.predict.windows import NO_WORDS, Cut, check_window, chunks_of, score_text, score_windows, takes_speech
+
+if TYPE_CHECKING:
+    import pandas
+
+    from emotone.audio.utterances import UtteranceRules
 
 
 @dataclass
@@ -159,6 +170,78 @@ class Predictor:
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
+    def predict_files(
+        self,
+        files: Iterable[str | os.PathLike[str]],
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        parts: UtteranceRules | None = None,
+        jobs: int = 1,
+    ) -> pandas.DataFrame:
+        """The table that `emotone predict --output` writes, of pandas: a row per file, or per window or utterance.
+
+        A file that cannot be used is a row with its `error`, and the others go on. `window_s`, `hop_s` and `parts` are
+        those of `predict`. jobs: processes; with more than one a script needs `if __name__ == "__main__":`. Raises
+        EmotoneError for anything else than a list of files, for bad window settings, and without pandas.
+
+        >>> table = Predictor.load("small").predict_files(["missing.wav"])
+        >>> table[["file", "arousal", "error"]]
+                  file  arousal           error
+        0  missing.wav      NaN  does not exist
+        """
+        import_pandas("predict_files")
+        check_window(window_s, hop_s)
+        over: Over = "utterances" if parts is not None else "recording" if window_s is None else "windows"
+        paths = check_files(files, "predict_files")
+        score = functools.partial(self._in_worker(jobs).try_predict, window_s=window_s, hop_s=hop_s, parts=parts)
+        return to_frame(Table.of(self, over), map_ordered(score, paths, jobs, died=_died))
+
+    def predict_index(
+        self, index: pandas.Index, root: str | os.PathLike[str] | None = None, jobs: int = 1
+    ) -> pandas.DataFrame:
+        """Scores of the files or segments of an index of audformat, in a table with that very index.
+
+        Filewise (`file`) or segmented (`file`, `start`, `end`; NaT: the file's end); relative files lie below `root`. A
+        segment is scored as if it were a file of its own; one that cannot be used is a row with its `error`. Raises
+        EmotoneError for any other index, and without pandas.
+
+        >>> import pandas
+        >>> table = Predictor.load("small").predict_index(pandas.Index(["missing.wav"], name="file"))
+        >>> table.index.name, table["error"].tolist()
+        ('file', ['does not exist'])
+        """
+        parts = parts_of(index, root)
+        predictions = map_ordered(self._in_worker(jobs)._try_part, parts, jobs, died=lambda part: _died(part.file))
+        return with_index(to_frame(Table.of(self, "recording"), predictions), index)
+
+    def process_signal(self, signal: NDArray[np.generic], sampling_rate: int) -> NDArray[np.float32]:
+        """Scores [D] of a signal [channels, N] or [N], in the order of `columns`: `predict` as audinterface calls it.
+
+        For `audinterface.Feature(predictor.columns, process_func=predictor.process_signal)`. Raises AudioError as
+        `predict` does.
+
+        >>> Predictor.load("small").process_signal(np.sin(np.arange(16_000) / 20), 16_000).dtype
+        dtype('float32')
+        """
+        found = self.predict(signal.T, sampling_rate)
+        values = found.scores | found.probabilities
+        return np.array([values[name] for name in self.columns], np.float32)
+
+    def _try_part(self, part: Part) -> Prediction:
+        """The prediction of a part of a file, or one with an `error`."""
+        notes: list[str] = []
+        if part == Part(part.file):
+            return self.try_predict(part.file)
+        try:
+            blocks = read_blocks(part.file, part.start_s, part.end_s, notes=notes)
+            return self._predict_audio(part.file, blocks, Windows(), None, notes)
+        except AudioError as error:
+            return failed(part.file, error.reason)
+
+    def _in_worker(self, jobs: int) -> Predictor:
+        """This predictor as each of so many processes is to have it: with one thread where there are several."""
+        return self if jobs <= 1 else type(self)(replace(self.bundle, threads=1))
+
     def _predict_audio(
         self,
         file: str,
@@ -230,6 +313,10 @@ class Predictor:
 def load_once(name: str, threads: int, device: str) -> Predictor:
     """`Predictor.load` for functions that run in worker processes: each loads it on its first file, and keeps it."""
     return Predictor.load(name, threads, device)
+
+
+def _died(file: str) -> Prediction:
+    return failed(file, DIED)
 
 
 def _check_transcript(file: str, transcript: TranscriptLike, duration_s: float | None = None) -> None:

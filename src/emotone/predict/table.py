@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from emotone.base.result_table import Row
+from emotone.bundle.bundle import Bundle
 from emotone.predict.prediction import Choices, Over, Prediction
-from emotone.predict.predictor import Predictor
 
 MOST_NAME, LEAST_SCORE = 48, 9
 """Characters that a file's name takes at most, and a score at least."""
 PLACE = 10
 """Characters of a channel and of a speaker."""
+
+
+class Scorer(Protocol):
+    """What gives scores: a `Predictor`, which makes tables itself."""
+
+    bundle: Bundle
+
+    @property
+    def attributes(self) -> Mapping[str, tuple[float, float]]: ...
+    @property
+    def categories(self) -> list[str]: ...
+    @property
+    def choices(self) -> Choices: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Table:
     has_summary: bool = False
 
     @classmethod
-    def of(cls, predictor: Predictor, over: Over, places: Sequence[str] = (), has_summary: bool = False) -> Table:
+    def of(cls, predictor: Scorer, over: Over, places: Sequence[str] = (), has_summary: bool = False) -> Table:
         """The table of a predictor's predictions; categories have no curve."""
         categories, choices = ([], {}) if over == "curve" else (predictor.categories, predictor.choices)
         scores = [*predictor.attributes, *categories]
