@@ -13,11 +13,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emotone.evaluate.compare.naming import system_labels
 from emotone.evaluate.compare.runs import compare_runs
 from emotone.evaluate.degraded.scoring import ALL_CURVES
+from emotone.evaluate.numbers.speaker_intervals import DEFAULT_METHOD
+from emotone.evaluate.run_folder import load_run
+from emotone.evaluate.scores import score_predictions
 
 RESULTS = Path(__file__).resolve().parent
 COMPARISON = "comparison"
@@ -59,24 +60,32 @@ ABOUT = {
     ),
 }
 """What tables cannot say."""
-FIXED = "{} is as set, not chosen here."
+METHODS = {"percentile": "bootstrap", "t": "t"}
+"""What the tables call the method of an interval; results of before say none, which was the first."""
+LOOKED_AT = ("emotale", "ravdess", "nemo", "urdu")
+"""What the bundles that come along were measured on while their method was found."""
 HEAD = """# Results
 
-Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with
-the 95% interval of a percentile bootstrap over speakers, as these runs were scored; what Emotone gives now is by t,
-wider where speakers are few ([coverage.md](coverage.md)). "folds" is mean and deviation of the metric over folds, as
-published tables have it. Speaker-independent unless a protocol says otherwise. Iterations, rate and sizes of training
-were fixed beforehand to fit a budget of CPU time; what was chosen on which speakers stands above each table. How fast
-it is stands in [benchmarks.md](benchmarks.md).
+Made by `python results/collect.py RUN ...` from the JSON files beside this page; do not edit. Every value comes with a
+95% interval over speakers (over utterances where speakers are what is predicted), and its row says which: `t` is
+Student's t on the jackknife, `bootstrap` the percentile bootstrap of earlier runs, which says too little where speakers
+are few ([coverage.md](coverage.md)); those runs were not kept, so that theirs cannot be made anew. "folds" is mean and
+deviation of the metric over folds, as published tables have it. Speaker-independent unless a protocol says otherwise.
+"chosen" is what was chosen for this row, and on what: never on the speakers that test it, but for the method of the
+bundles `default`, `small` and `acted`, as their cards say. Iterations, rate and sizes of training were fixed beforehand
+to fit a budget of CPU time. How fast it is stands in [benchmarks.md](benchmarks.md), how well calibrated in
+[calibration.md](calibration.md).
 """
 
 
 def collect(run: Path) -> None:
-    """Write one run's result."""
-    result = json.loads((run / "test.json").read_text())
-    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    """Write one run's result, scored now from its predictions, so that its intervals are of the method of now."""
+    found = load_run(run)
+    result, recipe = found.result, found.recipe
     about = {
         **result,
+        **score_predictions(found.test, found.targets),
+        "intervals": DEFAULT_METHOD,
         "cpu_hours": round(result["cpu_s"] / 3600, 2),
         "date": str(datetime.date.today()),
         **{key: recipe[key] for key in SETTINGS},
@@ -101,7 +110,7 @@ def table(results: list[dict[str, Any]]) -> str:
         shown += [(target, "accuracy") for target, metric in targets if metric == "uar"]
     notes: list[str] = []
     titles = [f"{target} {'accuracy' if metric == 'accuracy' else metric.upper()}" for target, metric in shown]
-    head = ["setting", "seed", *titles, "folds", "CPU h"]
+    head = ["setting", "seed", *titles, "95%", "folds", "chosen", "CPU h"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     given = [key for key in SETTINGS if all(key in one for one in results)]  # first results did not have all
     recipes = [{"name": one["recipe"], **{key: one[key] for key in given}} for one in results]
@@ -111,7 +120,8 @@ def table(results: list[dict[str, Any]]) -> str:
         setting = label.removeprefix(result["recipe"]).strip() or "as it is"
         kinds = [warning.split(":")[0] for warning in result.get("warnings", [])]
         setting += "".join(f" ({kind})" for kind in kinds if kind not in result["corpora"])
-        cells = [setting, result["seed"], *values, folds(result, targets), result["cpu_hours"]]
+        about = [method(result), folds(result, targets), chosen_where(result)]
+        cells = [setting, result["seed"], *values, *about, result["cpu_hours"]]
         lines.append(f"| {' | '.join(map(str, cells))} |")
         notes += [
             f"{setting}: {text}."
@@ -140,29 +150,32 @@ def training(results: list[dict[str, Any]]) -> str:
     return f" {length} of {settings['batch_size']} {unit}, learning rate {settings['learning_rate']:g}."
 
 
-def chosen_where(results: list[dict[str, Any]]) -> str:
-    """What was chosen on which speakers, of all runs of a recipe; never those that test."""
-    found = []
-    for result in results:
-        of_target = [target for fold in result.get("chosen", []) for target in fold.values()]
-        validates = result.get("split", {}).get("validate", True)
-        if not of_target:
-            where = "the validation speakers" if validates else "nothing: the last are taken"
-            found.append(f"The best weights are chosen on {where}.")
-        elif any(target.get("inner_folds") for target in of_target):
-            num = max(len(target["inner_folds"]) for target in of_target)
-            found.append("C is chosen on inner folds of the training speakers." if num > 1 else FIXED.format("C"))
-        else:
-            what = "C" if "c" in of_target[0] else "Each head's penalty"
-            is_chosen = any(target.get("validation") for target in of_target)
-            found.append(f"{what} is chosen on the validation speakers." if is_chosen else FIXED.format(what))
-    return " ".join(dict.fromkeys(found))
+def method(about: dict[str, Any]) -> str:
+    """How the intervals of a result were made."""
+    return METHODS[about.get("intervals", "percentile")]
+
+
+def chosen_where(result: dict[str, Any]) -> str:
+    """What was chosen for a run, and on what; never on what tests it."""
+    split = result.get("split", {})
+    group = {"speaker": "speakers", "script": "sentences"}.get(split.get("group", "speaker"), split.get("group"))
+    of_target = [target for fold in result.get("chosen", []) for target in fold.values()]
+    if not of_target:
+        by = {"metric": "weights", "published-loss": "weights, by the published loss,", "last": ""}[
+            result["training"].get("best", "metric")
+        ]
+        return f"{by} on validation {group}" if by and split.get("validate", True) else "nothing: last weights"
+    what = "C" if "c" in of_target[0] else "penalties"
+    for where, speech in (("inner_folds", f"inner folds of training {group}"), ("validation", f"validation {group}")):
+        if any(len(target.get(where, ())) > 1 for target in of_target):
+            return f"{what} on {speech}"
+    return f"nothing: {what} as set"
 
 
 def compare(runs: list[Path]) -> None:
     """Write the comparison of runs of one recipe."""
     recipe = json.loads((runs[0] / "test.json").read_text())["recipe"]
-    about = compare_runs(runs).to_json()
+    about = compare_runs(runs).to_json() | {"intervals": DEFAULT_METHOD}
     for system in about["systems"]:
         del system["folders"]  # where they lay does not matter
     (RESULTS / recipe / f"{COMPARISON}.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -178,24 +191,28 @@ def pairs(about: dict[str, Any], recipe: str) -> str:
             numbers = [*chances, f"{pair['effect_size']:.3f}"]
             what = f"{result['target']} {result['metric'].upper()}"
             lines.append(f"| {' | '.join([what, *names, interval(pair['difference']), *numbers])} |")
-    return "Paired over speakers, first minus second:\n\n" + "\n".join(lines)
+    family = "p (Holm) is of the pairs of one target: each target is a family of its own"
+    head = f"Paired over speakers, first minus second; intervals: {method(about)}; {family}:"
+    return f"{head}\n\n" + "\n".join(lines)
 
 
 def zero_shot(results: list[dict[str, Any]]) -> str:
     """Bundles on corpora they were not trained on."""
-    lines = ["| protocol | target | values |", "|---|---|---|"]
+    lines = ["| protocol | target | values | 95% | chosen |", "|---|---|---|---|---|"]
     for result in results:
         size = f"{result['num_utterances']} utterances, {result['num_speakers']} speakers"
+        is_seen = any(name in result["protocol"].rpartition(" on all of ")[2].split() for name in LOOKED_AT)
+        chosen = "method, also on this corpus (some 200 settings)" if is_seen else "method, on other corpora"
         for target, numbers in result["metrics"].items():
             shown = ("uar", "accuracy") if "uar" in numbers else ("pearson", "ccc")
             values = ", ".join(f"{name} {interval(numbers[name])}" for name in shown)
-            lines.append(f"| {result['protocol']} ({size}) | {target} | {values} |")
+            lines.append(f"| {result['protocol']} ({size}) | {target} | {values} | {method(result)} | {chosen} |")
     return "\n".join(lines)
 
 
 def keep_curves(path: Path) -> None:
     """Write a comparison along degradation curves."""
-    about = json.loads(path.read_text())
+    about = json.loads(path.read_text()) | {"intervals": DEFAULT_METHOD}
     for system in about["systems"]:
         del system["folders"]
     recipe = about["systems"][0]["label"].split()[0]
@@ -223,18 +240,23 @@ def curves_page(about: dict[str, Any], title: str, recipe: str) -> str:
         for pair in about["pairs"]
         if pair["p_holm"] <= 0.05
     ]
-    text = f"{len(about['pairs'])} tests of the drop from clean between two systems; clear after Holm's correction:"
+    num = len(about["pairs"])
+    text = (
+        f"{num} tests of the drop from clean between two systems, one family of Holm's correction over all targets and "
+        "conditions. Their null is that the two systems are alike in everything; one that is better clean has more to "
+        "lose. Clear are:"
+    )
     better = [
         f"- {pair['target']}, {pair['curve']} {pair['severity']}: {names[pair['first']]} less {names[pair['second']]} "
         f"{interval(pair['there'])} (p_Holm {pair['p_there_holm']:.3f})"
         for pair in about["pairs"]
         if pair["p_there_holm"] <= 0.05
     ]
-    there = "Tests of the metric itself in each of these conditions; clear after Holm's correction:"
+    there = f"{num} tests of the metric itself in these conditions, a family of their own; clear are:"
     notes = dict.fromkeys(about["notes"])
     for label, letter in names.items():
         notes = dict.fromkeys(note.replace(f"{label}: ", f"{letter}: ") for note in notes)
-    head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit."
+    head = f"# {recipe}: {title}\n\nMade by `python results/collect.py`; do not edit. Intervals: {method(about)}."
     found = [text, "", *(clear or ["- none"]), "", there, "", *(better or ["- none"])]
     return "\n".join([head, "", *parts, "", *found, "", *(f"{note}.  " for note in notes)]) + "\n"
 
@@ -262,7 +284,7 @@ def write_tables() -> None:
             protocol = min((one["protocol"] for one in results), key=len)  # that of the plainest setting
             parts.append(
                 f"{protocol}; {results[0]['num_utterances']} utterances, {results[0]['num_speakers']} "
-                f"speakers.{training(results)} {chosen_where(results)} {ABOUT.get(folder.name, '')}".rstrip()
+                f"speakers.{training(results)} {ABOUT.get(folder.name, '')}".rstrip()
                 + f"\n\n{table(results)}\n"
             )
         if comparison:

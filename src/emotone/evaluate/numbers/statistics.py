@@ -13,7 +13,7 @@ from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.numbers.resampled_ranks import resampled_kendall, resampled_spearman
-from emotone.evaluate.numbers.speaker_intervals import Method, bca_ends, percentile_ends, t_ends
+from emotone.evaluate.numbers.speaker_intervals import DEFAULT_METHOD, Method, bca_ends, percentile_ends, t_ends
 
 Metric = Callable[[Any, Any], float]
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ def interval_over_speakers(
     seed: int = 0,
     level: float = 0.95,
     repeats: ArrayLike | None = None,
-    method: Method = "t",
+    method: Method = DEFAULT_METHOD,
 ) -> Interval:
     """The interval of `metric(prediction, target)` over speakers, which are what an experiment draws.
 
@@ -118,7 +118,7 @@ class PooledMetric:
         num_resamples: int = 2000,
         seed: int = 0,
         level: float = 0.95,
-        method: Method = "t",
+        method: Method = DEFAULT_METHOD,
     ) -> Interval:
         """Interval of the systems' values times `contrast` [Q], e.g. [1, -1] for a difference, by a method.
 
