@@ -1,4 +1,4 @@
-"""Result tables: three formats that agree, and runs that go on wherever they were killed."""
+"""Result tables: five formats that agree, and runs that go on wherever they were killed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
 
-from emotone.base.result_table import FORMATS, TEXT_COLUMNS, ResultFile, _write_parquet, plain_text
+from emotone.base.result_table import Done, ResultFile
+from emotone.base.table_format import TABLES, plain_text
 from emotone.errors import EmotoneError
 
 COLUMNS = ["file", "start_s", "end_s", "arousal", "anger", "error"]
@@ -55,7 +58,7 @@ def write(path: Path, table: Table, settings: dict[str, Any] = SETTINGS) -> None
 def test_all_formats_hold_the_same_table(table: Table) -> None:
     expected = [row for rows in table.values() for row in rows]
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"x{suffix}" for suffix in FORMATS]
+        paths = [Path(folder) / f"x{suffix}" for suffix in TABLES]
         for path in paths:
             write(path, table)
         with open(paths[0], newline="", encoding="utf-8") as file:
@@ -63,10 +66,16 @@ def test_all_formats_hold_the_same_table(table: Table) -> None:
         assert read[0] == COLUMNS
         assert read[1:] == [["" if row[name] is None else str(row[name]) for name in COLUMNS] for row in expected]
         assert json.loads(paths[1].read_text()) == expected
-        frame = pd.read_parquet(paths[2])
+        assert [json.loads(line) for line in paths[2].read_text().splitlines()] == expected
+        frame = pd.read_parquet(paths[3])
         assert list(frame.columns) == COLUMNS
         assert frame.astype(object).where(frame.notna(), None).to_dict("records") == expected
-        assert sorted(os.listdir(folder)) == ["x.csv", "x.json", "x.parquet"]
+        head, *cells = openpyxl.load_workbook(paths[4]).active.values
+        assert list(head) == COLUMNS
+        assert [[unescape(cell or "") if isinstance(cell, str | None) else cell for cell in row] for row in cells] == [
+            ["" if row[name] is None else row[name] for name in COLUMNS] for row in expected
+        ]
+        assert sorted(os.listdir(folder)) == [f"x{suffix}" for suffix in sorted(TABLES)]
 
 
 @settings(deadline=None, max_examples=60)
@@ -128,6 +137,24 @@ def test_damaged_lines_are_done_again(tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_text().split() == ["file", "a", "b", "c"]
 
 
+def test_a_given_form_gets_what_was_done(tmp_path: Path) -> None:
+    class Form:
+        def check(self, path: Path, overwrite: bool) -> None:
+            assert path == tmp_path / "out" and overwrite
+
+        def write(self, path: Path, columns: Any, texts: Any, done: Any) -> None:
+            path.write_text(repr(list(done)))
+
+    for _ in range(2):  # what is read back after a kill has its length, too
+        with ResultFile(tmp_path / "out", ["file"], {}, overwrite=True, form=Form()) as results:
+            if results.remaining(["a"]):
+                results.add("a", [{"file": "a"}], 2.5)
+    with ResultFile(tmp_path / "out", ["file"], {}, overwrite=True, form=Form()) as results:
+        results.add("b", [])
+        assert results.finish(["a", "b"], is_bad) == 0
+    assert (tmp_path / "out").read_text() == repr([Done("a", [{"file": "a"}], 2.5), Done("b", [])])
+
+
 def test_an_old_table_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("old")
@@ -139,22 +166,18 @@ def test_an_old_table_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
         assert path.read_text() == "old" and results.partial.exists()
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", TABLES)
 def test_names_that_are_not_utf8(tmp_path: Path, suffix: str) -> None:
     file = os.fsdecode(b"\xff\xfe.wav")
     write(tmp_path / f"x{suffix}", {file: [{**dict.fromkeys(COLUMNS), "file": file, "error": f"{file}: is odd"}]})
     if suffix == ".csv":
         assert (tmp_path / "x.csv").read_bytes().startswith(b"file,start_s,end_s,arousal,anger,error\n\xff\xfe.wav,")
-    elif suffix == ".json":
-        assert json.loads((tmp_path / "x.json").read_text())[0]["file"] == file
+    elif suffix in (".json", ".jsonl"):
+        assert json.loads((tmp_path / f"x{suffix}").read_text().strip("[]\n"))["file"] == file
+    elif suffix == ".xlsx":
+        assert openpyxl.load_workbook(tmp_path / "x.xlsx").active["A2"].value == r"\udcff\udcfe.wav"
     else:
         assert pd.read_parquet(tmp_path / "x.parquet")["file"].tolist() == [r"\udcff\udcfe.wav"]
-
-
-def test_large_parquet_tables_are_written_in_groups(tmp_path: Path) -> None:
-    rows = [{**dict.fromkeys(COLUMNS), "file": f"{number}", "error": ""} for number in range(95)]
-    _write_parquet(tmp_path / "x.parquet", COLUMNS, iter(rows), TEXT_COLUMNS, group_size=10)
-    assert pd.read_parquet(tmp_path / "x.parquet")["file"].tolist() == [row["file"] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +283,9 @@ def test_a_full_disk_is_one_line_that_names_the_table(tmp_path: Path, full_disk:
         ("x.csv", b"file,label\na.wav,anger\n"),
         ("x.json", b"{}"),
         ("x.json", b"[1]"),
+        ("x.jsonl", b'{"text": "a"}\n'),
         ("x.parquet", b"PAR1"),
+        ("x.xlsx", b"PK"),
         ("x.csv", b"\xff"),
     ],
 )
@@ -275,7 +300,7 @@ def test_what_emotone_did_not_write_stays(tmp_path: Path, name: str, content: by
     assert path.read_bytes() != content
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", TABLES)
 def test_emotone_s_own_tables_are_replaced(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
     tables: list[Table] = [{}, {"a": [{**dict.fromkeys(COLUMNS), "file": "a", "error": ""}]}]

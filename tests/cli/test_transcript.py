@@ -86,7 +86,7 @@ COMMANDS = (
     "predict tone.wav --window 1 --hop 2",
     "predict tone.wav --window 1 --hop 0",
     "predict tone.wav --hop 1",
-    "predict tone.wav --output scores.xlsx",
+    "predict tone.wav --output scores.xls",
     "predict tone.wav --output scores",
     "predict tone.wav --output nowhere/scores.csv",
     "predict tone.wav --output folder.csv",

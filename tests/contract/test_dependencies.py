@@ -43,6 +43,7 @@ HEAVY = {
     "lightning_fabric",
     "matplotlib",
     "onnx",
+    "openpyxl",
     "opensmile",
     "pandas",
     "pyarrow",
@@ -189,7 +190,8 @@ def test_prediction_loads_the_runtime_tier_only(tiny_bundle: Path, tmp_path: Pat
     code = f"""
 import sys
 from emotone.cli.main import main
-for arguments in (["--output", "x.csv"], ["--output", "x.json", "--window", "3"], []):
+forms = [["--output", name] for name in ("x.eaf", "x.srt", "x.TextGrid")]
+for arguments in (["--output", "x.csv"], ["--output", "x.json", "--window", "3"], ["--output", "x.xlsx"], *forms, []):
     assert main(["predict", "a.wav", "--model", {str(tiny_bundle)!r}, *arguments]) == 0
 speechless = ["--attribute", "arousal", "--highest", "3", "--page", "x.html"]
 assert main(["retrieve", "a.wav", "--model", {str(tiny_bundle)!r}, *speechless]) == 1

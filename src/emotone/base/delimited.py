@@ -6,7 +6,7 @@ import csv
 from io import StringIO
 from pathlib import Path
 
-from emotone.base.result_table import plain_text
+from emotone.base.table_format import plain_text
 from emotone.errors import EmotoneError
 
 SEPARATORS = (",", ";", "\t")
@@ -17,7 +17,7 @@ def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[li
 
     A `.tsv` is separated by tabs, others by whichever of `SEPARATORS` the first line has most of. Lines with nothing in
     them are passed over, and so are empty cells beyond the header, which spreadsheets write, and apostrophes before
-    formulas (`emotone.base.result_table.plain_text`). With `skip_blanks` a quotation mark may stand behind blanks.
+    formulas (`emotone.base.table_format.plain_text`). With `skip_blanks` a quotation mark may stand behind blanks.
     Raises EmotoneError for wrong quotation marks, with the line, and for rows that have more or fewer cells than the
     header, with the number of the first.
 

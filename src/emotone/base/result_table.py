@@ -1,47 +1,93 @@
-"""Result tables on disk: CSV, JSON or Parquet, streamed as they come and resumed after an interruption.
+"""Results of many files on disk, streamed as they come and resumed after an interruption: tables, or another form.
 
 While a prediction runs, every finished file is one line of `<output>.partial` (JSON lines, flushed), with the size and
 time that the file had. A killed run leaves that file; the next run with the same model, settings and output goes on
-after it, but for files that have changed. At the end the table is written in the order of the inputs and put in place
-by atomic rename, so it is whole or not there. Two runs with one output would mix: the second is refused.
-
-In CSV a text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) has an
-apostrophe before it, which `plain_text` takes away; numbers have none. JSON and Parquet hold texts as they are.
+after it, but for files that have changed. At the end the rows are written, in the order of the inputs, in their form
+(`emotone.base.table_format`, or one that is given), and put in place by atomic rename, so they are whole or not there.
+Two runs with one output would mix: the second is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Protocol
 
 from emotone.base.files import file_state, replace_file, writing
 from emotone.base.lock import try_lock
-from emotone.errors import EmotoneError, missing_extra, unknown
+from emotone.base.table_format import Row, TableFormat, table_format
+from emotone.errors import EmotoneError
 
-FORMATS = (".csv", ".json", ".parquet")
 TEXT_COLUMNS = {"file", "error", "language", "text", "inputs", "emotion", "note", "speaker", "channel"}
 """Columns that hold no numbers, besides those that a table names."""
-FIRST_COLUMNS, LAST_COLUMN = ("file", "start_s", "end_s"), "error"
-"""Columns by which a table is known to be one of Emotone's."""
+FIRST_COLUMNS, LAST_COLUMN = ("file", "start", "end"), "error"
+"""How columns begin and end by which a table is known to be one of Emotone's; times may have their unit behind them."""
 UNCHECKED = "which did not keep their size and time: whether they have changed since is not known"
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""How texts begin that are formulas to a spreadsheet, or were made none by an apostrophe."""
-QUOTED = re.compile(r'[",\r\n]')
 ROWS = b', "rows": '
 """What stands between the head of a line and its rows; within a text its quotes would have backslashes."""
-Row = dict[str, Any]
+
+
+class Done(NamedTuple):
+    """A finished file: its rows, and its length in seconds; None where that is not known."""
+
+    file: str
+    rows: list[Row]
+    duration_s: float | None = None
+
+
+class Form(Protocol):
+    """What the rows of all files become at the end."""
+
+    def check(self, path: Path, overwrite: bool) -> None:
+        """Raise EmotoneError, before any work, for a path that it cannot or must not write."""
+
+    def write(self, path: Path, columns: Sequence[str], texts: Collection[str], done: Iterable[Done]) -> None:
+        """Put it in place, whole or not at all."""
+
+
+class TableForm:
+    """One table of all rows."""
+
+    def __init__(self, form: TableFormat) -> None:
+        self._format = form
+
+    def check(self, path: Path, overwrite: bool) -> None:
+        """Raise EmotoneError for a package that is missing, no place for a file, and a file that is no such table."""
+        self._format.check()
+        check_place(path)
+        if path.is_dir():
+            raise EmotoneError(f"{path}: is a folder")
+        if not overwrite and path.exists() and not self._is_ours(path):
+            raise EmotoneError(f"{path}: is there already and no table that Emotone wrote; --overwrite replaces it")
+
+    def write(self, path: Path, columns: Sequence[str], texts: Collection[str], done: Iterable[Done]) -> None:
+        """The rows of all files below each other."""
+        with replace_file(path) as temporary:
+            self._format.write(temporary, columns, (row for file in done for row in file.rows), texts)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a file is empty, or a table without rows or with such columns as Emotone's have."""
+        try:
+            columns = self._format.read_columns(path) if path.stat().st_size else []
+        except (OSError, ValueError, TypeError):
+            return False
+        begins = [column.removesuffix("_s") for column in columns[:3]]
+        return not columns or (tuple(begins) == FIRST_COLUMNS and columns[-1] == LAST_COLUMN)
+
+
+def check_place(path: Path) -> None:
+    """Raise EmotoneError where the folder that a file or folder would be in does not exist."""
+    if not path.absolute().parent.is_dir():
+        raise EmotoneError(f"{path}: the folder does not exist")
 
 
 class ResultFile:
-    """The table of a run over many files; `settings` decide whether an interrupted run may be continued.
+    """The results of a run over many files; `settings` decide whether an interrupted run may be continued.
 
-    texts: columns that hold text, besides `TEXT_COLUMNS`.
+    texts: columns that hold text, besides `TEXT_COLUMNS`. form: what is written; None: the table of the path's suffix.
 
     Raises EmotoneError for a path that cannot be written, and unless `overwrite` for a file that is no such table.
 
@@ -62,17 +108,10 @@ class ResultFile:
         settings: dict[str, Any],
         overwrite: bool = False,
         texts: Collection[str] = (),
+        form: Form | None = None,
     ) -> None:
-        if path.suffix.lower() not in FORMATS:
-            raise unknown("output format", path.suffix or str(path), FORMATS)
-        if path.suffix.lower() == ".parquet":
-            _import_pyarrow()
-        if not path.absolute().parent.is_dir():
-            raise EmotoneError(f"{path}: the folder does not exist")
-        if path.is_dir():
-            raise EmotoneError(f"{path}: is a folder")
-        if not overwrite and path.exists() and not _is_ours(path):
-            raise EmotoneError(f"{path}: is there already and no table that Emotone wrote; --overwrite replaces it")
+        self._form = TableForm(table_format(path)) if form is None else form
+        self._form.check(path, overwrite)
         self.path = path
         self.columns = list(columns)
         self.texts = TEXT_COLUMNS | set(texts)
@@ -107,35 +146,31 @@ class ResultFile:
         self._states = {**before, **now}
         return [file for file in files if file not in before or before[file] not in (None, now[file])]
 
-    def add(self, file: str, rows: list[Row]) -> None:
-        """Append the rows of one file; they are on disk when this returns."""
+    def add(self, file: str, rows: list[Row], duration_s: float | None = None) -> None:
+        """Append the rows of one file, which is of that length; they are on disk when this returns."""
         assert self._file is not None
         state = self._states.get(file) or file_state(file)
         with writing(self.path):
             self._offsets[file] = self._file.seek(0, os.SEEK_END)
-            self._file.write(json.dumps({"file": file, "state": state, "rows": rows}).encode() + b"\n")
+            known = {} if duration_s is None else {"duration_s": duration_s}
+            self._file.write(json.dumps({"file": file, "state": state, **known, "rows": rows}).encode() + b"\n")
             self._file.flush()
 
     def finish(self, files: Iterable[str], has_failed: Callable[[list[Row]], bool]) -> int:
-        """Write the table with the rows of `files`, in that order, and remove the partial file.
+        """Write the rows of `files`, in that order, and remove the partial file.
 
         Returns the number of files whose rows `has_failed` says are those of a failure.
         """
         num_failed = 0
 
-        def rows() -> Iterator[Row]:
+        def done() -> Iterator[Done]:
             nonlocal num_failed
             for file in files:
-                own = self._rows_of(file)
-                num_failed += has_failed(own)
-                yield from own
+                found = self._done(file)
+                num_failed += has_failed(found.rows)
+                yield found
 
-        with replace_file(self.path) as temporary:
-            if self.path.suffix.lower() == ".parquet":
-                _write_parquet(temporary, self.columns, rows(), self.texts)
-            else:
-                write = {".csv": write_csv, ".json": _write_json}[self.path.suffix.lower()]
-                write(temporary, self.columns, rows())
+        self._form.write(self.path, self.columns, self.texts, done())
         self.partial.unlink()
         return num_failed
 
@@ -153,11 +188,11 @@ class ResultFile:
                 return file
             file.close()  # that of a run which has just finished
 
-    def _rows_of(self, file: str) -> list[Row]:
-        """The rows of one finished file."""
+    def _done(self, file: str) -> Done:
         assert self._file is not None
         self._file.seek(self._offsets[file])
-        return json.loads(self._file.readline())["rows"]
+        line = json.loads(self._file.readline())
+        return Done(file, line["rows"], line.get("duration_s"))
 
     def _read_finished(self) -> None:
         """Index the complete lines; what a kill has cut off, or other settings have left, is dropped."""
@@ -196,84 +231,3 @@ def _differences(line: bytes, header: dict[str, Any]) -> list[str]:
     except (ValueError, TypeError):
         return list(header)
     return [key for key in {**header, **before} if (key, header.get(key)) not in before.items()]
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file is empty, or a table with such columns as Emotone's have."""
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet" and path.stat().st_size:
-            columns = _import_pyarrow().parquet.read_schema(path).names
-        else:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                first, second = file.readline().strip(), file.readline().rstrip(",\n")
-            if not first or (first, second) == ("[", "]"):  # nothing, or no row
-                return True
-            columns = list(json.loads(second)) if suffix == ".json" else first.split(",")
-    except (OSError, ValueError, TypeError):
-        return False
-    return tuple(columns[:3]) == FIRST_COLUMNS and columns[-1] == LAST_COLUMN
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Rows as CSV in UTF-8; a cell that is missing or None is empty."""
-    # surrogateescape: a file name that is not valid UTF-8 is written with the bytes it has
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        for row in itertools.chain([dict(zip(columns, columns, strict=True))], rows):
-            file.write(",".join([_csv_cell(row.get(column)) for column in columns]) + "\n")
-
-
-def _csv_cell(value: Any) -> str:
-    """A cell, quoted where it must be; a carriage return in a file name too, which Python's csv would leave bare.
-
-    >>> _csv_cell('two "words"\\r'), _csv_cell(-0.5), _csv_cell(None), _csv_cell("=1+1")
-    ('"two ""words""\\r"', '-0.5', '', "'=1+1")
-    """
-    if not isinstance(value, str):
-        return "" if value is None else str(value)
-    text = "'" + value if FORMULA.match(value) else value
-    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text
-
-
-def plain_text(cell: str) -> str:
-    """The text of a CSV's cell, without the apostrophe that keeps a spreadsheet from taking it for a formula.
-
-    >>> plain_text("'=1+1"), plain_text("'tis"), plain_text("-0.5")
-    ('=1+1', "'tis", '-0.5')
-    """
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
-
-
-def _write_json(path: Path, columns: list[str], rows: Iterator[Row]) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write("[")
-        for number, row in enumerate(rows):
-            file.write(",\n " if number else "\n ")
-            file.write(json.dumps(row))
-        file.write("\n]\n")
-
-
-def _import_pyarrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise missing_extra("pyarrow", "parquet", "Parquet output") from None
-    return pyarrow
-
-
-def _write_parquet(
-    path: Path, columns: list[str], rows: Iterator[Row], texts: Collection[str], group_size: int = 20_000
-) -> None:
-    pyarrow = _import_pyarrow()
-    schema = pyarrow.schema([(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns])
-    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        group: list[Row] = []
-        for row in rows:
-            # Parquet text must be valid UTF-8
-            known = [(name, row[name]) for name in texts if row.get(name) is not None]
-            group.append(row | {name: text.encode("utf-8", "backslashreplace").decode() for name, text in known})
-            if len(group) == group_size:
-                writer.write_table(pyarrow.Table.from_pylist(group, schema))
-                group = []
-        writer.write_table(pyarrow.Table.from_pylist(group, schema))

@@ -46,7 +46,10 @@ def add_predict(add_verb: AddVerb) -> None:
     add_inputs(parser)
     add_model(parser)
     add = parser.add_argument
-    add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet instead of a table")
+    text = "write a table (.csv .json .jsonl .parquet .xlsx), or of one file .srt .vtt .TextGrid .eaf .txt"
+    add("--output", type=Path, metavar="FILE|FOLDER", help=text)
+    text = "format of --output, where its suffix does not say it; srt, vtt, textgrid, eaf, audacity fill a FOLDER"
+    add("--as", dest="form_name", metavar="label-studio|audformat|srt|..", help=text)
     add_overwrite(parser)
     add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
     add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
@@ -85,6 +88,8 @@ def predict(options: Namespace) -> int:
         return _predict_stream(options)
     if options.rate is not None:
         raise EmotoneError("--rate is of samples without a header, from stdin: emotone predict - --rate 16000")
+    if options.form_name is not None and options.output is None:
+        raise EmotoneError("--as is the format of --output; give that, too")
     files = _find_files(options)
     settings = PredictSettings(
         model=options.model,
@@ -104,15 +109,16 @@ def predict(options: Namespace) -> int:
     if options.output is None:
         num_failed = predict_to_stdout(files, settings, options.json)
     else:
-        num_failed = predict_to_file(files, options.output, settings, options.overwrite)
-        say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
+        num_failed = predict_to_file(files, options.output, settings, options.overwrite, options.form_name)
+        written = options.output if options.output.exists() else "nothing written"
+        say(options, f"{len(files)} files, {num_failed} failed: {written}")
     return 1 if num_failed else 0
 
 
 def _predict_stream(options: Namespace) -> int:
     """Rows of utterances from stdin as they end; raises EmotoneError for options that need all of a recording."""
     others = ["output", "curve", "window", "hop", "speakers", "transcript", "language", "summary", "overwrite"]
-    given = [f"--{name}" for name in others if getattr(options, name)]
+    given = [f"--{name}" for name in others if getattr(options, name)] + ["--as"] * (options.form_name is not None)
     given += ["--channels"] * (options.channels != "mix") + ["another input"] * (len(options.inputs) > 1)
     if given:
         raise EmotoneError(f"stdin (-) is a stream, a row per utterance as it ends; {given[0]} does not go with it")
@@ -252,7 +258,7 @@ def add_transcribe(add_verb: AddVerb) -> None:
     add("--model", default="openai/whisper-base", metavar="NAME|FOLDER", help=text)
     add("--language", metavar="CODE", help="e.g. da (default: what Whisper hears)")
     add("--words", action="store_true", help="one row per word, with its times")
-    add("--output", type=Path, metavar="FILE", help="write .csv, .json or .parquet")
+    add("--output", type=Path, metavar="FILE", help="write .csv, .json, .jsonl, .parquet or .xlsx")
     add_overwrite(parser)
     add("--json", action="store_true", help="JSON lines on stdout")
     add_device(parser)

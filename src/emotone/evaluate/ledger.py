@@ -18,7 +18,7 @@ import pandas as pd
 
 from emotone.base.files import replace_file
 from emotone.base.lock import lock
-from emotone.base.result_table import write_csv
+from emotone.base.table_format import write_csv
 from emotone.base.tex import to_tex
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError

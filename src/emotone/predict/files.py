@@ -16,9 +16,11 @@ from emotone.audio.words.transcripts import TranscriptLike, is_text_file, read_t
 from emotone.base.files import sha256_of
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
-from emotone.base.result_table import UNCHECKED, ResultFile, Row
+from emotone.base.result_table import UNCHECKED, ResultFile
+from emotone.base.table_format import Row
 from emotone.errors import EmotoneError, unknown
 from emotone.predict.cuts import Parts
+from emotone.predict.formats.output import Timed, form_of, format_of
 from emotone.predict.prediction import Prediction, failed
 from emotone.predict.predictor import Predictor, load_once
 from emotone.predict.settings import AUTO, NONE, PredictSettings
@@ -40,14 +42,23 @@ class Input(NamedTuple):
     transcript: TranscriptLike | None = None
 
 
-def predict_to_file(files: Sequence[str], output: Path, settings: PredictSettings, overwrite: bool = False) -> int:
-    """Predict into a table; goes on where an interrupted run stopped. Returns the number of files that failed.
+def predict_to_file(
+    files: Sequence[str],
+    output: Path,
+    settings: PredictSettings,
+    overwrite: bool = False,
+    form_name: str | None = None,
+) -> int:
+    """Predict into a file or folder; goes on where an interrupted run stopped. Returns the number of files that failed.
 
-    Files that have changed since are predicted again. Raises EmotoneError as `ResultFile` does.
+    form_name: a format of `emotone.predict.formats.output.SUFFIXES`; None: the output's suffix says it. Files that have
+    changed since are predicted again. Raises EmotoneError as `format_of` and `ResultFile` do.
     """
+    name = format_of(output, form_name, files)
     predictor, table, inputs = _prepare(files, settings)
     identity = _identify(predictor, settings)
-    with ResultFile(output, table.columns, identity, overwrite, texts=table.choices) as results:
+    form = form_of(output, name, table, predictor.bundle.name)
+    with ResultFile(output, table.columns, identity, overwrite, texts=table.choices, form=form) as results:
         left = set(results.remaining(files))
         remaining = [given for given in inputs if given.file in left]
         if results.differs:
@@ -60,10 +71,22 @@ def predict_to_file(files: Sequence[str], output: Path, settings: PredictSetting
         for heard in track(predictions, len(files), "predict", quiet=settings.quiet, done=done):
             for prediction in heard:
                 notes.add(prediction)
-            results.add(heard[0].file, [row for prediction in heard for row in table.rows(prediction)])
+            rows = [row for prediction in heard for row in table.rows(prediction)]
+            results.add(heard[0].file, rows, max(prediction.end_s or 0.0 for prediction in heard))
         num_failed = results.finish(files, lambda rows: not any(map(_has_scores, rows)))
     notes.say(settings)
+    if isinstance(form, Timed):
+        _say_lost(form, output, settings)
     return num_failed
+
+
+def _say_lost(form: Timed, output: Path, settings: PredictSettings) -> None:
+    """What an output does not hold that a table would."""
+    if form.num_left_out:
+        rows = "1 row without scores is" if form.num_left_out == 1 else f"{form.num_left_out} rows without scores are"
+        _say(settings, f"{rows} not in {output}; a table has their errors")
+    for recording in form.lost:
+        print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
 
 
 def predict_to_stdout(files: Sequence[str], settings: PredictSettings, as_json: bool = False) -> int:

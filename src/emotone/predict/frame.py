@@ -10,7 +10,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emotone.base.result_table import TEXT_COLUMNS, Row
+from emotone.base.result_table import TEXT_COLUMNS
+from emotone.base.table_format import Row
 from emotone.errors import EmotoneError
 from emotone.predict.prediction import Prediction
 from emotone.predict.table import Table

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from emotone.base.result_table import Row
+from emotone.base.table_format import Row
 from emotone.bundle.bundle import Bundle
 from emotone.predict.prediction import Choices, Over, Prediction
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from emotone.audio.words.transcripts import TEXT_SUFFIX, TranscriptLike, is_text_or_none, read_bytes
 from emotone.base.delimited import read_delimited
-from emotone.base.result_table import Row
+from emotone.base.table_format import Row
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
 
 FORMATS = (".csv", ".tsv", ".json", ".parquet", TEXT_SUFFIX)

@@ -175,7 +175,7 @@ def transcribe_words(file: str, transcriber: Transcriber) -> list[Word]:
 def write_transcripts(
     files: list[str], transcriber: Transcriber, output: Path, over: RowUnit, quiet: bool, overwrite: bool = False
 ) -> int:
-    """Transcripts as a table (.csv, .json, .parquet), resumed after an interruption; returns how many files failed."""
+    """Transcripts as a table, resumed after an interruption; returns how many files failed."""
     settings = {"identity": transcriber.identity}
     with ResultFile(output, COLUMNS[over], settings, overwrite) as results:
         left = results.remaining(files)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotone.base.files import replace_file
-from emotone.base.result_table import write_csv
+from emotone.base.table_format import write_csv
 from emotone.base.tex import escape, to_tex
 from emotone.evaluate.compare.runs import Comparison, MetricComparison
 from emotone.evaluate.compare.systems import families_text, letters_of

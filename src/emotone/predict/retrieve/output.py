@@ -1,7 +1,7 @@
 """Found moments as others take them: a table, JSON, clips, TextGrids for Praat, label tracks for Audacity.
 
 Files and folders are whole or not there. Names of new files are made of the recordings' names, without anything that
-could lead out of their folder, and no two are the same.
+could lead out of their folder, and no two are the same; TextGrids and label tracks are named as their recordings.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ import soundfile
 
 from emotone.audio.read import read_native_blocks
 from emotone.base.files import new_folder, replace_file
-from emotone.base.result_table import Row, write_csv
+from emotone.base.table_format import Row, write_csv
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
+from emotone.predict.formats.editors import audacity, textgrid
+from emotone.predict.formats.output import OutputNames
+from emotone.predict.formats.segments import Interval
 from emotone.predict.retrieve.findings import Findings, Moment, Recording
 
 FILES = {"table": ".csv", "json": ".json"}
@@ -32,22 +35,6 @@ FOLDERS = ("clips", "textgrid", "audacity")
 OUTPUTS = (*FILES, *FOLDERS)
 COLUMNS = ("rank", "file", "start_s", "end_s", "score", "confidence", "speech", "error")
 LONGEST_STEM = 40
-TEXTGRID = """\
-File type = "ooTextFile"
-Object class = "TextGrid"
-
-xmin = 0
-xmax = {end}
-tiers? <exists>
-size = 1
-item []:
-    item [1]:
-        class = "IntervalTier"
-        name = "{tier}"
-        xmin = 0
-        xmax = {end}
-        intervals: size = {num}"""
-"""Praat's long text format, up to the intervals of its one tier."""
 
 
 def check_output(output: str, to: Path | None) -> None:
@@ -189,37 +176,23 @@ def _write_clip(path: Path, moment: Moment) -> None:
 def _write_textgrids(findings: Findings, folder: Path) -> None:
     """A TextGrid per recording with moments: one tier, named as the attribute; marks are rank and score."""
     for path, recording in _paths(findings, folder, ".TextGrid"):
-        path.write_text(_textgrid(recording, findings.search.attribute), encoding="utf-8")
-
-
-def _textgrid(recording: Recording, attribute: str) -> str:
-    """Praat's long text format: the moments in time, and the intervals between them without a mark."""
-    end = f"{recording.duration_s:.6f}"
-    intervals: list[tuple[str, str, str]] = []
-    position = f"{0:.6f}"
-    for moment in _in_time(recording):
-        start, stop = f"{moment.start_s:.6f}", f"{moment.end_s:.6f}"
-        if start != position:
-            intervals.append((position, start, ""))
-        intervals.append((start, stop, f"{moment.rank}: {moment.score:.3f}"))
-        position = stop
-    if position != end:
-        intervals.append((position, end, ""))
-    lines = [TEXTGRID.format(end=end, tier=attribute, num=len(intervals))]
-    for number, (start, stop, mark) in enumerate(intervals, start=1):
-        lines.append(f"        intervals [{number}]:")
-        lines += [f"            xmin = {start}", f"            xmax = {stop}", f'            text = "{mark}"']
-    return "\n".join(lines) + "\n"
+        marks = [
+            Interval(moment.start_s, moment.end_s, f"{moment.rank}: {moment.score:.3f}")
+            for moment in _in_time(recording)
+        ]
+        text = textgrid(recording.duration_s, {findings.search.attribute: marks})
+        path.write_text(text, encoding="utf-8")
 
 
 def _write_labels(findings: Findings, folder: Path) -> None:
-    """A label track for Audacity (File > Import > Labels) per recording with moments: start, end, label."""
+    """A label track for Audacity per recording with moments; labels are rank, attribute and score."""
+    attribute = findings.search.attribute
     for path, recording in _paths(findings, folder, ".txt"):
-        lines = (
-            f"{moment.start_s:.6f}\t{moment.end_s:.6f}\t{moment.rank}: {findings.search.attribute} {moment.score:.3f}\n"
+        labels = (
+            Interval(moment.start_s, moment.end_s, f"{moment.rank}: {attribute} {moment.score:.3f}")
             for moment in _in_time(recording)
         )
-        path.write_text("".join(lines), encoding="utf-8")
+        path.write_text(audacity(labels), encoding="utf-8")
 
 
 def _in_time(recording: Recording) -> list[Moment]:
@@ -227,13 +200,7 @@ def _in_time(recording: Recording) -> list[Moment]:
 
 
 def _paths(findings: Findings, folder: Path, suffix: str) -> Iterator[tuple[Path, Recording]]:
-    """A path for each recording with moments; the second of one name ends in -2, whatever the case of its letters."""
-    taken: set[str] = set()
+    """A path for each recording with moments."""
+    names = OutputNames(suffix)
     for recording in findings.recordings.values():
-        stem = name = safe_stem(recording.file)
-        number = 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        yield folder / (name + suffix), recording
+        yield folder / names.of(recording.file), recording
