@@ -142,6 +142,12 @@ class Prediction:
         share = self.window_speech_share[place] if self.window_speech_share else None
         return _heard(share, self.window_notes[place] if self.window_notes else "")
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows (`emotone.predict.notebook`): a player, scores and probabilities, the curve."""
+        from emotone.predict.notebook import to_html
+
+        return to_html(self)
+
     def to_frame(self) -> pandas.DataFrame:
         """The curve as a pandas table, one row per point of it (needs pandas)."""
         try:
