@@ -19,7 +19,8 @@ COLUMNS = {"pearson": "Pearson", "bias_correction": "C_b", "scale_shift": "scale
 NOTE = (
     "The fitted line is truth = intercept + slope * prediction; slope 1 with intercept 0 is calibrated, a smaller "
     "slope means predictions spread too far. CCC = Pearson * C_b; scale is the ratio of the deviations of "
-    "prediction and truth, location the difference of their means, in deviations."
+    "prediction and truth, location the difference of their means, in deviations. What a constant leaves "
+    "undefined is a dash."
 )
 
 
