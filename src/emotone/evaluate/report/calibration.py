@@ -80,7 +80,7 @@ def _section(title: str, measured: CategoryCalibration) -> Section:
     ]
     texts = []
     values = [row["temperature"] for row in measured["temperatures"]]
-    if values:
+    if measured["after"]:
         spread = f" (mean; {min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
         texts.append(
             f"Temperature, fitted on each fold's validation predictions and kept where it helps on validation speakers "
