@@ -118,6 +118,12 @@ def test_predict(prepared: Path, tmp_path: Path) -> None:
     assert check_kills(arguments, prepared, results, tmp_path, NUM_KILLS).killed >= NUM_KILLS // 2
 
 
+def test_predict_into_a_folder(prepared: Path, tmp_path: Path) -> None:
+    arguments = ["predict", "audio", "--output", "grids", "--as", "textgrid", "--quiet"]
+    results = lambda folder: files_below(folder / "grids")  # noqa: E731
+    assert check_kills(arguments, prepared, results, tmp_path, 4, to="grids").killed >= 2
+
+
 def test_retrieve(prepared: Path, tmp_path: Path) -> None:
     time_s = np.arange(14 * 16_000) / 16_000
     soundfile.write(prepared / "talk.wav", 0.3 * np.sin(2 * np.pi * (150 + 30 * np.sin(3 * time_s)) * time_s), 16_000)

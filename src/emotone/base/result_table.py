@@ -30,6 +30,10 @@ ROWS = b', "rows": '
 """What stands between the head of a line and its rows; within a text its quotes would have backslashes."""
 
 
+ENDING = b'{"ending": true}\n'
+"""A line before a run puts its output in place: what lies there afterwards is its own."""
+
+
 class Done(NamedTuple):
     """A finished file: its rows, and its length in seconds; None where that is not known."""
 
@@ -111,11 +115,16 @@ class ResultFile:
         form: Form | None = None,
     ) -> None:
         self._form = TableForm(table_format(path)) if form is None else form
-        self._form.check(path, overwrite)
+        self.partial = path.with_name(path.name + ".partial")
+        try:
+            self._form.check(path, overwrite)
+        except EmotoneError:
+            if overwrite or not self._was_ending():
+                raise
+            self._form.check(path, overwrite=True)
         self.path = path
         self.columns = list(columns)
         self.texts = TEXT_COLUMNS | set(texts)
-        self.partial = path.with_name(path.name + ".partial")
         self.unchecked: list[str] = []
         """Files done by an earlier version, which did not keep their size and time: nobody knows if they changed."""
         self.differs: list[str] = []
@@ -170,6 +179,11 @@ class ResultFile:
                 num_failed += has_failed(found.rows)
                 yield found
 
+        assert self._file is not None
+        with writing(self.path):
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(ENDING)
+            self._file.flush()
         self._form.write(self.path, self.columns, self.texts, done())
         self.partial.unlink()
         return num_failed
@@ -187,6 +201,14 @@ class ResultFile:
             if self.partial.exists() and os.path.samestat(os.fstat(file.fileno()), os.stat(self.partial)):
                 return file
             file.close()  # that of a run which has just finished
+
+    def _was_ending(self) -> bool:
+        """Whether a run was killed after it had put its output in place, or shortly before."""
+        try:
+            with open(self.partial, "rb") as file:
+                return ENDING in file
+        except OSError:
+            return False
 
     def _done(self, file: str) -> Done:
         assert self._file is not None
@@ -208,6 +230,10 @@ class ResultFile:
             return
         end, ends, heads = self._file.tell(), [self._file.tell()], []
         for line in iter(self._file.readline, b""):
+            if line == ENDING:
+                end += len(line)
+                ends[-1] = end
+                continue
             if not line.endswith(b"]}\n") or b"\0" in line:  # power that failed may leave zeros
                 break
             heads.append(line.partition(ROWS)[0] + b"}")

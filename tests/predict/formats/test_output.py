@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,49 @@ def test_a_folder_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         assert os.listdir(tmp_path) == ["out.partial"]
     write(tmp_path / "out", "eaf")
     assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("output", ["out", "x.srt", "x.json"])
+def test_a_run_that_was_killed_when_all_was_written_ends_the_next_time(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"out": "srt", "x.json": "label-studio"}.get(output)
+    unlink = Path.unlink
+
+    def interrupt(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".partial":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Path, "unlink", interrupt)
+            write(tmp_path / output, name, FILES[:1])
+        assert len(os.listdir(tmp_path)) == 2
+        with (  # killed again, before the end
+            pytest.raises(KeyError),
+            ResultFile(
+                tmp_path / output, TABLE.columns, {}, form=form_of(tmp_path / output, name or "srt", TABLE, "default")
+            ) as results,
+        ):
+            assert results.remaining(FILES[:1]) == []
+            results.finish(["never done"], lambda rows: False)
+    write(tmp_path / output, name, FILES[:1])
+    assert os.listdir(tmp_path) == [output]
+    with pytest.raises(EmotoneError, match="--overwrite"):
+        write(tmp_path / output, name, FILES[:1])
+
+
+@pytest.mark.parametrize("output", ["out", "x.srt", "x.json"])
+def test_a_full_disk_is_one_line_that_names_the_output(
+    output: str, tmp_path: Path, full_disk: Callable[[int], Any]
+) -> None:
+    name = {"out": "textgrid", "x.json": "label-studio"}.get(output)
+    form = form_of(tmp_path / output, name or "srt", TABLE, "default")
+    with full_disk(10), pytest.raises(EmotoneError) as caught:
+        form.write(tmp_path / output, TABLE.columns, set(), [Done(FILES[0], ROWS[FILES[0]], 4.0)])
+    assert str(caught.value) == f"{tmp_path / output}: cannot be written (File too large)"
+    assert os.listdir(tmp_path) == []
 
 
 def test_of_a_single_recording_without_scores_there_is_no_file(tmp_path: Path) -> None:

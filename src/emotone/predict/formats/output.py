@@ -7,8 +7,10 @@ is, and what was wrong with the others. People correct such files, so none is re
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from emotone.audio.words.transcripts import is_text_file
@@ -155,22 +157,24 @@ class Folder(Timed):
     def write(self, path: Path, columns: Sequence[str], texts: Collection[str], done: Iterable[Done]) -> None:
         """As `Form` says; where the folder has files already, each file of it is whole or not there."""
         if path.is_dir() and any(path.iterdir()):
-            self._write_into(path, done)
+            self._write_into(path, done, replace_file)
             return
         with new_folder(path) as folder:
-            self._write_into(folder, done)
+            self._write_into(folder, done, contextlib.nullcontext)
 
-    def _write_into(self, folder: Path, done: Iterable[Done]) -> None:
+    def _write_into(
+        self, folder: Path, done: Iterable[Done], put: Callable[[Path], AbstractContextManager[Path]]
+    ) -> None:
         rows: list[Row] = []
         names = OutputNames(self._editor.suffix)
         for recording in self._recordings(done):
             name = "" if recording.error else names.of(recording.file)
             rows.append({"file": recording.file, "output": name, "error": recording.error})
             if name:
-                with replace_file(folder / name) as temporary:
-                    temporary.write_text(self._editor.text(recording), encoding="utf-8")
-        with replace_file(folder / INDEX) as temporary:
-            write_csv(temporary, ["file", "output", "error"], rows)
+                with put(folder / name) as place:
+                    place.write_text(self._editor.text(recording), encoding="utf-8")
+        with put(folder / INDEX) as place:
+            write_csv(place, ["file", "output", "error"], rows)
 
 
 class OutputNames:
