@@ -9,6 +9,8 @@ What users import stands here, loaded when it is first used: `import emotone` co
     UtteranceRules what ends an utterance
     EmotoneError   whatever a user can put right, in one line
 
+`emotone.sklearn` is a second front door, with the transformer `Features`, for those who have scikit-learn.
+
 Everything else is internal and may move. The rooms of the package in the order in which they import each other:
 
     errors     the one exception that users see
@@ -63,8 +65,10 @@ def load(name: str = "default", **options: Any) -> Predictor:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        import importlib
+    import importlib
 
+    if name == "sklearn":  # no name of `__all__`, since it needs scikit-learn
+        return importlib.import_module("emotone.sklearn")
+    if name in _PLACES:
         return getattr(importlib.import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'emotone' has no attribute {name!r}")
