@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint benchmarks clean
+.PHONY: demo test quick lint benchmarks browser clean
 
 demo: $(VENV)/.runtime
 	$(VENV)/bin/emotone predict examples
@@ -13,11 +13,18 @@ demo: $(VENV)/.runtime
 	@echo "over time (windows of 3 s, every second):"
 	$(VENV)/bin/emotone predict examples --window 3 --hop 1
 
-test: $(VENV)/.dev lint
+test: $(VENV)/.dev lint browser
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 quick: $(VENV)/.dev lint
 	$(VENV)/bin/python tools/quick.py
+
+# Tests of pages drive Chromium. Where it cannot be installed they are skipped by name; with CI=true they fail.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { command -v apt-get >/dev/null && \
+	  { test "$$(id -u)" = 0 && sudo= || sudo="sudo -n"; $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  $$sudo apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }; } || \
+	  echo "chromium and chromedriver are not there and cannot be installed: the tests of pages need them"
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check

@@ -16,7 +16,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-pytest_plugins = ("encoders", "speech_and_text", "tones")  # in `builders`, which pyproject.toml puts on the path
+pytest_plugins = (
+    "browser",
+    "encoders",
+    "speech_and_text",
+    "tones",
+)  # in `builders`, which pyproject.toml puts on the path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))

@@ -57,6 +57,35 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
 
 
+def check_file(path: Path, *suffixes: str) -> None:
+    """Raise EmotoneError for a file that cannot be written or is named as another kind.
+
+    >>> check_file(Path("page.pdf"), ".html")
+    Traceback (most recent call last):
+    ...
+    emotone.errors.EmotoneError: page.pdf: must end in .html
+    """
+    if path.suffix.lower() not in suffixes:
+        raise EmotoneError(f"{path}: must end in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise EmotoneError(f"{path}: is a folder")
+    if not path.absolute().parent.is_dir():
+        raise EmotoneError(f"{path}: the folder does not exist")
+
+
+def check_replaceable(path: Path, mark: bytes, overwrite: bool) -> None:
+    """Raise EmotoneError, unless `overwrite`, for a file that is neither empty nor has this mark in its first 4 kB."""
+    if overwrite or not path.exists():
+        return
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        raise EmotoneError(f"{path}: cannot be read ({error.strerror})") from None
+    if start and mark not in start:
+        raise EmotoneError(f"{path}: is there already and nothing that this command wrote; --overwrite replaces it")
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Make one line that names `path` of an error in writing it, also where a temporary file stands in for it.

@@ -175,7 +175,7 @@ class ResultFile:
         def done() -> Iterator[Done]:
             nonlocal num_failed
             for file in files:
-                found = self._done(file)
+                found = self.done(file)
                 num_failed += has_failed(found.rows)
                 yield found
 
@@ -210,7 +210,8 @@ class ResultFile:
         except OSError:
             return False
 
-    def _done(self, file: str) -> Done:
+    def done(self, file: str) -> Done:
+        """The rows of one finished file."""
         assert self._file is not None
         self._file.seek(self._offsets[file])
         line = json.loads(self._file.readline())

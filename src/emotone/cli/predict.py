@@ -20,7 +20,6 @@ from emotone.cli.options import (
     number,
     positive,
     say,
-    write_text,
 )
 from emotone.errors import EmotoneError
 
@@ -50,6 +49,13 @@ def add_predict(add_verb: AddVerb) -> None:
     add("--output", type=Path, metavar="FILE|FOLDER", help=text)
     text = "format of --output, where its suffix does not say it; srt, vtt, textgrid, eaf, audacity fill a FOLDER"
     add("--as", dest="form_name", metavar="label-studio|audformat|srt|..", help=text)
+    add(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="write .html, too: waveform, player and table, by utterances unless said",
+    )
+    add("--picture", type=Path, metavar="FILE", help="write .svg or .png of the same, too, of up to 10 recordings")
     add_overwrite(parser)
     add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
     add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
@@ -82,6 +88,7 @@ def predict(options: Namespace) -> int:
     from emotone.predict.files import predict_to_file, predict_to_stdout
     from emotone.predict.settings import PredictSettings
 
+    shows = options.page is not None or options.picture is not None
     if options.hop is not None and options.window is None and not options.curve:
         raise EmotoneError("--hop is the way from one window's start to the next; give --window or --curve, too")
     if "-" in options.inputs:
@@ -90,6 +97,8 @@ def predict(options: Namespace) -> int:
         raise EmotoneError("--rate is of samples without a header, from stdin: emotone predict - --rate 16000")
     if options.form_name is not None and options.output is None:
         raise EmotoneError("--as is the format of --output; give that, too")
+    if shows:
+        _choose_parts(options)
     files = _find_files(options)
     settings = PredictSettings(
         model=options.model,
@@ -106,18 +115,34 @@ def predict(options: Namespace) -> int:
         channels=_channels(options.channels),
         summary=options.summary,
     )
+    kept: list[dict[str, Any]] | None = None
+    if shows:  # what cannot be written is said before any work
+        from emotone.predict.page.outputs import Outputs
+
+        outputs, kept = Outputs(options.page, options.picture), []
+        outputs.check(len(files), options.overwrite)
     if options.output is None:
-        num_failed = predict_to_stdout(files, settings, options.json)
+        num_failed = predict_to_stdout(files, settings, options.json, kept)
     else:
-        num_failed = predict_to_file(files, options.output, settings, options.overwrite, options.form_name)
+        num_failed = predict_to_file(files, options.output, settings, options.overwrite, options.form_name, kept)
         written = options.output if options.output.exists() else "nothing written"
         say(options, f"{len(files)} files, {num_failed} failed: {written}")
+    if kept is not None:
+        outputs.write(kept, settings)
     return 1 if num_failed else 0
+
+
+def _choose_parts(options: Namespace) -> None:
+    """A page and a picture are of parts of recordings: of utterances, unless others are asked for."""
+    if options.summary:
+        raise EmotoneError("--summary is of whole recordings; --page and --picture show their parts")
+    options.utterances |= not (options.window or options.curve or options.speakers)
 
 
 def _predict_stream(options: Namespace) -> int:
     """Rows of utterances from stdin as they end; raises EmotoneError for options that need all of a recording."""
-    others = ["output", "curve", "window", "hop", "speakers", "transcript", "language", "summary", "overwrite"]
+    others = ["output", "page", "picture", "curve", "window", "hop", "speakers", "transcript", "language", "summary"]
+    others += ["overwrite"]
     given = [f"--{name}" for name in others if getattr(options, name)] + ["--as"] * (options.form_name is not None)
     given += ["--channels"] * (options.channels != "mix") + ["another input"] * (len(options.inputs) > 1)
     if given:
@@ -195,10 +220,12 @@ def listen(options: Namespace) -> int:
 
 
 def add_retrieve(add_verb: AddVerb) -> None:
-    parser = add_verb("retrieve", retrieve, "The most or least aroused, dominant or pleasant moments of recordings.")
+    parser = add_verb(
+        "retrieve", retrieve, "The moments of recordings with the most or least of an attribute or a category."
+    )
     add_inputs(parser)
     add = parser.add_argument
-    add("--attribute", required=True, metavar="NAME", help="arousal, dominance or valence")
+    add("--attribute", required=True, metavar="NAME", help="arousal, dominance, valence, or a category, e.g. anger")
     ends = parser.add_mutually_exclusive_group(required=True)
     ends.add_argument("--highest", type=positive, metavar="N", help="the N moments that score highest")
     ends.add_argument("--lowest", type=positive, metavar="N", help="the N moments that score lowest")
@@ -213,17 +240,18 @@ def add_retrieve(add_verb: AddVerb) -> None:
     text = "what to write (default table)"
     add("--output", default="table", metavar="table|clips|textgrid|audacity|json", help=text)
     add("--to", type=Path, metavar="FILE|FOLDER", help="where (default: stdout for table and json)")
-    add("--page", type=Path, metavar="FILE", help="write .html with players and curves, too")
+    add("--page", type=Path, metavar="FILE", help="write .html with waveforms, curves and a player, too")
+    add_overwrite(parser)
     add_jobs(parser)
     add_device(parser)
     add_quiet(parser)
 
 
 def retrieve(options: Namespace) -> int:
-    """The most or least aroused, dominant or pleasant moments: a table, clips, labels, a page."""
+    """The moments with the most or least of an attribute or a category: a table, clips, labels, a page."""
     from emotone.predict.retrieve.findings import Search
     from emotone.predict.retrieve.moments import find_moments
-    from emotone.predict.retrieve.output import check_file, check_output, write_findings
+    from emotone.predict.retrieve.output import check_output, write_findings
 
     settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
     given = {name: getattr(options, name) for name in settings if getattr(options, name) is not None}
@@ -231,13 +259,15 @@ def retrieve(options: Namespace) -> int:
     search = Search(options.attribute, options.lowest if is_lowest else options.highest, is_lowest, **given)
     check_output(options.output, options.to)
     if options.page:
-        check_file(options.page, ".html")
+        from emotone.predict.page.outputs import check_page, write_page
+
+        check_page(options.page, options.overwrite)
     findings = find_moments(_find_files(options), search, options.jobs, options.quiet)
     write_findings(findings, options.output, options.to)
     if options.page:
         from emotone.predict.retrieve.page import render_page
 
-        write_text(options.page, render_page(findings))
+        write_page(options.page, render_page(findings))
     if findings.caution:
         say(options, f"note: {findings.caution}")
     for line in findings.notes:

@@ -48,11 +48,13 @@ def predict_to_file(
     settings: PredictSettings,
     overwrite: bool = False,
     form_name: str | None = None,
+    kept: list[Row] | None = None,
 ) -> int:
     """Predict into a file or folder; goes on where an interrupted run stopped. Returns the number of files that failed.
 
     form_name: a format of `emotone.predict.formats.output.SUFFIXES`; None: the output's suffix says it. Files that have
-    changed since are predicted again. Raises EmotoneError as `format_of` and `ResultFile` do.
+    changed since are predicted again. `kept` is given all rows, of earlier runs, too. Raises EmotoneError as
+    `format_of` and `ResultFile` do.
     """
     name = format_of(output, form_name, files)
     predictor, table, inputs = _prepare(files, settings)
@@ -73,6 +75,8 @@ def predict_to_file(
                 notes.add(prediction)
             rows = [row for prediction in heard for row in table.rows(prediction)]
             results.add(heard[0].file, rows, max(prediction.end_s or 0.0 for prediction in heard))
+        if kept is not None:
+            kept.extend(row for file in files for row in results.done(file).rows)
         num_failed = results.finish(files, lambda rows: not any(map(_has_scores, rows)))
     notes.say(settings)
     if isinstance(form, Timed):
@@ -89,8 +93,13 @@ def _say_lost(form: Timed, output: Path, settings: PredictSettings) -> None:
         print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
 
 
-def predict_to_stdout(files: Sequence[str], settings: PredictSettings, as_json: bool = False) -> int:
-    """Predict onto stdout, as a table or as JSON lines. Returns the number of files that failed."""
+def predict_to_stdout(
+    files: Sequence[str], settings: PredictSettings, as_json: bool = False, kept: list[Row] | None = None
+) -> int:
+    """Predict onto stdout, as a table or as JSON lines. Returns the number of files that failed.
+
+    `kept` is given all rows.
+    """
     _, table, inputs = _prepare(files, settings)
     width = name_width(files)
     if not as_json:
@@ -103,6 +112,8 @@ def predict_to_stdout(files: Sequence[str], settings: PredictSettings, as_json: 
         for prediction in heard:
             notes.add(prediction)
             for row in table.rows(prediction):
+                if kept is not None:
+                    kept.append(row)
                 print(json.dumps(row) if as_json else table.line(row, width), flush=True)
     notes.say(settings)
     return num_failed

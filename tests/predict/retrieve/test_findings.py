@@ -43,7 +43,7 @@ def test_searches_at_their_limits(default: Predictor) -> None:
     ("settings", "words"),
     [
         ({"attribute": "arousl"}, "bundle default: unknown attribute 'arousl'; did you mean 'arousal'?"),
-        ({"attribute": "anger"}, "unknown attribute 'anger'"),
+        ({"attribute": "angr"}, "bundle default: unknown attribute 'angr'; did you mean 'anger'?"),
         ({"num": 0}, "the number of moments must be at least 1, not 0"),
         ({"length_s": 0.01}, "length must be from 0.05 to 12 with default, not 0.01"),
         ({"length_s": 13.0}, "length must be from 0.05 to 12 with default, not 13"),
@@ -65,8 +65,9 @@ def test_bundles_without_attributes(default: Predictor) -> None:
     targets = [target for target in default.bundle.targets if target.kind == "category"]
     about = dataclasses.replace(default.bundle.about, targets=targets)
     predictor = Predictor(dataclasses.replace(default.bundle, about=about))
-    with pytest.raises(EmotoneError, match="default has categories only"):
+    with pytest.raises(EmotoneError, match="unknown attribute 'arousal'"):
         Search("arousal").check(predictor)
+    Search("anger").check(predictor)
 
 
 def test_a_chunk_is_what_a_bundle_of_chunks_sees(pulled: dict[str, Path]) -> None:

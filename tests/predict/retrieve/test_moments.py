@@ -135,7 +135,7 @@ def test_noise_is_kept_out_unless_asked_for(planted: Planted) -> None:
         assert np.isnan(recording.outline[place])
 
 
-@pytest.mark.parametrize("attribute", ["arousal", "dominance", "valence"])
+@pytest.mark.parametrize("attribute", ["arousal", "anger", "valence"])
 @pytest.mark.parametrize(
     "settings",
     [{}, {"lowest": True, "num": 7}, {"min_gap_s": 4.0, "num": 50}, {"length_s": 2.0, "hop_s": 0.5, "min_speech": 0.7}],
@@ -314,6 +314,6 @@ def test_windows_that_cannot_be_scored_are_counted(
 
     monkeypatch.setattr(OnnxSession, "run", fail)
     monkeypatch.setattr("emotone.audio.speech.SpeechTrack.share", lambda *_: 1.0)
-    monkeypatch.setattr("emotone.audio.speech.SpeechTrack._classify", lambda *_: None)
+    monkeypatch.setattr("emotone.audio.speech.SpeechTrack.add", lambda *_: None)
     recording = search_recording(planted.file, Search("arousal", 3), predictor)
     assert "cannot be scored (it fails)" in recording.error and not recording.moments

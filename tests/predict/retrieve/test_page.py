@@ -1,56 +1,27 @@
-"""The page of found moments: self-contained, escaped, playing what it says, without the packages of reports."""
+"""The page of found moments: their table, the recordings they are in, and the sound of both."""
 
 from __future__ import annotations
 
-import base64
 import io
-import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from browser import Browser
+from pages import HOSTILE, Page
 
 from emotone.audio.read import load_audio
+from emotone.predict.page import sound as page_sound
 from emotone.predict.retrieve import page as retrieve_page
 from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search
 from emotone.predict.retrieve.moments import find_moments
-from emotone.predict.retrieve.page import SCORE_STEPS, TIME_STEPS_S, clock, draw_curve, render_page
+from emotone.predict.retrieve.page import render_page, show_findings
 
 EXAMPLE = str(Path(__file__).resolve().parents[3] / "examples" / "jfk.wav")
-HOSTILE = "<script>alert('x')</script>{0} & \"q\".wav"
-
-
-class Page(HTMLParser):
-    """Tags with their attributes; every tag that is opened is closed in its order."""
-
-    VOID = ("meta", "rect", "path")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def all(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture(scope="module")
@@ -58,91 +29,90 @@ def found() -> Findings:
     return find_moments([EXAMPLE, "missing.wav"], Search("arousal", 10))
 
 
-def test_page_plays_the_moments(found: Findings) -> None:
-    players = Page(render_page(found)).all("audio")
-    assert len(players) == len(found.moments) == 3
-    for player, moment in zip(players, found.moments, strict=True):
-        kind, content = str(player["src"]).split(";base64,")
-        samples, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(content)), dtype="float32")
+def test_moments_are_rows_of_their_recording(found: Findings) -> None:
+    page = show_findings(found)
+    assert page.title == "Highest arousal: 3 moments" and len(page.pieces) == len(found.moments) == 3
+    for piece, moment in zip(page.pieces, found.moments, strict=True):
+        assert (piece.recording, piece.start_s, piece.label) == (0, moment.start_s, str(moment.rank))
+        assert piece.cells[1] == f"0:{moment.start_s:04.1f}" and piece.cells[-1] == EXAMPLE
+    assert list(page.warnings) == ["missing.wav: does not exist", *found.notes] and page.is_marked
+
+
+def test_the_whole_recording_is_heard_where_it_fits(found: Findings) -> None:
+    [shown] = show_findings(found).recordings
+    [clip] = shown.sound.clips
+    assert (clip.start_s, clip.end_s) == (0.0, 11.0)
+
+
+def test_else_the_moments_are(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_sound, "MOST_BYTES", 1000)
+    monkeypatch.setattr(retrieve_page, "MOST_CLIPS", 2)
+    page = show_findings(found)
+    [shown] = page.recordings
+    assert len(shown.sound.clips) == 2 and "the sound of the first 2 moments is part of the page" in page.notes[-1]
+    for clip, moment in zip(shown.sound.clips, found.moments, strict=False):
+        samples, _ = soundfile.read(io.BytesIO(clip.content), dtype="float32")
         expected = load_audio(EXAMPLE, moment.start_s, moment.end_s)
-        assert kind == "data:audio/ogg" and rate_hz == 16_000 and abs(len(samples) - len(expected)) < 1600
-        size = min(len(samples), len(expected))
-        assert np.corrcoef(samples[:size], expected[:size])[0, 1] > 0.9
+        assert len(samples) == len(expected) and np.corrcoef(samples, expected)[0, 1] > 0.9
 
 
-def test_page_loads_and_runs_nothing(found: Findings) -> None:
-    text = render_page(found)
-    page = Page(text)
-    assert not page.all("script") and not page.all("link") and not page.all("img") and "url(" not in text
-    targets = [str(link["href"]) for link in page.all("a")]
-    ids = {attributes.get("id") for _, attributes in page.tags}
-    assert sorted(targets) == ["#m1", "#m2", "#m3"] and all(target[1:] in ids for target in targets)
-    assert "missing.wav: does not exist" in text and "3 of the 10 moments" in text
+def test_the_curve_stands_where_it_should() -> None:
+    moment = Moment(EXAMPLE, 5.0, 6.0, 5.0, 2.0, 1.0, rank=7)
+    recording = Recording(EXAMPLE, 10.0, 8.0, 9, [moment], np.array([1.0, 3.0, np.nan, 5.0, 1.0]), 2.0)
+    findings = Findings(Search("arousal"), "tiny", [moment], {EXAMPLE: recording}, [], [], 1, 10.0, 8.0)
+    [track] = show_findings(findings).recordings[0].tracks
+    assert track.points == [(1, 1), (3, 3), (5, None), (7, 5), (9, 1)]
+    assert (track.low, track.high, track.level) == (0.8, 5.2, 2.0)
+    flat = replace(recording, outline=np.full(5, 3.0))
+    [track] = show_findings(replace(findings, recordings={EXAMPLE: flat})).recordings[0].tracks
+    assert track.low < 3 < track.high
 
 
-def test_names_are_escaped(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrieve_page, "encode_clip", lambda moment: b"Ogg")
+def test_names_are_text(found: Findings) -> None:
     for file in (HOSTILE, "bad\udcff.wav"):
         moments = [replace(moment, file=file) for moment in found.moments]
         recordings = {file: replace(next(iter(found.recordings.values())), file=file, moments=moments)}
         failed = [Recording(file, error=HOSTILE)]
         text = render_page(replace(found, moments=moments, recordings=recordings, failed=failed))
-        assert not Page(text).all("script") and "&lt;script&gt;" in text and text.encode()
+        assert Page(text).tags.count("script") == 2 and "&lt;script&gt;" in text and text.encode()
 
 
-def test_long_lists_say_what_is_left_out(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MOST_PLAYERS", "MOST_CURVES"):
-        monkeypatch.setattr(retrieve_page, name, 1)
+def test_recordings_that_are_not_drawn_are_said(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     [recording] = found.recordings.values()
     failed = [Recording(f"{number}.wav", error="is empty") for number in range(14)]
-    more = {file: replace(recording, file=file) for file in ("a.wav", "b.wav", "c.wav")}
-    text = render_page(replace(found, recordings=more, failed=failed))
-    assert len(Page(text).all("audio")) == len(Page(text).all("svg")) == 1
-    assert "The first 1 moments have a player" in text and "2 more recordings" in text and "and 4 more" in text
+    monkeypatch.setattr(retrieve_page, "num_shown", lambda lengths_s: 1)
+    more = {file: replace(recording, file=file) for file in (EXAMPLE, "b.wav", "c.wav")}
+    page = show_findings(replace(found, recordings=more, failed=failed))
+    assert len(page.recordings) == 1 and page.notes[-1].startswith("2 more recordings")
+    assert page.warnings[10] == found.notes[0] and page.warnings[-1] == "and 4 more that could not be used"
 
 
-def test_the_curve_stands_where_it_should() -> None:
-    moment = Moment("a.wav", 50.0, 60.0, 5.0, 2.0, 1.0, rank=7)
-    outline = np.array([1.0, 3.0, np.nan, 5.0, np.nan, 1.0, 1.0, 1.0, 1.0, 1.0])
-    svg = draw_curve(Recording("a.wav", 100.0, 80.0, 9, [moment], outline, 2.0), 1.0, 5.0)
-    left, top = retrieve_page.LEFT, retrieve_page.TOP
-    right, floor = retrieve_page.WIDTH - retrieve_page.RIGHT, retrieve_page.HEIGHT - retrieve_page.BOTTOM
-    across, down = np.linspace(left, right, 21)[1::2], np.linspace(floor, top, 5)
-    curves = re.findall(r'class="curve" d="M([^"]*)"', svg)
-    points = [[tuple(map(float, point.split())) for point in curve.removesuffix("h0").split("L")] for curve in curves]
-    expected = [[(across[0], down[0]), (across[1], down[2])], [(across[3], down[4])], [(x, floor) for x in across[5:]]]
-    for run, wanted in zip(points, expected, strict=True):
-        np.testing.assert_allclose(run, wanted, atol=0.051)
-    [box] = re.findall(r'<rect class="moment" x="(\S+)" y="(\S+)" width="(\S+)"', svg)
-    np.testing.assert_allclose(
-        [float(number) for number in box], [(left + right) / 2, top, (right - left) / 10], atol=0.1
-    )
-    assert ">7</text>" in svg and f'class="median" d="M{left} {down[1]:.1f}' in svg
+def test_no_moments_are_no_panels(found: Findings) -> None:
+    page = Page(render_page(replace(found, moments=[], recordings={})))
+    assert not page.of("canvas") and not page.of("table") and "There is nothing to show." in page.text
 
 
-@pytest.mark.parametrize(("total_s", "first"), [(59.0, "0 s"), (60.0, "0:00"), (600.0, "0:00")])
-def test_times_are_seconds_below_a_minute(total_s: float, first: str) -> None:
-    svg = draw_curve(Recording("a.wav", total_s, 80.0, 9, [], np.ones(5), 1.0), 1.0, 5.0)
-    assert re.findall(r'class="below"[^>]*>([^<]*)<', svg)[0] == first
+def test_moments_play_in_a_browser(browser: Browser, found: Findings, tmp_path: Path) -> None:
+    (tmp_path / "x.html").write_text(render_page(found), encoding="utf-8")
+    browser.open(tmp_path / "x.html")
+    labels = browser.run("return JSON.parse(document.getElementById('stage').dataset.labels)")
+    assert len(labels) == 3
+    browser.click("tbody tr:nth-child(2) td")
+    start = found.moments[1].start_s
+    time = "+document.getElementById('stage').getAttribute('aria-valuenow')"
+    browser.wait(f"{time} > {start + 0.2} && {time} < {start + 3}")
+    assert browser.said() == [] and {address.split(":")[0] for address in browser.asked()} <= {"file", "data", "blob"}
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 0.3), (0.0, 18_000.0), (2.9, 3.1), (-3.0, 3e6), (0.0, 1e6)])
-@pytest.mark.parametrize(("steps", "most"), [(TIME_STEPS_S, 10), (SCORE_STEPS, 5)])
-def test_ticks_are_few_and_within(low: float, high: float, steps: tuple[float, ...], most: int) -> None:
-    ticks = retrieve_page._ticks(low, high, steps, most)
-    assert len(ticks) <= most and all(low - 1e-6 <= tick <= high + 1e-6 for tick in ticks)
+def test_a_page_is_replaced_and_other_files_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from emotone.cli.main import main
 
-
-def test_flat_curves_and_no_moments_are_drawn(found: Findings) -> None:
-    [recording] = found.recordings.values()
-    flat = replace(recording, outline=np.full(5, 3.0), median=3.0)
-    page = Page(render_page(replace(found, recordings={EXAMPLE: flat})))
-    assert len(page.all("svg")) == 1 and "nan" not in render_page(replace(found, recordings={EXAMPLE: flat}))
-    assert "No moments" in render_page(replace(found, moments=[], recordings={}))
-
-
-def test_clock() -> None:
-    assert [clock(seconds) for seconds in (0, 59.9, 60, 3599, 36_061)] == ["0:00", "0:59", "1:00", "59:59", "10:01:01"]
+    path = tmp_path / "x.html"
+    path.write_text("mine")
+    wanted = ["retrieve", EXAMPLE, "--attribute", "anger", "--highest", "1", "--page", str(path), "--quiet"]
+    assert main(wanted) == 2 and path.read_text() == "mine" and "--overwrite" in capsys.readouterr().err
+    assert main([*wanted, "--overwrite"]) == main(wanted) == 0
+    assert "<h1>Highest anger: 1 moment</h1>" in path.read_text()
 
 
 def test_retrieval_needs_the_runtime_only(tmp_path: Path) -> None:
@@ -151,6 +121,7 @@ import sys
 from emotone.cli.main import main
 wanted = ["retrieve", {EXAMPLE!r}, "--attribute", "arousal", "--highest", "1"]
 assert main([*wanted, "--page", "x.html"]) == 0
+assert main(["predict", {EXAMPLE!r}, "--page", "y.html"]) == 0
 for output in ("clips", "textgrid", "audacity"):
     assert main([*wanted, "--output", output, "--to", output]) == 0
 print("LOADED", *sorted({{name.split(".")[0] for name in sys.modules}}))

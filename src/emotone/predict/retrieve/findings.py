@@ -22,6 +22,7 @@ MIN_SPEECH = 0.4
 class Search:
     """A search for the `num` windows of `length_s` seconds with the highest (or `lowest`) score of an attribute.
 
+    `attribute`: one of the bundle's, or the column of a category, whose score is its probability.
     `hop_s`: from one window's start to the next (default: a third of the length). `min_gap_s`: least time between the
     end of a moment and the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`:
     least share of a window, 0..1, in which somebody speaks; 0 takes music and silence, too.
@@ -50,10 +51,8 @@ class Search:
     def check(self, predictor: Predictor) -> None:
         """Raise EmotoneError for a search that is impossible, or not possible with this bundle."""
         bundle = predictor.bundle
-        if self.attribute not in predictor.attributes:
-            if not predictor.attributes:
-                raise EmotoneError(f"bundle {bundle.name} has categories only; retrieval needs an attribute")
-            raise unknown("attribute", self.attribute, predictor.attributes, where=f"bundle {bundle.name}")
+        if self.attribute not in predictor.columns:
+            raise unknown("attribute", self.attribute, predictor.columns, where=f"bundle {bundle.name}")
         if self.num < 1:
             raise EmotoneError(f"the number of moments must be at least 1, not {self.num}")
         least_s = math.ceil(100 * shortest_s(bundle)) / 100
@@ -69,7 +68,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Moment:
-    """A piece of a recording and its score of the attribute, on the bundle's range; `rank` 1 is the first.
+    """A piece of a recording and its score, on the bundle's range of the attribute, or 0..1; `rank` 1 is the first.
 
     `confidence` says how far it stands out of its own recording (see `stand_out`): no probability. NaN: not known.
     `speech` is the share of it in which somebody speaks.

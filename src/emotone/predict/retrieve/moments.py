@@ -1,4 +1,4 @@
-"""The N most or least aroused, dominant or pleasant moments of one recording or of an archive.
+"""The N most or least aroused, pleasant or angry moments of one recording or of an archive.
 
 A recording is read as a stream: voice activity per 32 ms, windows that overlap, those with enough speech scored by the
 same code as `emotone predict`. Of each recording the best windows are taken one after another, each leaving out those
@@ -71,7 +71,7 @@ def find_moments(
         elif recording.note:
             noted.append(replace(recording, moments=[], outline=np.zeros(0)))
     moments, recordings = ranking.result()
-    name, reliability = predictor.bundle.name, predictor.reliability.get(search.attribute, "")
+    name, reliability = predictor.bundle.name, _reliability(predictor, search.attribute)
     return Findings(search, name, moments, recordings, failed, noted, len(names), duration_s, speech_s, reliability)
 
 
@@ -95,6 +95,12 @@ def search_recording(file: str, search: Search, predictor: Predictor) -> Recordi
     moments = [scored.moment(file, place, float(confidence[place])) for place in places]
     outline = _outline(start + stop, 2 * scored.num_samples, score, search)
     return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
+
+
+def _reliability(predictor: Predictor, column: str) -> str:
+    """What the bundle says of an attribute, or of the categories that a column is one of."""
+    target = next((name for name, labels in predictor.choices.items() if column in labels.values()), column)
+    return predictor.reliability.get(target, "")
 
 
 def _search_file(search: Search, threads: int, file: str) -> Recording:
@@ -153,11 +159,12 @@ def _score_windows(file: str, search: Search, bundle: Bundle) -> _Scored:
     scored = _Scored()
     for batch in _batches(_spoken_windows(file, search, bundle, scored), BATCH_S):
         try:
-            scores = bundle.score_features([window.features for window in batch]).attributes[search.attribute]
+            scored_batch = bundle.score_features([window.features for window in batch])
         except NetworkError as error:
             scored.error = str(error)
             continue
-        for window, score in zip(batch, scores, strict=True):
+        scores = scored_batch.attributes | scored_batch.probabilities
+        for window, score in zip(batch, scores[search.attribute], strict=True):
             scored.add(window, score)
     return scored
 

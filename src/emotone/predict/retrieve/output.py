@@ -20,7 +20,7 @@ from typing import Any
 import soundfile
 
 from emotone.audio.read import read_native_blocks
-from emotone.base.files import new_folder, replace_file
+from emotone.base.files import check_file, new_folder, replace_file
 from emotone.base.table_format import Row, write_csv
 from emotone.base.text_table import align
 from emotone.errors import EmotoneError, unknown
@@ -51,16 +51,6 @@ def check_output(output: str, to: Path | None) -> None:
         raise EmotoneError(f"{to}: exists already; {output} needs a new folder, or an empty one")
     elif not to.absolute().parent.is_dir():
         raise EmotoneError(f"{to}: the folder {to.absolute().parent} does not exist")
-
-
-def check_file(path: Path, suffix: str) -> None:
-    """Raise EmotoneError for a file that cannot be written or is named as another kind."""
-    if path.suffix.lower() != suffix:
-        raise EmotoneError(f"{path}: must end in {suffix}")
-    if path.is_dir():
-        raise EmotoneError(f"{path}: is a folder")
-    if not path.absolute().parent.is_dir():
-        raise EmotoneError(f"{path}: the folder does not exist")
 
 
 def write_findings(findings: Findings, output: str, to: Path | None) -> None:
