@@ -37,7 +37,7 @@ OF_USAGE = "(see: emotone"
 """Is in every error that argparse found."""
 SCORE = re.compile(r"\b\d+\.\d{3}\b")
 RATE_HZ = 16_000
-HELP = ("--help", *(f"{add.__name__.removeprefix('add_')} --help" for add in VERBS))
+HELP = ("--help", *(f"{add.__name__.removeprefix('add_').replace('_', '-')} --help" for add in VERBS))
 COMMANDS = (
     "",
     "--version",

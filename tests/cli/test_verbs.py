@@ -21,12 +21,17 @@ from emotone.errors import EmotoneError
 Run = Callable[..., Any]
 
 
+def name_of(add: Callable[..., Any]) -> str:
+    """The verb that a function adds."""
+    return add.__name__.removeprefix("add_").replace("_", "-")
+
+
 def test_every_verb_is_added_by_the_function_of_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     listed = capsys.readouterr().out.split("verbs:")[1].splitlines()
     verbs = [line.split()[0] for line in listed if line.startswith("    ") and line[4] != " "]
-    assert verbs == [add.__name__.removeprefix("add_") for add in VERBS] and len(verbs) == 14
+    assert verbs == [name_of(add) for add in VERBS] and len(verbs) == 17
 
 
 def test_verbs_import_what_they_need_when_they_run() -> None:
@@ -110,7 +115,7 @@ def test_missing_extras_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
-    verbs = [add.__name__.removeprefix("add_") for add in VERBS]
+    verbs = [name_of(add) for add in VERBS]
     for arguments in (["--help"], ["--version"], *([verb, "--help"] for verb in verbs)):
         with pytest.raises(SystemExit) as caught:
             cli.main(arguments)
@@ -167,8 +172,13 @@ def test_from_a_folder_of_audio_to_a_tested_bundle(run: Run, tmp_path: Path, mon
     ran = run("evaluate", "run", "--corpus", "tones", "--classes", "hihg")
     assert "unknown class 'hihg'; did you mean 'high'?" in ran.line
     ran = run("predict", "audio", "--model", "run", "--json")
-    columns = ["file", "start_s", "end_s", "emotion", "arousal", "high", "low", "error"]
+    columns = ["file", "start_s", "end_s", "emotion", "arousal", "high", "low", "speech_share", "note", "error"]
     assert ran.code == 0 and list(json.loads(ran.out.splitlines()[0])) == columns
+    for form in ("hugging-face", "onnx"):
+        assert run("export-bundle", "run", form, "--to", form).code == 0
+        assert run("predict", "audio", "--model", form, "--json").out == ran.out
+    [about] = json.loads(Path("onnx/bundle.json").read_text())["results"]
+    assert about["metrics"] == tested["metrics"]
     Path("audio/3.wav").write_bytes(b"")
     ran = run("extract", "mel", "tones", "num_mels=12")
     assert ran.code == 1 and "is empty (0 bytes)" in ran.err and "17 utterances, 1 failed" in ran.err

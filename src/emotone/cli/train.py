@@ -1,8 +1,9 @@
-"""Verbs that make bundles: pull published weights, train a recipe; and the normalisation terms of one."""
+"""Verbs that make bundles: pull published weights, train a recipe, export one; and the normalisation terms of one."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -25,6 +26,27 @@ def pull(options: Namespace) -> int:
 
     folder = pull_bundle(options.name, options.source, options.to)
     say(options, f"{options.name}: {folder}; try: emotone predict FILE --model {options.to or options.name}")
+    return 0
+
+
+def add_export_bundle(add_verb: AddVerb) -> None:
+    parser = add_verb("export-bundle", export_bundle, "Write a bundle for the Hugging Face hub, or as ONNX for others.")
+    parser.add_argument("model", metavar="BUNDLE", help="a bundle's name or folder, or a run")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder; --model FOLDER reads it again")
+    forms = ("hugging-face", "onnx")
+    parser.add_argument("--to", required=True, choices=forms, metavar="|".join(forms), help="with weights, or without")
+    add_quiet(parser)
+
+
+def export_bundle(options: Namespace) -> int:
+    """A bundle as others take it."""
+    need("onnx", "yaml")
+    from emotone.bundle.exported import export_bundle as write
+
+    folder = write(options.model, options.folder, options.to)
+    say(
+        options, f"{options.model}: {folder}; try: {shlex.join(['emotone', 'predict', 'FILE', '--model', str(folder)])}"
+    )
     return 0
 
 

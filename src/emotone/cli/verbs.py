@@ -36,6 +36,7 @@ VERBS = (
     evaluate.add_evaluate,
     evaluate.add_compare,
     rank.add_rank,
+    train.add_export_bundle,
     train.add_norms,
 )
 """In the order of the help."""
