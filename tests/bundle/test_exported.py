@@ -72,9 +72,9 @@ def test_the_network_alone_says_how_to_use_it(source: str, tmp_path: Path) -> No
     folder = export_bundle(source, tmp_path / "out", "onnx")
     session = onnxruntime.InferenceSession((folder / "model.onnx").read_bytes())
     said = session.get_modelmeta().custom_metadata_map
-    about = json.loads(said["emotone.preprocessing"])
+    about = json.loads(said["emotone:preprocessing"])
     feature = plugins.create("features", about["feature"]["name"], about["feature"]["settings"])
-    assert json.loads(said["emotone.features"]) == feature.names and about["rate_hz"] == 16_000
+    assert json.loads(said["emotone:features"]) == feature.names and about["rate_hz"] == 16_000
     if about["view"]["name"] != "whole":
         assert about["view"]["name"] == "chunks"  # which has its own way of cutting
         return
@@ -83,14 +83,14 @@ def test_the_network_alone_says_how_to_use_it(source: str, tmp_path: Path) -> No
     inputs = np.clip(frames, -about["clip"], about["clip"]).astype(np.float32)[None]
     outputs = dict(zip(names, session.run(names, {"features": inputs}), strict=True))
     wanted = bundle.score_samples(SAMPLES[:1])
-    for target in json.loads(said["emotone.targets"]):
+    for target in json.loads(said["emotone:targets"]):
         output = outputs[target["name"]][0].astype(np.float64)
         if target["kind"] == "attribute":
             score = output * target["std"] + target["mean"]
             assert score == pytest.approx(wanted.attributes[target["name"]][0], rel=1e-4)
         else:
             shares = np.exp(output) / np.exp(output).sum()
-            labels = json.loads(said["emotone.classes"])[target["name"]]
+            labels = json.loads(said["emotone:classes"])[target["name"]]
             assert dict(zip(labels, shares, strict=True)) == pytest.approx(
                 {label: wanted.probabilities[label][0] for label in labels}, rel=1e-3
             )
@@ -98,9 +98,9 @@ def test_the_network_alone_says_how_to_use_it(source: str, tmp_path: Path) -> No
 
 def test_the_graph_is_untouched_and_foreign_metadata_stays(tiny_bundle: Path) -> None:
     network = (tiny_bundle / "model.onnx").read_bytes()
-    once = with_metadata(network, {"theirs": "1", "emotone.name": "x"})
-    twice = onnx.load_from_string(with_metadata(once, {"emotone.name": "y"}))
-    assert {entry.key: entry.value for entry in twice.metadata_props} == {"theirs": "1", "emotone.name": "y"}
+    once = with_metadata(network, {"theirs": "1", "emotone:name": "x"})
+    twice = onnx.load_from_string(with_metadata(once, {"emotone:name": "y"}))
+    assert {entry.key: entry.value for entry in twice.metadata_props} == {"theirs": "1", "emotone:name": "y"}
     assert twice.graph == onnx.load_from_string(network).graph
     onnx.checker.check_model(twice)
 
@@ -108,7 +108,7 @@ def test_the_graph_is_untouched_and_foreign_metadata_stays(tiny_bundle: Path) ->
 def test_chunks_and_their_clip_are_described(tiny_bundle: Path) -> None:
     said = describe(Bundle.load(str(RUN / "fold-1")))
     about = json.loads((RUN / "fold-1/bundle/bundle.json").read_text())
-    found = json.loads(said["emotone.preprocessing"])
+    found = json.loads(said["emotone:preprocessing"])
     assert found["view"] == about["view"] and found["normalise"] == about["normalise"]
     assert all(isinstance(value, str) for value in said.values())
 

@@ -31,7 +31,7 @@ Form = Literal["hugging-face", "onnx"]
 FORMS: tuple[Form, ...] = get_args(Form)
 COPIED = {"hugging-face": FILES[1:], "onnx": FILES[1:2]}
 """Files besides the network, by form."""
-KEY = "emotone."
+KEY = "emotone:"
 """What every key of the metadata begins with."""
 
 
@@ -69,10 +69,10 @@ def export_bundle(name: str, folder: Path, form: Form) -> Path:
 def describe(bundle: Bundle) -> dict[str, str]:
     """The metadata of an exported network, {key: text or JSON}, by which it can be used without Emotone.
 
-    `emotone.features`: names of the D features; `.classes`: {target: labels}; `.targets`: outputs as in bundle.json;
-    `.preprocessing`: rate_hz, feature and settings, mean [D], std [D], clip, view.
+    `emotone:features`: names of the D features; `emotone:classes`: {target: labels}; `emotone:targets`: outputs as in bundle.json;
+    `emotone:preprocessing`: rate_hz, feature and settings, mean [D], std [D], clip, view.
 
-    >>> describe(Bundle.load("small"))["emotone.name"]
+    >>> describe(Bundle.load("small"))["emotone:name"]
     'small'
     """
     about = bundle.about

@@ -197,8 +197,8 @@ def _preprocessing(about: BundleAbout, bundle: Bundle) -> str:
     if about.curves:
         lines.append("- Outputs `NAME_curve` [B, C]: the score of each chunk of an attribute NAME, scaled likewise.")
     lines.append(
-        "- The metadata of `model.onnx` has all of this: `emotone.features`, `emotone.classes`, `emotone.targets` and "
-        "`emotone.preprocessing`, with mean and deviation, as JSON."
+        "- The metadata of `model.onnx` has all of this: `emotone:features`, `emotone:classes`, `emotone:targets` and "
+        "`emotone:preprocessing`, with mean and deviation, as JSON."
     )
     return "## Preprocessing and output\n\n" + "\n".join(lines)
 
