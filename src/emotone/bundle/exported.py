@@ -69,8 +69,8 @@ def export_bundle(name: str, folder: Path, form: Form) -> Path:
 def describe(bundle: Bundle) -> dict[str, str]:
     """The metadata of an exported network, {key: text or JSON}, by which it can be used without Emotone.
 
-    `emotone:features`: names of the D features; `emotone:classes`: {target: labels}; `emotone:targets`: outputs as in bundle.json;
-    `emotone:preprocessing`: rate_hz, feature and settings, mean [D], std [D], clip, view.
+    `emotone:features`: names of the D features; `emotone:classes`: {target: labels}; `emotone:targets`: outputs as in
+    bundle.json; `emotone:preprocessing`: rate_hz, feature and settings, mean [D], std [D], clip, view.
 
     >>> describe(Bundle.load("small"))["emotone:name"]
     'small'
