@@ -77,3 +77,10 @@ def test_scores_without_a_range_have_their_own(scores: list[float | None]) -> No
     rows = [row(place, place + 1) | {"arousal": score} for place, score in enumerate(scores)]
     [track] = show_rows(rows, scale, "curve").recordings[0].tracks
     assert track.low < track.high and math.isfinite(track.low) and len(track.points) == 3 * sum(map(bool, scores))
+
+
+def test_scores_beyond_their_range_are_drawn() -> None:
+    scale = Scale("tiny", {"arousal": (1.0, 7.0), "valence": (1.0, 7.0)}, {})
+    rows = [row(0, 2) | {"valence": 8.5, "arousal": 2.0}, row(3, 4) | {"valence": 3.0, "arousal": 0.5}]
+    tracks = show_rows(rows, scale, "utterances").recordings[0].tracks
+    assert [(track.low, track.high) for track in tracks] == [(0.5, 8.5), (0.5, 8.5)]

@@ -21,6 +21,8 @@ from emotone.predict.page.content import MOST_ROWS, TRACK_COLOURS, Content, Piec
 
 HERE = Path(__file__).parent
 GENERATOR = '<meta name="generator" content="Emotone '
+LONG = ("recording", "note", "error")
+"""Columns whose words may be broken anywhere."""
 KEYS = "Space plays, ← → move by 2 s, ↑ ↓ go from row to row, + − zoom. Click into the picture or on a row."
 
 
@@ -139,6 +141,9 @@ def _own_rules(content: Content) -> Iterator[str]:
     numbers = _columns(content, lambda column: column.kind != "text")
     if numbers:
         yield f"{numbers} {{ text-align: right; white-space: nowrap; }}"
+    long = _columns(content, lambda column: column.name in LONG)
+    if long:
+        yield f"{long} {{ overflow-wrap: anywhere; min-width: 9rem; }}"
     minor = _columns(content, lambda column: column.is_minor)
     if minor:
         yield f"@media (max-width: 46rem) {{ {minor} {{ display: none; }} }}"

@@ -66,9 +66,9 @@ const pieceAt = (recording, time, lane) => {
 
 // ---- the picture: labels, waveform, lanes, curves, times --------------------------------------------------------
 const stage = at("stage"), canvas = at("picture"), cursor = at("cursor"), tip = at("tip"), pen = canvas.getContext("2d");
-const LABELS = 18, WAVE = 84, LANE = 14, CURVES = 120, TIMES = 18, EDGE = 34;
+const LABELS = 18, WAVE = 84, LANE = 14, CURVES = 120, TIMES = 18;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
-let now = recordings[0], from = 0, to = now.length, time = 0, width = 0, tops = {};
+let now = recordings[0], from = 0, to = now.length, time = 0, width = 0, tops = {}, EDGE = 34;
 const across = (seconds) => EDGE + ((width - EDGE) * (seconds - from)) / (to - from);
 const secondsAt = (x) => Math.min(now.length, Math.max(0, from + ((to - from) * (x - EDGE)) / (width - EDGE)));
 const clock = (seconds, digits = 0) => {
@@ -95,6 +95,7 @@ const draw = () => {
   canvas.style.height = height + "px";
   pen.scale(scale, scale);
   pen.font = "12px system-ui, sans-serif";
+  EDGE = Math.min(width / 4, Math.max(34, ...now.lanes.map((name) => pen.measureText(name).width + 8)));
   drawTimes(shade);
   const seen = now.own.filter((piece) => piece.e > from && piece.s < to);
   drawWave(shade, seen);
@@ -123,12 +124,12 @@ const drawWave = (shade, seen) => {
     pen.fillStyle = colourOf(piece, shade);
     pen.fillRect(left, tops.wave, right - left, WAVE);
     pen.globalAlpha = 0.7;
-    if (right - left > 4) { pen.fillRect(left, tops.wave, 1, WAVE); pen.fillRect(right - 1, tops.wave, 1, WAVE); }
+    if (data.marked && right - left > 4) { pen.fillRect(left, tops.wave, 1, WAVE); pen.fillRect(right - 1, tops.wave, 1, WAVE); }
     pen.globalAlpha = 1;
     for (let x = Math.floor(left); x < right; x++) fill[x] = pen.fillStyle;
   }
   const perSecond = now.bytes.length / now.length;
-  for (let x = EDGE; x < width; x++) {
+  for (let x = Math.ceil(EDGE); x < width; x++) {
     const first = Math.floor(secondsAt(x) * perSecond), stop = Math.max(first + 1, Math.floor(secondsAt(x + 1) * perSecond));
     let peak = 0;
     for (let place = first; place < stop && place < now.bytes.length; place++) peak = Math.max(peak, now.bytes[place]);
@@ -142,7 +143,7 @@ const drawLabels = (shade, seen) => {
   pen.textAlign = "center";
   for (const piece of seen) {
     const words = data.marked ? piece.label : piece.k < 0 ? "" : data.kinds[piece.k].name;
-    if (!words || piece.l) continue;
+    if (!words) continue;
     const half = pen.measureText(words).width / 2, left = Math.max(EDGE, across(piece.s)), right = Math.min(width, across(piece.e));
     const x = Math.min(width - half - 1, Math.max(half + 1, (left + right) / 2));
     if (!data.marked && right - left < 1.2 * half) continue;
@@ -166,7 +167,7 @@ const drawLanes = (shade, seen) => {
     }
     pen.textAlign = "left";
     pen.fillStyle = shade.soft;
-    pen.fillText(name, 2, top + 10, EDGE - 4);
+    pen.fillText(name, 4, top + 10, EDGE - 6);
   });
 };
 const drawTrack = (shade, track, place) => {
@@ -202,19 +203,12 @@ const drawTrack = (shade, track, place) => {
     pen.setLineDash([4, 4]);
     pen.lineWidth = 1;
     pen.strokeStyle = shade.soft;
-    pen.beginPath();
-    pen.moveTo(EDGE, down(track.level));
-    pen.lineTo(width, down(track.level));
-    pen.stroke();
+    pen.stroke(new Path2D(`M${EDGE} ${down(track.level)}H${width}`));
   }
   pen.restore();
 };
-let isWaiting = false;
-const redraw = () => {
-  if (isWaiting) return;
-  isWaiting = true;
-  requestAnimationFrame(() => { isWaiting = false; draw(); });
-};
+let waiting = 0;
+const redraw = () => { waiting = waiting || requestAnimationFrame(() => { waiting = 0; draw(); }); };
 
 // ---- time: where the cursor is, and what is there ----------------------------------------------------------------
 const audio = new Audio();
@@ -230,15 +224,18 @@ const describe = (piece) => {
   return said.filter(([head, cell]) => cell && ["text", "number"].includes(head.dataset.kind))
     .map(([head, cell]) => (head.dataset.kind === "text" ? cell : `${head.textContent} ${cell}`)).join(" · ");
 };
+const mark = (piece) => {
+  if (here && here.row) here.row.classList.remove("here");
+  here = piece;
+  if (here && here.row) here.row.classList.add("here");
+};
 const showTime = () => {
   shownTime.textContent = `${clock(time, 1)} / ${now.clock}`;
   stage.setAttribute("aria-valuenow", time.toFixed(2));
   stage.setAttribute("aria-valuetext", clock(time));
   const piece = here && here.r === recordings.indexOf(now) && here.s <= time && here.e > time ? here : pieceAt(now, time);
   if (piece !== here || !words.textContent) {
-    if (here && here.row) here.row.classList.remove("here");
-    here = piece;
-    if (here && here.row) here.row.classList.add("here");
+    mark(piece);
     words.textContent = !clipAt(time) ? soundless() : here && here.row ? describe(here) : "";
     if (isPlaying) comeIntoView();
   }
@@ -265,12 +262,11 @@ const seek = (seconds) => {
   const wanted = clipAt(time);
   load(wanted);
   if (wanted) audio.currentTime = Math.max(0, time - wanted[0]);
-  else pause();
+  else audio.pause();
   play.disabled = !wanted;
   words.textContent = "";
   showTime();
 };
-const pause = () => audio.pause();
 const start = () => {
   if (clip && time >= Math.min(now.length, clip[1]) - 0.05) seek(clip[0]);
   if (clip) audio.play().catch((error) => { if (error.name !== "AbortError") words.textContent = "this browser cannot play Ogg Opus"; });
@@ -287,7 +283,7 @@ const tick = () => {
 audio.addEventListener("play", () => setPlaying(true));
 audio.addEventListener("pause", () => setPlaying(false));
 audio.addEventListener("ended", () => { setPlaying(false); time = clip ? Math.min(now.length, clip[1]) : time; showTime(); });
-play.addEventListener("click", () => (isPlaying ? pause() : start()));
+play.addEventListener("click", () => (isPlaying ? audio.pause() : start()));
 
 // ---- what part is seen ---------------------------------------------------------------------------------------------
 const show = (first, span) => {
@@ -299,7 +295,7 @@ const show = (first, span) => {
 const zoom = (factor, around = time) => show(around - (around - from) * factor, (to - from) * factor);
 const select = (number) => {
   if (recordings[number] === now) return;
-  pause();
+  audio.pause();
   now = recordings[number];
   clip = null;
   stage.setAttribute("aria-valuemax", now.length);
@@ -315,7 +311,7 @@ const goTo = (piece, plays) => {
   select(piece.r);
   if (piece.s < from || piece.s > to) show(piece.s - 0.1 * (to - from), to - from);
   seek(piece.s);
-  if (here !== piece) { if (here && here.row) here.row.classList.remove("here"); here = piece; if (piece.row) piece.row.classList.add("here"); words.textContent = ""; showTime(); }
+  if (here !== piece) { mark(piece); words.textContent = ""; showTime(); }
   comeIntoView();
   if (plays) start();
 };
@@ -384,7 +380,7 @@ const move = (seconds) => {
   if (time < from || time > to) show(time - (to - from) / 2, to - from);
 };
 const KEYS = {
-  " ": () => (isPlaying ? pause() : start()),
+  " ": () => (isPlaying ? audio.pause() : start()),
   ArrowLeft: () => move(-2), ArrowRight: () => move(2), ArrowUp: () => step(-1), ArrowDown: () => step(1),
   Home: () => move(-Infinity), End: () => move(Infinity), "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2),
 };

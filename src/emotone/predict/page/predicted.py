@@ -75,8 +75,9 @@ def show_rows(rows: Sequence[Row], scale: Scale, over: Over, jobs: int = 1, quie
     pieces = [
         _piece(row, columns, scale, places.get(file), lanes[file]) for file, own in by_file.items() for row in own
     ]
-    shown = [_shown(file, sounds[file], by_file[file], lanes[file], scale, over) for file in drawn]
     scored = [row for own in by_file.values() for row in own]
+    limits = _all_limits(scored, scale)
+    shown = [_shown(file, sounds[file], by_file[file], lanes[file], limits) for file in drawn]
     names = list(by_file)
     return Content(
         title=f"Emotion in {_name(names[0]) if len(names) == 1 else f'{len(names)} recordings'}",
@@ -196,23 +197,34 @@ def _lanes(rows: Iterable[Row]) -> list[str]:
     return lanes if len(lanes) > 1 else []
 
 
-def _shown(file: str, sound: Sound, rows: list[Row], lanes: Sequence[str], scale: Scale, over: Over) -> Shown:
-    tracks = []
-    for name, limits in scale.attributes.items():
-        points = list(_points([row for row in rows if row.get(name) is not None], name))
-        low, high = _limits(limits, [score for _, score in points if score is not None])
-        tracks.append(Track(name, low, high, points))
+def _shown(
+    file: str, sound: Sound, rows: list[Row], lanes: Sequence[str], limits: Mapping[str, tuple[float, float]]
+) -> Shown:
+    tracks = [
+        Track(name, low, high, list(_points([row for row in rows if row.get(name) is not None], name)))
+        for name, (low, high) in limits.items()
+    ]
     return Shown(file, sound, tracks, lanes)
 
 
-def _limits(limits: tuple[float, float], scores: Sequence[float]) -> tuple[float, float]:
-    """The range of an attribute; that of its scores, where only their order says something.
+def _all_limits(rows: Sequence[Row], scale: Scale) -> dict[str, tuple[float, float]]:
+    """From where to where each attribute is drawn; attributes of one range are drawn alike."""
+    found = {}
+    for name, limits in scale.attributes.items():
+        alike = [other for other, its in scale.attributes.items() if its == limits and math.isfinite(its[0])] or [name]
+        scores = [row[other] for row in rows for other in alike if row.get(other) is not None]
+        found[name] = _limits(limits, scores)
+    return found
 
-    >>> _limits((1.0, 7.0), [2.0]), _limits((-math.inf, math.inf), [2.0, 4.0]), _limits((-math.inf, math.inf), [])
-    ((1.0, 7.0), (1.9, 4.1), (-0.05, 1.05))
+
+def _limits(limits: tuple[float, float], scores: Sequence[float]) -> tuple[float, float]:
+    """The range of an attribute, and scores beyond it; that of its scores, where only their order says something.
+
+    >>> _limits((1.0, 7.0), [2.0, 7.5]), _limits((-math.inf, math.inf), [2.0, 4.0]), _limits((-math.inf, math.inf), [])
+    ((1.0, 7.5), (1.9, 4.1), (-0.05, 1.05))
     """
     if all(map(math.isfinite, limits)):
-        return limits
+        return min([limits[0], *scores]), max([limits[1], *scores])
     low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)
     margin = max(0.05 * (high - low), 0.01)
     return low - margin, high + margin
