@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,3 +74,12 @@ def test_long_tables_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_page_of_nothing() -> None:
     page = Page(render_page(Content("x", "y", [], [], [])))
     assert "There is nothing to show." in page.text and not page.of("canvas")
+
+
+def test_attributes_without_a_common_scale_say_theirs() -> None:
+    page = content()
+    assert "1 to 7" not in render_page(page)
+    [first] = page.recordings[0].tracks
+    both = [first, replace(first, name="b", low=-1.0, high=2.5)]
+    text = render_page(replace(page, recordings=[replace(page.recordings[0], tracks=both)]))
+    assert "talk.wav, 1 to 7<" in text and "b, -1 to 2.5<" in text

@@ -88,8 +88,9 @@ def _viewer(content: Content) -> Iterator[str]:
         for place, kind in enumerate(content.legend)
     ]
     tracks = next((shown.tracks for shown in content.recordings if shown.tracks), ())
+    are_alike = len({(track.low, track.high) for track in tracks}) <= 1  # so that the picture has their scale
     for place, track in enumerate(tracks):
-        limits = "" if content.is_marked else f", {track.low:.3g} to {track.high:.3g}"
+        limits = "" if are_alike else f", {track.low:.3g} to {track.high:.3g}"
         entries.append(f'<span class="line" data-t="{place}"><i></i>{text(track.name)}{limits}</span>')
     yield f'<div class="legend">{"".join(entries)}</div></section>'
     yield f'<p class="note keys">{KEYS}</p>'
