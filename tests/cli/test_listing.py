@@ -59,7 +59,7 @@ def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
 def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
     before = {entry["name"]: entry for entry in listing.collect("bundles")}
     for name in published_systems():
-        from_folder = " --from FOLDER" if name == "spectrogram-iemocap" else ""
+        from_folder = " --from FOLDER" if name in ("deep-mi", "spectrogram-iemocap") else ""
         assert before[name]["get"] == f"emotone pull {name}{from_folder}"
     shutil.copytree(tiny_bundle, bundles_folder() / "chunk-attention-rnn")
     after = {entry["name"]: entry for entry in listing.collect("bundles")}

@@ -60,6 +60,14 @@ class Predictor:
         """A predictor from a bundle's name or folder (`emotone.bundle.bundle.Bundle.load`)."""
         return cls(Bundle.load(name, threads, device))
 
+    def __repr__(self) -> str:
+        """One line, as notebooks show it.
+
+        >>> Predictor.load("small")
+        Predictor(small: arousal, dominance, valence, emotion)
+        """
+        return f"{type(self).__name__}({self.bundle.name}: {', '.join(target.name for target in self.bundle.targets)})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its bundle is, by name or folder; what it has loaded is loaded anew."""
         return type(self), (self.bundle,)
