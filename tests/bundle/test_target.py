@@ -116,3 +116,7 @@ def test_names_that_tables_and_labels_cannot_have(name: Any) -> None:
 def test_numbers_without_bounds(about: Any) -> None:
     with pytest.raises(EmotoneError, match="^b: "):
         Target.from_json(about, "b")
+
+
+def test_an_attribute_is_as_it_comes_unless_it_says_otherwise() -> None:
+    assert (Target("arousal", "attribute", (1, 7)).mean, Target("arousal", "attribute", (1, 7)).std) == (0.0, 1.0)

@@ -92,3 +92,8 @@ def test_headers_that_yaml_stumbles_over_are_one_line(tmp_path: Path, text: str)
     (tmp_path / "db.yaml").write_text(text)
     with pytest.raises(EmotoneError, match=r"db.yaml: is no (YAML of plain values|audformat header)"):
         Database.open(tmp_path)
+
+
+def test_a_segment_without_a_start_begins_with_its_file(database: Database) -> None:
+    (database.folder / "db.parts.csv").write_text("file,start,end,emotion,level\na.wav,,0 days 00:00:01.5,joy,2\n")
+    assert database.table("parts").rows.index.tolist() == [("a.wav", 0.0, 1.5)]
