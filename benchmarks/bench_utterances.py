@@ -1,8 +1,8 @@
 """What utterances cost beside windows, and a stream of three hours: `python benchmarks/bench_utterances.py`.
 
 Ten minutes of EmoDB, FLAC, on one core in CPU time: `--utterances` beside the default windows (8 s every 4 s) and
-beside windows that do not overlap. Then three hours of it are fed to a `Stream` in blocks of 0.1 s, and its rows compared with
-a file's; memory is what the process holds after ten minutes and at the end.
+beside windows that do not overlap. Then three hours of it are fed to a `Stream` in
+blocks of 0.1 s; memory is what the process holds after ten minutes and at the end.
 """
 
 from __future__ import annotations

@@ -9,8 +9,16 @@ import sklearn.metrics
 
 from emotone.bundle.target import Target
 from emotone.evaluate.numbers import metrics
+from emotone.evaluate.numbers.interval import Interval
 from emotone.evaluate.numbers.statistics import interval_over_speakers
-from emotone.evaluate.report.subgroups import compare_groups, confusion_of, duration_bands, find_groups, measure_classes
+from emotone.evaluate.report.subgroups import (
+    _within_01,
+    compare_groups,
+    confusion_of,
+    duration_bands,
+    find_groups,
+    measure_classes,
+)
 
 LABELS = ("anger", "calm", "fear")
 EMOTION = Target("emotion", "category", labels=LABELS)
@@ -185,3 +193,7 @@ def test_confusion_is_a_mean_over_repeats(table: pd.DataFrame) -> None:
     twice = pd.concat([table, table.assign(repeat=1)], ignore_index=True)
     np.testing.assert_array_equal(confusion_of(twice, EMOTION)[1], counts)
     assert labels == list(LABELS)
+
+
+def test_ends_of_a_share_are_shares() -> None:
+    assert _within_01(0.9, (-0.2, 1.4)) == Interval(0.0, 0.9, 1.0)
