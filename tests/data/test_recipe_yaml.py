@@ -102,7 +102,7 @@ def test_wrong_keys_and_types(small: Path, override: str, words: str) -> None:
         ("text_feature=3", "text_feature must be a name, or a mapping with a name, not 3"),
         ("text_feature={name: minilm, layers: 1}", "unknown setting 'layers'; did you mean 'layer'?"),
         ("alignment=textgrid", "alignment must be one of 'transcript', 'corpus', 'whisper', 'none', not 'textgrid'"),
-        ("normalise.over=words", "over must be one of 'frames', 'utterance-means', not 'words'"),
+        ("normalise.over=words", "over must be one of 'frames', 'utterance-means', 'segments', not 'words'"),
     ],
 )
 def test_text_that_is_none(small: Path, override: str, words: str) -> None:
