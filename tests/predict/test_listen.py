@@ -38,6 +38,15 @@ def test_where_nobody_speaks_it_says_so(tmp_path: Path, tiny_bundle: Path, capsy
     assert capsys.readouterr().err.endswith("silence: no speech found in 2.0 s\n")
 
 
-def test_what_cannot_be_read_is_one_line(tmp_path: Path, tiny_bundle: Path) -> None:
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EmotoneError, match="cannot be read"):
         listen_to(str(tmp_path / "none"), str(tiny_bundle), rate_hz=16_000)
+    assert capsys.readouterr().out == "", "no header above nothing"
+
+
+def test_how_far_scores_may_be_relied_on_is_said_once(
+    tmp_path: Path, weak_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "silence").write_bytes(bytes(32_000))
+    listen_to(str(tmp_path / "silence"), str(weak_bundle), rate_hz=16_000)
+    assert capsys.readouterr().err.startswith("note: tiny: ")

@@ -34,13 +34,17 @@ def listen_to(
     An interrupt ends the stream like its own end: what is being said is scored first. Raises EmotoneError for a pipe
     that cannot be read, and for a rate, format or number of channels that cannot be.
     """
-    stream = Stream(Predictor.load(model, 0, device), rate_hz, rules, source)
+    predictor = Predictor.load(model, 0, device)
+    stream = Stream(predictor, rate_hz, rules, source)
     table, width = stream.table, name_width([source])
-    if not as_json:
-        print(table.header(width), flush=True)
     num_rows = 0
     with _open(source) as file:
         reader = PcmReader(file, rate_hz, form, num_channels)
+        if not quiet:
+            for target, sentence in predictor.reliability.items():
+                print(f"note: {predictor.bundle.name}: {target}: {sentence}", file=sys.stderr)
+        if not as_json:
+            print(table.header(width), flush=True)
         for row in _rows(stream, reader):
             num_rows += 1
             print(json.dumps(row) if as_json else table.line(row, width), flush=True)
