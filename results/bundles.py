@@ -31,6 +31,8 @@ FOLDERS = {"default": BUNDLED / "default", "small": BUNDLED / "small", "acted": 
 FOUR = "anger,happiness,neutral,sadness"
 ZERO_SHOT = (("emotale", None), ("ravdess", FOUR), ("nemo", FOUR), ("urdu", FOUR))
 """Corpora and classes of them; of EmoTale the Danish part is prepared."""
+LONGEST_S = 20.0
+"""Pooled states have no length of their own; a recording up to here is encoded once, a longer one in windows twice."""
 
 
 def main(name: str, run: Path, held_out: list[Path]) -> None:
@@ -40,7 +42,12 @@ def main(name: str, run: Path, held_out: list[Path]) -> None:
     shutil.copytree(run / "bundle", folder, copy_function=shutil.copyfile)
     results = measure(name, held_out)
     about = dataclasses.replace(
-        read_about(folder), name=name, results=results, licence=LICENCES[name], reliability=WEAK
+        read_about(folder),
+        name=name,
+        results=results,
+        licence=LICENCES[name],
+        reliability=WEAK,
+        max_utterance_s=LONGEST_S,
     )
     (folder / "README.md").write_text(card(about), encoding="utf-8")
     write_about(folder, about)
