@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from voices import spoken
 
+from emotone.audio.turns import Turn
 from emotone.audio.utterances import UtteranceRules
 from emotone.predict.predictor import Predictor
 
@@ -49,3 +50,12 @@ def test_utterances_count_to_the_end_of_the_recording(predictor: Predictor) -> N
 def test_shares_of_what_was_not_scored_are_none(predictor: Predictor, tmp_path: Path) -> None:
     failed = predictor.try_predict(tmp_path / "none.wav")
     assert failed.shares == {} and failed.spread == {}
+
+
+def test_turns_within_each_other_count_once(predictor: Predictor) -> None:
+    said = np.concatenate([spoken(6.0), np.zeros(32_000, np.float32)])
+    outer, inner = Turn(0.0, 6.0, "Ada"), Turn(1.0, 2.0, "Bo")
+    alone = predictor.predict(said, 16_000, parts=[outer]).speech_share
+    both = predictor.predict(said, 16_000, parts=[outer, inner]).speech_share
+    assert alone is not None and both is not None and alone > 0.4
+    assert both == pytest.approx(alone, abs=0.03)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,16 +70,16 @@ def _chunk_curve(names: list[str], windows: list[Window], view: Chunks, hop_s: f
 def _speech_s(windows: list[Window]) -> float | None:
     """Seconds of speech in a recording, where windows overlap counted once; None where nobody listens.
 
-    What windows share is the later one's: each counts up to where the next begins.
+    Where windows disagree on a step that they share, the later one is right.
     """
-    if all(window.is_speech is None for window in windows):
+    heard = [(round(window.start_s / STEP_S), window.is_speech) for window in windows if window.is_speech is not None]
+    if not heard:
         return None
-    total = 0
-    for window, later in itertools.zip_longest(windows, windows[1:]):
-        if window.is_speech is not None:
-            own = None if later is None else round((later.start_s - window.start_s) / STEP_S)
-            total += int(window.is_speech[:own].sum())
-    return total * STEP_S
+    first = min(start for start, _ in heard)
+    steps = np.zeros(max(start + len(is_speech) for start, is_speech in heard) - first, bool)
+    for start, is_speech in heard:
+        steps[start - first : start - first + len(is_speech)] = is_speech
+    return int(steps.sum()) * STEP_S
 
 
 def _note(window: Window) -> str:
