@@ -70,11 +70,14 @@ def test_a_summary_says_more_than_means(run: Run, tiny_bundle: Path) -> None:
     assert 0 <= row["arousal_spread"] < 1
 
 
-def test_stdin_gives_the_rows_of_the_file(tiny_bundle: Path, run: Run) -> None:
-    data = (load_audio(JFK) * 32_768).round().clip(-32_768, 32_767).astype("<i2").tobytes()
+@pytest.mark.parametrize("form", ["s16", "f32"])
+def test_stdin_gives_the_rows_of_the_file(tiny_bundle: Path, run: Run, form: str) -> None:
+    samples = load_audio(JFK)
+    s16 = (samples * 32_768).round().clip(-32_768, 32_767).astype("<i2")
+    data = (s16 if form == "s16" else samples.astype("<f4")).tobytes()
     expected = run("predict", JFK, "--utterances", "--model", tiny_bundle, "--json", "--quiet").out.splitlines()
     for verb in (["listen"], ["predict", "-"]):
-        words = [*verb, "--rate", "16000", "--model", str(tiny_bundle), "--json"]
+        words = [*verb, "--rate", "16000", "--pcm", form, "--model", str(tiny_bundle), "--json"]
         command = [sys.executable, "-m", "emotone.cli.main", *words]
         ran = subprocess.run(command, input=data + b"!", capture_output=True, check=False)
         assert ran.returncode == 0 and ran.stderr.decode() == "note: -: ends within a sample (1 byte is left out)\n"
@@ -93,6 +96,7 @@ def test_stdin_gives_the_rows_of_the_file(tiny_bundle: Path, run: Run) -> None:
         (["x.wav", "--speakers", "none.rttm"], "none.rttm: cannot be read"),
         (["x.wav", "--rate", "16000"], "--rate is of samples without a header"),
         (["-"], "give their --rate"),
+        (["-", "--rate", "16000", "--pcm", "s23"], "unknown PCM format 's23'; did you mean 's32'"),
         (["-", "x.wav", "--rate", "16000"], "another input does not go with it"),
         (["-", "--rate", "16000", "--output", "x.csv"], "--output does not go with it"),
     ],

@@ -182,8 +182,9 @@ def _channels(text: str) -> tuple[int, ...] | None:
 def add_pcm(parser: ArgumentParser) -> None:
     """What is to be known of samples without a header."""
     add = parser.add_argument
-    add("--rate", type=count, metavar="HZ", help="of samples from stdin or a pipe (-), which have no header")
-    add("--format", default="s16", metavar="s16|s32|f32", help="of these samples (default s16)")
+    text = "of samples from stdin or a pipe (-), which have no header (listen: default 16000)"
+    add("--rate", type=count, metavar="HZ", help=text)
+    add("--pcm", default="s16", metavar="s16|s32|f32", help="format of these samples (default s16)")
 
 
 def add_listen(add_verb: AddVerb) -> None:
@@ -210,7 +211,7 @@ def listen(options: Namespace) -> int:
         options.input,
         options.model,
         rate_hz=options.rate or 16_000,
-        form=options.format,
+        form=options.pcm,
         num_channels=options.num_channels,
         rules=rules,
         device=options.device,
