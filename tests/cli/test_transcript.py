@@ -294,8 +294,8 @@ def test_transcript(
     if sys.version_info[:2] != ARGPARSE_OF and (command in HELP or OF_USAGE in expected):
         pytest.skip(f"argparse says this in the words of Python {'.'.join(map(str, ARGPARSE_OF))} there only")
     numbers = [[float(number) for number in SCORE.findall(text)] for text in (found, expected)]
-    if SCORE.sub("#", found) == SCORE.sub("#", expected) and numbers[0] == pytest.approx(numbers[1], abs=1.1e-3):
-        return  # processors may differ in the last digit of a score
+    if SCORE.sub("#", found) == SCORE.sub("#", expected) and numbers[0] == pytest.approx(numbers[1], abs=1e-2):
+        return  # processors differ a little, most in what is no speech
     assert found == expected
 
 
