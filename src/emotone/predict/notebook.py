@@ -6,7 +6,6 @@ dark, and every text is escaped, since file names come from anywhere.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -15,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, AudioError, load_audio
+from emotone.audio.ogg import encode_ogg
+from emotone.audio.read import AudioError, load_audio
 from emotone.audio.words.transcripts import is_text_file
 from emotone.base.figure import COLOURS
 from emotone.base.page import Player
@@ -83,18 +83,8 @@ def _player(shown: Shown) -> str:
         return f"<p><small>no player: the file {_text(error.reason)}</small></p>"
     is_cut = shown.end_s is not None and shown.end_s > MOST_HEARD_S
     cut = f" <small>the first {MOST_HEARD_S / 60:g} minutes</small>" if is_cut else ""
-    return f'<p><audio controls preload="metadata" src="{Player(_encode(samples)).source}"></audio>{cut}</p>'
-
-
-def _encode(samples: NDArray[np.float32]) -> bytes:
-    """Samples at 16 kHz as Ogg Vorbis, a tenth of the work of Opus; in pieces, since minutes at once fail."""
-    import soundfile
-
-    held = io.BytesIO()
-    with soundfile.SoundFile(held, "w", RATE_HZ, 1, "VORBIS", format="OGG") as file:
-        for start in range(0, len(samples), RATE_HZ):
-            file.write(samples[start : start + RATE_HZ])
-    return held.getvalue()
+    source = Player(encode_ogg(samples, "vorbis")).source  # at once, where Opus would keep the cell waiting
+    return f'<p><audio controls preload="metadata" src="{source}"></audio>{cut}</p>'
 
 
 def _rows(shown: Shown) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from emotone.audio.ogg import encode_ogg
 from emotone.audio.read import RATE_HZ, load_audio
 from emotone.base.page import Player
 from emotone.corpora.corpus import Corpus
@@ -59,15 +59,11 @@ def make_players(table: pd.DataFrame) -> tuple[dict[int, Player], str]:
 
 def encode_clip(path: Path, start_s: float, end_s: float) -> tuple[bytes, bool]:
     """An utterance (NaN: from the start, to the end) as Ogg Opus, at most `MOST_S`, and whether that cut it."""
-    import soundfile
-
     begin_s = 0.0 if np.isnan(start_s) else start_s
     stop_s = np.inf if np.isnan(end_s) else end_s
     samples = load_audio(path, begin_s, min(stop_s, begin_s + MOST_S + 0.1))
     most = int(MOST_S * RATE_HZ)
-    held = io.BytesIO()
-    soundfile.write(held, samples[:most], RATE_HZ, format="OGG", subtype="OPUS")
-    return held.getvalue(), len(samples) > most
+    return encode_ogg(samples[:most], "opus"), len(samples) > most
 
 
 def _describe_clips(licences: dict[str, str], num_cut: int) -> list[str]:

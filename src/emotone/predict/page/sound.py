@@ -6,16 +6,15 @@ hour stays below 3 MB (4 MB as text). Shorter recordings get more, up to 24 kbit
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, AudioError, Samples, load_audio, read_blocks
+from emotone.audio.ogg import OggEncoder, encode_ogg
+from emotone.audio.read import RATE_HZ, AudioError, load_audio, read_blocks
 from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
 
@@ -25,8 +24,6 @@ MOST_BYTES = 2_900_000
 """Of all sounds of a page, which are a third more in its text: a page of one hour stays below 5 MB."""
 LEAST_RATE, MOST_RATE = 6_000, 24_000
 """Bits per second."""
-ENCODER_RATES = (6_000, 256_000)
-"""Bits per second at libsndfile's compression levels 1 and 0, between which it goes in a straight line."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def listen(path: str, rate: int | None) -> Sound:
     """
     size, num_samples = RATE_HZ // PEAKS_PER_S, 0
     rest, peaks = np.zeros(0, np.float32), []
-    encoder = None if rate is None else _Encoder(rate)
+    encoder = None if rate is None else OggEncoder("opus", rate)
     for block in read_blocks(path):
         num_samples += len(block)
         if encoder is not None:
@@ -86,9 +83,7 @@ def listen(path: str, rate: int | None) -> Sound:
 
 def encode_clip(path: str, start_s: float, end_s: float, rate: int = MOST_RATE) -> Clip:
     """A part of a recording at `rate` bits per second; raises AudioError where it cannot be read."""
-    encoder = _Encoder(rate)
-    encoder.add(load_audio(path, start_s, end_s))
-    return Clip(start_s, end_s, encoder.close())
+    return Clip(start_s, end_s, encode_ogg(load_audio(path, start_s, end_s), "opus", rate))
 
 
 def share_of_bytes(durations_s: Sequence[float]) -> tuple[int | None, int]:
@@ -103,30 +98,6 @@ def share_of_bytes(durations_s: Sequence[float]) -> tuple[int | None, int]:
         if (rate := bit_rate(total_s)) is not None:
             return rate, num
     return None, 0
-
-
-class _Encoder:
-    """Samples at 16 kHz to Ogg Opus, block by block."""
-
-    def __init__(self, rate: int) -> None:
-        low, high = ENCODER_RATES
-        self._held = io.BytesIO()
-        self._file = soundfile.SoundFile(
-            self._held,
-            "w",
-            RATE_HZ,
-            channels=1,
-            subtype="OPUS",
-            format="OGG",
-            compression_level=(high - rate) / (high - low),
-        )
-
-    def add(self, samples: Samples) -> None:
-        self._file.write(samples)
-
-    def close(self) -> bytes:
-        self._file.close()
-        return self._held.getvalue()
 
 
 def listen_to_all(
