@@ -3,8 +3,8 @@
 From ComParE and eGeMAPS functionals to the predictions of all test speakers, on one core: EmoDB, leave one speaker out,
 and the six published folds of RAVDESS. Each side in a process of its own that has loaded the same packages and
 features; what counts is the CPU time and the memory that it takes from there on, z-scores included. "C 1" is
-`SVC(kernel="linear")` as it comes; "C chosen" tries the six of `c_grid` on the same five inner folds over training
-speakers, theirs by `GridSearchCV`.
+`SVC(kernel="linear")` as it comes, and ours without `refit`, which would score inner folds, too; "C chosen" tries the
+six of `c_grid` on the same five inner folds over training speakers, theirs by `GridSearchCV`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def ours(train: Any, test: Any, labels: Any, speakers: Any, c: float | None) -> 
     normaliser = Normaliser.of(moments, clip=None)
     num = int(labels.max()) + 1
     target = Target("emotion", "category", labels=tuple(map(str, range(num))))
-    system = plugins.create("systems", "functionals-svm", {"c": c})
+    system = plugins.create("systems", "functionals-svm", {"c": c, "refit": c is None})
     network = system.build(train.shape[1], [target])
     hot = np.eye(num, dtype=np.float32)[labels]
     known = {"emotion": hot, SPEAKER: speakers.astype(np.float32)}

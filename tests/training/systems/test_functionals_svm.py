@@ -287,3 +287,22 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     expected = votes(pipeline[1], pipeline[0].transform(test.astype(float)))
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert (found.argmax(axis=1) == [target.labels.index(emotion) for emotion in chosen[1]["emotion"]]).mean() > 0.7
+
+
+@pytest.mark.parametrize(("settings", "num_fits"), [({"c": 1.0, "refit": False}, 1), ({"c": 1.0}, 6), ({}, 6 * 5 + 1)])
+def test_inner_folds_are_fitted_only_where_they_are_asked_for(
+    settings: dict[str, Any], num_fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotone.training.linear_machines import LinearMachines
+
+    fits: list[int] = []
+    pairs = LinearMachines.pairs
+
+    def counted(self: LinearMachines, rows: Any, *rest: Any) -> Any:
+        fits.append(len(rows))
+        return pairs(self, rows, *rest)
+
+    monkeypatch.setattr(LinearMachines, "pairs", counted)
+    train = with_speakers(data(60, num_classes=2), 0, 10)
+    solve(system(**settings), [TWO], train)
+    assert len(fits) == num_fits and fits[-1] == 60

@@ -134,7 +134,8 @@ class FunctionalsSvm(System):
             tried = self._tried(target)
             best = tried[0]
             scores: dict[Setting, float] = {}
-            if len(tried) > 1 or (speech.num_folds > 1 and len(rows) > 1):
+            is_held_out_asked = self.refit and speech.num_folds > 1 and len(rows) > 1
+            if len(tried) > 1 or is_held_out_asked:
                 best, scores, held_out[target.name] = self._choose(target, speech, tried, seed)
             machine = self._fit(target, speech, rows, labels, best, seed)
             layer: nn.Linear = network.outputs[target.name]  # type: ignore[index, assignment]
