@@ -219,3 +219,13 @@ def test_mean_ratings_leave_out_missing_votes() -> None:
     means = mean_ratings(votes)
     assert means.loc["b"].tolist() == [1.5, 3.0, 1.0]
     assert np.isnan(means.loc["a", "dominance"]) and means.loc["a", "arousal"] == 5
+
+
+def test_a_corpus_without_utterances_is_refused(tmp_path: Path) -> None:
+    empty = pd.DataFrame({"id": [], "file": []})
+    with pytest.raises(EmotoneError, match=r"^corpus mine: has no utterances$"):
+        Corpus("mine", tmp_path, empty)
+    folder = make().save(tmp_path / "mine")
+    empty.to_parquet(folder / "utterances.parquet")
+    with pytest.raises(EmotoneError, match=r"^corpus mine: has no utterances$"):
+        Corpus.load(str(folder))

@@ -13,7 +13,7 @@ from emotone.corpora.corpus import Corpus
 from emotone.data.labels.rank_files import read_ranks
 from emotone.errors import EmotoneError
 from emotone.evaluate.bundle_on_corpus import evaluate_model
-from emotone.evaluate.rank_corpus import rank_corpus
+from emotone.evaluate.rank_corpus import _places, rank_corpus
 
 GOLDEN = ("03a01Fa", "08a07Ta", "2609-156975-0000")
 SHORT = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
@@ -65,3 +65,19 @@ def test_the_published_ranker_is_tested_as_published(
     assert run.result["metrics"]["arousal"]["spearman"]["value"] > 0.5
     print_result(run)
     assert "published test (10 random 10% of each fold): Spearman" in capsys.readouterr().out
+
+
+def test_every_fold_of_a_run_ranks_into_a_folder_of_its_own(tmp_path: Path) -> None:
+    assert _places("emotion-ranker") == [("emotion-ranker", "")]
+    folds = ["", "fold-0", "repeat-0/fold-10", "repeat-0/fold-2"]
+    for run, places in (("one", folds[:1]), ("many", folds[1:])):
+        for place in places:
+            (tmp_path / run / place).mkdir(parents=True)
+            (tmp_path / run / place / "done.json").touch()
+        (tmp_path / run / "recipe.yaml").touch()
+    assert _places(str(tmp_path / "one")) == [(str(tmp_path / "one"), "")]
+    expected = ["fold-0", "repeat-0/fold-2", "repeat-0/fold-10"]
+    assert sorted(_places(str(tmp_path / "many"))) == sorted((str(tmp_path / "many" / one), one) for one in expected)
+    (tmp_path / "many" / "fold-0" / "done.json").unlink()
+    with pytest.raises(EmotoneError, match="fold-0: not finished"):
+        _places(str(tmp_path / "many"))

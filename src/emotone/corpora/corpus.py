@@ -96,8 +96,8 @@ class Corpus:
     another test set (`FURTHER_TEST`);
     attributes keep the native range. `raters` has `RATER_COLUMNS`. `meta` is as of `meta_of`.
 
-    Raises EmotoneError, with how many rows are wrong and the first of them: an id missing or twice, no file, an end
-    that is not after the start, an attribute that is infinite or outside its range.
+    Raises EmotoneError for a corpus without utterances, and, with how many rows are wrong and the first of them, for an
+    id missing or twice, no file, an end that is not after the start, an attribute that is infinite or outside its range.
 
     >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> Corpus("mine", Path("audio"), table).utterances["emotion"].isna().all()
@@ -125,6 +125,8 @@ class Corpus:
 
     def _check_utterances(self) -> None:
         table = self.utterances
+        if table.empty:
+            raise EmotoneError(f"corpus {self.name}: has no utterances")
         self._refuse(table, table["id"].isna(), "utterances have no id", "file")
         self._refuse(table, table["id"].duplicated(), "utterances repeat the id of another")
         self._refuse(table, table["file"].isna(), "utterances have no file")

@@ -92,3 +92,8 @@ def test_the_worst_and_best_of_many_speakers_are_listed() -> None:
     assert [row["speaker"] for row in speakers.table or []] == ordered[:20] + ordered[-20:]
     assert "Of 120 speakers the worst and best 20 by arousal are listed; the JSON has all." in speakers.note
     assert "120 speakers, from worst to best" in speakers.figure
+
+
+def test_speakers_without_a_value_have_no_legend(recwarn: pytest.WarningsRecorder) -> None:
+    figure = sections_of(predictions(8, 8), [AROUSAL])["Speakers"].figure  # one utterance each, which has no CCC
+    assert not [one for one in recwarn if "legend" in str(one.message)] and "mean" not in figure

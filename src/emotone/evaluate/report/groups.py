@@ -194,5 +194,6 @@ def plot_speakers(
             axes.set_xlabel(f"{len(rows)} speakers, from worst to best")
         axes.axhline(chance[target], color=GREY, linewidth=1.2, linestyle=":")
         axes.set_ylabel(f"{plain(target)} {metric_name(metric)}")
-        axes.legend(fontsize=8, frameon=False, loc="best")
+        if axes.get_legend_handles_labels()[0]:  # none where no speaker has a value
+            axes.legend(fontsize=8, frameon=False, loc="best")
     return figure.svg(picture)
