@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -117,3 +118,20 @@ def test_further_test_sets_are_of_no_recipe(podcast: Corpus) -> None:
     }
     found = Selection.read(from_json(about, "here"), quiet=True)
     assert len(found.table) == 4 and [len(part) for part in (found.folds()[0].train, found.folds()[0].test)] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["deep-emo-clusters", "chunk-attention-rnn"])
+def test_a_folder_of_audio_to_a_table_by_published_models_on_the_official_layout(
+    podcast: Corpus, pull_once: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    """`emotone predict Audios --output scores.csv` has the scores that an evaluation of the corpus rests on."""
+    model, output = str(pull_once(name)), tmp_path / "scores.csv"
+    assert main(["predict", str(podcast.path_of("Audios")), "--model", model, "--output", str(output), "--quiet"]) == 0
+    scores = pd.read_csv(output)
+    scores.index = pd.Index([Path(file).stem for file in scores["file"]])
+    tested = evaluate_model(model, "msp-podcast", quiet=True, part="all").test
+    assert len(scores) == len(tested) == len(PARTS)
+    for target in ("arousal", "dominance", "valence"):
+        found = scores.loc[[Path(one).stem for one in tested["own_id"]], target]
+        assert found.between(0, 8).all() and found.nunique() == len(PARTS)
+        np.testing.assert_allclose(found, tested[f"predicted_{target}"], atol=2e-5, rtol=0)
