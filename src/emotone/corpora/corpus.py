@@ -97,7 +97,8 @@ class Corpus:
     attributes keep the native range. `raters` has `RATER_COLUMNS`. `meta` is as of `meta_of`.
 
     Raises EmotoneError for a corpus without utterances, and, with how many rows are wrong and the first of them, for an
-    id missing or twice, no file, an end that is not after the start, an attribute that is infinite or outside its range.
+    id missing or twice, no file, an end that is not after the start, an attribute that is infinite or outside its
+    range.
 
     >>> table = pd.DataFrame({"id": ["a", "b"], "file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> Corpus("mine", Path("audio"), table).utterances["emotion"].isna().all()
