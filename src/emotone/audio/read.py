@@ -11,7 +11,8 @@ from __future__ import annotations
 import numbers
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ LEAST_SAMPLES = RATE_HZ // 50
 """In less than 20 ms, a pitch period or two, there is nothing to hear."""
 LOUDEST_FLOAT = 8.0
 """Float audio may overshoot full scale a little (it is clipped); beyond 18 dB it is not in [-1, 1] units at all."""
+
+WATCH: ContextVar[Callable[[int, float], None] | None] = ContextVar("WATCH", default=None)
+"""Told of every block that is decoded: its values, of all channels, and its seconds; what it raises ends reading."""
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"}
@@ -151,9 +155,11 @@ def read_native_blocks(
     """
     if not 0 <= start_s < (float("inf") if end_s is None else end_s):
         raise AudioError(path, f"cannot be read from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}")
-    downmix = Downmix(channel)
+    downmix, watch = Downmix(channel), WATCH.get()
     try:
         for block, rate_hz in _decode(os.fspath(path), _check_file(path), start_s, end_s, block_s):
+            if watch is not None:
+                watch(block.size, len(block) / rate_hz)
             samples = downmix(block)
             if not np.isfinite(samples).all():
                 raise AudioError(path, "holds NaN or infinite samples")

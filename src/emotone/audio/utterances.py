@@ -95,6 +95,14 @@ class Segmenter:
         self._take()
         return [] if self._first is None else self._end(self._num_frames, self.num_samples)
 
+    @property
+    def current(self) -> Utterance | None:
+        """What there is until now of the utterance that has begun, the pause behind it with it; None between two."""
+        if self._first is None:
+            return None
+        start = self._start()
+        return start, self._held[start - self._held_from :]
+
     def _take(self) -> NDArray[np.float32]:
         """Hold what waits; the probabilities of the frames that it completes."""
         taken = np.concatenate(self._waiting) if self._waiting else self._held[:0]
@@ -142,13 +150,18 @@ class Segmenter:
         assert self._first is not None
         is_speech = np.array(self._probabilities) >= SPEECH_PROBABILITY
         last = num_frames - self._silent_frames()
-        start = max(self._ended, self._first * FRAME_SAMPLES - self._margin)
+        start = self._start()
         stop = min(self.num_samples if limit is None else limit, last * FRAME_SAMPLES + self._margin)
         self._first, self._probabilities = None, []
         if is_speech.sum() < self._least or stop <= start:
             return []
         self._ended = stop
         return [(start, self._held[start - self._held_from : stop - self._held_from])]
+
+    def _start(self) -> int:
+        """The sample with which the utterance that has begun starts, its margin with it."""
+        assert self._first is not None
+        return max(self._ended, self._first * FRAME_SAMPLES - self._margin)
 
     def _forget(self) -> None:
         """Drop samples that no utterance can need any more."""

@@ -75,7 +75,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
 def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item], Result] | None) -> Result:
@@ -91,7 +91,7 @@ def _alone(function: Callable[[Item], Result], item: Item, died: Callable[[Item]
             return died(item)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
     """One core for each worker; an interrupt is the parent's to handle, and no worker outlives a killed parent."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"

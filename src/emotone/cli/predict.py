@@ -86,7 +86,7 @@ def add_predict(add_verb: AddVerb) -> None:
 def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
     from emotone.predict.files import predict_to_file, predict_to_stdout
-    from emotone.predict.settings import PredictSettings
+    from emotone.predict.settings import PredictSettings, channels_of
 
     shows = options.page is not None or options.picture is not None
     if options.hop is not None and options.window is None and not options.curve:
@@ -112,7 +112,7 @@ def predict(options: Namespace) -> int:
         quiet=options.quiet,
         utterances=_utterance_rules(options),
         speakers=options.speakers,
-        channels=_channels(options.channels),
+        channels=channels_of(options.channels),
         summary=options.summary,
     )
     kept: list[dict[str, Any]] | None = None
@@ -155,28 +155,9 @@ def _predict_stream(options: Namespace) -> int:
 
 def _utterance_rules(options: Namespace) -> UtteranceRules | None:
     """The rules of --utterances; raises EmotoneError where --pause or --longest stand alone."""
-    from emotone.audio.utterances import UtteranceRules
+    from emotone.predict.settings import utterance_rules
 
-    given = {f"{name}_s": getattr(options, name) for name in ("pause", "longest") if getattr(options, name) is not None}
-    if not options.utterances:
-        if given:
-            raise EmotoneError("--pause and --longest say how utterances are cut; give --utterances, too")
-        return None
-    return UtteranceRules(**given)
-
-
-def _channels(text: str) -> tuple[int, ...] | None:
-    """The value of --channels: None for mix, () for each.
-
-    >>> _channels("mix"), _channels("each"), _channels("2,1")
-    (None, (), (2, 1))
-    """
-    if text in ("mix", "each"):
-        return None if text == "mix" else ()
-    numbers = text.split(",")
-    if not all(one.isdecimal() and 1 <= int(one) <= 256 for one in numbers) or len(set(numbers)) < len(numbers):
-        raise EmotoneError(f"--channels is mix, each, or numbers from 1, each once, like 1,2; not {text!r}")
-    return tuple(map(int, numbers))
+    return utterance_rules(options.utterances, options.pause, options.longest)
 
 
 def add_pcm(parser: ArgumentParser) -> None:

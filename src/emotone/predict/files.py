@@ -36,10 +36,19 @@ NOT_SCORES = ("start_s", "end_s", "speech_share")
 
 
 class Input(NamedTuple):
-    """A file and its transcript; None where none is given, or Whisper is to recognise it."""
+    """A file and its transcript; None where none is given, or Whisper is to recognise it.
+
+    name: what rows call it, and by which its turns are found; None: its path.
+    """
 
     file: str
     transcript: TranscriptLike | None = None
+    name: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What rows call it."""
+        return self.file if self.name is None else self.name
 
 
 def predict_to_file(
@@ -131,24 +140,24 @@ def predict_file(settings: PredictSettings, given: Input) -> list[Prediction]:
 
     Raises EmotoneError where the settings cannot be used.
     """
-    file, transcript = given
+    file, transcript = given.file, given.transcript
     if settings.transcript == AUTO and not is_text_file(file):
         from emotone.audio.words.whisper import transcribe_words
 
         try:
             transcript = transcribe_words(file, _transcriber(settings))
         except AudioError as error:
-            return [failed(file, error.reason)]
+            return [failed(given.shown, error.reason)]
     predictor = _predictor(settings)
     try:
-        parts = _parts(settings, file)
+        parts = _parts(settings, given.shown)
         channels = _channels(settings, file)
     except AudioError as error:
-        return [failed(file, error.reason)]
+        return [failed(given.shown, error.reason)]
     found = []
     for channel in channels:
         prediction = predictor.try_predict(file, settings.window_s, settings.hop_s, transcript, parts, channel)
-        prediction.channel = channel
+        prediction.file, prediction.channel = given.shown, channel
         found.append(prediction)
     return found
 
@@ -193,7 +202,7 @@ def _load_transcriber(language: str | None, device: Any, threads: int) -> Transc
 
 
 def _died(given: Input) -> list[Prediction]:
-    return [failed(given.file, DIED)]
+    return [failed(given.shown, DIED)]
 
 
 # ---- before any work starts -------------------------------------------------------------------------------------

@@ -115,3 +115,31 @@ class PredictSettings:
                 f"bundle {bundle.name} has no curves; take one that has ({with_curves}), or a row per window "
                 "(--window S)"
             )
+
+
+def utterance_rules(is_given: bool, pause_s: float | None, longest_s: float | None) -> UtteranceRules | None:
+    """The rules of --utterances; raises EmotoneError where --pause or --longest stand alone.
+
+    >>> utterance_rules(True, None, 8.0).longest_s, utterance_rules(False, None, None)
+    (8.0, None)
+    """
+    given = {name: value for name, value in {"pause_s": pause_s, "longest_s": longest_s}.items() if value is not None}
+    if is_given:
+        return UtteranceRules(**given)
+    if given:
+        raise EmotoneError("--pause and --longest say how utterances are cut; give --utterances, too")
+    return None
+
+
+def channels_of(text: str) -> tuple[int, ...] | None:
+    """The value of --channels: None for mix, () for each.
+
+    >>> channels_of("mix"), channels_of("each"), channels_of("2,1")
+    (None, (), (2, 1))
+    """
+    if text in ("mix", "each"):
+        return None if text == "mix" else ()
+    numbers = text.split(",")
+    if not all(one.isdecimal() and 1 <= int(one) <= 256 for one in numbers) or len(set(numbers)) < len(numbers):
+        raise EmotoneError(f"--channels is mix, each, or numbers from 1, each once, like 1,2; not {text!r}")
+    return tuple(map(int, numbers))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.channels import Downmix, check_rate
-from emotone.audio.read import RATE_HZ, Samples, clip
+from emotone.audio.read import LEAST_SAMPLES, RATE_HZ, Samples, clip
 from emotone.audio.utterances import Segmenter, Utterance, UtteranceRules
 from emotone.errors import EmotoneError
 from emotone.predict.predictor import Predictor
@@ -65,6 +65,21 @@ class Stream:
     def duration_s(self) -> float:
         """Seconds that were fed until now."""
         return self._segmenter.num_samples / RATE_HZ
+
+    @property
+    def start_s(self) -> float | None:
+        """Where the utterance begins that is going on, in seconds; None between two."""
+        current = self._segmenter.current
+        return None if current is None else current[0] / RATE_HZ
+
+    def so_far(self, longest_s: float) -> dict[str, Any] | None:
+        """The row of the end, of at most `longest_s` seconds, of the utterance that is going on; None between two."""
+        current = self._segmenter.current
+        if current is None or len(current[1]) < LEAST_SAMPLES:
+            return None
+        start, samples = current
+        last = samples[-round(longest_s * RATE_HZ) :]
+        return self._rows([(start + len(samples) - len(last), last)])[0]
 
     def feed(self, samples: NDArray[np.generic]) -> list[dict[str, Any]]:
         """Samples [N] or [N, channels] at the stream's rate, in [-1, 1]; the rows of utterances that end with them."""

@@ -52,10 +52,18 @@ class Scale:
         return list(self.choices[self.shown_target]) if self.shown_target else []
 
 
-def show_rows(rows: Sequence[Row], scale: Scale, over: Over, jobs: int = 1, quiet: bool = True) -> Content:
+def show_rows(
+    rows: Sequence[Row],
+    scale: Scale,
+    over: Over,
+    jobs: int = 1,
+    quiet: bool = True,
+    paths: Mapping[str, str] | None = None,
+) -> Content:
     """The page of a table's rows, those of one recording together; its recordings are read once more, for their sound.
 
-    A file that could not be used stands above, with its reason; what has no sound on the page is said below.
+    paths: where recordings lie that rows call otherwise. A file that could not be used stands above, with its reason;
+    what has no sound on the page is said below.
     """
     by_file = {file: list(own) for file, own in itertools.groupby(rows, key=lambda row: row["file"])}
     failed = [f"{file}: {own[0]['error']}" for file, own in by_file.items() if not any(map(_is_scored, own))]
@@ -63,7 +71,7 @@ def show_rows(rows: Sequence[Row], scale: Scale, over: Over, jobs: int = 1, quie
     heard = [file for file in by_file if not is_text_file(file)]
     lengths_s = [max(row["end_s"] for row in by_file[file]) for file in heard]
     drawn = heard[: num_shown(lengths_s)]
-    sounds, notes = listen_to_all(drawn, lengths_s[: len(drawn)], jobs, quiet)
+    sounds, notes = listen_to_all(drawn, lengths_s[: len(drawn)], jobs, quiet, paths)
     drawn = [file for file in drawn if file in sounds]
     if len(drawn) < len(heard):
         notes.append(f"{len(heard) - len(drawn)} of {len(heard)} recordings are in the table alone.")

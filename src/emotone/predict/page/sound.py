@@ -7,7 +7,7 @@ hour stays below 3 MB (4 MB as text). Shorter recordings get more, up to 24 kbit
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -101,25 +101,29 @@ def share_of_bytes(durations_s: Sequence[float]) -> tuple[int | None, int]:
 
 
 def listen_to_all(
-    paths: Sequence[str], lengths_s: Sequence[float], jobs: int = 1, quiet: bool = True
+    files: Sequence[str],
+    lengths_s: Sequence[float],
+    jobs: int = 1,
+    quiet: bool = True,
+    paths: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Sound], list[str]]:
     """Recordings of about these lengths, as many of them with sound as a page takes; and what is to be said of that.
 
-    A file that cannot be read any more is not among them.
+    paths: where files lie that are called otherwise. A file that cannot be read any more is not among them.
     """
     rate, num_heard = share_of_bytes(lengths_s)
-    tasks = [(path, rate if place < num_heard else None) for place, path in enumerate(paths)]
+    tasks = [((paths or {}).get(file, file), rate if place < num_heard else None) for place, file in enumerate(files)]
     work = map_ordered(_try_listen, tasks, jobs, died=lambda task: DIED)
     sounds, notes, num_bytes = {}, [], 0
-    for path, sound in zip(paths, track(work, len(paths), "page", quiet), strict=True):
+    for file, sound in zip(files, track(work, len(files), "page", quiet), strict=True):
         if isinstance(sound, str):
-            notes.append(f"{path}: {sound}")
+            notes.append(f"{file}: {sound}")
             continue
         size = sum(len(clip.content) for clip in sound.clips)
         num_bytes += size
         if num_bytes > MOST_BYTES:  # longer than was thought
             sound, num_bytes = replace(sound, clips=[]), num_bytes - size
-        sounds[path] = sound
+        sounds[file] = sound
     left_out = [sound for sound in sounds.values() if not sound.clips]
     if left_out:
         total_s = sum(sound.duration_s for sound in left_out)

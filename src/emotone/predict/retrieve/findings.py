@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +120,22 @@ class Findings:
     duration_s: float
     speech_s: float
     reliability: str = ""
+
+    def renamed(self, names: Mapping[str, str]) -> Findings:
+        """The same with files called by other names: {path: name}."""
+
+        def rename(recording: Recording) -> Recording:
+            moments = [replace(moment, file=names.get(moment.file, moment.file)) for moment in recording.moments]
+            return replace(recording, file=names.get(recording.file, recording.file), moments=moments)
+
+        recordings = [rename(recording) for recording in self.recordings.values()]
+        return replace(
+            self,
+            moments=[replace(moment, file=names.get(moment.file, moment.file)) for moment in self.moments],
+            recordings={recording.file: recording for recording in recordings},
+            failed=[rename(recording) for recording in self.failed],
+            noted=[rename(recording) for recording in self.noted],
+        )
 
     @property
     def caution(self) -> str:

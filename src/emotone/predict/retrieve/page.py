@@ -5,7 +5,7 @@ It is written with the standard library and the runtime's packages, so that retr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,12 +24,12 @@ CONFIDENCE = (
 )
 
 
-def render_page(findings: Findings) -> str:
-    """The page as HTML; what it leaves out stands at its end."""
-    return render(show_findings(findings))
+def render_page(findings: Findings, paths: Mapping[str, str] | None = None) -> str:
+    """The page as HTML; what it leaves out stands at its end. paths: where recordings lie that are called otherwise."""
+    return render(show_findings(findings, paths))
 
 
-def show_findings(findings: Findings) -> Content:
+def show_findings(findings: Findings, paths: Mapping[str, str] | None = None) -> Content:
     """The moments as a page; recordings with moments are read once more, for their sound.
 
     Recordings are heard whole where a page takes them all, else their moments, the first `MOST_CLIPS`.
@@ -37,7 +37,7 @@ def show_findings(findings: Findings) -> Content:
     search = findings.search
     recordings = list(findings.recordings.values())
     recordings = recordings[: num_shown([recording.duration_s for recording in recordings])]
-    shown, notes = _shown(recordings, findings)
+    shown, notes = _shown(recordings, findings, paths or {})
     places = {recording.name: place for place, recording in enumerate(shown)}
     count = f"{findings.num_recordings} recording{_s(findings.num_recordings)}"
     num = len(findings.moments)
@@ -86,14 +86,17 @@ def _piece(moment: Moment, recording: int | None) -> Piece:
     return Piece(recording, moment.start_s, moment.end_s, cells, label=str(moment.rank))
 
 
-def _shown(recordings: Sequence[Recording], findings: Findings) -> tuple[list[Shown], list[str]]:
+def _shown(
+    recordings: Sequence[Recording], findings: Findings, paths: Mapping[str, str]
+) -> tuple[list[Shown], list[str]]:
     """The recordings with their sounds and curves, all on one scale, and what is to be said of them."""
     rate, num = share_of_bytes([recording.duration_s for recording in recordings])
     is_whole = num == len(recordings)
     shown, notes = [], [CONFIDENCE] if findings.moments else []
     for recording in recordings:
         try:
-            sound = listen(recording.file, rate) if is_whole else _moments_of(recording)
+            path = paths.get(recording.file, recording.file)
+            sound = listen(path, rate) if is_whole else _moments_of(recording, path)
         except AudioError as error:
             notes.append(f"{recording.file}: {error.reason}")
             continue
@@ -112,13 +115,11 @@ def _shown(recordings: Sequence[Recording], findings: Findings) -> tuple[list[Sh
     return shown, notes
 
 
-def _moments_of(recording: Recording) -> Sound:
+def _moments_of(recording: Recording, path: str) -> Sound:
     """A recording of which only the best moments are heard."""
-    sound = listen(recording.file, None)
+    sound = listen(path, None)
     clips: list[Clip] = [
-        encode_clip(recording.file, moment.start_s, moment.end_s)
-        for moment in recording.moments
-        if moment.rank <= MOST_CLIPS
+        encode_clip(path, moment.start_s, moment.end_s) for moment in recording.moments if moment.rank <= MOST_CLIPS
     ]
     return Sound(sound.duration_s, sound.peaks, clips)
 

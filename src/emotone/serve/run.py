@@ -1,0 +1,57 @@
+"""A server from its settings to its end: its socket, its address, its first worker."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from dataclasses import replace
+
+from emotone.errors import EmotoneError
+from emotone.serve.pool import Pool
+from emotone.serve.settings import ServeSettings, new_token
+from emotone.serve.spool import Spool
+
+
+def serve(settings: ServeSettings) -> int:
+    """Run a server until it is told to end; raises EmotoneError where it cannot begin."""
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: ServeSettings) -> int:
+    sock = _bind(settings)
+    settings = replace(settings, port=sock.getsockname()[1])
+    spool = Spool(settings.spool)
+    pool = Pool(settings.setup, settings.workers)
+    try:
+        loading = asyncio.create_task(pool.run({"do": "load", "fields": {}}))
+        await asyncio.sleep(0)  # the first worker begins, while the framework is loaded here
+        from emotone.serve.app import Server
+        from emotone.serve.http import make_http
+
+        token = settings.token or new_token()
+        http = make_http(Server(settings, token, spool, pool))
+        await loading
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        print(f"http://{host}:{settings.port}{settings.root_path}/?token={token}", flush=True)
+        if not settings.is_local and not settings.quiet:
+            print("note: others can reach this server; without TLS they can read along", file=sys.stderr)
+        await http.serve([sock])
+    finally:
+        pool.close()
+        spool.close()
+    return 0
+
+
+def _bind(settings: ServeSettings) -> socket.socket:
+    """The socket; raises EmotoneError for a port that is taken and an address that is not this machine's."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(512)
+    except OSError as error:
+        hint = "; --port 0 takes one that is free" if error.errno in (13, 98, 48) else ""
+        raise EmotoneError(f"{settings.host}:{settings.port}: cannot be listened on ({error.strerror}){hint}") from None
+    return sock
