@@ -124,7 +124,7 @@ def search_of(fields: Fields, model: str) -> Search:
         raise EmotoneError("moments score highest or lowest; say how many of one of them (highest or lowest)")
     [(end, num)] = ends.items()
     names = {"length": "length_s", "hop": "hop_s", "min_gap": "min_gap_s", "speech": "min_speech"}
-    given = {key: value for name, key in names.items() if (value := number(fields, name)) is not None}
+    given: dict[str, Any] = {key: value for name, key in names.items() if (value := number(fields, name)) is not None}
     return Search(fields["attribute"], num, end == "lowest", model=model, **given)
 
 

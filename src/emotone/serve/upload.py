@@ -164,7 +164,7 @@ class _Parts:
             suffix = next((known for known in suffixes if name.lower().endswith(known)), "")
             path = self._folder / f"{stem}{suffix}"
             self._form.files[self._name], self._form.names[self._name] = path, name
-            self._file = open(path, "xb")  # noqa: SIM115: closed at the end of the part, or of all
+            self._file = open(path, "xb")  # noqa: SIM115
 
     def _add(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
