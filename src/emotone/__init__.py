@@ -19,6 +19,7 @@ Everything else is internal and may move. The rooms of the package in the order 
     bundle     from features to scores: the contract of training and prediction; the bundles that come along
     features   from samples or text to numbers; `extractors` has one file a feature
     predict    from files to scores, windows, curves and the strongest moments
+    serve      the same for a browser and for programs, over HTTP and WebSockets
     corpora    owners' folders as tables of utterances; `readers` has one file a corpus
     data       recipes, splits, the store of features, labels made of votes
     models     networks, their export as bundles, published weights

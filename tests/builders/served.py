@@ -84,7 +84,8 @@ class Served:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in living if "resource_tracker" not in " ".join(child.cmdline())]
 
     def files(self) -> list[Path]:
         """Uploads and results that lie in its folder."""

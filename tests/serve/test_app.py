@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -26,7 +27,9 @@ JFK = Path("examples/jfk.wav")
 
 def send(client: httpx.Client, path: Path, to: str = "/v1/predictions", **fields: Any) -> httpx.Response:
     with open(path, "rb") as file:
-        return client.post(to, files={"file": (path.name, file)}, data={key: str(value) for key, value in fields.items()})
+        return client.post(
+            to, files={"file": (path.name, file)}, data={key: str(value) for key, value in fields.items()}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +37,21 @@ def mixed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """50 files of all kinds in one folder: corpora, rates, containers, channels, silence, noise, junk."""
     folder = tmp_path_factory.mktemp("mixed")
     draw = random.Random(1)
-    for corpus, pattern, count in (("emodb", "*.wav", 12), ("ravdess", "*.wav", 8), ("nemo", "*.wav", 6), ("esc10", "*.ogg", 5)):
-        found = sorted((shared / "data" / corpus).rglob(pattern))
-        for path in draw.sample(found, min(count, len(found))):
+    for corpus, count in {"emodb": 10, "ravdess": 8, "nemo": 6, "esc10": 6}.items():
+        found = sorted(path for path in (shared / "data" / corpus).rglob("*") if path.suffix in (".flac", ".opus"))
+        for path in draw.sample(found, count):
             (folder / path.name).write_bytes(path.read_bytes())
     said = spoken(3.0)
-    for form, subtype in (("flac", "PCM_16"), ("ogg", "VORBIS"), ("ogg", "OPUS"), ("mp3", "MPEG_LAYER_III"), ("wav", "FLOAT"), ("wav", "ULAW"), ("aiff", "PCM_24"), ("au", "PCM_16")):
+    for form, subtype in (
+        ("flac", "PCM_16"),
+        ("ogg", "VORBIS"),
+        ("ogg", "OPUS"),
+        ("mp3", "MPEG_LAYER_III"),
+        ("wav", "FLOAT"),
+        ("wav", "ULAW"),
+        ("aiff", "PCM_24"),
+        ("au", "PCM_16"),
+    ):
         soundfile.write(folder / f"{subtype}.{form}", said, 16_000, subtype)
     for rate_hz in (8_000, 22_050, 44_100, 48_000):
         samples = np.interp(np.arange(0, len(said), 16_000 / rate_hz), np.arange(len(said)), said)
@@ -60,7 +72,15 @@ def mixed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def printed(folder: Path, arguments: list[str]) -> dict[str, list[str]]:
     """Lines of `emotone predict --json` of a folder, by file; files by their names alone."""
     files = sorted(path.name for path in folder.iterdir())
-    command = [sys.executable, "-m", "emotone.cli.main", "predict", *(f"./{name}" for name in files), "--json", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "emotone.cli.main",
+        "predict",
+        *(f"./{name}" for name in files),
+        "--json",
+        "--quiet",
+    ]
     ran = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
     found: dict[str, list[str]] = {}
     for line in ran.stdout.splitlines():
@@ -102,7 +122,9 @@ def test_formats_are_those_of_output(server: Served, tmp_path: Path) -> None:
             if suffix in (".xlsx", ".parquet"):  # which hold the time, or compressed names
                 assert ours[:4] == theirs[:4] and len(ours) > 1_000
                 continue
-            assert ours.decode().splitlines()[:3] == theirs.decode().replace(str(JFK), JFK.name).splitlines()[:3], name
+            words = theirs.decode().replace(str(JFK.absolute().as_uri()), f"./{JFK.name}").replace(str(JFK), JFK.name)
+            words = re.sub('DATE=".*?"', "", words)
+            assert re.sub('DATE=".*?"', "", ours.decode()) == words, name
             assert "jfk" in answer.headers["content-disposition"]
 
 
@@ -160,7 +182,9 @@ def test_a_job_from_its_upload_to_its_page(server: Served, minutes: Path) -> Non
         assert len(table.text.splitlines()) > 20 and "ten%20minutes.csv" in table.headers["content-disposition"]
         page = client.get(f"/v1/jobs/{job['id']}/page")
         assert "Emotion in ten minutes.flac" in page.text and str(server.spool) not in page.text
-        assert "script-src 'sha256-" in page.text and page.headers["content-security-policy"] == "frame-ancestors 'self'"
+        assert (
+            "script-src 'sha256-" in page.text and page.headers["content-security-policy"] == "frame-ancestors 'self'"
+        )
         assert [one["id"] for one in client.get("/v1/jobs").json()] == [job["id"]]
         for other in (stranger, server.client()):  # nobody else's
             assert other.get("/v1/jobs").json() == []
@@ -177,7 +201,9 @@ def test_a_job_that_is_cancelled_leaves_nothing(server: Served, minutes: Path) -
         job = send(client, minutes, wait=0).json()
         assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/v1/predictions", files={"file": minutes.open("rb")}, headers=server.headers, timeout=1)
+            httpx.post(
+                f"{server.url}/v1/predictions", files={"file": minutes.open("rb")}, headers=server.headers, timeout=1
+            )
         deadline = time.monotonic() + 20
         while server.files() and time.monotonic() < deadline:
             time.sleep(0.1)

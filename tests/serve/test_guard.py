@@ -1,4 +1,4 @@
-"""Who may come in: a token, our own Host, our own Origin; everything else is refused in words, and the server lives on."""
+"""Who may come in: a token, our own Host, our own Origin; all else is refused in words, and the server lives on."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_a_cookie_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     assert guard._visit(f"emotone-8642=x.99999999999.{guard._sign('x.99999999999')}") == "x.99999999999"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8642", "localhost.evil.example", "", "[", "127.0.0.1.nip.io"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8642", "localhost.evil.example", "", "[", "127.0.0.1.nip.io"]
+)
 def test_another_host_is_refused(server: Served, host: str) -> None:
     answer = get(server, host=host, authorization=f"Bearer {server.token}")
     assert answer.status_code in (400, 421)

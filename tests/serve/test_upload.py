@@ -44,7 +44,18 @@ def test_a_form(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "/etc/cron.d/x", "..\\\\..\\\\x.wav", "a/../../b.wav", "C:\\\\x.wav", "x\x00.wav", "", "..", "~/x"]
+    "name",
+    [
+        "../../../etc/passwd",
+        "/etc/cron.d/x",
+        "..\\\\..\\\\x.wav",
+        "a/../../b.wav",
+        "C:\\\\x.wav",
+        "x\x00.wav",
+        "",
+        "..",
+        "~/x",
+    ],
 )
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "deep" / "job"

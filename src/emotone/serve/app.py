@@ -60,7 +60,7 @@ class Server:
         self.token = token
         self.metrics = Metrics()
         self.pool = pool
-        self.listeners = Pool(settings.setup, 1, least=0)
+        self.listeners = Pool(settings.setup(spool.folder), 1, least=0)
         self.spool = spool
         self.jobs = Jobs(self.pool, self.spool, settings.limits, settings.workers, self.metrics)
         self.live = Live(self.listeners, settings.limits, self.metrics)

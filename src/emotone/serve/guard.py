@@ -34,6 +34,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN = ("/healthz",)
 """Answered without a token."""
 COOKIE_S = 12 * 3600
+MOST_HEAD_BYTES = 16_384
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "media-src 'self' blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -103,6 +104,8 @@ class Guard:
 
     def _check_source(self, scope: Scope, headers: Headers) -> None:
         """Raise RefusalError for a Host that is not ours, and for writes and streams from pages of others."""
+        if headers.num_bytes + len(scope["query_string"]) + len(scope["path"]) > MOST_HEAD_BYTES:
+            raise RefusalError(431, "request.head", f"the head of a request has at most {MOST_HEAD_BYTES} bytes")
         if len(headers.all("host")) != 1 or not self._is_own(headers["host"]):
             words = "the server is not reached by this Host; start it with --name HOST"
             raise RefusalError(421, "host.unknown", words)
@@ -197,6 +200,11 @@ class Headers:
 
     def __getitem__(self, name: str) -> str:
         return ", ".join(self.all(name))
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all of them."""
+        return sum(len(name) + len(value) for name, value in self._pairs)
 
     @property
     def length(self) -> int:

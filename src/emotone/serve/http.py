@@ -8,13 +8,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from emotone.serve.app import Server, make_app
+from emotone.serve.guard import MOST_HEAD_BYTES
 from emotone.serve.live import MOST_BYTES
 
 HEAD_S = 10.0
 """In which a client has sent the head of its request."""
 FINISH_S = 60
 """In which what runs at the end is finished."""
-MOST_HEAD_BYTES = 16_384
 
 
 class Protocol(H11Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sys
 from dataclasses import replace
@@ -22,7 +23,7 @@ async def _serve(settings: ServeSettings) -> int:
     sock = _bind(settings)
     settings = replace(settings, port=sock.getsockname()[1])
     spool = Spool(settings.spool)
-    pool = Pool(settings.setup, settings.workers)
+    pool = Pool(settings.setup(spool.folder), settings.workers)
     try:
         loading = asyncio.create_task(pool.run({"do": "load", "fields": {}}))
         await asyncio.sleep(0)  # the first worker begins, while the framework is loaded here
@@ -36,6 +37,8 @@ async def _serve(settings: ServeSettings) -> int:
         print(f"http://{host}:{settings.port}{settings.root_path}/?token={token}", flush=True)
         if not settings.is_local and not settings.quiet:
             print("note: others can reach this server; without TLS they can read along", file=sys.stderr)
+        for ending in (signal.SIGINT, signal.SIGTERM):  # which the server takes, and raises again at its end
+            signal.signal(ending, lambda *_: None)
         await http.serve([sock])
     finally:
         pool.close()

@@ -73,7 +73,7 @@ class ServeSettings:
             raise EmotoneError(f"a token has at least {LEAST_TOKEN} characters, letters, digits and signs")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise EmotoneError(f"root-path begins with a slash and ends without, like /emotion; not {self.root_path!r}")
-        if not self.models:
+        if not name_models(self.models):
             raise EmotoneError("a server needs a model")
 
     @property
@@ -84,12 +84,15 @@ class ServeSettings:
         except ValueError:
             return self.host in LOCAL_NAMES
 
-    @property
-    def setup(self) -> Setup:
-        """What its workers are started with."""
-        # stereo at 48 kHz for as long as recordings may be
-        values = round(self.limits.hours * 3600 * 96_000)
-        return Setup(name_models(self.models), self.workers, self.limits.hours * 3600, values)
+    def setup(self, folder: Path) -> Setup:
+        """What its workers are started with; they work in a folder."""
+        values = round(self.limits.hours * 3600 * 96_000)  # stereo at 48 kHz for as long as recordings may be
+        places = {name: self._place(model) for name, model in name_models(self.models).items()}
+        return Setup(places, self.workers, str(folder.absolute()), self.limits.hours * 3600, values)
+
+    def _place(self, model: str) -> str:
+        """A bundle's name as it is, its folder from the root on."""
+        return str(Path(model).absolute()) if Path(model).is_dir() else model
 
 
 def name_models(models: Sequence[str]) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotone.base.files import cache_folder
 from emotone.base.processes import begin_worker
 from emotone.errors import EmotoneError, unknown
 from emotone.serve.options import STREAM, check_names, number, predict_settings, search_of
@@ -37,11 +39,13 @@ class Setup:
     """What workers are started with.
 
     models: {name: folder or run} of the server's own; the first is the default. jobs: how many workers there are.
-    most_seconds, most_values: of a recording, as it is decoded. most_bytes: of memory.
+    folder: where they work, in which no name of a client's recording is a file. most_seconds, most_values: of a
+    recording, as it is decoded. most_bytes: of memory.
     """
 
     models: Mapping[str, str]
     jobs: int = 1
+    folder: str = "."
     most_seconds: float = 18_000.0
     most_values: int = 4_000_000_000
     most_bytes: int = 3_000_000_000
@@ -50,6 +54,8 @@ class Setup:
 def work(connection: Connection, setup: Setup) -> None:
     """Answer tasks until the pipe is closed."""
     begin_worker()
+    os.environ["EMOTONE_CACHE"] = str(cache_folder().absolute())
+    os.chdir(setup.folder)
     _limit_memory(setup.most_bytes)
     worker = Worker(setup)
     while True:
@@ -65,7 +71,7 @@ def work(connection: Connection, setup: Setup) -> None:
         try:
             answer = {"answer": worker.do(task, payload, report)}
         except EmotoneError as error:
-            answer = {"error": str(error), "status": 422}
+            answer = {"error": _plain(str(error), task), "status": 422}
         except MemoryError:
             words = f"needs more memory than the {setup.most_bytes / 1e9:g} GB that a worker may have"
             answer = {"error": words, "status": 413}
@@ -182,6 +188,7 @@ class Worker:
 
     def _predict(self, task: Task, report: Report) -> Any:
         """Rows of a recording into its folder, its page, and where a format is asked for at once, the file of that."""
+        from emotone.audio.turns import read_turns
         from emotone.predict.files import Input, predict_file
         from emotone.predict.page.html import render_page
         from emotone.predict.page.outputs import scale_of
@@ -192,6 +199,8 @@ class Worker:
         settings = self._settings(task)
         predictor = load_once(settings.model, settings.threads, settings.device)
         settings.check(predictor)
+        if settings.speakers is not None:
+            read_turns(Path(settings.speakers))  # what is wrong with all of it is no fault of the recording
         table = Table.of(predictor, settings.over, settings.places, settings.summary)
         path, name, folder = task["path"], task["name"], Path(task["folder"])
         with self._watch(task, report, _times_read(settings, path)) as watch:
@@ -234,7 +243,7 @@ class Worker:
 
     def _export(self, task: Task) -> Any:
         """The file with the rows of a job in a format: its name in the job's folder."""
-        from emotone.base.result_table import Done
+        from emotone.base.result_table import TEXT_COLUMNS, Done
         from emotone.predict.formats.output import SUFFIXES, form_of
         from emotone.predict.predictor import load_once
         from emotone.predict.table import Table
@@ -251,7 +260,12 @@ class Worker:
         path = folder / f"{form_name}{SUFFIXES[form_name]}"
         form = form_of(path, form_name, table, predictor.bundle.name)
         form.check(path, True)
-        form.write(path, table.columns, table.choices, [Done(task["name"], kept["rows"], kept["duration_s"])])
+        form.write(
+            path,
+            table.columns,
+            TEXT_COLUMNS | set(table.choices),
+            [Done(task["name"], kept["rows"], kept["duration_s"])],
+        )
         if not path.exists():
             raise EmotoneError(f"{form_name} holds what is scored, and nothing of this recording is")
         return {"file": path.name}
@@ -321,4 +335,4 @@ def _clean(row: dict[str, Any], task: Task) -> dict[str, Any]:
 
 def _plain(text: str, task: Task) -> str:
     """Words without the folder of the job, which is nobody's business."""
-    return text.replace(f"{task['folder']}/", "")
+    return text.replace(f"{task['folder']}/", "") if "folder" in task else text

@@ -12,6 +12,7 @@ import mimetypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from emotone.base.files import file_state
@@ -137,15 +138,19 @@ def eaf(recording: Recording) -> str:
                 "</ALIGNABLE_ANNOTATION></ANNOTATION>"
             )
         tiers.append("    </TIER>")
-    changed = datetime.datetime.fromtimestamp(max(0, file_state(recording.file)[1]) // 10**9, datetime.UTC)
     path = Path(recording.file)
     kind = mimetypes.guess_type(path.name)[0] or "audio/x-wav"
+    if path.exists():
+        changed = datetime.datetime.fromtimestamp(max(0, file_state(recording.file)[1]) // 10**9, datetime.UTC)
+        place = path.absolute().as_uri()
+    else:  # scored elsewhere: it will lie beside its annotation
+        changed, place = datetime.datetime.now(datetime.UTC).replace(microsecond=0), f"./{quote(path.name)}"
     head = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<ANNOTATION_DOCUMENT AUTHOR="Emotone" DATE="{changed.isoformat()}" FORMAT="3.0" VERSION="3.0" '
         f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:noNamespaceSchemaLocation="{SCHEMA}">',
         '    <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
-        f'        <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(path.absolute().as_uri())} MIME_TYPE="{kind}"/>',
+        f'        <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(place)} MIME_TYPE="{kind}"/>',
         "    </HEADER>",
     ]
     types = '    <LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>'
