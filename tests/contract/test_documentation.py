@@ -20,6 +20,7 @@ ROOMS = [
     "bundle",
     "features",
     "predict",
+    "serve",
     "corpora",
     "data",
     "models",
