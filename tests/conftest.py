@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 pytest_plugins = (
+    "archives",
     "browser",
     "encoders",
     "speech_and_text",

@@ -20,6 +20,7 @@ Everything else is internal and may move. The rooms of the package in the order 
     features   from samples or text to numbers; `extractors` has one file a feature
     predict    from files to scores, windows, curves and the strongest moments
     serve      the same for a browser and for programs, over HTTP and WebSockets
+    archive    the same prediction over millions of recordings, by any number of machines
     corpora    owners' folders as tables of utterances; `readers` has one file a corpus
     data       recipes, splits, the store of features, labels made of votes
     models     networks, their export as bundles, published weights

@@ -31,7 +31,7 @@ def test_every_verb_is_added_by_the_function_of_its_name(capsys: pytest.CaptureF
         cli.main(["--help"])
     listed = capsys.readouterr().out.split("verbs:")[1].splitlines()
     verbs = [line.split()[0] for line in listed if line.startswith("    ") and line[4] != " "]
-    assert verbs == [name_of(add) for add in VERBS] and len(verbs) == 17
+    assert verbs == [name_of(add) for add in VERBS] and len(verbs) == 19
 
 
 def test_verbs_import_what_they_need_when_they_run() -> None:

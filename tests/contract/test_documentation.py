@@ -21,6 +21,7 @@ ROOMS = [
     "features",
     "predict",
     "serve",
+    "archive",
     "corpora",
     "data",
     "models",

@@ -49,6 +49,13 @@ def find_inputs(inputs: Sequence[str], notes: list[str] | None = None) -> list[s
     return list(files)
 
 
+def walk_audio(folder: str | Path, notes: list[str]) -> Iterator[str]:
+    """Audio below a folder as `find_inputs` finds it, one after the other; at the end its notes are appended."""
+    walk = _Walk()
+    yield from walk.audio(folder)
+    notes += walk.notes
+
+
 def list_audio(folder: Path, advice: str = "") -> list[str]:
     """Every audio file below `folder`: POSIX paths relative to it, sorted.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from emotone.base.version import __version__
-from emotone.cli import corpora, evaluate, listing, predict, rank, serve, train
+from emotone.cli import archive, corpora, evaluate, listing, predict, rank, serve, train
 from emotone.cli.options import Run
 from emotone.errors import EmotoneError, unknown
 
@@ -26,6 +26,7 @@ VERBS = (
     predict.add_retrieve,
     predict.add_transcribe,
     serve.add_serve,
+    archive.add_archive,
     train.add_pull,
     listing.add_list,
     corpora.add_prepare,

@@ -38,12 +38,18 @@ NOT_SCORES = ("start_s", "end_s", "speech_share")
 class Input(NamedTuple):
     """A file and its transcript; None where none is given, or Whisper is to recognise it.
 
-    name: what rows call it, and by which its turns are found; None: its path.
+    name: what rows call it, and by which its turns are found; None: its path. Of it the part from `start_s` to `end_s`
+    (None: its end) is heard, and one channel in place of those of the settings where one is given. language: that
+    Whisper recognises in it, where the settings name none.
     """
 
     file: str
     transcript: TranscriptLike | None = None
     name: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    channel: int | None = None
+    language: str | None = None
 
     @property
     def shown(self) -> str:
@@ -67,7 +73,7 @@ def predict_to_file(
     """
     name = format_of(output, form_name, files)
     predictor, table, inputs = _prepare(files, settings)
-    identity = _identify(predictor, settings)
+    identity = identify(predictor, settings)
     form = form_of(output, name, table, predictor.bundle.name)
     with ResultFile(output, table.columns, identity, overwrite, texts=table.choices, form=form) as results:
         left = set(results.remaining(files))
@@ -140,23 +146,25 @@ def predict_file(settings: PredictSettings, given: Input) -> list[Prediction]:
 
     Raises EmotoneError where the settings cannot be used.
     """
-    file, transcript = given.file, given.transcript
+    file, transcript, _, start_s, end_s, channel, language = given
     if settings.transcript == AUTO and not is_text_file(file):
         from emotone.audio.words.whisper import transcribe_words
 
         try:
-            transcript = transcribe_words(file, _transcriber(settings))
+            transcript = transcribe_words(file, _transcriber(settings), start_s, end_s, language)
         except AudioError as error:
             return [failed(given.shown, error.reason)]
     predictor = _predictor(settings)
     try:
         parts = _parts(settings, given.shown)
-        channels = _channels(settings, file)
+        channels = _channels(settings, file) if channel is None else [channel]
     except AudioError as error:
         return [failed(given.shown, error.reason)]
     found = []
     for channel in channels:
-        prediction = predictor.try_predict(file, settings.window_s, settings.hop_s, transcript, parts, channel)
+        prediction = predictor.try_predict(
+            file, settings.window_s, settings.hop_s, transcript, parts, channel, start_s, end_s
+        )
         prediction.file, prediction.channel = given.shown, channel
         found.append(prediction)
     return found
@@ -257,8 +265,8 @@ def _read_transcripts(source: str, files: Sequence[str], settings: PredictSettin
     return {file: transcripts[name] for file, name in names.items()}
 
 
-def _identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]:
-    """Everything that decides the scores: an interrupted run goes on only where it is the same."""
+def identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]:
+    """Everything that decides the scores, as JSON has it: an interrupted run goes on only where it is the same."""
     transcript = None
     if settings.transcript == AUTO:
         transcript = f"{AUTO} {_transcriber(settings).identity}"

@@ -132,6 +132,8 @@ class Predictor:
         transcript: TranscriptLike | None = None,
         parts: Parts | None = None,
         channel: int | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
     ) -> Prediction:
         """The emotion in a file or an array ([N] or [N, channels], with its rate), or in the text of a `.txt` file.
 
@@ -139,7 +141,8 @@ class Predictor:
         takes text, a text, or words with their times, which a recording of more than one window needs. Where the
         transcript cannot be used, the audio alone is scored, as `Prediction.inputs` and its note say. parts: what is
         scored in place of windows, utterances (`UtteranceRules`) or turns of speakers (`Turn`s). channel: the one that
-        is heard, from 1; None: their mean.
+        is heard, from 1; None: their mean. start_s, end_s: of a file, the part that is scored as if it were a file of
+        its own; None: up to its end.
 
         Raises AudioError for audio that cannot be used (see `try_predict` for batches), with this transcript or at all,
         and EmotoneError for bad window settings and for transcripts where the bundle takes none.
@@ -161,7 +164,8 @@ class Predictor:
             if transcript is not None:
                 raise EmotoneError(f"{file} is a transcript itself; it takes no other")
             return self._predict_text_file(file)
-        return self._predict_audio(file, read_blocks(source, notes=notes, channel=channel), cutting, transcript, notes)
+        blocks = read_blocks(source, start_s, end_s, notes=notes, channel=channel)
+        return self._predict_audio(file, blocks, cutting, transcript, notes)
 
     def try_predict(
         self,
@@ -171,10 +175,12 @@ class Predictor:
         transcript: TranscriptLike | None = None,
         parts: Parts | None = None,
         channel: int | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
     ) -> Prediction:
         """`predict` of a file for batches: a file that cannot be used is a prediction with an `error`."""
         try:
-            return self.predict(file, None, window_s, hop_s, transcript, parts, channel)
+            return self.predict(file, None, window_s, hop_s, transcript, parts, channel, start_s, end_s)
         except AudioError as error:
             return failed(os.fspath(file), error.reason)
 
@@ -237,14 +243,7 @@ class Predictor:
 
     def _try_part(self, part: Part) -> Prediction:
         """The prediction of a part of a file, or one with an `error`."""
-        notes: list[str] = []
-        if part == Part(part.file):
-            return self.try_predict(part.file)
-        try:
-            blocks = read_blocks(part.file, part.start_s, part.end_s, notes=notes)
-            return self._predict_audio(part.file, blocks, Windows(), None, notes)
-        except AudioError as error:
-            return failed(part.file, error.reason)
+        return self.try_predict(part.file, start_s=part.start_s, end_s=part.end_s)
 
     def _in_worker(self, jobs: int) -> Predictor:
         """This predictor as each of so many processes is to have it: with one thread where there are several."""

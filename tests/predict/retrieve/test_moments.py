@@ -209,7 +209,7 @@ def test_confidence_is_a_robust_z_score() -> None:
 
 
 def test_equal_scores_stay_in_order() -> None:
-    ranking = retrieve._Ranking(3, lowest=True)
+    ranking = retrieve.Ranking(3, lowest=True)
     for file in "abc":
         moments = [Moment(file, start, start + 1, 2.0, 0.0, 1.0) for start in (5.0, 1.0)]
         ranking.add(Recording(file, moments=moments))

@@ -161,13 +161,19 @@ def transcribe(files: Iterable[str | os.PathLike[str]], transcriber: Transcriber
             yield Transcript(file, error=error.reason)
 
 
-def transcribe_words(file: str, transcriber: Transcriber) -> list[Word]:
-    """Words of a file of any length, heard in parts of `PART_S`; raises AudioError where it cannot be read."""
+def transcribe_words(
+    file: str, transcriber: Transcriber, start_s: float = 0.0, end_s: float | None = None, language: str | None = None
+) -> list[Word]:
+    """Words of a file of any length, or of a part of it, whose times count from `start_s`, heard in parts of `PART_S`.
+
+    language: as of `Transcriber`'s call. Raises AudioError where the file cannot be read.
+    """
     words: list[Word] = []
     num_samples = 0
-    for samples in read_blocks(file, block_s=PART_S):
+    for samples in read_blocks(file, start_s, end_s, block_s=PART_S):
         begin_s = num_samples / RATE_HZ
-        words += [(word, begin_s + start_s, begin_s + end_s) for word, start_s, end_s in transcriber(samples).words]
+        heard = transcriber(samples, language=language).words
+        words += [(word, begin_s + first_s, begin_s + last_s) for word, first_s, last_s in heard]
         num_samples += len(samples)
     return words
 

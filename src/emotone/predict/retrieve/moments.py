@@ -16,12 +16,12 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.read import RATE_HZ, AudioError, read_blocks
+from emotone.audio.read import RATE_HZ, AudioError, Samples, read_blocks
 from emotone.audio.speech import SpeechTrack
 from emotone.base.onnx_session import NetworkError
 from emotone.base.processes import DIED, map_ordered
@@ -60,7 +60,7 @@ def find_moments(
     given = [files] if isinstance(files, str | os.PathLike) else files
     names = list(dict.fromkeys(os.fspath(file) for file in given))
     work = functools.partial(_search_file, search, threads)
-    ranking = _Ranking(search.num, search.lowest)
+    ranking = Ranking(search.num, search.lowest)
     failed, noted, duration_s, speech_s = [], [], 0.0, 0.0
     for recording in track(map_ordered(work, names, jobs, died=_died), len(names), "retrieve", quiet):
         ranking.add(recording)
@@ -77,22 +77,27 @@ def find_moments(
 
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
     """One file searched; `error` says why it cannot be used, `note` why there is nothing, or not all, in it."""
-    try:
-        scored = _score_windows(file, search, predictor.bundle)
-    except AudioError as error:
-        return Recording(file, error=error.reason)
-    note = _note(scored, search, predictor.bundle)
-    found = Recording(file, scored.num_samples / RATE_HZ, scored.speech_s, len(scored.score))
-    if not scored.score and scored.num_spoken:
+    scored = score_recording(file, search, predictor, [search.attribute])
+    return pick_moments(file, scored, search, predictor.bundle.name, shortest_s(predictor.bundle))
+
+
+def pick_moments(file: str, scored: Scored, search: Search, bundle: str, least_s: float) -> Recording:
+    """The best moments of a recording whose windows are scored by a bundle, which sees `least_s` seconds at once."""
+    if not scored.num_samples and scored.error:
+        return Recording(file, error=scored.error)
+    note = _note(scored, search, bundle, least_s)
+    found = Recording(file, scored.num_samples / RATE_HZ, scored.speech_s, len(scored.start))
+    if not scored.start and scored.num_spoken:
         return replace(found, error=note)
     found = replace(found, note="; ".join([*scored.notes, *filter(None, [note])]))
-    if not scored.score:
+    if not scored.start:
         return found
-    start, stop, score = (np.array(column) for column in (scored.start, scored.stop, scored.score))
+    start, stop = np.array(scored.start), np.array(scored.stop)
+    score = np.array(scored.scores[search.attribute])
     sign = -1 if search.lowest else 1
     places = pick(start, stop, sign * score, search.num, round(search.min_gap_s * RATE_HZ))
     confidence = sign * stand_out(score)
-    moments = [scored.moment(file, place, float(confidence[place])) for place in places]
+    moments = [scored.moment(file, place, float(score[place]), float(confidence[place])) for place in places]
     outline = _outline(start + stop, 2 * scored.num_samples, score, search)
     return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
 
@@ -121,11 +126,11 @@ class _SpokenWindow(NamedTuple):
 
 
 @dataclass
-class _Scored:
-    """The scored windows of one recording, W of them, as columns: samples `start` to `stop`, score, share of speech.
+class Scored:
+    """The scored windows of one recording, W of them, as columns: samples `start` to `stop`, share of speech, scores.
 
-    num_samples: of the recording. num_spoken: windows with enough speech, those without a score included, of which
-    `error` is the last reason. notes: what is to be said of reading it.
+    num_samples: of the recording; 0 where it cannot be read, as `error` says. num_spoken: windows with enough speech,
+    those without a score included, of which `error` is the last reason. notes: what is to be said of reading it.
     """
 
     num_samples: int = 0
@@ -133,47 +138,86 @@ class _Scored:
     num_spoken: int = 0
     start: array[int] = field(default_factory=lambda: array("q"))
     stop: array[int] = field(default_factory=lambda: array("q"))
-    score: array[float] = field(default_factory=lambda: array("d"))
     speech: array[float] = field(default_factory=lambda: array("d"))
+    scores: dict[str, array[float]] = field(default_factory=dict)
     error: str = ""
     notes: list[str] = field(default_factory=list)
 
-    def add(self, window: _SpokenWindow, score: float) -> None:
+    def add(self, window: _SpokenWindow, scores: dict[str, float]) -> None:
         """One more window; the network may give no number for it."""
-        if not np.isfinite(score):
+        if not np.isfinite(list(scores.values())).all():
             self.error = "the network gives no number"
             return
         self.start.append(window.start)
         self.stop.append(window.stop)
-        self.score.append(score)
         self.speech.append(window.speech)
+        for name, score in scores.items():
+            self.scores.setdefault(name, array("d")).append(score)
 
-    def moment(self, file: str, place: int, confidence: float) -> Moment:
+    def moment(self, file: str, place: int, score: float, confidence: float) -> Moment:
         """The window at a place of the columns."""
         start_s, end_s = self.start[place] / RATE_HZ, self.stop[place] / RATE_HZ
-        return Moment(file, start_s, end_s, self.score[place], confidence, self.speech[place])
+        return Moment(file, start_s, end_s, score, confidence, self.speech[place])
+
+    def to_columns(self) -> dict[str, Any]:
+        """What it holds as lists and numbers, the scores of each name as a column of that name."""
+        columns: dict[str, Any] = {name: list(scores) for name, scores in self.scores.items()}
+        for name in ("start", "stop", "speech"):
+            columns[name] = list(getattr(self, name))
+        for name in ("num_samples", "speech_s", "num_spoken", "error", "notes"):
+            columns[name] = getattr(self, name)
+        return columns
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, Any], name: str, min_speech: float) -> Scored:
+        """The scores of one name, of the windows that have so much speech."""
+        speech = np.array(columns["speech"] or [], float)
+        spoken = np.flatnonzero(speech >= min_speech)
+        found = cls(columns["num_samples"] or 0, columns["speech_s"] or 0.0)
+        for own, kind in (("start", "q"), ("stop", "q"), ("speech", "d")):
+            setattr(found, own, array(kind, np.array(columns[own] or [])[spoken].tolist()))
+        found.scores[name] = array("d", np.array(columns[name] or [], float)[spoken].tolist())
+        num_failed = (columns["num_spoken"] or 0) - len(speech)
+        found.num_spoken = len(spoken) + num_failed
+        found.error, found.notes = columns["error"] or "", columns["notes"] or []
+        return found
 
 
-def _score_windows(file: str, search: Search, bundle: Bundle) -> _Scored:
-    """A file from front to back: its windows with enough speech, scored in batches."""
-    scored = _Scored()
-    for batch in _batches(_spoken_windows(file, search, bundle, scored), BATCH_S):
-        try:
-            scored_batch = bundle.score_features([window.features for window in batch])
-        except NetworkError as error:
-            scored.error = str(error)
-            continue
-        scores = scored_batch.attributes | scored_batch.probabilities
-        for window, score in zip(batch, scores[search.attribute], strict=True):
-            scored.add(window, score)
+def score_recording(
+    file: str,
+    search: Search,
+    predictor: Predictor,
+    names: Sequence[str],
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> Scored:
+    """A file, a part of it, or a channel, from front to back: windows with enough speech, scored in batches.
+
+    names: of the scores that are kept.
+    """
+    scored, bundle = Scored(), predictor.bundle
+    try:
+        blocks = read_blocks(file, start_s, end_s, notes=scored.notes, channel=channel)
+        for batch in _batches(_spoken_windows(blocks, search, bundle, scored), BATCH_S):
+            try:
+                found = bundle.score_features([window.features for window in batch])
+            except NetworkError as error:
+                scored.error = str(error)
+                continue
+            scores = found.attributes | found.probabilities
+            for place, window in enumerate(batch):
+                scored.add(window, {name: float(scores[name][place]) for name in names})
+    except AudioError as error:
+        return Scored(error=error.reason)
     return scored
 
 
-def _spoken_windows(file: str, search: Search, bundle: Bundle, scored: _Scored) -> Iterator[_SpokenWindow]:
+def _spoken_windows(read: Iterable[Samples], search: Search, bundle: Bundle, scored: Scored) -> Iterator[_SpokenWindow]:
     """Windows with enough speech; duration, speech and errors of the recording are written into `scored`."""
     speech_track = SpeechTrack()
     least = shortest_s(bundle) * RATE_HZ
-    blocks = speech_track.listen(read_blocks(file, notes=scored.notes))
+    blocks = speech_track.listen(read)
     for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
         stop = scored.num_samples = start + len(samples)
         speech = speech_track.share(start, stop)
@@ -252,21 +296,21 @@ def _outline(
     return outline
 
 
-def _note(scored: _Scored, search: Search, bundle: Bundle) -> str:
+def _note(scored: Scored, search: Search, bundle: str, least_s: float) -> str:
     """Why a recording has no moments, or fewer than it could have; nothing where all is well."""
-    duration_s, least_s = scored.num_samples / RATE_HZ, shortest_s(bundle)
+    duration_s = scored.num_samples / RATE_HZ
     if duration_s < least_s:
-        return f"is shorter ({duration_s:.2f} s) than {bundle.name} sees at once ({least_s:.2f} s)"
+        return f"is shorter ({duration_s:.2f} s) than {bundle} sees at once ({least_s:.2f} s)"
     if not scored.num_spoken:
         if not scored.speech_s:
             return f"holds no speech ({duration_s:.1f} s)"
         least = f"{search.min_speech:.0%} of {search.length_s:g} s"
         return f"holds too little speech ({scored.speech_s:.1f} of {duration_s:.1f} s): nowhere {least}"
-    num_failed = scored.num_spoken - len(scored.score)
+    num_failed = scored.num_spoken - len(scored.start)
     return f"{num_failed} of {scored.num_spoken} windows cannot be scored ({scored.error})" if num_failed else ""
 
 
-class _Ranking:
+class Ranking:
     """The `num` best moments so far, with their recordings; others are forgotten with theirs."""
 
     def __init__(self, num: int, lowest: bool) -> None:

@@ -1,0 +1,116 @@
+"""Shards over a Ray cluster, of this machine or many: actors that have the bundle loaded, replaced where they die."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from emotone.archive.worker import Job, Outcome, Worker
+from emotone.errors import EmotoneError, missing_extra
+
+AHEAD = 2
+"""Shards that an actor holds: the one that it does, and one that it finds when that is done."""
+
+
+class RayCluster:
+    """An engine as `Processes` is, whose workers are actors of a Ray cluster, `jobs` of them, of one core each.
+
+    address: of a cluster, or "auto" for the one that this machine is in; None: one for this run alone. The archive's
+    folder and the audio must lie at the same paths on all nodes, and Emotone be installed there.
+
+    Raises EmotoneError where ray is not installed, or no cluster answers.
+    """
+
+    def __init__(self, worker: Worker, jobs: int = 1, address: str | None = None) -> None:
+        self._worker = Worker(worker.folder.absolute(), worker.device)
+        self._jobs, self._address = jobs, address
+        self._ray = _import_ray()
+        self._actors: list[Any] = []
+        self._is_own = False
+
+    def __enter__(self) -> RayCluster:
+        self._is_own = not self._ray.is_initialized()
+        if self._is_own:
+            options: dict[str, Any] = {"num_cpus": self._jobs} if self._address is None else {"address": self._address}
+            try:
+                self._ray.init(**options, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+                raise EmotoneError(f"Ray: no cluster at {self._address or 'this machine'} ({error})") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for actor in self._actors:
+            self._ray.kill(actor)
+        self._actors = []
+        if self._is_own:
+            self._ray.shutdown()
+
+    def map(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """What became of each job, as they end."""
+        left = iter(jobs)
+        waiting: dict[Any, tuple[Any, Job]] = {}
+        while True:
+            while len(waiting) < AHEAD * self._jobs and (job := next(left, None)) is not None:
+                actor = self._least_busy([actor for actor, _ in waiting.values()])
+                waiting[actor.do.remote(tuple(job))] = actor, job
+            if not waiting:
+                return
+            [ended], _ = self._ray.wait(list(waiting))
+            actor, job = waiting.pop(ended)
+            yield self._outcome(ended, actor, job)
+
+    def _least_busy(self, busy: list[Any]) -> Any:
+        while len(self._actors) < self._jobs:
+            self._actors.append(_actor(self._ray, self._worker))
+        return min(self._actors, key=busy.count)
+
+    def _outcome(self, ended: Any, actor: Any, job: Job) -> Outcome:
+        try:
+            found = self._ray.get(ended)
+        except self._ray.exceptions.RayActorError:
+            if actor in self._actors:  # with it go all its jobs, each by its own turn
+                self._actors.remove(actor)
+                return Outcome(job, "died")
+            return Outcome(job, "busy")
+        if isinstance(found, str):
+            raise EmotoneError(found)
+        return Outcome(job, *found)
+
+
+def _import_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise missing_extra("ray", "ray", "--engine ray") from None
+    return ray
+
+
+def _actor(ray: Any, worker: Worker) -> Any:
+    options = {"num_cpus": 1, **({"num_gpus": 1} if worker.device == "cuda" else {})}
+    return ray.remote(**options)(_Actor).remote(str(worker.folder), worker.device)
+
+
+class _Actor:
+    """A worker in an actor; what it is given and gives back is plain, so that versions need not be the same."""
+
+    def __init__(self, folder: str, device: str) -> None:
+        from pathlib import Path
+
+        os.environ["OMP_NUM_THREADS"] = "1"
+        self._worker = Worker(Path(folder), device)
+
+    def do(self, job: tuple[Any, ...]) -> tuple[Any, ...] | str:
+        """What stands in an `Outcome` after its job, or the line of an error."""
+        try:
+            found = self._worker.do(Job(*job))
+        except EmotoneError as error:
+            return str(error)
+        except OSError as error:
+            return f"{self._worker.folder}: {error.strerror or error}"
+        return tuple(found)[1:]

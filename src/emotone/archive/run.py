@@ -1,0 +1,136 @@
+"""Going through an archive: shards to an engine, in an order of this run's own, until every one is answered.
+
+Any number of runs may go through one archive at once, on one machine or many. What others have done counts; what they
+are at is left to them, and taken over where they die.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from emotone.archive.folder import Archive
+from emotone.archive.plan import Plan
+from emotone.archive.worker import Job, Outcome
+from emotone.base.progress import track
+from emotone.errors import EmotoneError
+
+WAIT_S = 0.5
+"""Between two looks at shards that others have."""
+MOST_DEATHS = 30
+"""Of workers in a row, without a shard done between: more than any row could be to blame for."""
+
+
+class Engine(Protocol):
+    """What does jobs; see `emotone.archive.engines`."""
+
+    def map(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """What became of each, in any order."""
+
+
+class Done(NamedTuple):
+    """What a run found at its end: rows answered, by itself in this run, and failed."""
+
+    num_rows: int
+    num_new: int
+    num_failed: int
+
+
+def go_through(
+    archive: Archive, engine: Engine, share: tuple[int, int] = (0, 1), retries: bool = False, quiet: bool = True
+) -> Done:
+    """Answer every row; returns when nothing is left, whoever did it.
+
+    share: (i, n): the shards of which this run does first, those whose number leaves i when divided by n; then it helps
+    with the others. retries: rows with errors are tried again. Raises EmotoneError as workers do.
+    """
+    plan, parts = archive.plan, archive.parts()
+    order = _order(plan, parts, share)
+    work = track(_all_outcomes(archive, plan, engine, order, retries), len(order), "archive", quiet)
+    num_rows = num_new = num_failed = 0
+    for outcome in work:
+        num_rows += outcome.num_rows
+        num_failed += outcome.num_failed
+        num_new += outcome.num_new
+    _tidy(archive, plan)
+    return Done(num_rows, num_new, num_failed)
+
+
+def _order(plan: Plan, parts: dict[int, list[str]], share: tuple[int, int]) -> list[tuple[int, list[str]]]:
+    """The shards with rows, and what lies there of each: own ones first, those without a part before others.
+
+    Runs that are at the same archive begin at different places.
+    """
+    numbers = [(shard.number, parts.get(shard.number, [])) for shard in plan.shards if shard.num_rows]
+    lot = random.Random(f"{os.getpid()} {time.time_ns()}")
+    turn = lot.randrange(len(numbers)) if len(numbers) else 0
+    numbers = numbers[turn:] + numbers[:turn]
+    own, num_shares = share
+    return sorted(numbers, key=lambda one: (one[0] % num_shares != own, plan.shards[one[0]].part in one[1]))
+
+
+def _all_outcomes(
+    archive: Archive, plan: Plan, engine: Engine, order: list[tuple[int, list[str]]], retries: bool
+) -> Iterator[Outcome]:
+    """The last outcome of each shard, done or kept; those that died or are with others come round again."""
+    waiting = [Job(number, parts, retries) for number, parts in order]
+    num_deaths = 0
+    while waiting:
+        again: list[Job] = []
+        is_stuck = True
+        for outcome in engine.map(waiting):
+            if outcome.state in ("done", "kept"):
+                num_deaths, is_stuck = 0, False
+                yield outcome
+                continue
+            num_deaths += outcome.state == "died"
+            if num_deaths > MOST_DEATHS:
+                raise EmotoneError(f"{archive.folder}: {num_deaths} workers died one after the other; is memory short?")
+            again.append(outcome.job)
+        waiting = [_look_again(archive, plan, job) for job in again]
+        if waiting and is_stuck:
+            time.sleep(WAIT_S)
+
+
+def _look_again(archive: Archive, plan: Plan, job: Job) -> Job:
+    """A job that others were at: what lies there now."""
+    part = plan.shards[job.shard].part
+    is_new = part not in job.parts and archive.part(part).exists()
+    return job._replace(parts=[*job.parts, part], retries=False) if is_new else job
+
+
+def _tidy(archive: Archive, plan: Plan) -> None:
+    """Remove plans and parts of earlier manifests, and what dead workers left; other runs may be at it, too."""
+    if Archive.read(archive.folder).plan_name != archive.plan_name:
+        return
+    known = {shard.part for shard in plan.shards if shard.num_rows}
+    for names in archive.parts().values():
+        for name in names:
+            if name not in known:
+                archive.part(name).unlink(missing_ok=True)
+    for path in archive.folder.glob("plan-*"):
+        if path.name != archive.plan_name:
+            shutil.rmtree(path, ignore_errors=True)
+    for path in archive.claims.iterdir():
+        if path.name in known and archive.part(path.name).exists() or _is_left(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether a temporary file is older than any shard takes."""
+    try:
+        return path.suffix == ".tmp" and time.time() - path.stat().st_mtime > 86_400
+    except OSError:
+        return False
+
+
+def say(quiet: bool, note: str) -> None:
+    """A note for people, on stderr."""
+    if not quiet:
+        print(f"note: {note}", file=sys.stderr)

@@ -1,0 +1,219 @@
+"""What is done with a shard, the same on every machine and by every engine: its rows predicted, its part put in place.
+
+A shard may be done at any time, any number of times: answers that fit are kept, the others are made, and the part takes
+its name when it is whole. Whoever dies leaves nothing that counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from emotone.archive.claim import NOWHERE, Claim, claim
+from emotone.archive.folder import Archive
+from emotone.archive.manifest import Item
+from emotone.archive.part import Answer
+from emotone.archive.plan import Plan, Shard
+from emotone.base.files import file_state, writing
+from emotone.base.processes import DIED
+from emotone.base.table_format import Row
+from emotone.errors import EmotoneError
+from emotone.predict.files import Input, predict_file
+from emotone.predict.prediction import Prediction, failed
+from emotone.predict.predictor import load_once
+from emotone.predict.retrieve.findings import Search
+from emotone.predict.retrieve.moments import score_recording
+from emotone.predict.table import Table
+
+State = Literal["done", "kept", "busy", "died"]
+
+
+class Job(NamedTuple):
+    """A shard to do: its number, the parts of it that lie there, and whether errors are tried again."""
+
+    shard: int
+    parts: Sequence[str] = ()
+    retries: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of a job: done, kept as it was, busy (another worker has it), died (with its worker).
+
+    num_new: rows that were predicted for it.
+    """
+
+    job: Job
+    state: State
+    num_rows: int = 0
+    num_failed: int = 0
+    num_new: int = 0
+
+
+@dataclass
+class Worker:
+    """Does shards of an archive.
+
+    device: cpu or cuda. Raises EmotoneError where the archive cannot be read, and, while it works, where its folder
+    cannot be written or another run has changed its plan.
+    """
+
+    folder: Path
+    device: str = "cpu"
+
+    @functools.cached_property
+    def archive(self) -> Archive:
+        """As it was when this worker began."""
+        archive = Archive.read(self.folder)
+        return replace(archive, settings=replace(archive.settings, jobs=2, device=self.device, quiet=True))
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """The shards of the archive."""
+        return self.archive.plan
+
+    def do(self, job: Job) -> Outcome:
+        """Do a shard, unless it is done or another worker is at it."""
+        shard = self.plan.shards[job.shard]
+        path = self.archive.part(shard.part)
+        kept = self._keep(job, shard, path)
+        if isinstance(kept, Outcome):
+            return kept
+        with writing(self.folder):
+            held = claim(self.archive.claims / shard.part)
+            if held is None:
+                return Outcome(job, "busy")
+            with held:
+                if shard.part not in job.parts and path.exists():  # somebody was quicker
+                    kept = self._keep(job._replace(parts=[*job.parts, shard.part]), shard, path)
+                    if isinstance(kept, Outcome):
+                        return kept
+                return self._answer(job, shard, path, kept, held)
+
+    def _keep(self, job: Job, shard: Shard, path: Path) -> Outcome | dict[bytes, Answer]:
+        """What became of a shard whose answers all fit; else the answers that do."""
+        keys, items, _ = self.plan.items(shard)
+        now = _States(self.archive.root)
+        wanted = dict(zip(keys, items, strict=True))
+        if shard.part in job.parts:
+            states = self.archive.form.states(path)
+            if states is not None and [key for key, _, _ in states] == keys:
+                fits = [state == now.of(wanted[key]) and not (job.retries and error) for key, state, error in states]
+                if all(fits):
+                    return Outcome(job, "kept", len(keys), sum(bool(error) for _, _, error in states))
+        kept: dict[bytes, Answer] = {}
+        for name in sorted(job.parts, key=lambda name: name == shard.part):  # its own answers are the newest
+            for key, answer in self.archive.form.read(self.archive.part(name)).items():
+                if key in wanted and answer.state == now.of(wanted[key]) and not (job.retries and answer.error):
+                    kept[key] = answer
+        return kept
+
+    def _answer(self, job: Job, shard: Shard, path: Path, kept: dict[bytes, Answer], held: Claim) -> Outcome:
+        self.archive.check_plan()
+        began_s = time.monotonic()
+        keys, items, _ = self.plan.items(shard)
+        answers = dict(kept)
+        left = sorted((place for place, key in enumerate(keys) if key not in kept), key=lambda place: items[place][:2])
+        _ = self._table  # the bundle is loaded before any row could be blamed for a death
+        for place in left:  # parts of one file one after the other
+            held.at(place)
+            dies = place in held.blamed
+            answers[keys[place]] = self._predict(keys[place], items[place], dies)
+        held.at(NOWHERE)
+        temporary = self.archive.claims / f".{uuid.uuid4().hex}.tmp"
+        try:
+            count = self.archive.form.write(temporary, [answers[key] for key in keys], time.monotonic() - began_s)
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        for name in job.parts:
+            if name != shard.part:
+                self.archive.part(name).unlink(missing_ok=True)
+        return Outcome(job, "done", count.num_rows, count.num_failed, len(left))
+
+    def _predict(self, key: bytes, item: Item, dies: bool) -> Answer:
+        """The answer to one row; one whose workers die of it is an error."""
+        file = os.path.join(self.archive.root, item.file)
+        state = _state_of(file)
+        if dies:
+            return Answer(key, state, self._rows(item, [failed(file, DIED)]), self._no_moments(DIED))
+        given = Input(file, None, item.file, item.start_s, item.end_s, item.channel, item.language)
+        rows = self._rows(item, predict_file(self.archive.settings, given))
+        return Answer(key, state, rows, self._moments(file, item))
+
+    def _rows(self, item: Item, predictions: list[Prediction]) -> list[Row]:
+        """Rows of the table, whose times are those of the recording."""
+        columns = self.archive.table["columns"]
+        found: list[Row] = []
+        for prediction in predictions:
+            prediction.file = item.file
+            if "channel" in columns and item.channel is not None:
+                prediction.channel = item.channel
+            for row in self._table.rows(prediction):
+                if item.start_s or item.end_s is not None:
+                    _shift(row, item, is_failed=prediction.end_s == 0.0)
+                found.append(row)
+        return found
+
+    @functools.cached_property
+    def _table(self) -> Table:
+        settings = self.archive.settings
+        predictor = load_once(settings.model, settings.threads, settings.device)
+        places = [name for name in ("channel", "speaker") if name in self.archive.table["columns"]]
+        return Table.of(predictor, settings.over, places, settings.summary)
+
+    def _moments(self, file: str, item: Item) -> dict[str, Any] | None:
+        """Windows of the recording with their scores, where they are kept."""
+        about = self.archive.search
+        if about is None:
+            return None
+        settings = self.archive.settings
+        predictor = load_once(settings.model, settings.threads, settings.device)
+        search = Search(predictor.columns[0], model=settings.model, **about)
+        scored = score_recording(file, search, predictor, predictor.columns, item.start_s, item.end_s, item.channel)
+        return scored.to_columns()
+
+    def _no_moments(self, error: str) -> dict[str, Any] | None:
+        return None if self.archive.search is None else {"error": error}
+
+
+def _shift(row: Row, item: Item, is_failed: bool) -> None:
+    """Give a row of a part of a file the times of the file; of one that failed those of the manifest."""
+    if is_failed:
+        row["start_s"], row["end_s"] = item.start_s, item.start_s if item.end_s is None else item.end_s
+    elif row["start_s"] is not None:
+        row["start_s"], row["end_s"] = (round(row[name] + item.start_s, 6) for name in ("start_s", "end_s"))
+
+
+class _States:
+    """The states of inputs, each looked up once."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._known: dict[str, str] = {}
+
+    def of(self, item: Item) -> str:
+        """The state that the file of a row has now."""
+        if item.file not in self._known:
+            self._known[item.file] = _state_of(os.path.join(self._root, item.file))
+        return self._known[item.file]
+
+
+def _state_of(file: str) -> str:
+    size, time_ns = file_state(file)
+    return f"{size} {time_ns}"
+
+
+def check_usable(worker: Worker) -> None:
+    """Raise EmotoneError, before any work, for what no shard could be done with."""
+    settings = worker.archive.settings
+    load_once(settings.model, settings.threads, settings.device)
+    if not os.access(worker.folder, os.W_OK):
+        raise EmotoneError(f"{worker.folder}: cannot be written")
