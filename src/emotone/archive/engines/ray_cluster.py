@@ -33,7 +33,8 @@ class RayCluster:
     def __enter__(self) -> RayCluster:
         self._is_own = not self._ray.is_initialized()
         if self._is_own:
-            options: dict[str, Any] = {"num_cpus": self._jobs} if self._address is None else {"address": self._address}
+            own = {"address": "local", "num_cpus": self._jobs}  # without "local" it joins any that runs here
+            options: dict[str, Any] = own if self._address is None else {"address": self._address}
             try:
                 self._ray.init(**options, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
