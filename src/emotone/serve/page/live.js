@@ -29,8 +29,8 @@ export class Live {
     this.problem = "";
     this.scoredS = 0;
     this.waiting = [];
-    this.#empty();
     this.#chart = new Chart(at("chart"), model.attributes, this.colours);
+    this.#empty();
     try {
       this.#microphone = await Microphone.open((samples) => this.#heard(samples), () => {
         this.problem = "The microphone has gone. What it heard until then is kept.";
@@ -102,7 +102,7 @@ export class Live {
     this.recording.add(samples);
     this.#chart.addLevel(this.recording.seconds, peak(samples));
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(samples);
-    else if (this.#socket?.readyState === WebSocket.CONNECTING) this.waiting.push(samples);
+    else if (!this.#socket || this.#socket.readyState === WebSocket.CONNECTING) this.waiting.push(samples);
   }
 
   #told(message) {
