@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ class Browser:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
-    def open(self, page: Path, width: int = 1200, height: int = 800, dark: bool = False) -> None:
+    def open(self, page: Path | str, width: int = 1200, height: int = 800, dark: bool = False) -> None:
+        """Open a file or an address."""
+        self.resize(width, height, dark)
+        self.said()  # what earlier pages have left
+        self.asked()
+        self.driver.get(page if isinstance(page, str) else page.as_uri())
+
+    def resize(self, width: int = 1200, height: int = 800, dark: bool = False) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self.said()  # what earlier pages have left
-        self.asked()
-        self.driver.get(page.as_uri())
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -64,9 +69,9 @@ class Browser:
         return [message["params"]["request"]["url"] for message in sent]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium by selenium; without it the test is skipped, and fails in CI."""
+@contextmanager
+def chromium(*more: str) -> Iterator[Browser]:
+    """Debian's chromium by selenium, with more arguments; without it the test is skipped, and fails in CI."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing:
         message = f"{' and '.join(missing)} not found: apt-get install chromium chromium-driver"
@@ -77,9 +82,16 @@ def browser() -> Iterator[Browser]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "mute-audio"):
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "mute-audio", *more):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     yield Browser(driver)
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser that tests share."""
+    with chromium() as browser:
+        yield browser
