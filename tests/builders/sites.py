@@ -55,7 +55,7 @@ class Site(Browser):
 
     def in_frame(self, use: Callable[[], Any]) -> Any:
         """What `use` gives inside the page of a recording."""
-        self.wait("document.querySelector('iframe')?.contentDocument?.getElementById('pieces')")
+        self.wait("document.querySelector('iframe')?.contentDocument?.getElementById('pieces') && true")
         self.driver.switch_to.frame(self.driver.find_element("css selector", "iframe"))
         try:
             return use()

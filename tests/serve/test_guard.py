@@ -10,8 +10,9 @@ from served import Served
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from emotone.serve.guard import Guard
+from emotone.serve.guard import Guard, Headers
 from emotone.serve.metrics import Metrics
+from emotone.serve.refusal import RefusalError
 from emotone.serve.settings import ServeSettings
 
 
@@ -53,8 +54,22 @@ def test_a_cookie_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: object) -> None: ...
 
     guard = Guard(nothing, ServeSettings(), "a" * 20, Metrics())
-    assert guard._visit(f"emotone-8642=x.1.{guard._sign('x.1')}") is None
-    assert guard._visit(f"emotone-8642=x.99999999999.{guard._sign('x.99999999999')}") == "x.99999999999"
+
+    def owner(ends: int) -> str:
+        visit = f"x.{ends}"
+        return guard._owner(Headers([(b"cookie", f"emotone-8642={visit}.{guard._sign(visit)}".encode())]))
+
+    assert owner(99_999_999_999) == "x"
+    with pytest.raises(RefusalError, match="expired"):
+        owner(1)
+
+
+def test_who_opens_the_address_again_stays_who_it_was(server: Served) -> None:
+    """A second tab does not take the jobs of the first away; a forged cookie is nobody's."""
+    first = get(server, f"/?token={server.token}").headers["set-cookie"].split(";")[0]
+    again = get(server, f"/?token={server.token}", cookie=first).headers["set-cookie"]
+    other = get(server, f"/?token={server.token}", cookie=f"{first}0").headers["set-cookie"]
+    assert again.split(".")[0] == first.split(".")[0] != other.split(".")[0]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from emotone.serve.metrics import Metrics
@@ -62,6 +62,13 @@ A visit lasts for 12 hours, or until the server is started anew.</p></body></htm
 """
 
 
+class Visit(NamedTuple):
+    """A browser that was let in: its name, and until when (seconds since 1970)."""
+
+    owner: str
+    ends: int
+
+
 class Guard:
     """Lets requests through to `app`, with their client's name in `scope["state"]["owner"]`, or refuses them."""
 
@@ -86,7 +93,7 @@ class Guard:
                 raise too_large(self._settings.limits.upload_bytes)
             token = self._token_of_address(scope, path)
             if token is not None:
-                await self._let_in(answer, token)
+                await self._let_in(answer, token, headers["cookie"])
             elif path in OPEN:
                 await self._app(scope, receive, answer)
             else:
@@ -142,9 +149,9 @@ class Guard:
         if kind.lower() == "bearer" and self._is_token(token.strip()):
             return "token"
         visit = self._visit(headers["cookie"])
-        if visit is None:
+        if visit is None or visit.ends < time.time():
             raise RefusalError(401, "token.missing", NO_TOKEN, {"WWW-Authenticate": "Bearer"})
-        return visit
+        return visit.owner
 
     def _is_token(self, token: str) -> bool:
         return hmac.compare_digest(token.encode(), self._token.encode())
@@ -156,17 +163,21 @@ class Guard:
         """Its name: browsers keep cookies by host, not by port."""
         return f"emotone-{self._settings.port}"
 
-    async def _let_in(self, answer: Answer, token: str) -> None:
-        """A cookie for the token in the address, and the page without it; nobody copies what they do not see."""
+    async def _let_in(self, answer: Answer, token: str, cookies: str) -> None:
+        """A cookie for the token in the address, and the page without it; nobody copies what they do not see.
+
+        A browser that comes again, in another tab or since its cookie has expired, stays who it was.
+        """
         if not self._is_token(token):
             raise RefusalError(401, "token.missing", NO_TOKEN)
-        visit = f"{secrets.token_urlsafe(12)}.{int(time.time()) + COOKIE_S}"
+        known = self._visit(cookies)
+        visit = f"{known.owner if known else secrets.token_urlsafe(12)}.{int(time.time()) + COOKIE_S}"
         place = self._settings.root_path or "/"
         cookie = f"{self._cookie}={visit}.{self._sign(visit)}; Path={place}; Max-Age={COOKIE_S}; HttpOnly; SameSite=Lax"
         await answer.send(303, b"", {"location": f"{self._settings.root_path}/", "set-cookie": cookie})
 
-    def _visit(self, cookies: str) -> str | None:
-        """Who sends a cookie; None where it is none of ours, or too old."""
+    def _visit(self, cookies: str) -> Visit | None:
+        """What a cookie says; None where it is none of ours."""
         try:
             value = SimpleCookie(cookies)[self._cookie].value
         except (CookieError, KeyError):
@@ -174,7 +185,8 @@ class Guard:
         visit, _, sign = value.rpartition(".")
         if not hmac.compare_digest(sign.encode(), self._sign(visit).encode()):
             return None
-        return visit if int(visit.rpartition(".")[2]) > time.time() else None
+        owner, _, ends = visit.rpartition(".")
+        return Visit(owner, int(ends))
 
     def _sign(self, visit: str) -> str:
         return hmac.new(self._key, visit.encode(), hashlib.sha256).hexdigest()

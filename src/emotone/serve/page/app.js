@@ -237,5 +237,6 @@ at("send-live").addEventListener("click", () => { closeLive(); sendFiles([live.t
 addEventListener("dragover", (event) => { event.preventDefault(); at("drop").classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) at("drop").classList.remove("over"); });
 addEventListener("drop", drop);
+list.draw();
 addEventListener("beforeunload", (event) => { if (recorder || live?.recording) event.preventDefault(); });
 load();

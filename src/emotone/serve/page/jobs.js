@@ -24,7 +24,7 @@ export class Jobs extends EventTarget {
     super();
     this.list = JSON.parse(sessionStorage.getItem("jobs") || "[]");
     for (const job of this.list) {
-      job.file = null;
+      Object.assign(job, { file: null, sent: 0, progress: 0, place: null });
       if (isActive(job) && !job.id) job.state = "unsent";
     }
     link.addEventListener("change", () => { if (link.state === "ok") this.#go(); });

@@ -1,5 +1,7 @@
 /** Elements of the page, and times as people read them. */
 
+const MOST_LINES = 20;
+
 export const at = (id) => document.getElementById(id);
 
 /** An element with its words and properties. */
@@ -31,5 +33,9 @@ export const tell = (element, words) => {
   element.hidden = !words;
 };
 
-/** What screen readers say, without a place on the screen. */
-export const say = (words) => { at("said").textContent = words; };
+/** What screen readers say, without a place on the screen: a line each, since one that is replaced at once is not read. */
+export const say = (words) => {
+  const lines = at("said");
+  lines.append(make("p", words));
+  while (lines.children.length > MOST_LINES) lines.firstChild.remove();
+};
