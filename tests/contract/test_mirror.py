@@ -25,6 +25,7 @@ NOT_OF_A_MODULE = {
     "cli/test_transcript.py": "every command, word for word",
     "data/recipes/test_published_settings.py": "recipes that come with Emotone",
     "data/recipes/test_spectrogram_recipes.py": "recipes that come with Emotone",
+    "serve/test_page_browser.py": "the page of the server, which is no Python",
 }
 
 

@@ -157,7 +157,7 @@ const toggleRecorder = async () => {
       at("recorded").textContent = clock(recording.seconds);
     }, () => { if (recorder) endRecording(true).then(() => problem("The microphone has gone. What it heard until then is sent.")); });
     recorder = { recording, microphone };
-    at("record").textContent = "Stop and send";
+    at("record").textContent = "Stop";
     at("recording").hidden = false;
     say("recording");
   } catch (error) {

@@ -3,6 +3,7 @@
 const SHOWN_S = 60;
 const LEFT = 26; // for the numbers of the scale
 const TRACKS = 6;
+const NO_SCALE = [-1, 1]; // of relative scores, to begin with
 
 export class Chart {
   /** scales: {attribute: [low, high], or null where it has none}; colours: {emotion: colour}. */
@@ -41,11 +42,12 @@ export class Chart {
     while (list.length && timeOf(list[0]) < this.now - SHOWN_S - 1) list.shift();
   }
 
-  /** The ends of an attribute's scale; of one without, what was seen of it; undefined of what is no attribute. */
+  /** The ends of an attribute's scale, or of the scores beyond it; undefined of what is no attribute. */
   scaleOf(name) {
-    if (this.scales[name] !== null) return this.scales[name];
+    if (!(name in this.scales)) return undefined;
+    const [low, high] = this.scales[name] ?? NO_SCALE;
     const seen = this.points.map(([, row]) => row?.[name]).filter((score) => typeof score === "number");
-    return [Math.min(-1, ...seen), Math.max(1, ...seen)];
+    return [Math.min(low, ...seen), Math.max(high, ...seen)];
   }
 
   draw() {
@@ -95,10 +97,11 @@ export class Chart {
   #lines(pen, x, top, bottom, width, colour) {
     const names = Object.keys(this.scales);
     if (!names.length) return;
+    const ends = names.flatMap((name) => this.scales[name] ?? NO_SCALE), [least, most] = [Math.min(...ends), Math.max(...ends)];
     const low = Math.min(...names.map((name) => this.scaleOf(name)[0])), high = Math.max(...names.map((name) => this.scaleOf(name)[1]));
     const y = (score) => bottom - ((score - low) / (high - low)) * (bottom - top);
     pen.textAlign = "right";
-    for (const level of [low, (low + high) / 2, high]) {
+    for (const level of [least, (least + most) / 2, most]) {
       pen.fillStyle = colour("--line");
       pen.fillRect(LEFT, y(level), width - LEFT, 1);
       pen.fillStyle = colour("--soft");
@@ -116,7 +119,7 @@ export class Chart {
       for (const [time, row] of this.points) {
         const score = row?.[name];
         if (typeof score !== "number") { isOpen = false; continue; }
-        const where = [x(time), Math.max(top - 6, Math.min(bottom + 6, y(score)))];
+        const where = [x(time), y(score)];
         if (isOpen) pen.lineTo(...where); else { pen.moveTo(...where); pen.lineTo(where[0] + 0.1, where[1]); }
         pen.fillRect(where[0] - 2, where[1] - 2, 4, 4);
         isOpen = true;

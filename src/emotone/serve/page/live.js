@@ -63,6 +63,7 @@ export class Live {
     }
     socket?.close();
     this.#socket = null;
+    this.#chart.draw();
     at("send-live").hidden = !this.recording.numSamples;
     at("close-live").hidden = false;
     this.#tell(this.problem || "Stopped.");
