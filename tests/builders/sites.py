@@ -15,6 +15,7 @@ LOADED = "!document.getElementById('start-live').disabled"
 NAMES = "[...document.querySelectorAll('#list > li b')].map((name) => name.textContent)"
 STATES = "[...document.querySelectorAll('#list > li .state')].map((line) => line.textContent)"
 IS_READY = f"{STATES}.length && {STATES}.every((words) => words === 'ready')"
+BUTTONS = "[...document.querySelectorAll('#list button')].filter((one) => one.textContent === arguments[0])"
 LINK = "document.getElementById('link').textContent"
 
 
@@ -47,11 +48,10 @@ class Site(Browser):
 
     def press_on(self, words: str, place: int = 0) -> None:
         """Press a button of the list by its words."""
-        script = "return [...document.querySelectorAll('#list button')].filter((one) => one.textContent === arguments[0])"
-        self.run(script, words)[place].click()
+        self.run(f"return {BUTTONS}", words)[place].click()
 
     def focus_on(self, words: str) -> None:
-        self.run("[...document.querySelectorAll('#list button')].find((one) => one.textContent === arguments[0]).focus()", words)
+        self.run(f"{BUTTONS}[0].focus()", words)
 
     def in_frame(self, use: Callable[[], Any]) -> Any:
         """What `use` gives inside the page of a recording."""
@@ -94,7 +94,10 @@ const light = (colour) => {
     .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 };
-const read = (text) => { const [red, green, blue, cover = 1] = text.match(/[\\d.]+/g).map(Number); return [red, green, blue, cover]; };
+const read = (text) => {
+  const [red, green, blue, cover = 1] = text.match(/[\\d.]+/g).map(Number);
+  return [red, green, blue, cover];
+};
 const over = (colour, below) => below.map((part, place) => colour[place] * colour[3] + part * (1 - colour[3]));
 const behind = (element) => {
   const layers = [];

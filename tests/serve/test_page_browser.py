@@ -87,7 +87,7 @@ def test_the_page_is_small_and_has_nothing_from_elsewhere_in_it() -> None:
     assert all(script["src"] for script in page.of("script")) and "style" not in page.tags
     names = {name for _, attributes in page.elements for name in attributes}
     assert not any(name.startswith("on") or name == "style" for name in names)
-    assert {file.name: re.findall(r"https?://\w+", file.read_text()) for file in files} == {file.name: [] for file in files}
+    assert [file.name for file in files if re.search(r"https?://", file.read_text())] == []
 
 
 def test_files_are_sent_and_their_page_is_shown(opened: Site, tmp_path: Path, starts: list[Any]) -> None:
@@ -202,7 +202,8 @@ def test_live_rows_are_those_of_the_recording(opened: Site) -> None:
     opened.click("#stop-live")
     opened.wait("!document.getElementById('send-live').hidden")
     cells = opened.run(
-        "return [...document.querySelectorAll('#utterances tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+        "return [...document.querySelectorAll('#utterances tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
     colours = opened.run(
         "const c = document.getElementById('chart');"
@@ -264,7 +265,7 @@ def test_a_wav_file_has_the_samples(opened: Site, tmp_path: Path) -> None:
     assert samples.tolist() == [1, -2, 32767, -32768] and rate_hz == 16_000
 
 
-# ---- what comes between -----------------------------------------------------------------------------------------------
+# ---- what comes between ---------------------------------------------------------------------------------------------
 
 
 def test_two_tabs_do_not_mix(opened: Site, tmp_path: Path) -> None:
@@ -371,7 +372,8 @@ def test_a_stream_that_breaks_keeps_its_sound(troubled: Site) -> None:
     troubled.wait("document.getElementById('live-time').textContent === '0:02'")
     troubled.run("socket.close()")
     troubled.wait("!document.getElementById('send-live').hidden")
-    assert "Your recording up to here is kept" in troubled.run("return document.getElementById('live-state').textContent")
+    state = troubled.run("return document.getElementById('live-state').textContent")
+    assert "Your recording up to here is kept" in state
     troubled.click("#send-live")
     troubled.wait(IS_READY, 20)
 
@@ -391,7 +393,7 @@ def test_what_the_server_no_longer_has_is_sent_again(troubled: Site, tmp_path: P
     assert "is not audio that can be read" in troubled.run(f"return {STATES}[0]")
 
 
-# ---- who reads it -------------------------------------------------------------------------------------------------------
+# ---- who reads it ---------------------------------------------------------------------------------------------------
 
 
 def test_the_keyboard_reaches_everything(opened: Site) -> None:
@@ -431,7 +433,8 @@ def test_the_keyboard_does_everything(opened: Site) -> None:
     opened.wait("document.querySelector('iframe').title.includes('highest')")
     opened.run("document.getElementById('start-live').focus()")
     opened.press(ENTER)
-    opened.wait("document.activeElement.id === 'stop-live' && document.getElementById('live-time').textContent === '0:01'")
+    opened.wait("document.activeElement.id === 'stop-live'")
+    opened.wait("document.getElementById('live-time').textContent === '0:01'")
     opened.press(ENTER)
     opened.wait("document.activeElement.id === 'send-live'")
     opened.press(TAB, ENTER)
@@ -481,4 +484,5 @@ def test_little_moves_for_those_who_want_it_so(opened: Site) -> None:
     feature = {"name": "prefers-reduced-motion", "value": "reduce"}
     opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     assert opened.run("return getComputedStyle(document.querySelector('.dot')).animationName") == "none"
-    assert opened.run("return document.getElementById('privacy').textContent").startswith("Nothing leaves this machine.")
+    privacy = opened.run("return document.getElementById('privacy').textContent")
+    assert privacy.startswith("Nothing leaves this machine.")
