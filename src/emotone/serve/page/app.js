@@ -101,10 +101,12 @@ const save = (job, address) => withResult(job, async () => {
   setTimeout(() => URL.revokeObjectURL(made), 60_000);
 });
 
-/** The recording's own name with the suffix of the format. */
+/** The recording's own name with the suffix of the format, and its name where an earlier format has that suffix. */
 const fileName = (job, address) => {
   const format = new URL(address, document.baseURI).searchParams.get("as");
-  const suffix = format ? about.formats[format] ?? `.${format}` : ".html";
+  const own = format ? about.formats[format] ?? `.${format}` : ".html";
+  const isFirst = !format || Object.entries(about.formats).find(([, other]) => other === own)?.[0] === format;
+  const suffix = isFirst ? own : `-${format}${own}`;
   const stem = job.name.replace(/\.\w{1,5}(?=$|: )/, "").replaceAll(": ", ", ").replaceAll(":", "."); // Windows has no colons in names
   return `${stem}${suffix}`;
 };
