@@ -7,6 +7,7 @@ slowly is left, so that nobody holds a place for nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from emotone.serve.refusal import RefusalError
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what is wrong with a form is told its client
 
 SOUND, TURNS = "sound", "turns"
 FILES = {"file": (SOUND, (".txt",)), "speakers": (TURNS, (".rttm", ".csv"))}
