@@ -266,3 +266,23 @@ def test_pages_and_descriptions(server: Served) -> None:
         assert client.get("/v1/nothing").json()["error"]["name"] == "page.unknown"
         assert client.put("/v1/models").status_code == 405
         assert client.get("/assets/..%2f..%2fapp.py").status_code == 404
+
+
+def test_behind_a_proxy_and_with_all_workers_at_work(tmp_path: Path) -> None:
+    """A proxy may leave the root path or take it away; what there is is told though a recording keeps all workers."""
+    soundfile.write(tmp_path / "long.wav", spoken(240.0), 16_000)
+    served = Served(tmp_path / "spool", ["--workers", "1", "--model", "small", "--root-path", "/emotion"])
+    try:
+        with httpx.Client(base_url=served.url.removesuffix("/emotion"), headers=served.headers, timeout=60) as client:
+            job = send(client, tmp_path / "long.wav", wait=0, page="true").json()
+            while client.get(f"/v1/jobs/{job['id']}").json()["progress"] == 0:
+                time.sleep(0.02)
+            for root in ("", "/emotion"):
+                assert client.get(f"{root}/v1/about").json()["models"][0]["name"] == "small"
+                assert client.get(f"{root}/assets/app.css").status_code == 200
+                answer = client.get(f"{root}/", params={"token": served.token})
+                assert answer.headers["location"] == "/emotion/" and "Path=/emotion;" in answer.headers["set-cookie"]
+            assert client.get(f"/emotion/v1/jobs/{job['id']}").json()["state"] == "running"
+            client.delete(f"/v1/jobs/{job['id']}")
+    finally:
+        served.stop()

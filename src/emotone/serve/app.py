@@ -64,10 +64,12 @@ class Server:
         self.spool = spool
         self.jobs = Jobs(self.pool, self.spool, settings.limits, settings.workers, self.metrics)
         self.live = Live(self.listeners, settings.limits, self.metrics)
+        self._known: dict[str, Any] = {}
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """While it lasts jobs are swept; at the end what runs is finished, and nothing is left over."""
+        await self.about()
         sweeping = asyncio.create_task(self._sweep())
         yield
         await self.jobs.finish()
@@ -84,9 +86,11 @@ class Server:
             self.listeners.shrink()
 
     async def about(self) -> dict[str, Any]:
-        """Version, bundles and formats as they are now, and the limits."""
+        """Version, bundles and formats, and the limits; as they last were where all workers are at work."""
         limits = self.settings.limits
-        return await self.pool.run({"do": "about"}) | {
+        if not self.pool.is_busy or not self._known:
+            self._known = await self.pool.run({"do": "about"})
+        return self._known | {
             "is_local": self.settings.is_local,
             "limits": {"upload_bytes": limits.upload_bytes, "hours": limits.hours, "keep_s": limits.keep_s},
         }

@@ -87,6 +87,7 @@ class Guard:
         answer = Answer(send, scope)
         try:
             headers = Headers(scope["headers"])
+            self._take_root_once(scope)
             path = scope["path"].removeprefix(self._settings.root_path) or "/"
             self._check_source(scope, headers)
             if scope["type"] == "http" and headers.length > self._settings.limits.upload_bytes:
@@ -106,6 +107,12 @@ class Guard:
             self._metrics.count("requests", method=scope.get("method", "WS"), status=str(answer.status))
             if not self._settings.quiet:
                 self._log(scope, answer, time.monotonic() - began)
+
+    def _take_root_once(self, scope: Scope) -> None:
+        """Behind proxies that keep the root path, uvicorn, which adds it for those that do not, has it twice."""
+        root = self._settings.root_path
+        if root and scope["path"].startswith(f"{root}{root}/"):
+            scope["path"] = scope["path"].removeprefix(root)
 
     # ---- checks -----------------------------------------------------------------------------------------------------
 

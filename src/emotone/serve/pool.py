@@ -100,6 +100,11 @@ class Pool:
         """The processes that there are."""
         return [member.pid for member in [*self._idle, *self._busy] if member.pid is not None]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task would wait for a worker."""
+        return self._free.locked()
+
     async def run(
         self,
         task: Mapping[str, Any],
