@@ -104,6 +104,23 @@ def test_files_are_sent_and_their_page_is_shown(opened: Site, tmp_path: Path, st
     assert opened.in_frame(lambda: opened.run(rows)) == starts
 
 
+def test_files_are_dropped_anywhere(opened: Site) -> None:
+    opened.choose("rows", "whole")  # in noise nobody speaks
+    opened.run(
+        """
+        import(new URL("assets/microphone.js", document.baseURI)).then(({ Recording }) => {
+          const dropped = new DataTransfer(), recording = new Recording();
+          recording.add(Int16Array.from({ length: 32000 }, (_, place) => 9000 * Math.sin(place ** 1.3)));
+          for (const name of ["a.wav", "b.wav"]) dropped.items.add(new File([recording.file()], name));
+          const drop = new DragEvent("drop", { bubbles: true, dataTransfer: dropped });
+          document.getElementById("view").dispatchEvent(drop);
+        });
+        """
+    )
+    opened.wait(f"{STATES}.length === 2 && {IS_READY}", 20)
+    assert sorted(opened.run(f"return {NAMES}")) == ["a.wav", "b.wav"]
+
+
 def test_a_click_into_the_picture_seeks(opened: Site) -> None:
     opened.send(JFK)
     opened.wait(IS_READY, 20)

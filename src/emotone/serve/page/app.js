@@ -80,6 +80,7 @@ const withResult = async (job, use) => {
 
 const show = (job, isAsked = true) => withResult(job, async () => {
   await ask(`v1/jobs/${job.id}`); // a frame would show the server's error as it is
+  if (!isAsked && list.shown) return; // another was quicker
   const frame = make("iframe", "", { src: `v1/jobs/${job.id}/page`, title: `Emotion in ${job.name}` }); // a new one leaves no history
   at("frame").replaceChildren(frame);
   setShown(job);
