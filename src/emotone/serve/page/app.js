@@ -81,8 +81,11 @@ const withResult = async (job, use) => {
 const show = (job, isAsked = true) => withResult(job, async () => {
   await ask(`v1/jobs/${job.id}`); // a frame would show the server's error as it is
   if (!isAsked && list.shown) return; // another was quicker
-  const frame = make("iframe", "", { src: `v1/jobs/${job.id}/page`, title: `Emotion in ${job.name}` }); // a new one leaves no history
-  at("frame").replaceChildren(frame);
+  const source = `v1/jobs/${job.id}/page`;
+  if (at("frame").firstChild?.getAttribute("src") !== source) { // else it stays where it is
+    const frame = make("iframe", "", { src: source, title: `Emotion in ${job.name}` });
+    at("frame").replaceChildren(frame); // a new one leaves no history
+  }
   setShown(job);
   if (isAsked || at("live").hidden) showOnly("frame");
   if (isAsked) toView();
