@@ -19,6 +19,7 @@ import pytest
 pytest_plugins = (
     "archives",
     "browser",
+    "descriptors",
     "encoders",
     "speech_and_text",
     "tones",

@@ -54,3 +54,24 @@ def test_finding_names_imports_nothing_heavy() -> None:
     code = "import sys; from emotone.base.plugins import KINDS, names; [*map(names, KINDS)]; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "pandas", "opensmile", "numpy"} & set(loaded)
+
+
+def test_settings_written_before_are_what_they_were() -> None:
+    before = {"frame_size_ms": 32.0, "frame_step_ms": 16.0}
+    assert plugins.as_written("features", "lld", before) == before | {"extractor": "opensmile"}
+    assert plugins.as_written("features", "lld", {"extractor": "own"}) == {"extractor": "own"}
+    nested = plugins.as_written("features", "moments", {"of": "lld", "settings": before})
+    assert nested == {"of": "lld", "settings": before | {"extractor": "opensmile"}}
+    assert plugins.as_written("features", "mel", {"num_mels": 8}) == {"num_mels": 8}
+
+
+def test_what_was_made_before_keeps_its_identity() -> None:
+    written = {"feature_set": "IS13_ComParE", "frame_size_ms": 32.0, "frame_step_ms": 16.0}
+    theirs = plugins.create("features", "lld", {"extractor": "opensmile"})
+    assert plugins.identity_of(theirs) == written
+    assert plugins.identity_of(plugins.create("features", "lld")) == written | {"extractor": "own"}
+    nested = plugins.create("features", "moments", {"of": "lld", "settings": {"extractor": "opensmile"}})
+    assert plugins.identity_of(nested) == {"of": "lld", "settings": written}
+    assert plugins.identity_of(plugins.create("features", "mel")) == plugins.settings_of(
+        plugins.create("features", "mel")
+    )

@@ -36,7 +36,7 @@ def test_needs_are_those_of_the_plugins_themselves() -> None:
     needs = {entry["name"]: entry["needs"] for entry in listing.collect("features")}
     for name in plugins.names("features"):
         assert needs[name] == sorted(plugins.find("features", name).requires)
-    assert needs["mel"] == [] and needs["lld"] == ["opensmile"]
+    assert needs["mel"] == [] and needs["lld"] == []
     for entry in listing.collect("systems"):
         assert entry["needs"] == ["train"]
 
@@ -52,8 +52,7 @@ def test_recipes_are_listed_with_what_the_loaded_recipe_needs() -> None:
             loaded.text_feature and loaded.text_feature.name,
         ]
         needs = {need for name in choices if name for need in plugins.find("features", name).requires}
-        teachers = {"opensmile"} if loaded.teacher else set()  # the published systems need it
-        assert entry["needs"] == sorted({"train", *needs, *teachers})
+        assert entry["needs"] == sorted({"train", *needs})
 
 
 def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
@@ -66,6 +65,21 @@ def test_bundles_here_and_bundles_to_get(tiny_bundle: Path) -> None:
     assert set(after) == set(before)
     about = {"about": "A bundle for tests", "needs": [], "missing": [], "get": ""}
     assert after["chunk-attention-rnn"] == {"name": "chunk-attention-rnn", **about}
+
+
+@pytest.mark.parametrize(
+    ("settings", "needs"),
+    [({}, ["opensmile"]), ({"extractor": "opensmile"}, ["opensmile"]), ({"extractor": "own"}, [])],
+)
+def test_bundles_of_descriptors_need_openSMILE_where_it_made_them(  # noqa: N802
+    settings: dict[str, str], needs: list[str]
+) -> None:
+    folder = bundles_folder() / "some"
+    folder.mkdir(parents=True)
+    about = {"format": 1, "description": "", "feature": {"name": "lld", "settings": settings}}
+    (folder / "bundle.json").write_text(json.dumps(about))
+    [entry] = [entry for entry in listing.collect("bundles") if entry["name"] == "some"]
+    assert entry["needs"] == needs
 
 
 @pytest.mark.parametrize(
@@ -89,7 +103,7 @@ def test_missing_extras_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setitem(listing.PACKAGES, "opensmile", "no_such_package")
     listing.print_listing(["features"], as_json=False)
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert lines["features:"] and "opensmile (not installed)" in lines["lld"] and "needs" not in lines["mel"]
+    assert lines["features:"] and "opensmile (not installed)" in lines["functionals"] and "needs" not in lines["mel"]
 
 
 def test_both_forms_hold_the_same_names(capsys: pytest.CaptureFixture[str]) -> None:

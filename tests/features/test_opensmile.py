@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import typing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
 from emotone.features.extractors.functionals import Functionals
-from emotone.features.extractors.lld import Lld
+from emotone.features.extractors.lld import Lld as EitherLld
 from emotone.features.opensmile import FEATURE_SETS, FeatureSetName, OpenSmileFeature, derive
 
 Array = NDArray[np.float32]
 
+Lld = partial(EitherLld, extractor="opensmile")
 INSTALLED = Path(opensmile.__file__).parent / "core" / "config"
 SPEECH = ("data/emodb/wav/03a01Fa.flac", "data/emotale-da/wav/DK_001_A_1.flac")
 NUM_COLUMNS = {  # functionals as the papers count them; descriptors and deltas

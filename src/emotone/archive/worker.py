@@ -165,7 +165,7 @@ class Worker:
     @functools.cached_property
     def _table(self) -> Table:
         settings = self.archive.settings
-        predictor = load_once(settings.model, settings.threads, settings.device)
+        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         places = [name for name in ("channel", "speaker") if name in self.archive.table["columns"]]
         return Table.of(predictor, settings.over, places, settings.summary)
 
@@ -175,8 +175,8 @@ class Worker:
         if about is None:
             return None
         settings = self.archive.settings
-        predictor = load_once(settings.model, settings.threads, settings.device)
-        search = Search(predictor.columns[0], model=settings.model, **about)
+        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
+        search = Search(predictor.columns[0], model=settings.model, lld=settings.lld, **about)
         scored = score_recording(file, search, predictor, predictor.columns, item.start_s, item.end_s, item.channel)
         return scored.to_columns()
 
@@ -214,6 +214,6 @@ def _state_of(file: str) -> str:
 def check_usable(worker: Worker) -> None:
     """Raise EmotoneError, before any work, for what no shard could be done with."""
     settings = worker.archive.settings
-    load_once(settings.model, settings.threads, settings.device)
+    load_once(settings.model, settings.threads, settings.device, settings.lld)
     if not os.access(worker.folder, os.W_OK):
         raise EmotoneError(f"{worker.folder}: cannot be written")

@@ -106,3 +106,33 @@ def create(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> A
     """
     plugin = find(kind, name)
     return plugin(**check_settings(plugin, settings or {}, where=f"{KINDS[kind].singular} {name}"))
+
+
+def as_written(kind: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a bundle holds, with those that plugins have got since it was written, as they were then.
+
+    >>> as_written("features", "lld", {"frame_step_ms": 16.0})
+    {'extractor': 'opensmile', 'frame_step_ms': 16.0}
+    """
+    found = {**getattr(find(kind, name), "written_before", {}), **settings}
+    if isinstance(found.get("of"), str) and isinstance(found.get("settings"), dict):  # a feature of another feature
+        found["settings"] = as_written(kind, found["of"], found["settings"])
+    return found
+
+
+def identity_of(plugin: Any) -> dict[str, Any]:
+    """All settings of a plugin instance by which what it made is known, the same as before it got some of them.
+
+    >>> identity_of(create("features", "lld", {"extractor": "opensmile"}))
+    {'feature_set': 'IS13_ComParE', 'frame_size_ms': 32.0, 'frame_step_ms': 16.0}
+    """
+    return _without(plugin, settings_of(plugin))
+
+
+def _without(plugin: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that have the value of the time before they were there."""
+    before = getattr(plugin, "written_before", {})
+    found = {key: value for key, value in settings.items() if key not in before or before[key] != value}
+    if isinstance(found.get("of"), str) and isinstance(found.get("settings"), dict):
+        found["settings"] = _without(find("features", found["of"]), found["settings"])
+    return found

@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ from emotone.bundle.view.temporal_pyramid import NUM_MEANS
 from emotone.bundle.view.view import Normaliser
 from emotone.errors import EmotoneError
 
+LLD = "lld"
+"""The feature whose extractor can be chosen when a bundle is loaded."""
 MOST_VALUES = 2**26
 """Features of an utterance have no more, 268 MB."""
 _LOADING: ContextVar[frozenset[Path]] = ContextVar("_LOADING", default=frozenset())
@@ -79,12 +81,14 @@ class Bundle:
     stream_normalisers: StreamNormalisers
     threads: int = 0
     device: str = "cpu"
+    lld: str | None = None
 
     @classmethod
-    def load(cls, name: str, threads: int = 0, device: str = "cpu") -> Bundle:
+    def load(cls, name: str, threads: int = 0, device: str = "cpu", lld: str | None = None) -> Bundle:
         """A bundle by name (bundled or pulled) or folder; raises EmotoneError when it is unknown, damaged or newer.
 
-        `threads` = 0 lets onnxruntime use all cores; `device` is "cpu" or "cuda".
+        `threads` = 0 lets onnxruntime use all cores; `device` is "cpu" or "cuda". `lld`: what computes low-level
+        descriptors, "own" or "opensmile"; None: what the bundle was made with.
         """
         folder = locate(name)
         check_device(device)
@@ -96,7 +100,8 @@ class Bundle:
         before = _LOADING.set(loading | {folder.resolve()})
         try:
             with _one_line(about.feature):
-                return cls._load(folder, about, where, threads, device)
+                bundle = cls._load(folder, _with_lld(about, lld), where, threads, device)
+                return bundle if lld is None else replace(bundle, about=about, lld=lld)
         finally:
             _LOADING.reset(before)
 
@@ -121,12 +126,20 @@ class Bundle:
         source = names.get(self.folder, str(self.folder.resolve()))
         if not (self.folder / "bundle.json").is_file():
             raise EmotoneError(f"{self.folder}: the bundle has gone, so it cannot be pickled")
-        return _load_again, (source, self.fingerprint, self.threads, self.device)
+        return _load_again, (source, self.fingerprint, self.threads, self.device, self.lld)
 
     @property
     def name(self) -> str:
         """The name in bundle.json, which may differ from the folder's."""
         return self.about.name
+
+    @property
+    def note(self) -> str:
+        """That its descriptors come from another extractor than those it was made with; "" where they do not."""
+        if self.lld is None:
+            return ""
+        made = plugins.as_written("features", LLD, self.about.feature.settings).get("extractor", self.lld)
+        return f"made with {LLD} by extractor={made}, run with extractor={self.lld}" if made != self.lld else ""
 
     @property
     def view(self) -> views.View:
@@ -166,6 +179,16 @@ class Bundle:
     def extract(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [T, D] of samples [N] at 16 kHz, not normalised; raises EmotoneError where they cannot be made."""
         return self._compute(self.feature, samples)
+
+    def windows(self) -> Callable[[int, NDArray[np.float32]], NDArray[np.float32]]:
+        """`extract` for windows of one recording: each its first sample and its samples; what they share is done once.
+
+        The features are those of each window alone, exactly.
+        """
+        if not hasattr(self.feature, "windows"):
+            return lambda start, samples: self.extract(samples)
+        of_window = self.feature.windows()
+        return lambda start, samples: self._compute(lambda given: of_window(start, given), samples)
 
     def _compute(self, feature: Callable[[NDArray[np.float32]], Any], samples: NDArray[np.float32]) -> Any:
         before = THREADS.set(self.threads or THREADS.get())
@@ -270,9 +293,9 @@ class Bundle:
 
 
 @lru_cache(maxsize=1)
-def _load_again(source: str, fingerprint: str, threads: int, device: str) -> Bundle:
+def _load_again(source: str, fingerprint: str, threads: int, device: str, lld: str | None = None) -> Bundle:
     """The bundle that was pickled; worker processes, which get it with every file, keep it."""
-    bundle = Bundle.load(str(available().get(source, source)), threads, device)
+    bundle = Bundle.load(str(available().get(source, source)), threads, device, lld)
     if bundle.fingerprint != fingerprint:
         raise EmotoneError(f"{bundle.folder}: is another bundle than the one that was pickled; load it by its name")
     return bundle
@@ -292,11 +315,20 @@ def _one_line(choice: Choice) -> Iterator[None]:
 def _create(choice: Choice, where: str) -> Any:
     """The feature that a description names; raises EmotoneError, beginning with `where`, where it cannot be made."""
     try:
-        return plugins.create("features", choice.name, choice.settings)
+        return plugins.create("features", choice.name, plugins.as_written("features", choice.name, choice.settings))
     except EmotoneError as error:
         raise EmotoneError(f"{where}: its feature cannot be used: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise EmotoneError(f"{where}: not a complete bundle description ({error!r})") from None
+
+
+def _with_lld(about: BundleAbout, lld: str | None) -> BundleAbout:
+    """The description with another extractor of descriptors; raises EmotoneError where its feature is of none."""
+    if lld is None:
+        return about
+    if about.feature.name != LLD:
+        raise EmotoneError(f"bundle {about.name} takes {about.feature.name}; --lld chooses who computes {LLD}")
+    return replace(about, feature=Choice(LLD, {**about.feature.settings, "extractor": lld}))
 
 
 def _check_text(feature: Any, view: views.View, where: str) -> None:

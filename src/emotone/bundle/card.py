@@ -23,6 +23,12 @@ RELATIVE = (
 )
 
 
+DESCRIPTORS_NOTE = (
+    "- Descriptors: the networks were trained on openSMILE's; Emotone's own, the default, differ from them by rounding "
+    "(`--lld opensmile` takes openSMILE's, for non-commercial use).\n"
+)
+
+
 def relied_on(about: BundleAbout) -> str:
     """The section on how far scores may be relied on; nothing where the bundle does not say."""
     lines = "".join(f"- {name}: {sentence}\n" for name, sentence in about.reliability.items())
@@ -33,10 +39,11 @@ def published_card(about: BundleAbout) -> str:
     """The model card of a bundle made from published weights."""
     training, result = about.training, about.results[0]
     numbers = ", ".join(f"{target.name} {result[target.name]}" for target in about.targets)
+    descriptors = DESCRIPTORS_NOTE if about.feature.name == "lld" else ""
     return (
         f"# {about.name}\n\n{about.description}. Scores on 1..7.\n\n"
         f"- Weights: {training.repository} at {training.commit}, checked by SHA-256, converted by Emotone.\n"
-        f"- {result['protocol']}: {result['metric']} {numbers}.\n"
+        f"- {result['protocol']}: {result['metric']} {numbers}.\n{descriptors}"
         f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{relied_on(about)}{USE}"
     )
 

@@ -17,6 +17,7 @@ from emotone.cli.options import (
     add_device,
     add_jobs,
     add_json,
+    add_lld,
     add_quiet,
     need,
     positive,
@@ -51,6 +52,7 @@ def add_evaluate(add_verb: AddVerb) -> None:
     _add_curves(parser)
     add_jobs(parser)
     add_device(parser)
+    add_lld(parser)
     add_quiet(parser)
 
 
@@ -62,7 +64,9 @@ def evaluate(options: Namespace) -> int:
 
     asked = CurveOptions.read(options)
     _check_report(options)
-    chosen = options.classes, options.part
+    if options.lld and (asked.robustness or asked.missing):
+        raise EmotoneError("--lld is of the scores on a corpus; --robustness and --missing take what the bundle says")
+    chosen = options.classes, options.part, options.lld
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, *chosen)
     curves = missing = None
     if asked.robustness:

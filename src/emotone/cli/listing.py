@@ -100,9 +100,16 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
     try:
         about = read_json(folder)
         description = "".join(mark if mark.isprintable() else " " for mark in str(about["description"]))
-        return _entry(name, description, _plugin("features", str(about["feature"]["name"]))["needs"])
+        return _entry(name, description, _needs_of(about["feature"]))
     except (EmotoneError, KeyError, TypeError) as error:  # one damaged bundle must not hide the others
         return _entry(name, f"cannot be used: {error if isinstance(error, EmotoneError) else 'not complete'}", [])
+
+
+def _needs_of(feature: dict[str, Any]) -> list[str]:
+    """Extras of a bundle's feature; descriptors without an extractor are openSMILE's, as they all were."""
+    needs = _plugin("features", str(feature["name"]))["needs"]
+    is_opensmile = feature["name"] == "lld" and feature["settings"].get("extractor", "opensmile") == "opensmile"
+    return sorted({*needs, *["opensmile"] * is_opensmile})
 
 
 def _recipe(path: Path) -> dict[str, Any]:
@@ -112,8 +119,7 @@ def _recipe(path: Path) -> dict[str, Any]:
     features = [recipe["feature"], *([recipe["text_feature"]] if "text_feature" in recipe else [])]
     names = [feature[key] for feature in features for key in ("name", "of") if key in feature]
     teachers = recipe.get("teacher", [])
-    # All teachers so far are published systems, which need openSMILE.
-    needs = {"train", *(["opensmile"] if teachers else [])}
+    needs = {"train"}
     needs |= {need for name in names for need in _plugin("features", name)["needs"]}
     corpora = recipe["corpora"] + recipe.get("unlabelled", {}).get("corpora", [])
     return _entry(path.stem, comments[0] if comments else "", sorted(needs)) | {"corpora": corpora, "bundles": teachers}

@@ -41,6 +41,11 @@ def add_device(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), metavar="cpu|cuda", help=text)
 
 
+def add_lld(parser: ArgumentParser) -> None:
+    text = "what computes low-level descriptors (default: what the bundle was made with)"
+    parser.add_argument("--lld", choices=("own", "opensmile"), metavar="own|opensmile", help=text)
+
+
 def add_overwrite(parser: ArgumentParser) -> None:
     text = "replace what is there already, though this command did not make it"
     parser.add_argument("--overwrite", action="store_true", help=text)

@@ -13,6 +13,7 @@ from emotone.cli.options import (
     add_device,
     add_inputs,
     add_jobs,
+    add_lld,
     add_model,
     add_overwrite,
     add_quiet,
@@ -79,6 +80,7 @@ def add_predict(add_verb: AddVerb) -> None:
     add_pcm(parser)
     add_jobs(parser)
     add_device(parser)
+    add_lld(parser)
     add_quiet(parser)
     add("--json", action="store_true", help="JSON lines on stdout instead of a table")
 
@@ -114,6 +116,7 @@ def predict(options: Namespace) -> int:
         speakers=options.speakers,
         channels=channels_of(options.channels),
         summary=options.summary,
+        lld=options.lld,
     )
     kept: list[dict[str, Any]] | None = None
     if shows:  # what cannot be written is said before any work
@@ -178,6 +181,7 @@ def add_listen(add_verb: AddVerb) -> None:
     add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
     add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
     add_device(parser)
+    add_lld(parser)
     add_quiet(parser)
     add("--json", action="store_true", help="JSON lines instead of a table")
 
@@ -196,6 +200,7 @@ def listen(options: Namespace) -> int:
         num_channels=options.num_channels,
         rules=rules,
         device=options.device,
+        lld=options.lld,
         as_json=options.json,
         quiet=options.quiet,
     )
@@ -226,6 +231,7 @@ def add_retrieve(add_verb: AddVerb) -> None:
     add_overwrite(parser)
     add_jobs(parser)
     add_device(parser)
+    add_lld(parser)
     add_quiet(parser)
 
 
@@ -235,7 +241,7 @@ def retrieve(options: Namespace) -> int:
     from emotone.predict.retrieve.moments import find_moments
     from emotone.predict.retrieve.output import check_output, write_findings
 
-    settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device")
+    settings = ("length_s", "hop_s", "min_gap_s", "min_speech", "model", "device", "lld")
     given = {name: getattr(options, name) for name in settings if getattr(options, name) is not None}
     is_lowest = options.lowest is not None
     search = Search(options.attribute, options.lowest if is_lowest else options.highest, is_lowest, **given)

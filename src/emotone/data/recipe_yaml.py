@@ -93,7 +93,8 @@ def _with_init(about: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     from emotone.bundle.folder import read_about
 
     bundle = read_about(locate_bundle(str(about["init"])))
-    given = {"feature": {"name": bundle.feature.name, **bundle.feature.settings}}
+    feature = bundle.feature
+    given = {"feature": {"name": feature.name, **plugins.as_written("features", feature.name, feature.settings)}}
     system = bundle.training.trained_system
     if "system" not in about and not system:
         raise EmotoneError(f"{where}: the bundle {about['init']} does not say which system trained it; set system")

@@ -138,7 +138,7 @@ def store_folder(
     corpus: Corpus, feature_name: str, feature: Any, dtype: str = "float32", transform: Transform | None = None
 ) -> Path:
     """Where the store of a corpus, feature and settings lies; other settings, audio folder or texts: another store."""
-    settings: list[Any] = [plugins.settings_of(feature), dtype, str(corpus.root.resolve())]
+    settings: list[Any] = [plugins.identity_of(feature), dtype, str(corpus.root.resolve())]
     if transform is not None:
         settings += [type(transform).__name__, plugins.settings_of(transform)]
     if feature.input == "text":  # other transcripts are other features

@@ -32,12 +32,16 @@ def evaluate_model(
     quiet: bool = False,
     classes: str | None = None,
     part: str | None = None,
+    lld: str | None = None,
 ) -> Run:
     """A finished run as it is, or a bundle tested on a part of a corpus; `.result` has the numbers.
 
-    Raises EmotoneError for `classes` or `part` without a corpus, and for what cannot be tested.
+    `lld`: what computes low-level descriptors (`Bundle.load`). Raises EmotoneError for it, `classes` or `part` without
+    a corpus, and for what cannot be tested.
     """
     if corpus_name is None:
+        if lld:
+            raise EmotoneError("--lld chooses who computes a corpus's descriptors; name it with --corpus")
         if part:
             raise EmotoneError("--part chooses among the utterances of a corpus; name it with --corpus")
         if classes:
@@ -45,7 +49,7 @@ def evaluate_model(
         if model in available() and not Path(model).is_dir():
             raise EmotoneError(f"{model} is a bundle; name the corpus to test it on with --corpus")
         return load_run(Path(model))
-    bundle = Bundle.load(model, device=device)
+    bundle = Bundle.load(model, device=device, lld=lld)
     chosen = classes.split(",") if classes else ()
     return run_on_corpus(bundle, Corpus.load(corpus_name), jobs, quiet, chosen, part)
 
@@ -92,7 +96,7 @@ def run_on_corpus(
         "corpora": {corpus.name: whole.fingerprint},
         "num_failed": len(store.failed),
         "not_in_corpus": [name for name, is_there in has_labels.items() if not is_there],
-        "notes": training_notes(training, whole, part) + words.notes + mapped,
+        "notes": training_notes(training, whole, part) + words.notes + mapped + [bundle.note] * bool(bundle.note),
         "warnings": training_warnings(bundle.name, training, whole, part),
         **score_predictions(predictions, targets),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ class Feature(Protocol):
     """Samples or text -> float32 [T, D]; a frozen dataclass whose fields are its settings.
 
     requires: extras it needs. input: what it takes. resolved: settings whose values are found when it is made, such as
-    the SHA-256 of an encoder's weights; a recipe's hash covers what is found. names: of the D columns. hop_s: seconds
-    from one row to the next; None for one vector per utterance and for tokens. min_duration_s: of the shortest audio;
-    calling it raises EmotoneError for less.
+    the SHA-256 of an encoder's weights; a recipe's hash covers what is found. A feature that has got a setting may have
+    `written_before`: {setting: its value in bundles and stores that do not name it}. names: of the D columns. hop_s:
+    seconds from one row to the next; None for one vector per utterance and for tokens. min_duration_s: of the shortest
+    audio; calling it raises EmotoneError for less.
 
     Settings are checked against their annotations, so what these name is imported at run time, not for type checking.
     """
@@ -47,6 +48,21 @@ class BatchedFeature(Feature, Protocol):
 
     def check(self, source: Any, /) -> str: ...
     def encode(self, sources: Sequence[Any], /) -> list[NDArray[np.float32]]: ...
+
+
+WindowFeature = Callable[[int, "NDArray[np.float32]"], "NDArray[np.float32]"]
+"""A window's first sample and its samples [N] -> float32 [T, D]."""
+
+
+@runtime_checkable
+class OverlappingFeature(Feature, Protocol):
+    """A feature of audio that has less to do where windows of one recording overlap.
+
+    `windows` makes what gives each window of a recording, in the order of their starts, exactly what calling the
+    feature on it gives.
+    """
+
+    def windows(self) -> WindowFeature: ...
 
 
 @runtime_checkable

@@ -91,6 +91,7 @@ class OpenSmileFeature:
     requires: ClassVar[tuple[str, ...]] = ("opensmile",)
     input: ClassVar[Input] = "audio"
     resolved: ClassVar[tuple[str, ...]] = ()
+    missing_note: ClassVar[str] = ""
     level: ClassVar[Literal["lld_and_deltas", "functionals"]]
 
     feature_set: FeatureSetName
@@ -222,7 +223,7 @@ def _configuration_folder(feature: OpenSmileFeature) -> Path:
     try:
         import opensmile
     except ImportError:
-        note = " (openSMILE's licence allows non-commercial research only)"
+        note = f" (openSMILE's licence allows non-commercial research only){feature.missing_note}"
         raise missing_extra("opensmile", "opensmile", feature.title, note) from None
     return Path(opensmile.__file__).parent / "core" / opensmile.config.CONFIG_ROOT
 

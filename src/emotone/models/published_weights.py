@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.base.plugins import Choice
 from emotone.bundle.about import Provenance
 from emotone.bundle.target import PUBLISHED_NAMES, Target
 from emotone.bundle.view.streams import StreamNormalisers
@@ -32,6 +33,8 @@ PARTS = ["train", "validation"]
 ATTRIBUTES = PUBLISHED_NAMES
 """Our names and those in the names of files."""
 RANGE = (1.0, 7.0)
+DESCRIPTORS = Choice("lld", {"frame_size_ms": 32.0, "frame_step_ms": 16.0, "extractor": "own"})
+"""Features of networks on chunks; they were trained on openSMILE's, from which ours differ by rounding."""
 
 
 @dataclass(frozen=True)

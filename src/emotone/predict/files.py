@@ -194,7 +194,7 @@ def _turns(path: str) -> dict[str, list[Turn]]:
 
 
 def _predictor(settings: PredictSettings) -> Predictor:
-    return load_once(settings.model, settings.threads, settings.device)
+    return load_once(settings.model, settings.threads, settings.device, settings.lld)
 
 
 def _transcriber(settings: PredictSettings) -> Transcriber:
@@ -223,8 +223,8 @@ def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor
     if predictor.relative:
         note = "are relative: of two of the same attribute the higher has more of it, their size says nothing"
         _say(settings, f"scores of {predictor.bundle.name} {note}")
-    for target, sentence in predictor.reliability.items():
-        _say(settings, f"{predictor.bundle.name}: {target}: {sentence}")
+    for caution in predictor.cautions:
+        _say(settings, f"{predictor.bundle.name}: {caution}")
     if settings.speakers is not None:
         _turns(settings.speakers)
     table = Table.of(predictor, settings.over, settings.places, settings.summary)
@@ -283,8 +283,8 @@ def identify(predictor: Predictor, settings: PredictSettings) -> dict[str, Any]:
 
 
 def _identify_parts(settings: PredictSettings) -> dict[str, Any]:
-    """Utterances, turns, channels and summary; nothing where there are none, as in tables written before there were."""
-    found: dict[str, Any] = {}
+    """What not every prediction has; nothing where it has none, as in tables written before there was any."""
+    found: dict[str, Any] = {} if settings.lld is None else {"lld": settings.lld}
     if settings.utterances is not None:
         found["utterances"] = asdict(settings.utterances)
     if settings.speakers is not None:

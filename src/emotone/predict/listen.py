@@ -26,6 +26,7 @@ def listen_to(
     num_channels: int = 1,
     rules: UtteranceRules | None = None,
     device: str = "cpu",
+    lld: str | None = None,
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -34,15 +35,15 @@ def listen_to(
     An interrupt ends the stream like its own end: what is being said is scored first. Raises EmotoneError for a pipe
     that cannot be read, and for a rate, format or number of channels that cannot be.
     """
-    predictor = Predictor.load(model, 0, device)
+    predictor = Predictor.load(model, 0, device, lld)
     stream = Stream(predictor, rate_hz, rules, source)
     table, width = stream.table, name_width([source])
     num_rows = 0
     with _open(source) as file:
         reader = PcmReader(file, rate_hz, form, num_channels)
         if not quiet:
-            for target, sentence in predictor.reliability.items():
-                print(f"note: {predictor.bundle.name}: {target}: {sentence}", file=sys.stderr)
+            for caution in predictor.cautions:
+                print(f"note: {predictor.bundle.name}: {caution}", file=sys.stderr)
         if not as_json:
             print(table.header(width), flush=True)
         for row in _rows(stream, reader):

@@ -56,9 +56,9 @@ class Predictor:
     _has_encoder: bool = field(default=False, init=False, repr=False)
 
     @classmethod
-    def load(cls, name: str = "default", threads: int = 0, device: str = "cpu") -> Predictor:
+    def load(cls, name: str = "default", threads: int = 0, device: str = "cpu", lld: str | None = None) -> Predictor:
         """A predictor from a bundle's name or folder (`emotone.bundle.bundle.Bundle.load`)."""
-        return cls(Bundle.load(name, threads, device))
+        return cls(Bundle.load(name, threads, device, lld))
 
     def __repr__(self) -> str:
         """One line, as notebooks show it.
@@ -111,6 +111,12 @@ class Predictor:
     def reliability(self) -> dict[str, str]:
         """What the bundle says of how far scores may be relied on: {target: one sentence}; most say nothing."""
         return dict(self.bundle.about.reliability)
+
+    @property
+    def cautions(self) -> list[str]:
+        """What is to be said before its scores: `reliability`, and a note of the bundle (`Bundle.note`)."""
+        found = [f"{target}: {sentence}" for target, sentence in self.reliability.items()]
+        return [*found, *filter(None, [self.bundle.note])]
 
     def load_encoder(self) -> None:
         """Load the encoder of transcripts; raises EmotoneError where that cannot be done, or the bundle takes none.
@@ -317,9 +323,9 @@ class Predictor:
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(name: str, threads: int, device: str) -> Predictor:
+def load_once(name: str, threads: int, device: str, lld: str | None = None) -> Predictor:
     """`Predictor.load` for functions that run in worker processes: each loads it on its first file, and keeps it."""
-    return Predictor.load(name, threads, device)
+    return Predictor.load(name, threads, device, lld)
 
 
 def _died(file: str) -> Prediction:

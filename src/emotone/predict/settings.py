@@ -29,7 +29,8 @@ class PredictSettings:
 
     utterances: a row per utterance, cut by these rules. speakers: an RTTM file or a table of turns, of which each is a
     row. channels: those that are heard one by one, from 1; () for all of them, None for their mean. summary: rows of
-    recordings also have shares and spread (`emotone.predict.table.Table`).
+    recordings also have shares and spread (`emotone.predict.table.Table`). lld: what computes low-level descriptors,
+    "own" or "opensmile"; None: what the bundle was made with.
 
     Raises EmotoneError for impossible windows, for what does not go together, and for a language without "auto".
 
@@ -50,6 +51,7 @@ class PredictSettings:
     speakers: str | None = None
     channels: tuple[int, ...] | None = None
     summary: bool = False
+    lld: str | None = None
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.hop_s)

@@ -5,7 +5,7 @@ A window that cannot be scored goes on with its error, so that the rest of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,11 +122,12 @@ def score_windows(
     `track` listens to what is cut, where the bundle does not (`Bundle.listens`).
     """
     batch: list[Window] = []
+    extract = bundle.windows()
     for (start, samples), is_last in _mark_last(cuts):
         window = Window(start / RATE_HZ, (start + len(samples)) / RATE_HZ)
         if track is not None:
             window.is_speech = track.steps(start, start + len(samples))
-        _add_speech(window, bundle, samples)
+        _add_speech(window, bundle, start, samples, extract)
         if transcript is not None:
             _add_text(window, bundle, transcript, is_last)
         if bundle.takes_text:
@@ -167,7 +168,9 @@ def chunks_of(bundle: Bundle) -> tuple[Chunks, float] | None:
     return view, hop_s
 
 
-def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
+def _add_speech(
+    window: Window, bundle: Bundle, start: int, samples: Samples, extract: Callable[[int, Samples], Samples]
+) -> None:
     """Features of the samples, or an error; of a bundle that listens the speech, of one with curves its chunks, too."""
     if is_silent(samples):
         window.is_speech = np.zeros(1, bool) if takes_speech(bundle) else None
@@ -181,7 +184,7 @@ def _add_speech(window: Window, bundle: Bundle, samples: Samples) -> None:
         if bundle.listens:
             features, window.is_speech = bundle.listen(samples)
         else:
-            features = bundle.extract(samples)
+            features = extract(start, samples)
         window.places = None if chunks is None else locate_chunks(*chunks, len(features), samples)
     except EmotoneError as error:
         window.error = str(error)

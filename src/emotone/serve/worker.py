@@ -170,7 +170,7 @@ class Worker:
         """Load a bundle, so that the first recording does not wait for it."""
         from emotone.predict.predictor import load_once
 
-        load_once(self._place(task["fields"]), 1 if self._setup.jobs > 1 else 0, "cpu")
+        load_once(self._place(task["fields"]), 1 if self._setup.jobs > 1 else 0, "cpu", None)
 
     def _place(self, fields: Mapping[str, str]) -> str:
         """Where the bundle lies that is asked for; names alone count, never a place."""
@@ -197,7 +197,7 @@ class Worker:
         from emotone.predict.table import Table
 
         settings = self._settings(task)
-        predictor = load_once(settings.model, settings.threads, settings.device)
+        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         settings.check(predictor)
         if settings.speakers is not None:
             read_turns(Path(settings.speakers))  # what is wrong with all of it is no fault of the recording
@@ -255,7 +255,7 @@ class Worker:
         if form_name not in SUFFIXES:
             raise unknown("format", form_name, SUFFIXES)
         settings = self._settings(task)
-        predictor = load_once(settings.model, settings.threads, settings.device)
+        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         table = Table.of(predictor, settings.over, settings.places, settings.summary)
         path = folder / f"{form_name}{SUFFIXES[form_name]}"
         form = form_of(path, form_name, table, predictor.bundle.name)

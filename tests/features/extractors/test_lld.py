@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from emotone.audio.read import load_audio
 from emotone.errors import EmotoneError
 from emotone.features.extractors.lld import Lld
+from emotone.features.feature import OverlappingFeature
+
+BY_LIBRARY = partial(Lld, extractor="opensmile")
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
 INSTALLED = Path(opensmile.__file__).parent / "core" / "config"
@@ -50,7 +54,7 @@ def in_two_passes(
 @pytest.mark.parametrize("name", GOLDEN)
 def test_descriptors_of_speech_equal_the_published_ones(shared: Path, name: str) -> None:
     golden = np.load(shared / f"golden/systems/{name}.npz")
-    found = Lld()(load_audio(shared / str(golden["audio"])))
+    found = BY_LIBRARY()(load_audio(shared / str(golden["audio"])))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, golden["lld"], rtol=1e-6, atol=1e-6)
 
@@ -60,20 +64,20 @@ def test_one_pass_equals_two(shared: Path, tmp_path: Path, size_ms: float | None
     samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
     size_s, step_s = (None if ms is None else f"{ms / 1000:.4f}" for ms in (size_ms, step_ms))
     expected, names = in_two_passes(samples, tmp_path, size_s, step_s)
-    feature = Lld(frame_size_ms=size_ms, frame_step_ms=step_ms)
+    feature = BY_LIBRARY(frame_size_ms=size_ms, frame_step_ms=step_ms)
     np.testing.assert_array_equal(feature(samples), expected)
     assert feature.names == names
 
 
 def test_names_are_65_descriptors_then_their_deltas() -> None:
-    names = Lld().names
+    names = BY_LIBRARY().names
     assert len(set(names)) == 130 and names[:2] == ["F0final_sma", "voicingFinalUnclipped_sma"]
     assert names[65:] == [name.replace("_sma", "_sma_de") for name in names[:65]]
 
 
 @pytest.mark.parametrize(("size_ms", "num_samples_min"), [(None, 960), (32, 512), (20, 320), (33.3, 533), (20.01, 320)])
 def test_shortest_input_has_one_frame(size_ms: float | None, num_samples_min: int) -> None:
-    feature = Lld(frame_size_ms=size_ms)
+    feature = BY_LIBRARY(frame_size_ms=size_ms)
     assert feature.min_duration_s == num_samples_min / 16_000
     for num_more in (0, 1, 100):
         assert np.isfinite(feature(noise(num_samples_min + num_more))).all()
@@ -92,12 +96,14 @@ def test_full_scale_does_not_wrap() -> None:
     loud = np.clip(4 * tone, -1.0, 1.0)
     just_below = np.clip(loud, -1.0, 32767 / 32768).astype(np.float32)
     assert loud.max() == 1.0
-    np.testing.assert_array_equal(Lld()(loud), Lld()(just_below))
+    for feature in (Lld(), BY_LIBRARY()):
+        np.testing.assert_array_equal(feature(loud), feature(just_below))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, -1.0, 1e-6])
 def test_constant_input_gives_finite_values(level: float) -> None:
-    assert np.isfinite(Lld()(np.full(8_000, level, np.float32))).all()
+    for feature in (Lld(), BY_LIBRARY()):
+        assert np.isfinite(feature(np.full(8_000, level, np.float32))).all()
 
 
 @pytest.mark.parametrize(
@@ -109,8 +115,9 @@ def test_constant_input_gives_finite_values(level: float) -> None:
     ],
 )
 def test_bad_samples_are_one_clear_error(samples: NDArray[np.float32], reason: str) -> None:
-    with pytest.raises(EmotoneError, match=reason):
-        Lld()(samples)
+    for feature in (Lld(), BY_LIBRARY()):
+        with pytest.raises(EmotoneError, match=reason):
+            feature(samples)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +129,48 @@ def test_impossible_settings_are_one_clear_error(wrong: dict[str, Any]) -> None:
         Lld(**wrong)
 
 
+@pytest.mark.parametrize("other", [{"frame_size_ms": None}, {"frame_step_ms": 10.0}, {"feature_set": "eGeMAPSv02"}])
+def test_what_its_own_extractor_has_not_is_refused_in_words(other: dict[str, Any]) -> None:
+    with pytest.raises(EmotoneError, match=r"at 32 ms every 16 ms, not .*which openSMILE has: extractor=opensmile$"):
+        Lld(**other)
+    assert Lld(**other, extractor="opensmile").names
+
+
+def test_its_own_are_those_of_the_library_to_rounding(shared: Path) -> None:
+    samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
+    own, theirs = Lld()(samples), BY_LIBRARY()(samples)
+    assert own.shape == theirs.shape and not np.array_equal(own, theirs)
+    np.testing.assert_allclose(own, theirs, rtol=1e-2, atol=1e-3 * np.abs(theirs).mean(axis=0).max())
+    assert np.median(np.abs(own - theirs) / np.maximum(np.abs(theirs), 1e-9)) < 1e-6
+
+
+@pytest.mark.parametrize("feature", [Lld(), BY_LIBRARY()])
+def test_windows_have_the_rows_of_each_alone(feature: Lld) -> None:
+    samples, of_window = noise(40_000), feature.windows()
+    assert isinstance(feature, OverlappingFeature)
+    for start in (0, 4_000, 8_192, 12_288):
+        window = samples[start : start + 16_384]
+        np.testing.assert_array_equal(of_window(start, window), feature(window))
+    with pytest.raises(EmotoneError, match="too short"):
+        of_window(0, samples[:300])
+
+
+def test_its_own_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    assert Lld()(noise(2_000)).shape == (7, 130) and Lld.requires == ()
+
+
 def test_missing_package_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    with pytest.raises(EmotoneError, match=r'feature lld needs .* pip install "emotone\[opensmile\]".*non-commercial'):
-        Lld(frame_step_ms=15)(noise(2_000))
+    with pytest.raises(
+        EmotoneError, match=r'feature lld needs .* pip install "emotone\[opensmile\]".*non-commercial.*--lld own'
+    ):
+        BY_LIBRARY(frame_step_ms=15)(noise(2_000))
 
 
 def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    Lld()(noise(2_000))
+    BY_LIBRARY()(noise(2_000))
     assert not list(tmp_path.iterdir())
 
 
@@ -141,13 +181,14 @@ def test_a_folder_that_openSMILE_cannot_name_is_one_clear_error(  # noqa: N802
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with pytest.raises(EmotoneError, match="ASCII"):
-        Lld()(noise(2_000))
+        BY_LIBRARY()(noise(2_000))
 
 
-def test_threads_and_processes_give_the_same() -> None:
-    feature = pickle.loads(pickle.dumps(Lld()))
+@pytest.mark.parametrize("made", [Lld(), BY_LIBRARY()])
+def test_threads_and_processes_give_the_same(made: Lld) -> None:
+    feature = pickle.loads(pickle.dumps(made))
     inputs = [noise(6_000 + 1_000 * seed, seed) for seed in range(6)]
-    expected = [Lld()(samples) for samples in inputs]
+    expected = [made(samples) for samples in inputs]
     spawned = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     with ThreadPoolExecutor(3) as threads, spawned as processes:
         for found in (threads.map(feature, inputs), processes.map(feature, inputs)):
@@ -160,12 +201,13 @@ def test_an_interrupt_stops_it_at_once() -> None:
 import os, signal, threading, time
 import numpy as np
 from emotone.features.extractors.lld import Lld
-Lld()(np.zeros(16_000, np.float32))
+feature = Lld(extractor="opensmile")
+feature(np.zeros(16_000, np.float32))
 minutes = np.random.default_rng(0).uniform(-0.5, 0.5, 600 * 16_000).astype(np.float32)
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 start_s = time.process_time()
 try:
-    Lld()(minutes)
+    feature(minutes)
 except KeyboardInterrupt:
     print("interrupted", time.process_time() - start_s < 1.5)
 """

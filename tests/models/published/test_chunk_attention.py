@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from emotone.bundle.bundle import Bundle
 from emotone.data.norm_terms import read_norm
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
+from emotone.features.extractors.lld import Lld
 from emotone.models.published.chunk_attention import load_network, weight_path
 from emotone.models.pull import published_systems
 from emotone.predict.predictor import Predictor
@@ -120,3 +124,37 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EmotoneError, match="not the weights of a published chunk-attention network") as caught:
         load_network(tmp_path / "w", "arousal", "RnnAttenVec")
     assert "\n" not in str(caught.value)
+
+
+# ---- whose descriptors ------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_says_whose_descriptors_it_is_run_with(shared: Path, pulled: dict[str, Path]) -> None:
+    folder = str(pulled["chunk-attention-self"])
+    samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
+    own, library = Bundle.load(folder, threads=1), Bundle.load(folder, threads=1, lld="opensmile")
+    assert (own.feature.extractor, own.note) == ("own", "") and "trained on openSMILE's" in (
+        pulled["chunk-attention-self"] / "README.md"
+    ).read_text(encoding="utf-8")
+    assert library.feature.extractor == "opensmile"
+    assert library.note == "made with lld by extractor=own, run with extractor=opensmile"
+    assert Predictor(library).cautions == [library.note] and Predictor(own).cautions == []
+    again = pickle.loads(pickle.dumps(library))
+    assert again.note == library.note and again.fingerprint == own.fingerprint
+    for attribute, score in own.score_samples([samples]).attributes.items():
+        assert score[0] == pytest.approx(library.score_samples([samples]).attributes[attribute][0], abs=1e-3)
+
+
+def test_a_bundle_from_before_is_openSMILEs(pulled: dict[str, Path], tmp_path: Path) -> None:  # noqa: N802
+    folder = shutil.copytree(pulled["chunk-attention-self"], tmp_path / "before")
+    about = json.loads((folder / "bundle.json").read_text())
+    del about["feature"]["settings"]["extractor"]
+    (folder / "bundle.json").write_text(json.dumps(about))
+    assert Bundle.load(str(folder)).feature == Lld(extractor="opensmile")
+    chosen = Bundle.load(str(folder), lld="own")
+    assert chosen.feature == Lld() and chosen.note == "made with lld by extractor=opensmile, run with extractor=own"
+
+
+def test_descriptors_of_other_bundles_are_not_chosen() -> None:
+    with pytest.raises(EmotoneError, match="bundle default takes whisper-light; --lld chooses who computes lld"):
+        Bundle.load("default", lld="own")

@@ -1,33 +1,101 @@
-"""Low-level descriptors of openSMILE's sets, with their deltas."""
+"""Low-level descriptors of IS13_ComParE and their deltas, our own; openSMILE's other sets by openSMILE."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
+from emotone.errors import EmotoneError
+from emotone.features.feature import WindowFeature
+from emotone.features.lld.names import column_names
+from emotone.features.lld.overlapping import Overlapping
+from emotone.features.lld.stream import Stream
 from emotone.features.opensmile import FeatureSetName, OpenSmileFeature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Extractor = Literal["own", "opensmile"]
+OWN = ("IS13_ComParE", 32.0, 16.0)
+"""Set, frame size and step in milliseconds of our own descriptors."""
+PIECE_SAMPLES = 2**20
+"""Samples that are gone through together: a minute, so that memory beside the rows does not grow."""
 
 
 @dataclass(frozen=True)
 class Lld(OpenSmileFeature):
-    """Low-level descriptors, then their deltas, float32 [T, D], in one pass of openSMILE; D is 130 for the default set.
+    """Low-level descriptors, then their deltas, float32 [T, D]; D is 130 for the default set.
 
-    Schuller et al., "The INTERSPEECH 2013 computational paralinguistics challenge". The default frames are those of the
-    published chunk-level systems; for a set's own give None for both. One pass gives what openSMILE's levels `lld` and
-    `lld_de` give in two, cut to the shorter. D of the other sets: IS09_emotion 32, IS10_paraling_compat 76,
-    IS11_speaker_state 118, IS12_speaker_trait_compat 128, ComParE_2016 130, emobase 52; of those without deltas:
-    GeMAPSv01a and GeMAPSv01b 18, eGeMAPSv01a and eGeMAPSv01b 23, eGeMAPSv02 25. What it raises: `OpenSmileFeature`.
+    extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE at frames of 32 ms every 16 ms alone,
+    those of the published chunk-level systems; they are openSMILE's to rounding (results/descriptors.md). `opensmile`
+    has the library compute them, which is for non-commercial use. feature_set: one of `FeatureSetName`. frame_size_ms,
+    frame_step_ms: of its frames; None for a set's own.
 
-    >>> import numpy as np
+    Schuller et al., "The INTERSPEECH 2013 computational paralinguistics challenge". openSMILE gives in one pass what
+    its levels `lld` and `lld_de` give in two, cut to the shorter. D of the other sets: IS09_emotion 32,
+    IS10_paraling_compat 76, IS11_speaker_state 118, IS12_speaker_trait_compat 128, ComParE_2016 130, emobase 52; of
+    those without deltas: GeMAPSv01a and GeMAPSv01b 18, eGeMAPSv01a and eGeMAPSv01b 23, eGeMAPSv02 25. Raises
+    EmotoneError for a set or frames that its own extractor does not have, and as `OpenSmileFeature`.
+
     >>> Lld()(np.zeros(16_000, np.float32)).shape
     (62, 130)
-    >>> len(Lld("eGeMAPSv02").names)
-    25
+    >>> Lld("eGeMAPSv02")
+    Traceback (most recent call last):
+    ...
+    emotone.errors.EmotoneError: feature lld: our own extractor has IS13_ComParE at 32 ms every 16 ms, not ...
     """
 
-    requires: ClassVar[tuple[str, ...]] = ("opensmile",)
+    requires: ClassVar[tuple[str, ...]] = ()
+    resolved: ClassVar[tuple[str, ...]] = ("extractor",)
+    written_before: ClassVar[dict[str, Any]] = {"extractor": "opensmile"}
     level: ClassVar = "lld_and_deltas"
+    missing_note: ClassVar[str] = ", or take our own (extractor=own, --lld own)"
 
     feature_set: FeatureSetName = "IS13_ComParE"
     frame_size_ms: float | None = 32.0
     frame_step_ms: float | None = 16.0
+    extractor: Extractor = "own"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.extractor not in ("own", "opensmile"):
+            raise EmotoneError(f"{self.title}: extractor must be own or opensmile, not {self.extractor!r}")
+        if self.extractor == "own" and (self.feature_set, self.frame_size_ms, self.frame_step_ms) != OWN:
+            given = [self.feature_set, *(_in_words(ms) for ms in (self.frame_size_ms, self.frame_step_ms))]
+            raise EmotoneError(
+                f"{self.title}: our own extractor has IS13_ComParE at 32 ms every 16 ms, not {given[0]} at {given[1]} "
+                f"every {given[2]}, which openSMILE has: extractor=opensmile"
+            )
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the D columns, in openSMILE's order."""
+        return column_names() if self.extractor == "own" else super().names
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Samples [N], 16 kHz -> float32 [T, D]; raises EmotoneError for too few of them and for NaN."""
+        if self.extractor == "opensmile":
+            return super().__call__(samples)
+        self._check(samples)
+        stream = Stream()
+        starts = range(0, len(samples), PIECE_SAMPLES)
+        rows = [stream.push(samples[start : start + PIECE_SAMPLES]) for start in starts]
+        return np.concatenate([*rows, stream.end()])
+
+    def windows(self) -> WindowFeature:
+        """Rows of windows of one recording, whose common frames are measured once (`emotone.features.feature`)."""
+        if self.extractor == "opensmile":
+            return lambda start, samples: self(samples)
+        overlapping = Overlapping()
+
+        def rows(start: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+            self._check(samples)
+            return overlapping(start, samples)
+
+        return rows
+
+
+def _in_words(ms: float | None) -> str:
+    return "the set's own" if ms is None else f"{ms:g} ms"

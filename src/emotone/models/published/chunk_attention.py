@@ -6,13 +6,13 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.card import published_card
 from emotone.bundle.view.view import Chunks
 from emotone.models.published_weights import (
     ATTRIBUTES,
     CORPUS,
+    DESCRIPTORS,
     Published,
     attribute_targets,
     published_result,
@@ -102,12 +102,12 @@ def build(aggregation: str, name: str, files: dict[str, Path], to: Path) -> Path
         name=name,
         description=f"Published chunk-level attention networks ({aggregation}), {CORPUS}, one per attribute",
         max_utterance_s=11.0,
-        feature=Choice("lld", {"frame_size_ms": 32.0, "frame_step_ms": 16.0}),
+        feature=DESCRIPTORS,
         view=Chunks(62, 11),
         targets=attribute_targets(files),
         training=SYSTEMS[name].provenance(system),
         results=[published_result(PUBLISHED_CCC[aggregation])],
-        licence="MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
+        licence="MIT",
         citation=CITATION,
     )
     return write_bundle(to, networks.eval(), about, read_normalisers(files), published_card(about))
@@ -117,7 +117,7 @@ def _published(aggregation: str, name: str) -> Published:
     weights = {weight_path(aggregation, attribute): sha for attribute, sha in WEIGHT_HASHES[aggregation].items()}
     about = f"chunk-level attention, {aggregation}, arousal, dominance and valence ({CORPUS})"
     make = functools.partial(build, aggregation, name)
-    return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, make, needs=("train", "opensmile"))
+    return Published(REPOSITORY, COMMIT, about, NORM_FILES | weights, make, needs=("train",))
 
 
 SYSTEMS = {

@@ -10,14 +10,14 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.base.plugins import Choice
 from emotone.bundle.about import BundleAbout
-from emotone.bundle.card import RELATIVE, USE, published_card
+from emotone.bundle.card import DESCRIPTORS_NOTE, RELATIVE, USE, published_card
 from emotone.bundle.target import UNBOUNDED, Target
 from emotone.bundle.view.view import Chunks
 from emotone.models.published_weights import (
     ATTRIBUTES,
     CORPUS,
+    DESCRIPTORS,
     Published,
     attribute_targets,
     published_result,
@@ -102,13 +102,13 @@ def build(name: str, files: dict[str, Path], to: Path) -> Path:
         name=name,
         description=description,
         max_utterance_s=11.0,
-        feature=Choice("lld", {"frame_size_ms": 32.0, "frame_step_ms": 16.0}),
+        feature=DESCRIPTORS,
         view=Chunks(62, 22),
         targets=targets,
         curves=True,
         training=SYSTEMS[name].provenance({"name": name, "networks": "separate"}),
         results=results,
-        licence="MIT (the openSMILE features it needs are under audEERING's non-commercial research licence)",
+        licence="MIT",
         citation=CITATION,
     )
     card = _ranker_card(about) if name == RANKER else published_card(about)
@@ -121,14 +121,14 @@ def _ranker_card(about: BundleAbout) -> str:
         f"# {about.name}\n\n{about.description}\n\n"
         "- A chunk's score is the ranker's margin, an utterance's the mean over its chunks.\n"
         f"- Weights: {training.repository} at {training.commit}, checked by SHA-256, converted by Emotone.\n"
-        f"- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
+        f"{DESCRIPTORS_NOTE}- Licence: {about.licence}.\n- Cite: {about.citation}.\n\n{USE}"
     )
 
 
 def _published(name: str, about: str, norms: dict[str, str]) -> Published:
     weights = {weight_path(name, attribute): sha for attribute, sha in WEIGHT_HASHES[name].items()}
     make = functools.partial(build, name)
-    return Published(REPOSITORY, COMMIT, about, norms | weights, make, needs=("train", "opensmile"))
+    return Published(REPOSITORY, COMMIT, about, norms | weights, make, needs=("train",))
 
 
 SYSTEMS = {

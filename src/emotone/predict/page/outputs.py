@@ -42,7 +42,7 @@ class Outputs:
 
     def write(self, rows: Sequence[Row], settings: PredictSettings) -> None:
         """Write what is asked for, of all rows of a table."""
-        predictor = load_once(settings.model, settings.threads, settings.device)
+        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         content = show_rows(rows, scale_of(predictor), settings.over, settings.jobs, settings.quiet)
         if self.page is not None:
             write_page(self.page, render_page(content))
@@ -56,7 +56,7 @@ def scale_of(predictor: Predictor) -> Scale:
     >>> scale_of(load_once("default", 1, "cpu")).labels[:2]
     ['anger', 'boredom']
     """
-    cautions = [f"{target}: {sentence}" for target, sentence in predictor.reliability.items()]
+    cautions = predictor.cautions
     if predictor.relative:
         names = ", ".join(predictor.relative)
         cautions.append(f"{names}: of two scores the higher has more of it; their size says nothing")

@@ -23,10 +23,11 @@ MIN_SPEECH = 0.4
 class Search:
     """A search for the `num` windows of `length_s` seconds with the highest (or `lowest`) score of an attribute.
 
-    `attribute`: one of the bundle's, or the column of a category, whose score is its probability.
-    `hop_s`: from one window's start to the next (default: a third of the length). `min_gap_s`: least time between the
-    end of a moment and the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`:
-    least share of a window, 0..1, in which somebody speaks; 0 takes music and silence, too.
+    `attribute`: one of the bundle's, or the column of a category, whose score is its probability. `hop_s`: from one
+    window's start to the next (default: a third of the length). `min_gap_s`: least time between the end of a moment and
+    the start of another in the same recording; at 0 they may touch, never overlap. `min_speech`: least share of a
+    window, 0..1, in which somebody speaks; 0 takes music and silence, too. `lld`: what computes low-level descriptors;
+    None: what the bundle was made with.
     """
 
     attribute: str
@@ -38,6 +39,7 @@ class Search:
     min_speech: float = MIN_SPEECH
     model: str = "default"
     device: str = "cpu"
+    lld: str | None = None
 
     @property
     def step_s(self) -> float:
@@ -120,6 +122,7 @@ class Findings:
     duration_s: float
     speech_s: float
     reliability: str = ""
+    bundle_note: str = ""
 
     def renamed(self, names: Mapping[str, str]) -> Findings:
         """The same with files called by other names: {path: name}."""
@@ -145,7 +148,7 @@ class Findings:
     @property
     def notes(self) -> list[str]:
         """Notes for the user, a line each."""
-        lines = []
+        lines = [f"{self.bundle}: {self.bundle_note}"] if self.bundle_note else []
         if self.noted:
             count = f"{len(self.noted)} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
             first = self.noted[0]

@@ -55,7 +55,7 @@ def find_moments(
     True
     """
     threads = 1 if jobs > 1 else 0
-    predictor = load_once(search.model, threads, search.device)
+    predictor = load_once(search.model, threads, search.device, search.lld)
     search.check(predictor)
     given = [files] if isinstance(files, str | os.PathLike) else files
     names = list(dict.fromkeys(os.fspath(file) for file in given))
@@ -72,7 +72,19 @@ def find_moments(
             noted.append(replace(recording, moments=[], outline=np.zeros(0)))
     moments, recordings = ranking.result()
     name, reliability = predictor.bundle.name, _reliability(predictor, search.attribute)
-    return Findings(search, name, moments, recordings, failed, noted, len(names), duration_s, speech_s, reliability)
+    return Findings(
+        search,
+        name,
+        moments,
+        recordings,
+        failed,
+        noted,
+        len(names),
+        duration_s,
+        speech_s,
+        reliability,
+        predictor.bundle.note,
+    )
 
 
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
@@ -109,7 +121,7 @@ def _reliability(predictor: Predictor, column: str) -> str:
 
 
 def _search_file(search: Search, threads: int, file: str) -> Recording:
-    return search_recording(file, search, load_once(search.model, threads, search.device))
+    return search_recording(file, search, load_once(search.model, threads, search.device, search.lld))
 
 
 def _died(file: str) -> Recording:
@@ -218,6 +230,7 @@ def _spoken_windows(read: Iterable[Samples], search: Search, bundle: Bundle, sco
     speech_track = SpeechTrack()
     least = shortest_s(bundle) * RATE_HZ
     blocks = speech_track.listen(read)
+    extract = bundle.windows()
     for start, samples in cut_windows(blocks, search.length_s, search.step_s, 0.0):
         stop = scored.num_samples = start + len(samples)
         speech = speech_track.share(start, stop)
@@ -225,7 +238,7 @@ def _spoken_windows(read: Iterable[Samples], search: Search, bundle: Bundle, sco
             continue
         scored.num_spoken += 1
         try:
-            yield _SpokenWindow(start, stop, speech, bundle.extract(samples))
+            yield _SpokenWindow(start, stop, speech, extract(start, samples))
         except EmotoneError as error:
             scored.error = str(error)
     scored.speech_s = speech_track.speech_s

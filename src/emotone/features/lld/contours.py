@@ -1,0 +1,113 @@
+"""Smoothing and deltas of descriptors over time, as openSMILE has them.
+
+The six columns of the voice (F0, voicing, jitter, DDP, shimmer, HNR) are smoothed and differenced over their non-zero
+values. K frames give K + 1 rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+NUM_VOICE = 6
+FIRST_DENOMINATOR = 10.0
+"""2 (1^2 + 2^2): of deltas over two rows before and after."""
+
+
+def smooth(rows: Array) -> Array:
+    """Mean of each row and its two neighbours, of rows [n + 2, D]: float32 [n, D].
+
+    Of the voice's columns only non-zero values count, and where the middle one is 0, the result is.
+
+    >>> rows = np.array([[0.0, 0, 0, 0, 0, 0, 3], [4, 0, 0, 0, 0, 0, 0], [2, 5, 0, 0, 0, 0, 0]], np.float32)
+    >>> smooth(rows)[0].tolist()
+    [3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    """
+    before, here, after = rows[:-2], rows[1:-1], rows[2:]
+    smoothed = (before + here + after) / np.float32(3.0)
+    voice = rows[:, :NUM_VOICE]
+    is_there = voice != 0
+    count = is_there[:-2].astype(np.float32) + is_there[1:-1] + is_there[2:]
+    total = voice[:-2] + voice[1:-1] + voice[2:]
+    smoothed[:, :NUM_VOICE] = np.where(is_there[1:-1], total / np.maximum(count, 1.0), 0.0)
+    return smoothed
+
+
+def plain_deltas(rows: Array) -> Array:
+    """(2 (s_(t+2) - s_(t-2)) + s_(t+1) - s_(t-1)) / 10 of rows [n + 4, D]: float32 [n, D] (HTK book).
+
+    >>> plain_deltas(np.arange(5, dtype=np.float32)[:, None]).tolist()
+    [[1.0]]
+    """
+    far, near = rows[4:] - rows[:-4], rows[3:-1] - rows[1:-3]
+    far += far
+    far += near
+    far /= np.float32(FIRST_DENOMINATOR)
+    return far
+
+
+def voice_deltas(rows: Array, denominator: float) -> tuple[Array, float]:
+    """Deltas of the voice's columns, of rows [n + 4, 6]: float32 [n, 6], and the denominator after them.
+
+    A pair (t - k, t + k), k = 1, 2, counts where both values are non-zero. The denominator is never taken back: it
+    begins at 10 and grows by k^2 with every pair that counts, column after column, so that deltas shrink with time. (An
+    evident defect of openSMILE, with which the published networks were trained.)
+
+    >>> voice_deltas(np.tile(np.arange(1, 6, dtype=np.float32)[:, None], 6), 10.0)[0].astype(float).round(3).tolist()
+    [[0.667, 0.5, 0.4, 0.333, 0.286, 0.25]]
+    """
+    is_there = rows != 0
+    far, near = is_there[4:] & is_there[:-4], is_there[3:-1] & is_there[1:-3]
+    growth = (4.0 * far + near).ravel()
+    denominators = denominator + np.cumsum(growth)
+    sums = 2 * (rows[4:] - rows[:-4]) * far + (rows[3:-1] - rows[1:-3]) * near
+    last = float(denominators[-1]) if len(denominators) else denominator
+    return (sums / denominators.reshape(sums.shape)).astype(np.float32), last
+
+
+class Contours:
+    """Rows of descriptors [K, 65] block by block -> smoothed rows and their deltas, [K + 1, 130] in all.
+
+    Smoothing repeats the first row once at the beginning and the last twice at the end; deltas repeat theirs twice.
+    Those of the voice see the first K smoothed rows alone.
+
+    >>> contours = Contours()
+    >>> [len(contours.push(np.ones((4, 65), np.float32), is_last)) for is_last in (False, True)]
+    [1, 8]
+    """
+
+    def __init__(self) -> None:
+        self._raw: Array | None = None
+        self._smooth: Array | None = None
+        self._denominator = FIRST_DENOMINATOR
+
+    def push(self, rows: Array, is_last: bool) -> Array:
+        """The rows that are known by now; the last block gives all that is left."""
+        raw = rows if self._raw is None else np.concatenate([self._raw, rows])
+        if self._raw is None and len(rows):
+            raw = np.concatenate([rows[:1], rows])
+        if is_last:
+            raw = np.concatenate([raw, raw[-1:], raw[-1:]])
+        self._raw = raw[-2:] if len(raw) else None
+        return self._difference(smooth(raw) if len(raw) > 2 else np.empty((0, rows.shape[1]), np.float32), is_last)
+
+    def _difference(self, rows: Array, is_last: bool) -> Array:
+        known = rows if self._smooth is None else np.concatenate([self._smooth, rows])
+        if self._smooth is None and len(rows):
+            known = np.concatenate([rows[:1], rows[:1], rows])
+        voice = known
+        if is_last:
+            voice = np.concatenate([known[:-1], *[known[-2:-1]] * 3])[:, :NUM_VOICE]
+            known = np.concatenate([known, known[-1:], known[-1:]])
+        self._smooth = known[-4:] if len(known) else None
+        if len(known) < 5:
+            return np.empty((0, 2 * rows.shape[1]), np.float32)
+        deltas = plain_deltas(known)
+        deltas[:, :NUM_VOICE], self._denominator = voice_deltas(voice[:, :NUM_VOICE], self._denominator)
+        return np.concatenate([known[2:-2], deltas], axis=1)

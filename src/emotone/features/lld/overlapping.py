@@ -1,0 +1,71 @@
+"""Descriptors of windows of one recording that overlap: what frames have by themselves is measured once.
+
+Rows are those of each window alone: RASTA, the course of the pitch, voice quality, smoothing and deltas begin with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from emotone.features.lld.course import Course
+from emotone.features.lld.frames import HOP, SIZE, count_frames, quantise
+from emotone.features.lld.local import Local, join, measure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+MOST_GRIDS = 8
+"""Grids of frames that are kept: windows whose way is no multiple of a hop come back to a grid after several."""
+
+
+class _Known(NamedTuple):
+    """Frames on one grid: the number of the first one there, and what they have."""
+
+    first: int
+    local: Local
+
+    @property
+    def stop(self) -> int:
+        return self.first + len(self.local.columns)
+
+
+class Overlapping:
+    """Rows [K + 1, 130] of windows of one recording, given in the order of their starts.
+
+    Frames of two windows are the same where their starts differ by a multiple of 256 samples, whatever lies between.
+
+    >>> samples = np.random.default_rng(0).normal(0, 0.1, 8192).astype(np.float32)
+    >>> windows = Overlapping()
+    >>> [windows(start, samples[start : start + 4096]).shape for start in (0, 2048, 4096)]
+    [(16, 130), (16, 130), (16, 130)]
+    """
+
+    def __init__(self) -> None:
+        self._grids: dict[int, _Known] = {}
+
+    def __call__(self, start: int, samples: Array) -> Array:
+        """The rows of the samples [N] of a window that begins at sample `start`; none for fewer than 512."""
+        samples = quantise(samples)
+        if len(samples) < SIZE:
+            return np.empty((0, 130), np.float32)
+        first, grid = divmod(start, HOP)
+        known = self._extend(self._grids.pop(grid, None), first, samples)
+        self._grids[grid] = known
+        if len(self._grids) > MOST_GRIDS:
+            del self._grids[next(iter(self._grids))]
+        local = known.local.part(first - known.first, first - known.first + count_frames(len(samples)))
+        return Course().push(local, samples, is_last=True)
+
+    def _extend(self, known: _Known | None, first: int, samples: Array) -> _Known:
+        """What is known of a grid, from frame `first` on, with all frames of the samples."""
+        if known is None or not known.first <= first < known.stop:
+            return _Known(first, measure(samples, None))
+        kept = known.local.part(first - known.first, len(known.local.columns))
+        num_kept = known.stop - first
+        if num_kept >= count_frames(len(samples)):
+            return _Known(first, kept)
+        return _Known(first, join([kept, measure(samples[num_kept * HOP :], kept.power)]))

@@ -1,0 +1,135 @@
+"""Pitch periods in samples: each found by the correlation of a period with the next, run after run of voiced frames.
+
+A period's length decides where the next begins, so runs are gone through period by period, many of them side by side.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from emotone.features.lld.frames import HOP
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+    Ints = NDArray[np.intp]
+
+RATE_HZ = 16_000
+RANGE = (0.75, 1.25)
+"""Lengths of periods that are tried, over that of the pitch."""
+SIDE_BY_SIDE = 32
+"""Runs whose correlations are computed in one go: what they need stays in the cache."""
+
+
+class Pairs(NamedTuple):
+    """Pairs of neighbouring periods, in the order of their frames [P]: all that is measured of them.
+
+    frame: its place in what was asked for. start, length: in samples, of the first period; the second is as long, and
+    begins where the first ends. period: the length between samples, by a parabola. correlation: of the two periods, at
+    the parabola's top.
+    """
+
+    frame: Ints
+    start: Ints
+    length: Ints
+    period: Doubles
+    correlation: Doubles
+
+
+def find_pairs(
+    samples: Array, pitch_hz: Doubles, position: int | None = None, lead: int = 0
+) -> tuple[Pairs, int | None]:
+    """The pairs of frames with these pitches [K], 0 where unvoiced.
+
+    Samples [N] are those from `lead` before the first frame on. A voiced frame has the pairs of periods between where
+    the last one ended and its end, 256 samples after its start, one at least. `position` is where the run goes on that
+    the frame before the first belongs to, in samples from the first frame's start, and up to 800 before it; None: that
+    frame is unvoiced. So is the result of the frame after the last.
+
+    >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
+    >>> pairs, _ = find_pairs(buzz, np.full(2, 200.0))
+    >>> pairs.frame.tolist(), pairs.start.tolist(), pairs.period.round(3).tolist()
+    ([0, 1, 1, 1], [0, 80, 160, 240], [80.0, 80.0, 80.0, 80.0])
+    """
+    voiced = pitch_hz > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced, [False]])))
+    frame, stop = edges[0::2].copy(), edges[1::2]
+    if not len(frame):
+        return Pairs(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.intp, float, float))), None
+    at = lead + HOP * frame
+    if position is not None and frame[0] == 0:
+        at[0] = lead + position
+    period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
+    high = np.ceil(RANGE[1] * period).astype(np.intp)
+    known = np.concatenate([samples, np.zeros(2 * int(high[voiced].max()), np.float32)]).astype(np.float64)
+    found: list[tuple[NDArray[np.generic], ...]] = []
+    active = np.arange(len(frame))
+    while len(active):
+        now = frame[active]
+        at[active] = np.minimum(at[active], len(samples))  # long periods take more samples than their frames have
+        best, exact, correlation = _correlate(known, at[active], period[now])
+        found.append((now, at[active], best, exact, correlation))
+        at[active] += best
+        frame[active] += at[active] + 2 * high[now] + 1 >= lead + HOP * (now + 1)
+        active = active[frame[active] < stop[active]]
+    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    order = order[~np.isnan(columns[4][order])]
+    after = int(at[-1]) - lead - HOP * len(pitch_hz) if voiced[-1] else None
+    return Pairs(*(column[order] for column in columns)), after
+
+
+def _correlate(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
+    """Step to the next period, exact length, and correlation of the periods at these samples of runs: each [R]."""
+    best, exact, top = np.empty(len(at), np.intp), np.empty(len(at)), np.empty(len(at))
+    order = np.argsort(period, kind="stable")
+    for start in range(0, len(at), SIDE_BY_SIDE):
+        part = order[start : start + SIDE_BY_SIDE]
+        best[part], exact[part], top[part] = _best_lags(samples, at[part], period[part])
+    return best, exact, top
+
+
+def _best_lags(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
+    """As `_correlate`, of a few runs with similar periods.
+
+    Pearson's correlation of x[s .. s + L) and x[s + L .. s + 2 L), in double precision, for lags L from int(.75 T0) to
+    ceil(1.25 T0) - 1: its largest local maximum between them. Where there is none, the step is T0, rounded, and the
+    pair is no pair: its correlation is NaN.
+    """
+    low, high = (RANGE[0] * period).astype(np.intp), np.ceil(RANGE[1] * period).astype(np.intp) - 1
+    first, last = int(low.min()), int(high.max())
+    lags = np.arange(first, last + 1)
+    windows = samples[at[:, None] + np.arange(2 * last)]
+    sums, squares = np.cumsum(windows, axis=1), np.cumsum(windows * windows, axis=1)
+    x, xx = sums[:, first - 1 : last], squares[:, first - 1 : last]
+    y, yy = sums[:, 2 * first - 1 :: 2] - x, squares[:, 2 * first - 1 :: 2] - xx
+    row, step = windows.strides
+    shifted = np.ndarray((len(at), len(lags), last), buffer=windows, offset=first * step, strides=(row, step, step))
+    products = np.einsum("rln,rn->rl", shifted[:, :, :first], windows[:, :first])
+    rest = windows[:, None, first:last] * (lags[:-1] < lags[:, None])
+    products += np.einsum("rln,rln->rl", shifted[:, :, first:], rest)
+    products -= x * y / lags
+    spread = (xx - x * x / lags) * (yy - y * y / lags)
+    is_flat = spread <= 0
+    if is_flat.any():
+        products[is_flat], spread[is_flat] = 0.0, 1.0
+    return _tops(products / np.sqrt(spread), lags, low, high, period)
+
+
+def _tops(correlation: Doubles, lags: Ints, low: Ints, high: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
+    """Step, exact length and height of the best of correlations [R, L] at these lags [L], as `_best_lags` says."""
+    rows = np.arange(len(correlation))
+    here, lag = correlation[:, 1:-1], lags[1:-1]
+    is_peak = (here > correlation[:, :-2]) & (here > correlation[:, 2:])
+    is_peak &= (lag > low[:, None]) & (lag < high[:, None])
+    place = np.where(is_peak, here, -np.inf).argmax(axis=1)
+    has_peak = is_peak[rows, place]
+    before, top, after = correlation[rows, place], here[rows, place], correlation[rows, place + 2]
+    bend = np.where(has_peak, before - 2 * top + after, -1.0)
+    offset = (before - after) / (2 * bend)
+    step = np.where(has_peak, lag[place], np.rint(period).astype(np.intp))
+    return step, lag[place] + offset, np.where(has_peak, top - (before - after) * offset / 4, np.nan)

@@ -1,0 +1,161 @@
+"""Statistics of power spectra: bands, roll-off, flux, moments, entropy, slope, sharpness, harmonicity.
+
+Of bins k = 1..256 at f_k = 31.25 k Hz; 0 Hz is never used. P_k is the power, S its sum, p = P / S. Sums are in double
+precision, since central moments are differences of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.features.lld.frames import BIN_HZ, NUM_BINS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+
+NUM = NUM_BINS - 1
+NUM_SUMS = 9
+ROLL_OFFS = (0.25, 0.5, 0.75, 0.9)
+ENTROPY_FLOOR = 1e-7
+SILENT_ENTROPY = 4.3160253e-6
+"""What openSMILE gives where S is below the floor."""
+SCALE_HZ = 4000.0
+"""Moments are taken of f / 4000 Hz, so that their powers keep their digits."""
+SHARPNESS_EXPONENT = np.log2(3.0)
+
+
+def statistics(power: Array, sums: Doubles, before: Array) -> Array:
+    """The 15 spectral columns of power spectra [K, 257], in openSMILE's order: float32 [K, 15].
+
+    Bands 250-650 and 1000-4000 Hz, roll-offs, flux, centroid, entropy, variance, skewness, kurtosis, slope, sharpness,
+    harmonicity. `sums` [K, 9]: the spectra times `weights`. `before` [257] is the power of the frame before the first.
+
+    >>> flat = np.ones((1, 257), np.float32)
+    >>> statistics(flat, flat @ weights(), flat[0])[0, 2:8].tolist()
+    [2000.0, 4000.0, 6000.0, 7218.75, 0.0, 4015.625]
+    """
+    total = sums[:, 0]
+    found = np.empty((len(power), 15), np.float32)
+    found[:, 0:2] = sums[:, 7:9]
+    found[:, 2:6] = roll_off(power, total)
+    found[:, 6] = flux(power, before)
+    found[:, [7, 9, 10, 11]] = moments(sums[:, :5])
+    found[:, 8] = entropy(power, total)
+    found[:, 12] = sums[:, 5]
+    found[:, 13] = np.divide(sums[:, 6], total, out=np.zeros_like(total), where=total > 0)
+    found[:, 14] = harmonicity(power)
+    return found
+
+
+def bark(frequency_hz: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Critical-band rate of a frequency (Traunmueller, "Analytical expressions for the tonotopic sensory scale", 1990).
+
+    >>> bark(np.array([1000.0])).round(3).tolist()
+    [8.527]
+    """
+    z = 26.81 / (1 + 1960 / frequency_hz) - 0.53
+    z = np.where(z < 2, z + 0.15 * (2 - z), z)
+    return np.where(z > 20.1, z + 0.22 * (z - 20.1), z)
+
+
+@lru_cache(maxsize=1)
+def weights() -> Doubles:
+    """Weights [257, 9] of the sums over bins: S, moments 1 to 4 of f / 4000 Hz, slope, sharpness, two bands.
+
+    slope: least squares of P over f, times 255. Sharpness: 0.11 z g(z), g = 1 up to z = 16 and 1 + ((z - 16) / 4)^1.585
+    above (Zwicker and Fastl). A band is the mean over all 256 bins of those in it, the edge bin in proportion.
+    """
+    k = np.arange(1, NUM + 1)
+    z = bark(BIN_HZ * k)
+    sharp = np.where(z <= 16, 1.0, 1 + (np.maximum(z - 16, 0) / 4) ** SHARPNESS_EXPONENT)
+    from_middle = k - (NUM + 1) / 2
+    slope = (NUM - 1) * from_middle / (BIN_HZ * np.square(from_middle).sum())
+    low = np.where((k >= 8) & (k < 20), 1.0, 0.8 * (k == 20))  # 650 Hz lies 0.8 into bin 20
+    high = np.where((k >= 32) & (k <= 128), 1.0, 0.0)
+    powers = [(BIN_HZ * k / SCALE_HZ) ** exponent for exponent in range(5)]
+    return np.pad(np.stack([*powers, slope, 0.11 * z * sharp, low / NUM, high / NUM], axis=1), ((1, 0), (0, 0)))
+
+
+def roll_off(power: Array, total: Doubles) -> Doubles:
+    """Frequencies in Hz below which lie 25, 50, 75 and 90 % of the power [K, 257] with this total [K]: [K, 4].
+
+    f of the first bin whose cumulative power reaches the share; 31.25 Hz for silence.
+    """
+    rows = np.arange(len(power))
+    # One ascending line of all frames, each from its number to one more, so that one search serves all.
+    shares = np.cumsum(power[:, 1:], axis=1, dtype=np.float64)
+    shares /= np.maximum(total, np.finfo(np.float64).tiny)[:, None]
+    shares += 2 * rows[:, None]
+    wanted = 2 * rows[:, None] + np.array(ROLL_OFFS)
+    k = np.searchsorted(shares.ravel(), wanted.ravel()).reshape(wanted.shape) - NUM * rows[:, None] + 1
+    return np.where(total[:, None] > 0, np.minimum(k, NUM), 1) * BIN_HZ
+
+
+def flux(power: Array, before: Array) -> Array:
+    """sqrt(sum_k (M_k,t - M_k,t-1)^2 / 256) of magnitudes M = sqrt(power), float32 [K]."""
+    magnitudes = np.sqrt(power)
+    steps = np.diff(magnitudes, axis=0, prepend=np.sqrt(before)[None])[:, 1:]
+    return np.sqrt(np.einsum("tk,tk->t", steps, steps) / np.float32(NUM))
+
+
+def moments(sums: Doubles) -> Doubles:
+    """Centroid c (Hz), variance (Hz^2), skewness, kurtosis of p: [K, 4], of sums [K, 5] of P (f / 4000 Hz)^0..4.
+
+    c = sum f p; v = sum p (f - c)^2; sum p (f - c)^3 / v^1.5; sum p (f - c)^4 / v^2. All are 0 for silence.
+
+    >>> moments(np.array([[2.0, 1.0, 1.0, 1.0, 1.0]])).tolist()
+    [[2000.0, 4000000.0, 0.0, 1.0]]
+    """
+    total = sums[:, 0]
+    sounds = total > 0
+    _, c, m2, m3, m4 = (sums / np.where(sounds, total, 1.0)[:, None]).T
+    v = np.maximum(m2 - c**2, 0.0)
+    third = m3 - 3 * c * m2 + 2 * c**3
+    fourth = m4 - 4 * c * m3 + 6 * c**2 * m2 - 3 * c**4
+    spread = np.where(v > 0, v, 1.0)
+    found = np.stack([c * SCALE_HZ, v * SCALE_HZ**2, third / spread**1.5, fourth / spread**2], axis=1)
+    found[~sounds] = 0.0
+    return found
+
+
+def entropy(power: Array, total: Doubles) -> Doubles:
+    """-sum q log2 q, q = max(P, 1e-7) / S in bits, [K]; not normalised again: it grows beyond 8 in near silence.
+
+    >>> entropy(np.ones((1, 257), np.float32), np.array([256.0])).tolist()
+    [8.0]
+    """
+    floored = np.maximum(power[:, 1:], np.float32(ENTROPY_FLOOR))
+    logarithms = np.log(floored)
+    products = np.einsum("tk,tk->t", floored, logarithms, dtype=np.float64)
+    sounds = total >= ENTROPY_FLOOR
+    safe = np.where(sounds, total, 1.0)
+    shares = floored.sum(axis=1, dtype=np.float64) / safe
+    found = (shares * np.log(safe) - products / safe) / np.log(2)
+    return np.where(sounds, found, SILENT_ENTROPY)
+
+
+def harmonicity(power: Array) -> Doubles:
+    """Sum |E_{i+1} - E_i| / 512 over the local extrema E of P in order, [K].
+
+    An extremum (k = 3..254) is strictly larger, or strictly smaller, than all of P_{k-2}, P_{k-1}, P_{k+1}, P_{k+2};
+    two maxima (or minima) in a row are both kept.
+    """
+    one, two = power[:, 1:-1], power[:, 1:-2]
+    falls_1, rises_1 = one > power[:, 2:], one < power[:, 2:]  # from k to k + 1, k = 1..255
+    falls_2, rises_2 = two > power[:, 3:], two < power[:, 3:]  # from k to k + 2, k = 1..254
+    top = falls_1[:, 2:-1] & falls_2[:, 2:] & rises_1[:, 1:-2] & rises_2[:, :-2]
+    top |= rises_1[:, 2:-1] & rises_2[:, 2:] & falls_1[:, 1:-2] & falls_2[:, :-2]
+    counts = np.count_nonzero(top, axis=1)
+    values = np.append(power[:, 3:-2][top].astype(np.float64), 0.0)
+    steps = np.abs(np.diff(values))
+    stops = np.cumsum(counts)
+    steps[stops[counts > 0] - 1] = 0.0  # from a frame's last to the next one's first
+    found = np.zeros(len(power))
+    found[counts > 0] = np.add.reduceat(steps, (stops - counts)[counts > 0]) if len(steps) else 0.0
+    return found / (2 * NUM)

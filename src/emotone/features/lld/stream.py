@@ -1,0 +1,62 @@
+"""Descriptors of samples as they come, in blocks of frames whose place does not depend on the pieces they come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotone.features.lld.course import Course
+from emotone.features.lld.frames import HOP, SIZE, quantise
+from emotone.features.lld.local import FRAMES_AT_ONCE, measure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+BLOCK_FRAMES = 10 * FRAMES_AT_ONCE
+"""Frames that are gone through together, a minute: enough stretches of voice side by side."""
+
+
+class Stream:
+    """Samples [N], 16 kHz in [-1, 1], piece by piece -> rows [n, 130]; K + 1 in all for K frames.
+
+    The rows are the same bit for bit whatever the pieces are, and memory does not grow with them.
+
+    >>> stream = Stream()
+    >>> [len(rows) for rows in (stream.push(np.zeros(600, np.float32)), stream.end())]
+    [0, 2]
+    """
+
+    def __init__(self) -> None:
+        self._course = Course()
+        self._pieces: list[Array] = []
+        self._num = 0
+        self._before: Array | None = None
+
+    def push(self, samples: Array) -> Array:
+        """The rows that are known by now."""
+        self._pieces.append(quantise(samples))
+        self._num += len(samples)
+        size = BLOCK_FRAMES * HOP
+        if self._num < size + SIZE:
+            return np.empty((0, 130), np.float32)
+        known = np.concatenate(self._pieces)
+        num_blocks = (len(known) - SIZE) // size
+        rows = [self._go(known[block * size : (block + 1) * size + SIZE - HOP], False) for block in range(num_blocks)]
+        self._pieces = [known[num_blocks * size :].copy()]
+        self._num = len(self._pieces[0])
+        return np.concatenate(rows)
+
+    def end(self) -> Array:
+        """All rows that are left; of fewer than 512 samples in all there are none."""
+        left = np.concatenate(self._pieces) if self._pieces else np.empty(0, np.float32)
+        if self._num < SIZE:
+            return np.empty((0, 130), np.float32)
+        return self._go(left, True)
+
+    def _go(self, samples: Array, is_last: bool) -> Array:
+        local = measure(samples, self._before)
+        self._before = local.power
+        return self._course.push(local, samples, is_last)

@@ -1,0 +1,27 @@
+"""All that depends on neighbouring frames, block by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from descriptors import speech
+
+from emotone.features.lld.course import Course
+from emotone.features.lld.frames import quantise
+from emotone.features.lld.local import measure
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_blocks_make_no_difference(shared: Path, size: int) -> None:
+    samples = quantise(speech(shared)[2])
+    local = measure(samples, None)
+    whole = Course().push(local, samples, is_last=True)
+    assert whole.shape == (len(local.columns) + 1, 130)
+    course, parts, num = Course(), [], len(local.columns)
+    for start in range(0, num, size):
+        stop = min(start + size, num)
+        part = samples[256 * start : 256 * (stop - 1) + 512]
+        parts.append(course.push(local.part(start, stop), part, is_last=stop == num))
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,54 @@
+"""Samples, frames and spectra, against openSMILE's input and plain definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emotone.features.lld.frames import (
+    count_frames,
+    frames_of,
+    gauss_window,
+    hamming_window,
+    power_spectra,
+    product,
+    quantise,
+)
+from emotone.features.opensmile import _pcm
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_samples_are_those_that_openSMILE_reads() -> None:  # noqa: N802
+    samples = np.append(RANDOM.normal(0, 0.5, 5_000), [1.0, -1.0, 0.99999, 1e-6]).astype(np.float32)
+    expected = np.frombuffer(_pcm(samples), np.int16) / np.float32(32767)
+    np.testing.assert_array_equal(quantise(samples), expected)
+    assert quantise(samples).dtype == np.float32
+
+
+def test_frames_are_whole_and_start_every_256_samples() -> None:
+    samples = np.arange(2_000, dtype=np.float32)
+    frames = frames_of(samples)
+    assert frames.shape == (count_frames(2_000), 512) == (6, 512)
+    assert frames[:, 0].tolist() == [0, 256, 512, 768, 1024, 1280] and frames[5, -1] == 1791
+
+
+def test_windows_are_symmetric_and_as_defined() -> None:
+    np.testing.assert_allclose(hamming_window(), np.hamming(512), atol=1e-7)
+    place = (np.arange(512) - 255.5) / (0.4 * 255.5)
+    np.testing.assert_allclose(gauss_window(), np.exp(-(place**2) / 2), atol=1e-7)
+
+
+def test_power_is_that_of_a_transform_in_double_precision() -> None:
+    frames = RANDOM.normal(0, 0.1, (7, 512)).astype(np.float32)
+    expected = np.abs(np.fft.rfft(frames.astype(np.float64))) ** 2
+    np.testing.assert_allclose(power_spectra(frames), expected, rtol=1e-3, atol=1e-5 * expected.max())
+
+
+def test_a_product_does_not_depend_on_the_place_of_a_row() -> None:
+    rows, weights = RANDOM.normal(size=(200, 257)).astype(np.float32), RANDOM.normal(size=(257, 35))
+    whole = product(rows, weights)
+    np.testing.assert_allclose(whole, rows.astype(np.float64) @ weights, rtol=1e-12, atol=1e-12)
+    for start, stop in ((0, 1), (3, 20), (17, 200), (64, 128)):
+        np.testing.assert_array_equal(
+            product(rows[start:stop], weights).astype(np.float32), whole[start:stop].astype(np.float32)
+        )

@@ -1,0 +1,36 @@
+"""What frames have by themselves does not depend on the part of a recording that they are measured in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from descriptors import speech
+
+from emotone.features.lld.frames import count_frames, quantise
+from emotone.features.lld.local import FLUX, join, measure
+
+
+@pytest.mark.parametrize("start", [1, 37, 100])
+def test_parts_of_a_recording_are_those_of_the_whole(shared: Path, start: int) -> None:
+    samples = quantise(np.concatenate(speech(shared)))
+    whole = measure(samples, None)
+    assert len(whole.columns) == count_frames(len(samples)) > 600
+    part = measure(samples[256 * start :], None)
+    expected = whole.part(start, len(whole.columns))
+    different = np.flatnonzero((part.columns != expected.columns).any(axis=0))
+    assert different.tolist() == [FLUX] and (part.columns[1:] == expected.columns[1:]).all()
+    np.testing.assert_array_equal(part.logarithms, expected.logarithms)
+    for one, other in zip(part.candidates, expected.candidates, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_joined_parts_are_the_whole(shared: Path) -> None:
+    samples = quantise(speech(shared)[0])
+    first = measure(samples[: 256 * 49 + 512], None)
+    joined = join([first, measure(samples[256 * 50 :], first.power)])
+    for one, other in zip(joined, measure(samples, None), strict=True):
+        if not isinstance(one, tuple):
+            np.testing.assert_array_equal(one, other)
+    assert join([first]) is first

@@ -1,0 +1,60 @@
+"""Periods, against correlations written out and voices of known period."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emotone.features.lld.periods import find_pairs
+
+RANDOM = np.random.default_rng(0)
+
+
+def voice(period: float, num: int = 8_000) -> np.ndarray:
+    phase = np.arange(num) / period
+    wave = sum(np.sin(2 * np.pi * h * phase) / h for h in range(1, 12))
+    return (0.2 * wave + RANDOM.normal(0, 0.003, num)).astype(np.float32)
+
+
+@pytest.mark.parametrize("period", [40.3, 97.8, 150.5])
+def test_periods_of_a_voice_are_found_to_a_part_of_a_sample(period: float) -> None:
+    pairs, position = find_pairs(voice(period), np.full(20, 16_000 / period * 1.02))
+    assert np.abs(pairs.period - period).max() < 0.5 and pairs.correlation.min() > 0.98
+    assert position is not None
+    np.testing.assert_array_equal(np.diff(pairs.start), pairs.length[:-1])
+    ends = pairs.start + pairs.length
+    last = [ends[pairs.frame == t].max() for t in range(20)]
+    assert all(256 * (t + 1) - 2 * 1.3 * period - 2 <= end <= 256 * (t + 1) + period for t, end in enumerate(last))
+
+
+def test_a_pair_is_the_best_local_maximum_of_pearsons_correlation() -> None:
+    samples, pitch_hz = voice(70.2), np.full(3, 230.0)
+    pairs, _ = find_pairs(samples, pitch_hz)
+    x = samples.astype(np.float64)
+    for start, length in zip(pairs.start, pairs.length, strict=True):
+        lags = range(int(0.75 * 16_000 / 230), int(np.ceil(1.25 * 16_000 / 230)))
+        found = [np.corrcoef(x[start : start + lag], x[start + lag : start + 2 * lag])[0, 1] for lag in lags]
+        assert lags[1 + int(np.argmax(found[1:-1]))] == length
+
+
+def test_without_a_local_maximum_there_is_no_pair() -> None:
+    ramp = (np.linspace(0, 1, 6_000) ** 2).astype(np.float32)  # correlates the better the longer
+    pairs, position = find_pairs(ramp, np.full(4, 200.0))
+    assert len(pairs.frame) == 0
+    assert position is not None and (position + 4 * 256) % 80 == 0, "steps are the pitch's own period"
+
+
+@pytest.mark.parametrize("cut", [1, 3, 9])
+def test_a_run_goes_on_over_blocks(cut: int) -> None:
+    samples, pitch_hz = voice(61.7), np.full(12, 255.0)
+    whole, _ = find_pairs(samples, pitch_hz)
+    first, position = find_pairs(samples, pitch_hz[:cut])
+    led = np.append(np.zeros(800, np.float32), samples)[256 * cut :]
+    second, _ = find_pairs(led, pitch_hz[cut:], position, lead=800)
+    np.testing.assert_array_equal(np.append(first.start, second.start + 256 * cut - 800), whole.start)
+    np.testing.assert_allclose(np.append(first.correlation, second.correlation), whole.correlation, rtol=1e-9)
+
+
+def test_unvoiced_frames_have_none() -> None:
+    pairs, position = find_pairs(voice(80), np.zeros(5))
+    assert len(pairs.frame) == 0 and position is None
