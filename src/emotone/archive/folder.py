@@ -147,7 +147,7 @@ def open_archive(
     import_pyarrow()
     model = str(Path(settings.model).absolute()) if Path(settings.model).is_dir() else settings.model
     settings = replace(settings, model=model, jobs=1, device="cpu", quiet=False)
-    predictor = load_once(settings.model, 1, "cpu")
+    predictor = load_once(settings.model, 1, "cpu", settings.lld)
     settings.check(predictor)
     if search is not None:
         search.check(predictor)
