@@ -211,6 +211,27 @@ def test_a_recording_is_sent_like_a_file(opened: Site, starts: list[Any]) -> Non
     assert opened.run(f"return {NAMES}.length") == 1
 
 
+def test_a_microphone_that_is_not_to_be_had_or_goes_away_is_said(opened: Site) -> None:
+    problem = "document.getElementById('problem').textContent"
+    opened.run(
+        "const { mediaDevices } = navigator, ask = mediaDevices.getUserMedia.bind(mediaDevices);"
+        "mediaDevices.getUserMedia = async (...all) => {"
+        "  if (window.isDenied) throw new DOMException('', 'NotAllowedError');"
+        "  return window.stream = await ask(...all); };"
+        "window.isDenied = true"
+    )
+    for button in ("record", "start-live"):
+        opened.click(f"#{button}")
+        opened.wait(f"{problem}.startsWith('The browser does not let this page hear the microphone')")
+        assert opened.run("return document.getElementById('live').hidden")
+    opened.run("window.isDenied = false")
+    opened.click("#record")
+    opened.wait("document.getElementById('recorded').textContent === '0:01'")
+    opened.run("stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    opened.wait(f"{problem} === 'The microphone has gone. What it heard until then is sent.'")
+    opened.wait(f"{STATES}.length === 1 && !/waits|sending/.test({STATES}[0])")
+
+
 def test_live_rows_are_those_of_the_recording(opened: Site) -> None:
     opened.click("#start-live")
     opened.wait("document.querySelectorAll('#utterances tr').length === 2", 12)
