@@ -17,9 +17,12 @@ from emotone.features.lld.viterbi import begin, decide
 from emotone.features.lld.voice import Run, voice_quality
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
+    VoiceQuality = Callable[[Array, NDArray[np.float64], Run | None, int], tuple[Array, Run | None]]
 
 
 LEAD = 4 * HOP
@@ -27,7 +30,7 @@ LEAD = 4 * HOP
 
 
 class Course:
-    """The rows of a recording: 65 smoothed descriptors and their deltas, [K + 1, 130] in all for K frames.
+    """The rows of a recording or a window: 65 smoothed descriptors and their deltas, [K + 1, 130] for K frames.
 
     >>> from emotone.features.lld.local import measure
     >>> samples = np.zeros(1024, np.float32)
@@ -35,7 +38,8 @@ class Course:
     (4, 130)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, voice: VoiceQuality = voice_quality) -> None:
+        self._voice = voice
         self._rasta = auditory.RastaState()
         self._pitch = begin()
         self._run: Run | None = None
@@ -56,7 +60,7 @@ class Course:
         num = len(track.pitch_hz)
         rows = np.empty((num, NUM_VOICE + NUM_COLUMNS), np.float32)
         rows[:, 0], rows[:, 1] = track.pitch_hz, track.voicing
-        rows[:, 2:NUM_VOICE], self._run = voice_quality(self._samples, rows[:, 0].astype(np.float64), self._run, LEAD)
+        rows[:, 2:NUM_VOICE], self._run = self._voice(self._samples, rows[:, 0].astype(np.float64), self._run, LEAD)
         rows[:, NUM_VOICE:] = self._waiting[:num]
         self._waiting, self._samples = self._waiting[num:], self._samples[num * HOP :]
         return self._contours.push(rows, is_last)

@@ -12,6 +12,7 @@ import numpy as np
 from emotone.features.lld.course import Course
 from emotone.features.lld.frames import HOP, SIZE, count_frames, quantise
 from emotone.features.lld.local import Local, join, measure
+from emotone.features.lld.remembered import RememberedVoice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +24,11 @@ MOST_GRIDS = 8
 
 
 class _Known(NamedTuple):
-    """Frames on one grid: the number of the first one there, and what they have."""
+    """Frames on one grid: the number of the first one there, what they have, and runs of voice in the last window."""
 
     first: int
     local: Local
+    voice: RememberedVoice
 
     @property
     def stop(self) -> int:
@@ -58,14 +60,15 @@ class Overlapping:
         if len(self._grids) > MOST_GRIDS:
             del self._grids[next(iter(self._grids))]
         local = known.local.part(first - known.first, first - known.first + count_frames(len(samples)))
-        return Course().push(local, samples, is_last=True)
+        known.voice.first = first
+        return Course(known.voice).push(local, samples, is_last=True)
 
     def _extend(self, known: _Known | None, first: int, samples: Array) -> _Known:
         """What is known of a grid, from frame `first` on, with all frames of the samples."""
         if known is None or not known.first <= first < known.stop:
-            return _Known(first, measure(samples, None))
+            return _Known(first, measure(samples, None), RememberedVoice())
         kept = known.local.part(first - known.first, len(known.local.columns))
         num_kept = known.stop - first
         if num_kept >= count_frames(len(samples)):
-            return _Known(first, kept)
-        return _Known(first, join([kept, measure(samples[num_kept * HOP :], kept.power)]))
+            return _Known(first, kept, known.voice)
+        return _Known(first, join([kept, measure(samples[num_kept * HOP :], kept.power)]), known.voice)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 RATE_HZ = 16_000
 RANGE = (0.75, 1.25)
 """Lengths of periods that are tried, over that of the pitch."""
-SIDE_BY_SIDE = 32
+UNROLLED = 32
+"""Sums are over a multiple of so many products, so that a sum does not depend on what is summed beside it."""
+SIDE_BY_SIDE = 16
 """Runs whose correlations are computed in one go: what they need stays in the cache."""
 
 
@@ -65,7 +67,7 @@ def find_pairs(
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
     high = np.ceil(RANGE[1] * period).astype(np.intp)
-    known = np.concatenate([samples, np.zeros(2 * int(high[voiced].max()), np.float32)]).astype(np.float64)
+    known = np.concatenate([samples, np.zeros(2 * (int(high[voiced].max()) + UNROLLED), np.float32)]).astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
     active = np.arange(len(frame))
     while len(active):
@@ -101,17 +103,18 @@ def _best_lags(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubl
     pair is no pair: its correlation is NaN.
     """
     low, high = (RANGE[0] * period).astype(np.intp), np.ceil(RANGE[1] * period).astype(np.intp) - 1
-    first, last = int(low.min()), int(high.max())
-    lags = np.arange(first, last + 1)
+    first, most = int(low.min()), int(high.max())
+    last = -(-most // UNROLLED) * UNROLLED
+    lags = np.arange(first, most + 1)
     windows = samples[at[:, None] + np.arange(2 * last)]
     sums, squares = np.cumsum(windows, axis=1), np.cumsum(windows * windows, axis=1)
-    x, xx = sums[:, first - 1 : last], squares[:, first - 1 : last]
-    y, yy = sums[:, 2 * first - 1 :: 2] - x, squares[:, 2 * first - 1 :: 2] - xx
+    x, xx = sums[:, first - 1 : most], squares[:, first - 1 : most]
+    twice = slice(2 * first - 1, 2 * most, 2)
+    y, yy = sums[:, twice] - x, squares[:, twice] - xx
     row, step = windows.strides
     shifted = np.ndarray((len(at), len(lags), last), buffer=windows, offset=first * step, strides=(row, step, step))
-    products = np.einsum("rln,rn->rl", shifted[:, :, :first], windows[:, :first])
-    rest = windows[:, None, first:last] * (lags[:-1] < lags[:, None])
-    products += np.einsum("rln,rln->rl", shifted[:, :, first:], rest)
+    firsts = windows[:, None, :last] * (np.arange(last) < lags[:, None])
+    products = np.einsum("rln,rln->rl", shifted, firsts)
     products -= x * y / lags
     spread = (xx - x * x / lags) * (yy - y * y / lags)
     is_flat = spread <= 0
