@@ -13,7 +13,7 @@ from archives import MakeArchive, finish
 
 from emotone.archive.engines.ray_cluster import RayCluster
 from emotone.archive.merge import merge
-from emotone.archive.run import go_through
+from emotone.archive.run import Done, go_through
 from emotone.archive.worker import Job, Worker
 from emotone.errors import EmotoneError
 
@@ -22,7 +22,7 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture
 def cluster() -> Any:
-    """A cluster of three nodes on this machine, of one core each."""
+    """A cluster on this machine, to which nodes may be added."""
     from ray.cluster_utils import Cluster
 
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -33,20 +33,19 @@ def cluster() -> Any:
 
 def test_nodes_that_die_lose_and_repeat_nothing(make_archive: MakeArchive, tmp_path: Path, cluster: Any) -> None:
     archive = make_archive(rows_per_shard=1)
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-
-    def disturb() -> None:
+    node = cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1)
+    found: list[Done] = []
+    with RayCluster(Worker(archive.folder), 3, cluster.address) as engine:  # one more than there are cores
+        run = threading.Thread(target=lambda: found.append(go_through(archive, engine)))
+        run.start()
         deadline = time.monotonic() + 60
         while not list(archive.folder.glob("part-*")) and time.monotonic() < deadline:
             time.sleep(0.02)
-        cluster.remove_node(nodes[0], allow_graceful=False)
+        cluster.remove_node(node, allow_graceful=False)
         cluster.add_node(num_cpus=1)
-
-    worker = threading.Thread(target=disturb)
-    worker.start()
-    with RayCluster(Worker(archive.folder), 2, cluster.address) as engine:
-        assert go_through(archive, engine).num_rows == 24
-    worker.join()
+        run.join(120)
+    assert [done.num_rows for done in found] == [24]
     merge(archive, tmp_path / "ray.csv")
     for part in archive.folder.glob("part-*"):
         part.unlink()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,9 @@ from emotone.errors import EmotoneError, missing_extra
 
 AHEAD = 2
 """Shards that an actor holds: the one that it does, and one that it finds when that is done."""
+CONNECT_S = 10.0
+MOST_FAILED = 10
+"""Actors in a row that could not begin."""
 
 
 class RayCluster:
@@ -28,11 +33,14 @@ class RayCluster:
         self._jobs, self._address = jobs, address
         self._ray = _import_ray()
         self._actors: list[Any] = []
+        self._beginning: dict[Any, Any] = {}
+        self._num_failed = 0
         self._is_own = False
 
     def __enter__(self) -> RayCluster:
         self._is_own = not self._ray.is_initialized()
         if self._is_own:
+            self._check_address()
             own = {"address": "local", "num_cpus": self._jobs}  # without "local" it joins any that runs here
             options: dict[str, Any] = own if self._address is None else {"address": self._address}
             try:
@@ -41,40 +49,71 @@ class RayCluster:
                 raise EmotoneError(f"Ray: no cluster at {self._address or 'this machine'} ({error})") from None
         return self
 
+    def _check_address(self) -> None:
+        """Raise EmotoneError for a cluster that nobody answers for; Ray would wait for minutes."""
+        host, _, port = (self._address or "").rpartition(":")
+        if host and port.isdecimal() and "/" not in host:
+            try:
+                socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+            except OSError as error:
+                raise EmotoneError(f"Ray: no cluster at {self._address} ({error.strerror or error})") from None
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for actor in self._actors:
+        for actor in [*self._actors, *self._beginning.values()]:
             self._ray.kill(actor)
-        self._actors = []
+        self._actors, self._beginning = [], {}
         if self._is_own:
             self._ray.shutdown()
 
     def map(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """What became of each job, as they end."""
+        """What became of each job, as they end.
+
+        Jobs go to actors that have begun: where there are fewer cores than actors, the rest wait without any.
+        """
         left = iter(jobs)
         waiting: dict[Any, tuple[Any, Job]] = {}
         while True:
-            while len(waiting) < AHEAD * self._jobs and (job := next(left, None)) is not None:
-                actor = self._least_busy([actor for actor, _ in waiting.values()])
-                waiting[actor.do.remote(tuple(job))] = actor, job
-            if not waiting:
+            self._replace()
+            for actor in self._actors:
+                busy = sum(other is actor for other, _ in waiting.values())
+                for job in itertools.islice(left, AHEAD - busy):
+                    waiting[actor.do.remote(tuple(job))] = actor, job
+            if not waiting and self._actors:
                 return
-            [ended], _ = self._ray.wait(list(waiting))
-            actor, job = waiting.pop(ended)
-            yield self._outcome(ended, actor, job)
+            [ended], _ = self._ray.wait([*waiting, *self._beginning])
+            if ended in self._beginning:
+                self._welcome(ended)
+            else:
+                yield self._outcome(ended, *waiting.pop(ended))
 
-    def _least_busy(self, busy: list[Any]) -> Any:
-        while len(self._actors) < self._jobs:
-            self._actors.append(_actor(self._ray, self._worker))
-        return min(self._actors, key=busy.count)
+    def _replace(self) -> None:
+        """Begin as many actors as are missing."""
+        for _ in range(self._jobs - len(self._actors) - len(self._beginning)):
+            actor = _actor(self._ray, self._worker)
+            self._beginning[actor.begin.remote()] = actor
+
+    def _welcome(self, ended: Any) -> None:
+        """Count an actor that has begun among those that work; raises EmotoneError where none ever does."""
+        actor = self._beginning.pop(ended)
+        try:
+            self._ray.get(ended)
+        except self._ray.exceptions.RayError as error:
+            self._num_failed += 1
+            if self._num_failed > MOST_FAILED and not self._actors:
+                raise EmotoneError(f"Ray: no actor can begin ({str(error).strip().splitlines()[-1]})") from None
+            return
+        self._num_failed = 0
+        self._actors.append(actor)
 
     def _outcome(self, ended: Any, actor: Any, job: Job) -> Outcome:
         try:
             found = self._ray.get(ended)
-        except self._ray.exceptions.RayActorError:
+        except self._ray.exceptions.RayError:
             if actor in self._actors:  # with it go all its jobs, each by its own turn
                 self._actors.remove(actor)
+                self._ray.kill(actor)  # it may only be out of reach
                 return Outcome(job, "died")
             return Outcome(job, "busy")
         if isinstance(found, str):
@@ -105,6 +144,9 @@ class _Actor:
 
         os.environ["OMP_NUM_THREADS"] = "1"
         self._worker = Worker(Path(folder), device)
+
+    def begin(self) -> None:
+        """Say that it is there."""
 
     def do(self, job: tuple[Any, ...]) -> tuple[Any, ...] | str:
         """What stands in an `Outcome` after its job, or the line of an error."""
