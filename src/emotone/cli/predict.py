@@ -26,6 +26,7 @@ from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
     from emotone.audio.utterances import UtteranceRules
+    from emotone.predict.retrieve.findings import Findings, Search
 
 
 def _find_files(options: Namespace) -> list[str]:
@@ -210,7 +211,7 @@ def add_retrieve(add_verb: AddVerb) -> None:
     parser = add_verb(
         "retrieve", retrieve, "The moments of recordings with the most or least of an attribute or a category."
     )
-    add_inputs(parser)
+    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB|ARCHIVE")
     add = parser.add_argument
     add("--attribute", required=True, metavar="NAME", help="arousal, dominance, valence, or a category, e.g. anger")
     ends = parser.add_mutually_exclusive_group(required=True)
@@ -237,6 +238,7 @@ def add_retrieve(add_verb: AddVerb) -> None:
 
 def retrieve(options: Namespace) -> int:
     """The moments with the most or least of an attribute or a category: a table, clips, labels, a page."""
+    from emotone.archive.folder import is_archive
     from emotone.predict.retrieve.findings import Search
     from emotone.predict.retrieve.moments import find_moments
     from emotone.predict.retrieve.output import check_output, write_findings
@@ -250,7 +252,10 @@ def retrieve(options: Namespace) -> int:
         from emotone.predict.page.outputs import check_page, write_page
 
         check_page(options.page, options.overwrite)
-    findings = find_moments(_find_files(options), search, options.jobs, options.quiet)
+    if any(map(is_archive, map(Path, options.inputs))):
+        findings = _find_in_archive(options, search)
+    else:
+        findings = find_moments(_find_files(options), search, options.jobs, options.quiet)
     write_findings(findings, options.output, options.to)
     if options.page:
         from emotone.predict.retrieve.page import render_page
@@ -263,9 +268,23 @@ def retrieve(options: Namespace) -> int:
     if options.to:
         for recording in findings.failed:
             print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
-        counts = f"{findings.num_recordings} files, {len(findings.failed)} failed, {len(findings.moments)} moments"
+        counts = f"{findings.num_recordings} files, {findings.num_failed} failed, {len(findings.moments)} moments"
         say(options, f"{counts}: {options.to if options.to.exists() else 'nothing written'}")
-    return 1 if findings.failed or not findings.moments else 0
+    return 1 if findings.num_failed or not findings.moments else 0
+
+
+def _find_in_archive(options: Namespace, search: Search) -> Findings:
+    """Moments of an archive that was scored before, without its audio."""
+    from emotone.archive.folder import Archive
+    from emotone.archive.moments import find_in_archive
+
+    if len(options.inputs) > 1:
+        raise EmotoneError(f"an archive is searched alone, not together with {len(options.inputs) - 1} other inputs")
+    if options.page or options.output in ("textgrid", "audacity"):
+        asked = "--page" if options.page else f"--output {options.output}"
+        raise EmotoneError(f"{asked} is of recordings, not of an archive; table, json and clips are")
+    archive = Archive.read(Path(options.inputs[0]))
+    return find_in_archive(archive, search, has_paths=options.output == "clips", quiet=options.quiet)
 
 
 def add_transcribe(add_verb: AddVerb) -> None:

@@ -210,9 +210,9 @@ def test_confidence_is_a_robust_z_score() -> None:
 
 def test_equal_scores_stay_in_order() -> None:
     ranking = retrieve.Ranking(3, lowest=True)
-    for file in "abc":
+    for place, file in ((1, "b"), (0, "a"), (2, "c")):  # in whatever order they come
         moments = [Moment(file, start, start + 1, 2.0, 0.0, 1.0) for start in (5.0, 1.0)]
-        ranking.add(Recording(file, moments=moments))
+        ranking.add(Recording(file, moments=moments), place)
     moments, recordings = ranking.result()
     assert [(moment.file, moment.start_s, moment.rank) for moment in moments] == [("a", 5, 1), ("a", 1, 2), ("b", 5, 3)]
     assert list(recordings) == ["a", "b"] and len(recordings["b"].moments) == 1

@@ -105,24 +105,32 @@ class Recording:
     note: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Findings:
     """The ranked moments, the recordings they are of, and what could not be used (`failed`) or has a `note`.
 
-    reliability: what the bundle says of how far scores of the attribute may be relied on; "" for nothing.
+    num_more_failed, num_more_noted: recordings that are only counted. reliability: what the bundle says of how far
+    scores of the attribute may be relied on; "" for nothing.
     """
 
     search: Search
     bundle: str
-    moments: list[Moment]
-    recordings: dict[str, Recording]
-    failed: list[Recording]
-    noted: list[Recording]
-    num_recordings: int
-    duration_s: float
-    speech_s: float
+    moments: list[Moment] = field(default_factory=list)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    failed: list[Recording] = field(default_factory=list)
+    noted: list[Recording] = field(default_factory=list)
+    num_recordings: int = 0
+    duration_s: float = 0.0
+    speech_s: float = 0.0
     reliability: str = ""
     bundle_note: str = ""
+    num_more_failed: int = 0
+    num_more_noted: int = 0
+
+    @property
+    def num_failed(self) -> int:
+        """Recordings that could not be used."""
+        return len(self.failed) + self.num_more_failed
 
     def renamed(self, names: Mapping[str, str]) -> Findings:
         """The same with files called by other names: {path: name}."""
@@ -150,9 +158,9 @@ class Findings:
         """Notes for the user, a line each."""
         lines = [f"{self.bundle}: {self.bundle_note}"] if self.bundle_note else []
         if self.noted:
-            count = f"{len(self.noted)} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
-            first = self.noted[0]
-            lines.append(f"{count}{'e.g. ' if len(self.noted) > 1 else ''}{first.file} {first.note}")
+            num_noted, first = len(self.noted) + self.num_more_noted, self.noted[0]
+            count = f"{num_noted} of {self.num_recordings} recordings: " if self.num_recordings > 1 else ""
+            lines.append(f"{count}{'e.g. ' if num_noted > 1 else ''}{first.file} {first.note}")
         if 0 < len(self.moments) < self.search.num:
             lines.append(f"{len(self.moments)} of the {self.search.num} moments asked for: there are no more")
         return lines

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import functools
 import heapq
-import itertools
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from emotone.base.processes import DIED, map_ordered
 from emotone.base.progress import track
 from emotone.bundle.bundle import Bundle
 from emotone.errors import EmotoneError
+from emotone.predict.prediction import Choices
 from emotone.predict.predictor import Predictor, load_once
 from emotone.predict.retrieve.findings import Findings, Moment, Recording, Search, shortest_s
 from emotone.predict.windows import BATCH_S, cut_windows
@@ -60,31 +60,37 @@ def find_moments(
     given = [files] if isinstance(files, str | os.PathLike) else files
     names = list(dict.fromkeys(os.fspath(file) for file in given))
     work = functools.partial(_search_file, search, threads)
+    recordings = track(map_ordered(work, names, jobs, died=_died), len(names), "retrieve", quiet)
+    reliability = reliability_of(predictor.choices, predictor.reliability, search.attribute)
+    findings = rank_moments(enumerate(recordings), search, predictor.bundle.name, reliability)
+    findings.bundle_note = predictor.bundle.note
+    return findings
+
+
+def rank_moments(
+    recordings: Iterable[tuple[int, Recording]], search: Search, bundle: str, reliability: str, keeps_all: bool = True
+) -> Findings:
+    """The best moments of recordings, which come in any order, each with its place among them.
+
+    keeps_all: those that failed or have a note are kept; without it they are counted, and one with a note is kept.
+    """
     ranking = Ranking(search.num, search.lowest)
-    failed, noted, duration_s, speech_s = [], [], 0.0, 0.0
-    for recording in track(map_ordered(work, names, jobs, died=_died), len(names), "retrieve", quiet):
-        ranking.add(recording)
-        duration_s += recording.duration_s
-        speech_s += recording.speech_s
-        if recording.error:
-            failed.append(recording)
+    findings = Findings(search, bundle, reliability=reliability)
+    for place, recording in recordings:
+        ranking.add(recording, place)
+        findings.num_recordings += 1
+        findings.duration_s += recording.duration_s
+        findings.speech_s += recording.speech_s
+        if recording.error and keeps_all:
+            findings.failed.append(recording)
+        elif recording.error:
+            findings.num_more_failed += 1
+        elif recording.note and (keeps_all or not findings.noted):
+            findings.noted.append(replace(recording, moments=[], outline=np.zeros(0)))
         elif recording.note:
-            noted.append(replace(recording, moments=[], outline=np.zeros(0)))
-    moments, recordings = ranking.result()
-    name, reliability = predictor.bundle.name, _reliability(predictor, search.attribute)
-    return Findings(
-        search,
-        name,
-        moments,
-        recordings,
-        failed,
-        noted,
-        len(names),
-        duration_s,
-        speech_s,
-        reliability,
-        predictor.bundle.note,
-    )
+            findings.num_more_noted += 1
+    findings.moments, findings.recordings = ranking.result()
+    return findings
 
 
 def search_recording(file: str, search: Search, predictor: Predictor) -> Recording:
@@ -114,10 +120,10 @@ def pick_moments(file: str, scored: Scored, search: Search, bundle: str, least_s
     return replace(found, moments=moments, outline=outline, median=float(np.median(score)))
 
 
-def _reliability(predictor: Predictor, column: str) -> str:
-    """What the bundle says of an attribute, or of the categories that a column is one of."""
-    target = next((name for name, labels in predictor.choices.items() if column in labels.values()), column)
-    return predictor.reliability.get(target, "")
+def reliability_of(choices: Choices, reliability: Mapping[str, str], column: str) -> str:
+    """What a bundle says of an attribute, or of the categories that a column is one of."""
+    target = next((name for name, labels in choices.items() if column in labels.values()), column)
+    return reliability.get(target, "")
 
 
 def _search_file(search: Search, threads: int, file: str) -> Recording:
@@ -328,13 +334,12 @@ class Ranking:
 
     def __init__(self, num: int, lowest: bool) -> None:
         self._num, self._sign = num, -1.0 if lowest else 1.0
-        self._heap: list[tuple[float, int, Moment, Recording]] = []
-        self._count = itertools.count(0, -1)  # of equals the earlier is the better; it also ends every comparison
+        self._heap: list[tuple[float, int, int, Moment, Recording]] = []
 
-    def add(self, recording: Recording) -> None:
-        """Let the moments of a recording compete."""
-        for moment in recording.moments:
-            entry = (self._sign * moment.score, next(self._count), moment, recording)
+    def add(self, recording: Recording, place: int) -> None:
+        """Let the moments of a recording compete; of equals the earlier is the better, which `place` says."""
+        for number, moment in enumerate(recording.moments):
+            entry = (self._sign * moment.score, -place, -number, moment, recording)
             if len(self._heap) < self._num:
                 heapq.heappush(self._heap, entry)
             else:
@@ -343,7 +348,7 @@ class Ranking:
     def result(self) -> tuple[list[Moment], dict[str, Recording]]:
         """The moments from the best on, with ranks, and their recordings by file."""
         ordered = sorted(self._heap, reverse=True)
-        moments = [replace(moment, rank=rank) for rank, (_, _, moment, _) in enumerate(ordered, start=1)]
+        moments = [replace(moment, rank=rank) for rank, (*_, moment, _) in enumerate(ordered, start=1)]
         recordings = {recording.file: replace(recording, moments=[]) for *_, recording in ordered}
         for moment in moments:
             recordings[moment.file].moments.append(moment)
