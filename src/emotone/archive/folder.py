@@ -211,6 +211,7 @@ def _describe(
         "columns": predictor.columns,
         "choices": {name: dict(columns) for name, columns in predictor.choices.items()},
         "reliability": predictor.reliability,
+        "note": predictor.bundle.note,
         "shortest_s": shortest_s(predictor.bundle),
     }
     moments = (

@@ -30,7 +30,10 @@ def find_in_archive(archive: Archive, search: Search, has_paths: bool = False, q
     search = _check(archive, search)
     bundle = archive.bundle
     reliability = reliability_of(bundle["choices"], bundle["reliability"], search.attribute)
-    return rank_moments(_recordings(archive, search, has_paths, quiet), search, bundle["name"], reliability, False)
+    recordings = _recordings(archive, search, has_paths, quiet)
+    findings = rank_moments(recordings, search, bundle["name"], reliability, keeps_all=False)
+    findings.bundle_note = bundle["note"]
+    return findings
 
 
 def _check(archive: Archive, search: Search) -> Search:

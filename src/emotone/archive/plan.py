@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.archive.manifest import KEY_BYTES, Item
+from emotone.archive.source import protocols_of
 from emotone.base.files import new_folder, write_json
 from emotone.errors import EmotoneError, missing_extra
 
@@ -40,13 +41,17 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The shards of a manifest. has_channels: whether any row names a channel. num_duplicates: rows left out."""
+    """The shards of a manifest. num_duplicates: rows left out. has_channels: whether any row names a channel.
+
+    protocols: of addresses from which files are fetched.
+    """
 
     folder: Path
     shards: list[Shard]
     num_rows: int
     num_duplicates: int
     has_channels: bool
+    protocols: list[str]
 
     @property
     def name(self) -> str:
@@ -59,7 +64,8 @@ class Plan:
         try:
             about = json.loads((folder / ABOUT).read_text())
             shards = [Shard(*shard) for shard in about["shards"]]
-            return cls(folder, shards, about["num_rows"], about["num_duplicates"], about["has_channels"])
+            del about["shards"]
+            return cls(folder, shards, **about)
         except FileNotFoundError:
             raise EmotoneError(f"{folder}: the plan is gone; give the manifest again") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -157,6 +163,7 @@ class _Buckets:
     def __init__(self, folder: Path) -> None:
         self.num_rows = 0
         self.has_channels = False
+        self.protocols: set[str] = set()
         self._folder = folder
         self._hash = hashlib.blake2b()
         self._writers: dict[int, Any] = {}
@@ -174,6 +181,7 @@ class _Buckets:
         self._hash.update(joined)
         files, starts, ends, channels, languages = zip(*items, strict=True)
         self.has_channels |= any(channel is not None for channel in channels)
+        self.protocols.update(name for file in files if "://" in file for name in protocols_of(file))
         rows = range(self.num_rows, self.num_rows + len(items))
         encoded = [file.encode("utf-8", "surrogateescape") for file in files]
         table = pyarrow.table([keys, rows, encoded, starts, ends, channels, languages], _schema())
@@ -225,6 +233,7 @@ def _write(buckets: _Buckets, num_shards: int, folder: Path) -> None:
         "num_rows": sum(num_rows for _, _, num_rows in shards.shards),
         "num_duplicates": shards.num_duplicates,
         "has_channels": buckets.has_channels,
+        "protocols": sorted(buckets.protocols),
     }
     write_json(folder / ABOUT, about)
 

@@ -43,16 +43,22 @@ class Done(NamedTuple):
 
 
 def go_through(
-    archive: Archive, engine: Engine, share: tuple[int, int] = (0, 1), retries: bool = False, quiet: bool = True
+    archive: Archive,
+    engine: Engine,
+    share: tuple[int, int] = (0, 1),
+    retries: bool = False,
+    asks: bool = False,
+    quiet: bool = True,
 ) -> Done:
     """Answer every row; returns when nothing is left, whoever did it.
 
     share: (i, n): the shards of which this run does first, those whose number leaves i when divided by n; then it helps
-    with the others. retries: rows with errors are tried again. Raises EmotoneError as workers do.
+    with the others. retries, asks: as of `Job`. Raises EmotoneError as workers do.
     """
     plan, parts = archive.plan, archive.parts()
     order = _order(plan, parts, share)
-    work = track(_all_outcomes(archive, plan, engine, order, retries), len(order), "archive", quiet)
+    jobs = [Job(number, names, retries, asks) for number, names in order]
+    work = track(_all_outcomes(archive, plan, engine, jobs), len(order), "archive", quiet)
     num_rows = num_new = num_failed = 0
     for outcome in work:
         num_rows += outcome.num_rows
@@ -75,11 +81,8 @@ def _order(plan: Plan, parts: dict[int, list[str]], share: tuple[int, int]) -> l
     return sorted(numbers, key=lambda one: (one[0] % num_shares != own, plan.shards[one[0]].part in one[1]))
 
 
-def _all_outcomes(
-    archive: Archive, plan: Plan, engine: Engine, order: list[tuple[int, list[str]]], retries: bool
-) -> Iterator[Outcome]:
+def _all_outcomes(archive: Archive, plan: Plan, engine: Engine, waiting: list[Job]) -> Iterator[Outcome]:
     """The last outcome of each shard, done or kept; those that died or are with others come round again."""
-    waiting = [Job(number, parts, retries) for number, parts in order]
     num_deaths = 0
     while waiting:
         again: list[Job] = []

@@ -21,7 +21,9 @@ from emotone.archive.folder import Archive
 from emotone.archive.manifest import Item
 from emotone.archive.part import Answer
 from emotone.archive.plan import Plan, Shard
-from emotone.base.files import file_state, writing
+from emotone.archive.source import Source, check_protocols, is_remote
+from emotone.audio.read import AudioError
+from emotone.base.files import writing
 from emotone.base.processes import DIED
 from emotone.base.table_format import Row
 from emotone.errors import EmotoneError
@@ -36,11 +38,15 @@ State = Literal["done", "kept", "busy", "died"]
 
 
 class Job(NamedTuple):
-    """A shard to do: its number, the parts of it that lie there, and whether errors are tried again."""
+    """A shard to do: its number, and the parts of it that lie there.
+
+    retries: errors are tried again. asks: files that were fetched are asked for whether they have changed since.
+    """
 
     shard: int
     parts: Sequence[str] = ()
     retries: bool = False
+    asks: bool = False
 
 
 class Outcome(NamedTuple):
@@ -99,18 +105,18 @@ class Worker:
     def _keep(self, job: Job, shard: Shard, path: Path) -> Outcome | dict[bytes, Answer]:
         """What became of a shard whose answers all fit; else the answers that do."""
         keys, items, _ = self.plan.items(shard)
-        now = _States(self.archive.root)
+        source = Source(self.archive.root)
         wanted = dict(zip(keys, items, strict=True))
         if shard.part in job.parts:
             states = self.archive.form.states(path)
             if states is not None and [key for key, _, _ in states] == keys:
-                fits = [state == now.of(wanted[key]) and not (job.retries and error) for key, state, error in states]
+                fits = [_fits(job, source, wanted[key], state, error) for key, state, error in states]
                 if all(fits):
                     return Outcome(job, "kept", len(keys), sum(bool(error) for _, _, error in states))
         kept: dict[bytes, Answer] = {}
         for name in sorted(job.parts, key=lambda name: name == shard.part):  # its own answers are the newest
             for key, answer in self.archive.form.read(self.archive.part(name)).items():
-                if key in wanted and answer.state == now.of(wanted[key]) and not (job.retries and answer.error):
+                if key in wanted and _fits(job, source, wanted[key], answer.state, answer.error):
                     kept[key] = answer
         return kept
 
@@ -121,10 +127,11 @@ class Worker:
         answers = dict(kept)
         left = sorted((place for place, key in enumerate(keys) if key not in kept), key=lambda place: items[place][:2])
         _ = self._table  # the bundle is loaded before any row could be blamed for a death
+        source = Source(self.archive.root)
         for place in left:  # parts of one file one after the other
             held.at(place)
-            dies = place in held.blamed
-            answers[keys[place]] = self._predict(keys[place], items[place], dies)
+            answers[keys[place]] = self._predict(source, keys[place], items[place], place in held.blamed)
+        source.close()
         held.at(NOWHERE)
         temporary = self.archive.claims / f".{uuid.uuid4().hex}.tmp"
         try:
@@ -138,22 +145,27 @@ class Worker:
                 self.archive.part(name).unlink(missing_ok=True)
         return Outcome(job, "done", count.num_rows, count.num_failed, len(left))
 
-    def _predict(self, key: bytes, item: Item, dies: bool) -> Answer:
+    def _predict(self, source: Source, key: bytes, item: Item, dies: bool) -> Answer:
         """The answer to one row; one whose workers die of it is an error."""
-        file = os.path.join(self.archive.root, item.file)
-        state = _state_of(file)
         if dies:
-            return Answer(key, state, self._rows(item, [failed(file, DIED)]), self._no_moments(DIED))
-        given = Input(file, None, item.file, item.start_s, item.end_s, item.channel, item.language)
+            return self._error(key, item, source.state(item.file), DIED)
+        try:
+            path, state = source.open(item.file)
+        except AudioError as error:
+            return self._error(key, item, source.state(item.file), error.reason)
+        given = Input(path, None, item.file, item.start_s, item.end_s, item.channel, item.language)
         rows = self._rows(item, predict_file(self.archive.settings, given))
-        return Answer(key, state, rows, self._moments(file, item))
+        return Answer(key, state, rows, self._moments(path, item))
+
+    def _error(self, key: bytes, item: Item, state: str, reason: str) -> Answer:
+        moments = None if self.archive.search is None else {"error": reason}
+        return Answer(key, state, self._rows(item, [failed(item.file, reason)]), moments)
 
     def _rows(self, item: Item, predictions: list[Prediction]) -> list[Row]:
         """Rows of the table, whose times are those of the recording."""
         columns = self.archive.table["columns"]
         found: list[Row] = []
         for prediction in predictions:
-            prediction.file = item.file
             if "channel" in columns and item.channel is not None:
                 prediction.channel = item.channel
             for row in self._table.rows(prediction):
@@ -180,9 +192,6 @@ class Worker:
         scored = score_recording(file, search, predictor, predictor.columns, item.start_s, item.end_s, item.channel)
         return scored.to_columns()
 
-    def _no_moments(self, error: str) -> dict[str, Any] | None:
-        return None if self.archive.search is None else {"error": error}
-
 
 def _shift(row: Row, item: Item, is_failed: bool) -> None:
     """Give a row of a part of a file the times of the file; of one that failed those of the manifest."""
@@ -192,28 +201,17 @@ def _shift(row: Row, item: Item, is_failed: bool) -> None:
         row["start_s"], row["end_s"] = (round(row[name] + item.start_s, 6) for name in ("start_s", "end_s"))
 
 
-class _States:
-    """The states of inputs, each looked up once."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._known: dict[str, str] = {}
-
-    def of(self, item: Item) -> str:
-        """The state that the file of a row has now."""
-        if item.file not in self._known:
-            self._known[item.file] = _state_of(os.path.join(self._root, item.file))
-        return self._known[item.file]
-
-
-def _state_of(file: str) -> str:
-    size, time_ns = file_state(file)
-    return f"{size} {time_ns}"
+def _fits(job: Job, source: Source, item: Item, state: str, error: str) -> bool:
+    """Whether an answer that was given when a file had this state is still the answer to its row."""
+    if job.retries and error:
+        return False
+    return (is_remote(item.file) and not job.asks) or state == source.state(item.file)
 
 
 def check_usable(worker: Worker) -> None:
     """Raise EmotoneError, before any work, for what no shard could be done with."""
     settings = worker.archive.settings
+    check_protocols(worker.plan.protocols)
     load_once(settings.model, settings.threads, settings.device, settings.lld)
     if not os.access(worker.folder, os.W_OK):
         raise EmotoneError(f"{worker.folder}: cannot be written")

@@ -12,6 +12,7 @@ from emotone.cli.options import (
     add_device,
     add_jobs,
     add_json,
+    add_lld,
     add_model,
     add_overwrite,
     add_quiet,
@@ -40,6 +41,8 @@ def add_archive(add_verb: AddVerb) -> None:
     _add_work(parser)
     add("--status", action="store_true", help="how far OUT is: done, left, failed, pace")
     add("--retry-errors", action="store_true", help="try rows again that have an error")
+    text = "ask whether files that were fetched have changed since (those of this machine always are)"
+    add("--check-remote", action="store_true", help=text)
     add("--merge", type=Path, metavar="FILE", help="write OUT's rows as one table, in the order of the manifest")
     add_overwrite(parser)
     add_json(parser)
@@ -50,6 +53,7 @@ def _add_settings(parser: ArgumentParser) -> None:
     """What decides the rows; an archive that is gone on with keeps its own."""
     add = parser.add_argument
     add_model(parser)
+    add_lld(parser)
     add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
     add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
     add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
@@ -128,6 +132,7 @@ def _open(options: Namespace) -> Archive:
         raise EmotoneError(f"--transcript of an archive is {AUTO} or {NONE}, not {options.transcript!r}")
     settings = PredictSettings(
         model=options.model,
+        lld=options.lld,
         window_s=options.window,
         hop_s=options.hop,
         curve=options.curve,
@@ -137,7 +142,7 @@ def _open(options: Namespace) -> Archive:
         channels=channels_of(options.channels),
         summary=options.summary,
     )
-    search = Search(_any_column(options.model), model=options.model) if options.retrieve_features else None
+    search = Search(_any_column(options), model=options.model, lld=options.lld) if options.retrieve_features else None
     notes: list[str] = []
     rows = options.shard_rows or ROWS_PER_SHARD
     found = open_archive(options.source, options.to, settings, search, rows, notes)
@@ -146,11 +151,11 @@ def _open(options: Namespace) -> Archive:
     return found
 
 
-def _any_column(model: str) -> str:
+def _any_column(options: Namespace) -> str:
     """A score of the bundle: a search keeps all."""
     from emotone.predict.predictor import load_once
 
-    return load_once(model, 1, "cpu").columns[0]
+    return load_once(options.model, 1, "cpu", options.lld).columns[0]
 
 
 def _work(options: Namespace, found: Archive) -> int:
@@ -160,7 +165,7 @@ def _work(options: Namespace, found: Archive) -> int:
     worker = Worker(found.folder, options.device)
     check_usable(worker)
     with _engine(options, worker) as engine:
-        done = go_through(found, engine, options.share, options.retry_errors, options.quiet)
+        done = go_through(found, engine, options.share, options.retry_errors, options.check_remote, options.quiet)
     say(options, f"{done.num_rows} rows, {done.num_failed} failed, {done.num_new} answered now: {found.folder}")
     return 1 if done.num_failed else 0
 
