@@ -69,11 +69,11 @@ class Server:
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """While it lasts jobs are swept; at the end what runs is finished, and nothing is left over."""
-        await self.about()
-        sweeping = asyncio.create_task(self._sweep())
+        background = [asyncio.create_task(self._sweep()), asyncio.create_task(self.about())]
         yield
         await self.jobs.finish()
-        sweeping.cancel()
+        for task in background:
+            task.cancel()
         self.pool.close()
         self.listeners.close()
         self.spool.close()
