@@ -8,7 +8,9 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -225,6 +227,8 @@ def test_a_job_that_is_cancelled_leaves_nothing(server: Served, minutes: Path) -
         ({"model": "defualt"}, "unknown model 'defualt'; did you mean 'default'?"),
         ({"model": "/etc/passwd"}, "unknown model '/etc/passwd'"),
         ({"model": "../../bundles/acted"}, "unknown model"),
+        ({"as": ""}, "unknown format ''"),
+        ({"as": "srtt", "wait": "0"}, "unknown format 'srtt'"),
         ({"as": "srtt"}, "unknown format 'srtt'; did you mean 'srt'?"),
         ({"wait": "1e9"}, "wait must be from 0 to 300"),
         ({"curve": "true"}, "has no curves"),
@@ -242,8 +246,6 @@ def test_a_recording_is_no_longer_than_it_may_be_whatever_its_header_says(server
     bomb = io.BytesIO()
     soundfile.write(bomb, np.zeros((48_000 * 1_200, 1), np.int16), 48_000, format="FLAC")
     assert len(bomb.getvalue()) < 1_000_000
-    lying = bytearray(bomb.getvalue())
-    lying[22:26] = bytes([lying[22] & 0xF0 | 0, 0, 0, 1])[:4]
     with server.client() as client:
         answer = client.post("/v1/predictions", files={"file": ("bomb.flac", bomb.getvalue())})
         assert answer.status_code == 422
@@ -286,3 +288,62 @@ def test_behind_a_proxy_and_with_all_workers_at_work(tmp_path: Path) -> None:
             client.delete(f"/v1/jobs/{job['id']}")
     finally:
         served.stop()
+
+
+def test_formats_that_are_asked_for_at_once(server: Served) -> None:
+    with server.client() as client:
+        number = send(client, JFK, wait=0, utterances="true").json()["id"]
+        events_of(client, number)
+
+        def export(form: str) -> int:
+            return client.get(f"/v1/jobs/{number}/result", params={"as": form}).status_code
+
+        with ThreadPoolExecutor(12) as threads:
+            assert set(threads.map(export, ["csv", "srt", "parquet", "json"] * 12)) == {200}
+        assert not any(path.parent.name.startswith("export-") for path in server.files())
+        assert client.get(f"/v1/jobs/{number}/result?as=x").status_code == 422
+        assert client.get(f"/v1/jobs/{number}/page?download=x").json()["error"]["name"] == "request.option"
+        client.delete(f"/v1/jobs/{number}")
+
+
+def test_a_job_that_is_deleted_while_it_comes_is_gone(server: Served) -> None:
+    """Half an upload, its end by another request, the rest."""
+    with server.client() as client:
+        begun = threading.Event()
+
+        def slowly() -> Iterator[bytes]:
+            yield b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + b"x" * 70_000
+            begun.wait(20)
+            yield b"x" * 10 + b"\r\n--B--\r\n"
+
+        def delete() -> None:
+            jobs = []
+            while not jobs:
+                jobs = [job for job in client.get("/v1/jobs").json() if job["state"] == "uploading"]
+            assert client.delete(f"/v1/jobs/{jobs[0]['id']}").status_code == 204
+            begun.set()
+
+        thread = threading.Thread(target=delete)
+        thread.start()
+        headers = server.headers | {"Content-Type": "multipart/form-data; boundary=B"}
+        answer = httpx.post(f"{server.url}/v1/predictions", content=slowly(), headers=headers, timeout=30)
+        thread.join()
+        assert answer.status_code == 410 and answer.json()["error"]["name"] == "job.cancelled"
+
+
+def test_turns_that_cannot_be(server: Served) -> None:
+    cases = {
+        "a.rttm": b"SPEAKER jfk 1 0.3 1e300 <NA> <NA> Ada <NA> <NA>\n",
+        "a.csv": b"start_s,end_s,speaker\n0,1," + b"x" * 200_000 + b"\n",
+        "b.csv": b"begin,end\n1,2\n",
+        "b.rttm": b"SPEAKER jfk 1 nan 1 <NA> <NA> Ada <NA> <NA>\n",
+        "c.rttm": b"PK\x03\x04" * 100,
+        "c.csv": b"start_s,end_s,speaker\n0,1,\n",
+    }
+    with server.client() as client:
+        for name, content in cases.items():
+            files = {"file": ("jfk.wav", JFK.read_bytes()), "speakers": (name, content)}
+            answer = client.post("/v1/predictions", files=files)
+            assert answer.status_code == 422, name
+            words = answer.json()["error"]["message"]
+            assert words.startswith(f"turns.{name[2:]}") and "Error" not in words, words

@@ -102,6 +102,31 @@ def test_another_origin_may_not_write(server: Served) -> None:
     assert "access-control-allow-origin" not in get(server, authorization=token, origin="http://evil.example").headers
 
 
+@pytest.mark.parametrize(
+    "other",
+    ['x={"a":1}', "theme=dark light", "a[b]=c", "novalue", "user@x=1", 'x="unclosed', "expires=1", "; ;", "=", ""],
+)
+def test_cookies_of_others_are_nobody_s_business(server: Served, other: str) -> None:
+    """Browsers send those of all ports of a host."""
+    own = httpx.get(server.address).headers["set-cookie"].split(";")[0]
+    for cookie in (f"{other}; {own}", f"{own}; {other}".strip("; ")):
+        assert get(server, cookie=cookie).status_code == 200, cookie
+
+
+def test_origins_that_are_none(server: Served) -> None:
+    for origin in ("http://[", "[", "://", "http://", "\x7f"):
+        answer = get(server, "/v1/predictions", "POST", authorization=f"Bearer {server.token}", origin=origin)
+        assert answer.status_code == 403, origin
+
+
+def test_counts_do_not_grow_with_what_is_sent(server: Served) -> None:
+    for number in range(5):
+        assert get(server, method=f"INVENTED{number}").status_code in (401, 403)
+    with server.client() as client:
+        text = client.get("/metrics").text
+    assert "INVENTED" not in text and 'method="other"' in text
+
+
 def test_a_stream_needs_a_token(server: Served) -> None:
     with pytest.raises(InvalidStatus) as refused:
         connect(f"{server.url.replace('http', 'ws')}/v1/stream")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from served import Served
+from voices import spoken
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,17 @@ def test_what_is_no_http_is_refused(hasty: Served, data: bytes) -> None:
     assert hasty.raw(data, 3)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431", b"")
     with hasty.client() as client:
         assert client.get("/healthz").status_code == 200
+
+
+def test_requests_in_one_packet_are_answered_in_full(hasty: Served) -> None:
+    """The second one takes longer than a head may."""
+    with hasty.client() as client:
+        data = {"wait": "0", "page": "true", "utterances": "true"}
+        said = np.concatenate([spoken(5.0, seed) for seed in range(30)])
+        sound = io.BytesIO()
+        soundfile.write(sound, said, 16_000, format="FLAC")
+        number = client.post("/v1/predictions", files={"file": sound.getvalue()}, data=data).json()["id"]
+    head = f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {hasty.token}\r\n"
+    events = f"GET /v1/jobs/{number}/events {head}Connection: close\r\n\r\n"
+    answer = hasty.raw(f"GET /healthz {head}\r\n{events}".encode(), 30)
+    assert b'"state": "done"' in answer

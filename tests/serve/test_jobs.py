@@ -31,7 +31,7 @@ class Slow:
 
 
 def send(jobs: Jobs, owner: str, name: str, num_bytes: int = 10) -> Job:
-    job = jobs.open(owner, "predict")
+    job = jobs.open(owner, "predict", 10)
     path = job.folder / "sound"
     path.write_bytes(b"x")
     jobs.enqueue(job, Form({"wait": "0"}, {"file": path}, {"file": name}, num_bytes))
@@ -81,17 +81,17 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
         for number in range(3):
             send(jobs, "ada", str(number))
         with pytest.raises(RefusalError) as of_one:
-            jobs.open("ada", "predict")
+            jobs.open("ada", "predict", 10)
         assert of_one.value.status == 429 and of_one.value.headers["Retry-After"] == "5"
-        jobs.open("bo", "predict")
-        jobs.open("cy", "predict")
+        jobs.open("bo", "predict", 10)
+        jobs.open("cy", "predict", 10)
         with pytest.raises(RefusalError) as of_all:
-            jobs.open("di", "predict")
+            jobs.open("di", "predict", 10)
         assert of_all.value.status == 503 and of_all.value.name == "queue.full"
-        full, _ = make(tmp_path, spool_bytes=1)
-        send(full, "ada", "a")
+        full, _ = make(tmp_path, spool_bytes=100)
+        full.open("ada", "predict", 60)  # which are still to come
         with pytest.raises(RefusalError, match="no room"):
-            full.open("bo", "predict")
+            full.open("bo", "predict", 60)
 
     asyncio.run(check())
 
@@ -119,12 +119,51 @@ def test_at_the_end_what_runs_is_finished_and_what_waits_is_not(tmp_path: Path) 
         jobs, pool = make(tmp_path, 1)
         running, waiting = send(jobs, "ada", "a"), send(jobs, "ada", "b")
         await asyncio.sleep(0)
-        ending = asyncio.create_task(jobs.finish())
+        ending = asyncio.create_task(jobs.finish(5.0))
         await asyncio.sleep(0.01)
         with pytest.raises(RefusalError, match="about to end"):
-            jobs.open("bo", "predict")
+            jobs.open("bo", "predict", 10)
         pool.go.set()
         await ending
         assert running.state == "done" and waiting.state == "cancelled"
+
+    asyncio.run(check())
+
+
+def test_work_that_does_not_end_is_not_waited_for(tmp_path: Path) -> None:
+    async def check() -> None:
+        jobs, _ = make(tmp_path)
+        send(jobs, "ada", "a")
+        await asyncio.sleep(0)
+        await asyncio.wait_for(jobs.finish(0.1), 5)
+
+    asyncio.run(check())
+
+
+def test_a_job_that_is_cancelled_as_it_comes_stays_so(tmp_path: Path) -> None:
+    async def check() -> None:
+        jobs, pool = make(tmp_path)
+        job = jobs.open("ada", "predict", 10)
+        jobs.remove(job)
+        with pytest.raises(RefusalError, match="was cancelled"):
+            jobs.enqueue(job, Form({}, {}, {"file": "a"}, 1))
+        assert pool.begun == [] and job.state == "cancelled" and jobs.of("ada") == []
+
+    asyncio.run(check())
+
+
+def test_a_worker_that_cannot_be_started_fails_its_job_alone(tmp_path: Path) -> None:
+    class Broken(Slow):
+        async def run(self, task: Mapping[str, Any], **_: Any) -> Any:
+            if task["name"] == "a":
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            return {"seconds": 1.0, "error": "", "file": "x"}
+
+    async def check() -> None:
+        jobs = Jobs(Broken(), Spool(tmp_path), Limits(), 1, Metrics())  # type: ignore[arg-type]
+        first, second = send(jobs, "ada", "a"), send(jobs, "ada", "b")
+        assert await first.wait_for_end(5) and await second.wait_for_end(5)
+        assert (first.state, first.error_status, second.state) == ("failed", 503, "done")
+        assert "Resource temporarily unavailable" in first.error
 
     asyncio.run(check())

@@ -128,7 +128,7 @@ def test_a_listener_that_dies_says_so_and_others_begin_anew(server: Served) -> N
             while True:
                 stream.send(bytes(3_200))
                 message = json.loads(stream.recv(20))
-        assert message["name"] in ("worker.died", "stream.refused")
+        assert message["name"] == "worker.died" and stream.close_code == 1011
     assert rows_of(talk(server, PCM.tobytes()))
 
 
@@ -142,3 +142,21 @@ def test_who_leaves_in_the_middle_leaves_nothing(server: Served) -> None:
         while "emotone_streams_open 0" not in client.get("/metrics").text and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "emotone_streams_open 0" in client.get("/metrics").text
+
+
+def test_a_stream_may_be_silent_longer_than_workers_wait_for_work(tmp_path: Path) -> None:
+    before = "from emotone.serve import pool, server; pool.IDLE_S = server.SWEEP_EVERY_S = 0.1"
+    served = Served(tmp_path / "spool", ["--workers", "1", "--quiet", "--model", "small"], before)
+    with open_stream(served) as stream:
+        stream.send(PCM.tobytes()[:32_000])
+        assert json.loads(stream.recv(20))["type"] == "session.created"
+        time.sleep(1.5)
+        for start in range(32_000, len(PCM.tobytes()), 32_000):
+            stream.send(PCM.tobytes()[start:][:32_000])
+        stream.send(b"")
+        assert rows_of(received(stream))
+    deadline = time.monotonic() + 10
+    while len(served.workers) > 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(served.workers) == 1
+    served.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -92,6 +94,44 @@ def test_an_idle_server_ends_at_once(tmp_path: Path, with_signal: int) -> None:
     assert os.listdir(tmp_path / "spool") == []
 
 
+def test_a_server_that_is_ended_as_it_begins_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "emotone.cli.main", "serve", "--port", "0", "--spool", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 10
+    while not os.listdir(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=20)
+    assert os.listdir(tmp_path) == [] and b"Traceback" not in errors
+
+
+def test_who_only_waits_is_told_that_the_server_ends(tmp_path: Path, minutes: Path) -> None:
+    server = Served(tmp_path / "spool", ["--workers", "1", "--quiet", "--model", "small"])
+    answers: list[httpx.Response] = []
+    threads = [post(server, minutes, answers)]
+    wait_until_running(server)
+    threads.append(post(server, JFK, answers))
+    with server.client() as client:
+        deadline = time.monotonic() + 10
+        while "emotone_jobs_waiting 1" not in client.get("/metrics").text and time.monotonic() < deadline:
+            time.sleep(0.02)
+    began = time.monotonic()
+    server.process.terminate()
+    threads[1].join(5)
+    assert time.monotonic() - began < 4 and answers[0].status_code == 410
+    threads[0].join(60)
+    assert answers[1].status_code == 200 and server.stop() == 0
+
+
+def test_a_folder_for_uploads_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = JFK.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    server = Served(Path("spool"), ["--workers", "1", "--quiet", "--model", "small"])
+    with server.client() as client:
+        assert client.post("/v1/predictions", files={"file": said}).status_code == 200
+    server.stop()
+
+
 def test_what_a_killed_server_has_left_is_removed(tmp_path: Path, minutes: Path) -> None:
     server = Served(tmp_path / "spool", ["--workers", "1", "--quiet", "--model", "small"])
     answers: list[httpx.Response] = []
@@ -135,12 +175,12 @@ def test_a_worker_that_is_killed_costs_that_request_alone(tmp_path: Path, minute
 
 def test_behind_a_proxy(tmp_path: Path) -> None:
     """The proxy takes the path away; names that it is reached by are given."""
-    options = ["--root-path", "/emotion", "--name", "lab.example", "--token", "a token of twenty", "--model", "small"]
+    options = ["--root-path", "/emotion", "--name", "lab.example", "--token", "a-token-of-twenty", "--model", "small"]
     server = Served(tmp_path / "spool", options)
-    assert server.address == f"http://127.0.0.1:{server.port}/emotion/?token=a token of twenty"
+    assert server.address == f"http://127.0.0.1:{server.port}/emotion/?token=a-token-of-twenty"
     base = f"http://127.0.0.1:{server.port}"
     host = {"Host": "lab.example"}
-    answer = httpx.get(f"{base}/?token=a%20token%20of%20twenty", headers=host)
+    answer = httpx.get(f"{base}/?token=a-token-of-twenty", headers=host)
     assert answer.headers["location"] == "/emotion/" and "Path=/emotion;" in answer.headers["set-cookie"]
     cookie = answer.headers["set-cookie"].split(";")[0]
     assert httpx.get(f"{base}/v1/models", headers=host | {"Cookie": cookie}).status_code == 200

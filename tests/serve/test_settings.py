@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import socket
 from pathlib import Path
 
 import pytest
@@ -26,13 +28,39 @@ def test_models_have_names(tmp_path: Path) -> None:
     assert setup.models == {"a": str(tmp_path / "a"), "small": "small"} and setup.most_seconds == 18_000
 
 
-@pytest.mark.parametrize("values", [{"hours": 0.0}, {"waiting": 0}, {"deadline_s": 0.1}, {"upload_bytes": 10}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"hours": 0.0},
+        {"hours": math.nan},
+        {"waiting": 0},
+        {"deadline_s": math.inf},
+        {"keep_s": -1.0},
+        {"upload_bytes": 10},
+    ],
+)
 def test_limits_are_positive(values: dict[str, float]) -> None:
-    with pytest.raises(EmotoneError, match="must be at least"):
+    with pytest.raises(EmotoneError, match="must be from"):
         Limits(**values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("values", [{"workers": 0}, {"models": ()}, {"token": "ä" * 20}, {"root_path": "/x/"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"workers": 0},
+        {"models": ()},
+        {"token": "ä" * 20},
+        {"token": "a#b&c+d%20efghijklmnop"},
+        {"root_path": "/x/"},
+        {"root_path": "/é"},
+        {"names": ["http://x"]},
+    ],
+)
 def test_settings_that_cannot_be(values: dict[str, object]) -> None:
     with pytest.raises(EmotoneError):
         ServeSettings(**values)  # type: ignore[arg-type]
+
+
+def test_names_of_hosts_are_in_small_letters() -> None:
+    hosts = ServeSettings(host="0.0.0.0", names=["Lab.Example"]).hosts
+    assert {"lab.example", "localhost", socket.gethostname().lower()} <= hosts

@@ -78,6 +78,7 @@ def test_names_are_one_line_without_folders(name: str) -> None:
         (b"{}", "application/json", 415, "send a form"),
         (b"", "multipart/form-data", 415, "send a form"),
         (b"", KIND, 400, "cut off"),
+        (b"x", f"{KIND}{'B' * 500}", 400, "damaged"),
         (part("file", b"sound", "a.wav"), KIND, 400, "cut off"),
         (b"no form at all", KIND, 400, "damaged"),
         (part("window", b"1") + b"--B--\r\n", KIND, 422, "has no file"),

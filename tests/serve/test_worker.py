@@ -25,10 +25,11 @@ def test_rows_page_and_formats_of_one_recording(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "rows.json").read_text())
     assert kept["duration_s"] == 11.0 and len(kept["rows"]) == 4 and kept["rows"][0]["file"] == "talk.wav"
     page = (tmp_path / "page.html").read_text()
-    assert "talk.wav" in page and str(tmp_path) not in page and "OggS"[:0] == ""
-    for form, name in (("srt", "srt.srt"), ("csv", "csv.csv"), ("json", "json.json")):
-        assert worker.do(task(tmp_path, "export", kind="predict", **{"as": form}))["file"] == name
-        assert (tmp_path / name).stat().st_size > 100
+    assert "talk.wav" in page and str(tmp_path) not in page
+    for form in ("srt", "csv", "json"):
+        places = {worker.do(task(tmp_path, "export", kind="predict", **{"as": form}))["file"] for _ in range(2)}
+        assert len(places) == 2 and all(place.endswith(f"/{form}.{form}") for place in places)
+        assert all((tmp_path / place).stat().st_size > 100 for place in places)
 
 
 def test_words_name_no_place(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_words_name_no_place(tmp_path: Path) -> None:
 def test_moments(tmp_path: Path) -> None:
     fields = {"attribute": "arousal", "highest": "2"}
     answer = Worker(Setup({"small": "small"})).do(task(tmp_path, "moments", fields=fields, **{"as": "json"}))
-    assert answer["file"] == "found.json" and answer["error"] == ""
+    assert answer["file"].endswith("/moments.json") and answer["error"] == ""
     found = json.loads((tmp_path / "found.json").read_text())
     assert [moment["file"] for moment in found["moments"]] == ["talk.wav"] * 2
     assert str(tmp_path) not in (tmp_path / "page.html").read_text() + (tmp_path / "found.json").read_text()

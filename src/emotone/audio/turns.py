@@ -18,6 +18,8 @@ COLUMNS = ("file", "start_s", "end_s", "speaker")
 """Of a table of turns; `file` may be missing where there is one recording."""
 RTTM_FIELDS = 8
 MOST_TURNS = 1_000_000
+LATEST_S = 1e6
+"""No recording is longer: eleven days."""
 
 
 class Turn(NamedTuple):
@@ -55,8 +57,10 @@ def read_turns(path: Path) -> dict[str, list[Turn]]:
             raise EmotoneError(
                 f"{path}, line {number}: times must be numbers of seconds, not {start!r}, {end!r}"
             ) from None
-        if not (0 <= turn.start_s < turn.end_s < math.inf) or not turn.speaker:
-            raise EmotoneError(f"{path}, line {number}: a turn needs a speaker, and an end after its start")
+        if not (0 <= turn.start_s < turn.end_s <= LATEST_S) or not turn.speaker:
+            raise EmotoneError(
+                f"{path}, line {number}: a turn needs a speaker, and an end after its start, at most {LATEST_S:.0f} s"
+            )
         turns.setdefault(file, []).append(turn)
     if not turns:
         raise EmotoneError(f"{path}: holds no turns")
@@ -85,8 +89,11 @@ def _table_rows(path: Path, text: str) -> Iterator[tuple[int, tuple[str, str, st
     missing = [name for name in COLUMNS[1:] if name not in names]
     if missing:
         raise EmotoneError(f"{path}: a table of turns has the columns start_s, end_s, speaker; {missing[0]} is missing")
-    for number, row in enumerate(reader, start=2):
-        yield number, (row.get("file") or "", row["start_s"] or "", row["end_s"] or "", row["speaker"] or "")
+    try:
+        for number, row in enumerate(reader, start=2):
+            yield number, (row.get("file") or "", row["start_s"] or "", row["end_s"] or "", row["speaker"] or "")
+    except csv.Error as error:  # a field that never ends
+        raise EmotoneError(f"{path}, line {reader.line_num}: is no line of a table ({error})") from None
 
 
 def turns_of(turns: dict[str, list[Turn]], file: str, path: Path | str) -> list[Turn]:
@@ -107,6 +114,9 @@ def cut_turns(blocks: Iterable[Samples], turns: Sequence[Turn], longest_s: float
     >>> [(start, len(samples), speaker) for start, samples, speaker in cuts]
     [(8000, 8000, 'Ada'), (16000, 16000, 'Bo')]
     """
+    num_parts = sum(math.ceil((turn.end_s - turn.start_s) / longest_s) for turn in turns)
+    if num_parts > 2 * MOST_TURNS:
+        raise EmotoneError(f"its turns have {num_parts} parts of {longest_s:g} s; there may be {2 * MOST_TURNS}")
     waiting = deque(sorted(part for turn in turns for part in _parts(turn, longest_s)))
     held, start = np.zeros(0, np.float32), 0
     for block in blocks:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Query, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from emotone.base.version import __version__
 from emotone.errors import EmotoneError
-from emotone.serve.describe import DESCRIPTION, describe, form_of
+from emotone.serve.describe import DESCRIPTION, describe, form_of, secured
 from emotone.serve.guard import App, Guard
 from emotone.serve.jobs import ENDED, Job, Jobs, Kind
-from emotone.serve.live import Live
-from emotone.serve.metrics import Metrics
 from emotone.serve.options import DELIVERY, MOMENTS, PREDICTION, Fields, check_names, flag, wait_of
-from emotone.serve.pool import Pool
 from emotone.serve.refusal import RefusalError
-from emotone.serve.settings import ServeSettings
-from emotone.serve.spool import Spool
-from emotone.serve.upload import receive_form
+from emotone.serve.server import Server
+from emotone.serve.upload import Form, receive_form
 
 ASSETS = {path.name: path for path in files("emotone.serve").joinpath("page").iterdir() if isinstance(path, Path)}
 TYPES = {
@@ -47,65 +46,8 @@ TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-SWEEP_EVERY_S = 5.0
 EVENT_EVERY_S = 15.0
 """A comment keeps a quiet stream of events open."""
-
-
-class Server:
-    """All that the routes share: workers, jobs, streams, and what workers say there is."""
-
-    def __init__(self, settings: ServeSettings, token: str, spool: Spool, pool: Pool) -> None:
-        self.settings = settings
-        self.token = token
-        self.metrics = Metrics()
-        self.pool = pool
-        self.listeners = Pool(settings.setup(spool.folder), 1, least=0)
-        self.spool = spool
-        self.jobs = Jobs(self.pool, self.spool, settings.limits, settings.workers, self.metrics)
-        self.live = Live(self.listeners, settings.limits, self.metrics)
-        self._known: dict[str, Any] = {}
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        """While it lasts jobs are swept; at the end what runs is finished, and nothing is left over."""
-        background = [asyncio.create_task(self._sweep()), asyncio.create_task(self.about())]
-        yield
-        await self.jobs.finish()
-        for task in background:
-            task.cancel()
-        self.pool.close()
-        self.listeners.close()
-        self.spool.close()
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_EVERY_S)
-            self.jobs.forget()
-            self.pool.shrink()
-            self.listeners.shrink()
-
-    async def about(self) -> dict[str, Any]:
-        """Version, bundles and formats, and the limits; as they last were where all workers are at work."""
-        limits = self.settings.limits
-        if not self.pool.is_busy or not self._known:
-            self._known = await self.pool.run({"do": "about"})
-        return self._known | {
-            "is_local": self.settings.is_local,
-            "limits": {"upload_bytes": limits.upload_bytes, "hours": limits.hours, "keep_s": limits.keep_s},
-        }
-
-    def gauges(self) -> dict[str, float]:
-        """What is now, for /metrics."""
-        waiting = len(self.jobs.in_state("queued"))
-        running = len(self.jobs.in_state("running"))
-        died = self.pool.num_died + self.listeners.num_died
-        return {
-            "jobs_waiting": waiting,
-            "jobs_running": running,
-            "streams_open": self.live.num_open,
-            "workers_died": died,
-        }
 
 
 def make_app(server: Server) -> App:
@@ -114,7 +56,7 @@ def make_app(server: Server) -> App:
         title="Emotone",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=server.lifespan,
+        lifespan=lambda app: server.running(),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -122,8 +64,10 @@ def make_app(server: Server) -> App:
     _add_page(app, server)
     _add_api(app, server)
     _add_jobs(app, server)
-    app.add_exception_handler(RefusalError, _refuse)
-    app.add_exception_handler(HTTPException, _refuse_http)
+    describe_routes = app.openapi
+    app.openapi = functools.cache(lambda: secured(describe_routes()))  # type: ignore[method-assign]
+    for kind in (RefusalError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _refuse)
     return Guard(app, server.settings, server.token, server.metrics)
 
 
@@ -207,10 +151,15 @@ def _add_jobs(app: FastAPI, server: Server) -> None:
         return StreamingResponse(_events(jobs, find(request, number)), media_type="text/event-stream")
 
     @app.get("/v1/jobs/{number}/result")
-    async def result(request: Request, number: str) -> Response:
+    async def result(request: Request, number: str, form_name: Annotated[str, Query(alias="as")] = "json") -> Response:
         """The rows of a job, in a format (as)."""
         job = _ended(find(request, number))
-        return _file(await jobs.export(job, request.query_params.get("as", "json")), job)
+        await server.check_format(job.kind, form_name)
+        path = await server.export(job, form_name)
+        try:
+            return _file(path, job)
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
     @app.get("/v1/jobs/{number}/page")
     async def job_page(request: Request, number: str, download: bool = False) -> Response:
@@ -218,7 +167,7 @@ def _add_jobs(app: FastAPI, server: Server) -> None:
         job = _ended(find(request, number))
         if not job.has_page:
             raise RefusalError(404, "job.page", job.error or "the job was not asked for a page (page=true)")
-        content = (job.folder / "page.html").read_bytes()
+        content = _read(job.folder / "page.html")
         # It has a policy of its own, which lets the one script and the one style in it run and asks nobody anything.
         headers = {"content-security-policy": "frame-ancestors 'self'"}
         return Response(content, media_type="text/html", headers=headers | (_saved(job, ".html") if download else {}))
@@ -229,12 +178,13 @@ def _add_jobs(app: FastAPI, server: Server) -> None:
 
 async def _answer(request: Request, server: Server, kind: Kind, known: dict[str, str]) -> Response:
     """Receive a recording and wait for its job as long as the client wants to; who hangs up gives it up."""
-    jobs = server.jobs
-    job = jobs.open(request.state.owner, kind)
+    jobs, limits = server.jobs, server.settings.limits
+    declared = request.headers.get("content-length", "")
+    job = jobs.open(request.state.owner, kind, int(declared) if declared.isdecimal() else limits.upload_bytes)
     try:
-        content_type = request.headers.get("content-type", "")
-        form = await receive_form(request.stream(), content_type, job.folder, server.settings.limits.upload_bytes)
+        form = await _receive(request, job, limits.upload_bytes)
         wait_s = _check(form.fields, known)
+        await server.check_format(kind, form.fields.get("as", "json"))
         request.state.name = form.names["file"]
         jobs.enqueue(job, form)
         began = time.monotonic()
@@ -249,6 +199,16 @@ async def _answer(request: Request, server: Server, kind: Kind, known: dict[str,
         return _answer_of(job)
     finally:
         jobs.remove(job)
+
+
+async def _receive(request: Request, job: Job, most_bytes: int) -> Form:
+    """The form of a request; raises RefusalError where there is no room for it, or its job was cancelled meanwhile."""
+    try:
+        return await receive_form(request.stream(), request.headers.get("content-type", ""), job.folder, most_bytes)
+    except OSError as error:
+        if job.state in ENDED:
+            raise RefusalError(job.error_status, job.error_name, job.error) from None
+        raise RefusalError(507, "disk.full", f"there is no room for the upload ({error.strerror})") from None
 
 
 def _check(fields: Fields, known: dict[str, str]) -> float:
@@ -276,7 +236,7 @@ def _answer_of(job: Job) -> Response:
     """The rows of a job that has just ended."""
     if "file" not in job.answer:
         raise RefusalError(job.error_status, job.error_name, job.error)
-    return _file(job.folder / job.answer["file"], job, 422 if job.error else 200)
+    return _file(job.folder / job.answer["file"], job)
 
 
 def _ended(job: Job) -> Job:
@@ -288,10 +248,21 @@ def _ended(job: Job) -> Job:
     return job
 
 
-def _file(path: Path, job: Job, status: int = 200) -> Response:
+def _read(path: Path) -> bytes:
+    """A file of a job; raises RefusalError where the job was removed meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise RefusalError(410, "job.cancelled", "the job was removed") from None
+
+
+def _file(path: Path, job: Job) -> Response:
+    """A file of rows; where none has scores, since the recording cannot be used, the status says so."""
     kind = TYPES.get(path.suffix, "application/octet-stream")
     charset = {} if kind.startswith("text/") or "json" in kind else {"content-type": kind}
-    return Response(path.read_bytes(), status, _saved(job, path.suffix) | charset, None if charset else kind)
+    return Response(
+        _read(path), 422 if job.error else 200, _saved(job, path.suffix) | charset, None if charset else kind
+    )
 
 
 def _saved(job: Job, suffix: str) -> dict[str, str]:
@@ -322,15 +293,28 @@ def _asset(name: str) -> Response:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusalError)
-    closing = {"connection": "close"} if request.method == "POST" else {}
-    return JSONResponse(error.body, error.status, dict(error.headers) | closing)
+    """What is refused, by us or by the framework, or has gone wrong, which the guard writes into the log."""
+    if isinstance(error, RefusalError):
+        return Refused(error)
+    if isinstance(error, ClientDisconnect):
+        return Refused(RefusalError(499, "client.gone", "the client has hung up"))
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return Refused(RefusalError(422, "request.option", f"{first['loc'][-1]}: {first['msg']}"))
+    if isinstance(error, HTTPException):
+        names = {404: "page.unknown", 405: "method.unknown"}
+        words = "there is no such page; /docs has all" if error.status_code == 404 else str(error.detail)
+        name = names.get(error.status_code, "request.refused")
+        return Refused(RefusalError(error.status_code, name, words, dict(error.headers or {})))
+    return Refused(RefusalError(500, "server.fault", f"the server could not do it ({type(error).__name__})"))
 
 
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    """What the framework refuses: unknown addresses, wrong methods."""
-    assert isinstance(error, HTTPException)
-    names = {404: "page.unknown", 405: "method.unknown"}
-    words = "there is no such page; /docs has all" if error.status_code == 404 else str(error.detail)
-    refusal = RefusalError(error.status_code, names.get(error.status_code, "request.refused"), words)
-    return JSONResponse(refusal.body, refusal.status, dict(error.headers or {}))
+class Refused(Response):
+    """The guard's answer to a request that was refused behind it."""
+
+    def __init__(self, refusal: RefusalError) -> None:
+        super().__init__(status_code=refusal.status)
+        self._refusal = refusal
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await scope["state"]["answer"].refuse(self._refusal, receive)

@@ -38,6 +38,25 @@ def form_of(fields: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def secured(openapi: dict[str, Any]) -> dict[str, Any]:
+    """The description of an API with its token, and its own errors in place of the framework's.
+
+    >>> secured({"paths": {"/x": {"get": {"responses": {"422": {}}}}}})["paths"]["/x"]["get"]["responses"].keys()
+    dict_keys(['4XX', '5XX'])
+    """
+    error = {"type": "object", "properties": {"name": {"type": "string"}, "message": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"error": error}}
+    refused = {"description": "Refused, in words.", "content": {"application/json": {"schema": schema}}}
+    for methods in openapi["paths"].values():
+        for route in methods.values():
+            if "application/json" in route["responses"].get("422", {}).get("content", {}) or "requestBody" not in route:
+                route["responses"].pop("422", None)
+            route["responses"] |= {"4XX": refused, "5XX": refused}
+    openapi["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+    openapi["security"] = [{"token": []}]
+    return openapi
+
+
 def describe(openapi: Mapping[str, Any]) -> str:
     """The description of an API as a page.
 

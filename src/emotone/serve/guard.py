@@ -8,6 +8,8 @@ a cookie that no script reads, and that a browser sends from no frame of another
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -15,14 +17,14 @@ import json
 import secrets
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from emotone.serve.metrics import Metrics
 from emotone.serve.refusal import RefusalError
-from emotone.serve.settings import LOCAL_NAMES, ServeSettings
+from emotone.serve.settings import ServeSettings
 from emotone.serve.upload import too_large
 
 Scope = MutableMapping[str, Any]
@@ -33,8 +35,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = ("/healthz",)
 """Answered without a token."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WS")
 COOKIE_S = 12 * 3600
 MOST_HEAD_BYTES = 16_384
+LINGER_S = 2.0
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "media-src 'self' blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -77,6 +81,7 @@ class Guard:
         self._settings = settings
         self._token = token
         self._key = hmac.digest(token.encode(), b"emotone cookie", "sha256")
+        self._hosts = settings.hosts
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,6 +90,7 @@ class Guard:
             return
         began = time.monotonic()
         answer = Answer(send, scope)
+        scope.setdefault("state", {})["answer"] = answer
         try:
             headers = Headers(scope["headers"])
             self._take_root_once(scope)
@@ -98,13 +104,16 @@ class Guard:
             elif path in OPEN:
                 await self._app(scope, receive, answer)
             else:
-                scope.setdefault("state", {})["owner"] = self._owner(headers)
+                scope["state"]["owner"] = self._owner(headers)
                 await self._app(scope, receive, answer)
         except RefusalError as refusal:
             is_page = scope["type"] == "http" and refusal.status == 401 and "text/html" in headers["accept"]
-            await answer.refuse(refusal, LOGIN_PAGE if is_page else "")
+            await answer.refuse(refusal, receive, LOGIN_PAGE if is_page else "")
+        except Exception:  # a fault of ours, of which the client has been told
+            traceback.print_exc()
         finally:
-            self._metrics.count("requests", method=scope.get("method", "WS"), status=str(answer.status))
+            method = scope.get("method", "WS")
+            self._metrics.count("requests", method=method if method in METHODS else "other", status=str(answer.status))
             if not self._settings.quiet:
                 self._log(scope, answer, time.monotonic() - began)
 
@@ -125,7 +134,7 @@ class Guard:
             raise RefusalError(421, "host.unknown", words)
         writes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD", "OPTIONS")
         origin = headers["origin"]
-        if writes and origin and urlsplit(origin).netloc.lower() != headers["host"].lower():
+        if writes and origin and origin.lower().partition("://")[2] != headers["host"].lower():
             raise RefusalError(403, "origin.foreign", "pages of other sites may not ask this server")
         if writes and headers["sec-fetch-site"] not in ("", "same-origin", "none"):
             raise RefusalError(403, "origin.foreign", "pages of other sites may not ask this server")
@@ -136,7 +145,7 @@ class Guard:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        if name in (*LOCAL_NAMES, *self._settings.names, self._settings.host):
+        if name in self._hosts:
             return True
         try:
             ipaddress.ip_address(name)
@@ -185,11 +194,9 @@ class Guard:
 
     def _visit(self, cookies: str) -> Visit | None:
         """What a cookie says; None where it is none of ours."""
-        try:
-            value = SimpleCookie(cookies)[self._cookie].value
-        except (CookieError, KeyError):
-            return None
-        visit, _, sign = value.rpartition(".")
+        pairs = (pair.strip().partition("=") for pair in cookies.split(";"))  # others' may be written anyhow
+        values = [value for name, _, value in pairs if name == self._cookie]
+        visit, _, sign = values[0].rpartition(".") if values else ("", "", "")
         if not hmac.compare_digest(sign.encode(), self._sign(visit).encode()):
             return None
         owner, _, ends = visit.rpartition(".")
@@ -256,17 +263,27 @@ class Answer:
         await self({"type": "http.response.start", "status": status, "headers": pairs})
         await self({"type": "http.response.body", "body": body})
 
-    async def refuse(self, refusal: RefusalError, page: str = "") -> None:
-        """Say why not; the rest of a body that was not read ends with the connection."""
+    async def refuse(self, refusal: RefusalError, receive: Receive, page: str = "") -> None:
+        """Say why not; then read on for a moment, since a client that still sends would not hear it."""
         if self.status:
             return
         kind = "text/html; charset=utf-8" if page else "application/json"
         body = page.encode() if page else json.dumps(refusal.body).encode()
         headers = {"content-type": kind, "content-length": str(len(body)), **refusal.headers}
-        if self._scope["type"] == "http":
-            await self.send(refusal.status, body, headers | {"connection": "close"})
-            return
-        self.status = refusal.status
+        is_stream = self._scope["type"] == "websocket"
+        if not is_stream:
+            headers["connection"] = "close"
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self._send({"type": "websocket.http.response.start", "status": refusal.status, "headers": pairs})
-        await self._send({"type": "websocket.http.response.body", "body": body})
+        begin, rest = f"{'websocket.' if is_stream else ''}http.response.start", "http.response.body"
+        if is_stream:
+            self.status = refusal.status
+            await self._send({"type": begin, "status": refusal.status, "headers": pairs})
+            await self._send({"type": f"websocket.{rest}", "body": body})
+            return
+        await self({"type": begin, "status": refusal.status, "headers": pairs})
+        await self({"type": rest, "body": body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                    pass
+        await self({"type": rest, "body": b""})

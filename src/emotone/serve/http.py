@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from emotone.serve.app import Server, make_app
+from emotone.serve.app import make_app
 from emotone.serve.guard import MOST_HEAD_BYTES
 from emotone.serve.live import MOST_BYTES
+from emotone.serve.server import FINISH_S, Server
 
 HEAD_S = 10.0
 """In which a client has sent the head of its request."""
-FINISH_S = 60
-"""In which what runs at the end is finished."""
 
 
 class Protocol(H11Protocol):
@@ -32,13 +32,26 @@ class Protocol(H11Protocol):
         self.loop.call_later(HEAD_S, self._give_up, self.cycle)
 
     def _give_up(self, cycle: Any) -> None:
-        """Close the connection where no request has begun since, nor a stream taken it over."""
+        """Close the connection where no request is being answered, none has begun since, and no stream has it."""
         is_http = self.transport.get_protocol() is self
-        if is_http and self.cycle is cycle and not self.transport.is_closing():
+        is_idle = self.cycle is cycle and (cycle is None or cycle.response_complete)
+        if is_http and is_idle and not self.transport.is_closing():
             self.transport.close()
 
 
-def make_http(server: Server) -> uvicorn.Server:
+class Http(uvicorn.Server):
+    """What listens; at the first signal the queue is closed, so that nobody is waited for who only waits."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._server.close()
+        await super().shutdown(sockets)
+
+
+def make_http(server: Server) -> Http:
     """What listens: `serve([socket])` answers until a signal ends it."""
     settings = server.settings
     config = uvicorn.Config(
@@ -54,6 +67,6 @@ def make_http(server: Server) -> uvicorn.Server:
         ws_max_size=2 * MOST_BYTES,
         ws_max_queue=4,
         timeout_keep_alive=round(HEAD_S),
-        timeout_graceful_shutdown=FINISH_S,
+        timeout_graceful_shutdown=round(FINISH_S),
     )
-    return uvicorn.Server(config)
+    return Http(config, server)

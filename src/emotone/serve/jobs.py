@@ -35,7 +35,7 @@ SHORT_BYTES = 1_000_000
 class Job:
     """A recording that a client has sent, and what has become of it.
 
-    `error` says why it failed: `error_status` is what HTTP calls it. `task` is what the worker is told.
+    declared: bytes that are to come. error: why it failed; error_status: what HTTP calls that.
     """
 
     owner: str
@@ -44,6 +44,7 @@ class Job:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     state: State = "uploading"
     form: Form = field(default_factory=Form)
+    declared: int = 0
     progress: float = 0.0
     error: str = ""
     error_name: str = ""
@@ -155,8 +156,8 @@ class Jobs:
 
     # ---- from the first byte to the last ----------------------------------------------------------------------------
 
-    def open(self, owner: str, kind: Kind) -> Job:
-        """A place for a job whose recording is still to come; raises RefusalError where there is none."""
+    def open(self, owner: str, kind: Kind, declared: int) -> Job:
+        """A place for a job whose `declared` bytes are to come; raises RefusalError where there is none."""
         waiting = self.in_state("uploading", "queued", "running")
         later = {"Retry-After": "5"}
         if self.is_closing:
@@ -165,14 +166,17 @@ class Jobs:
             raise RefusalError(429, "client.full", f"you have {self._limits.waiting_of_one} jobs under way", later)
         if len(waiting) >= self._limits.waiting:
             raise RefusalError(503, "queue.full", f"{len(waiting)} jobs are under way; try again in a while", later)
-        if self._spool.num_bytes() >= self._limits.spool_bytes:
+        coming = declared + sum(job.declared for job in self.in_state("uploading"))
+        if self._spool.num_bytes() + coming > self._limits.spool_bytes:
             raise RefusalError(503, "disk.full", "there is no room for uploads; try again in a while", later)
-        job = Job(owner, kind, self._spool.new_folder())
+        job = Job(owner, kind, self._spool.new_folder(), declared=declared)
         self._jobs[job.id] = job
         return job
 
     def enqueue(self, job: Job, form: Form) -> None:
-        """Its recording is there: it waits for a worker."""
+        """Its recording is there: it waits for a worker; raises RefusalError where it was cancelled meanwhile."""
+        if job.state in ENDED:
+            raise RefusalError(job.error_status, job.error_name, job.error)
         job.change(form=form, state="queued")
         self._begin()
 
@@ -184,18 +188,11 @@ class Jobs:
             job.runner.add_done_callback(lambda _: shutil.rmtree(job.folder, ignore_errors=True))
             job.runner.cancel()
         if job.state not in ENDED:
+            if job.state != "uploading":
+                self._metrics.count("jobs", state="cancelled")
             job.change(state="cancelled", error="was cancelled", error_name="job.cancelled", error_status=410)
-            self._metrics.count("jobs", state="cancelled")
         self._jobs.pop(job.id, None)
         self._begin()
-
-    async def export(self, job: Job, form_name: str) -> Path:
-        """The file with the rows of a job in a format; raises RefusalError where that cannot be."""
-        try:
-            answer = await self._pool.run(job.task("export", form_name), deadline_s=self._limits.deadline_s)
-        except (TaskError, WorkerDiedError, TimeoutError) as error:
-            raise RefusalError(422, "job.format", str(error)) from None
-        return job.folder / answer["file"]
 
     def _begin(self) -> None:
         """Begin jobs that wait, as many as there are workers; the last worker takes short ones."""
@@ -225,6 +222,9 @@ class Jobs:
         except TimeoutError:
             words = f"took longer than the {self._limits.deadline_s:g} s that a job may take"
             job.change(state="failed", error=words, error_name="job.deadline", error_status=504)
+        except OSError as error:  # no process, no place
+            words = f"the server could not do it: {error.strerror or error}"
+            job.change(state="failed", error=words, error_name="server.fault", error_status=503)
         else:
             self._metrics.add_seconds(answer["seconds"])
             words = answer["error"]
@@ -251,9 +251,15 @@ class Jobs:
         for job in [job for job in self._jobs.values() if job.ended < oldest]:
             self.remove(job)
 
-    async def finish(self) -> None:
-        """Wait for what runs; what waits is cancelled."""
+    def close(self) -> None:
+        """No more jobs: what waits is cancelled, so that whoever waits for it hears of it; what runs goes on."""
         self.is_closing = True
-        for job in self.in_state("queued"):
+        for job in self.in_state("uploading", "queued"):
             self.remove(job)
-        await asyncio.gather(*[job.runner for job in self.in_state("running") if job.runner], return_exceptions=True)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what runs, so many seconds at most."""
+        self.close()
+        running = [job.runner for job in self.in_state("running") if job.runner]
+        if running:
+            await asyncio.wait(running, timeout=seconds)

@@ -52,8 +52,8 @@ class Live:
             pass
         finally:
             self.num_open -= 1
-            with contextlib.suppress(TaskError, WorkerDiedError):
-                await self._pool.run({"do": "drop", "id": number})
+            with contextlib.suppress(TaskError, WorkerDiedError, TimeoutError):
+                await self._pool.run({"do": "drop", "id": number}, deadline_s=HEAR_S)
 
     async def _listen(self, websocket: WebSocket, number: str) -> None:
         await self._ask(websocket, {"do": "open", "id": number, "fields": _fields(websocket)})
@@ -66,7 +66,8 @@ class Live:
         try:
             messages = await self._pool.run(task, data, deadline_s=HEAR_S)
         except TaskError as error:
-            raise RefusalError(422, "stream.refused", str(error)) from None
+            name = "stream.refused" if error.status == 422 else "worker.died"
+            raise RefusalError(error.status, name, str(error)) from None
         except (WorkerDiedError, TimeoutError):
             raise RefusalError(500, "worker.died", "the process that listened has died; begin anew") from None
         for message in messages:

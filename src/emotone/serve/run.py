@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
@@ -16,10 +17,17 @@ from emotone.serve.spool import Spool
 
 def serve(settings: ServeSettings) -> int:
     """Run a server until it is told to end; raises EmotoneError where it cannot begin."""
-    return asyncio.run(_serve(settings))
+    try:
+        return asyncio.run(_serve(settings))
+    except asyncio.CancelledError:  # told to end before it has begun
+        return 130
 
 
 async def _serve(settings: ServeSettings) -> int:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    with contextlib.suppress(NotImplementedError):  # of Windows
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes it
     sock = _bind(settings)
     settings = replace(settings, port=sock.getsockname()[1])
     spool = Spool(settings.spool)
@@ -27,8 +35,8 @@ async def _serve(settings: ServeSettings) -> int:
     try:
         loading = asyncio.create_task(pool.run({"do": "load", "fields": {}}))
         await asyncio.sleep(0)  # the first worker begins, while the framework is loaded here
-        from emotone.serve.app import Server
         from emotone.serve.http import make_http
+        from emotone.serve.server import Server
 
         token = settings.token or new_token()
         http = make_http(Server(settings, token, spool, pool))
@@ -37,6 +45,8 @@ async def _serve(settings: ServeSettings) -> int:
         print(f"http://{host}:{settings.port}{settings.root_path}/?token={token}", flush=True)
         if not settings.is_local and not settings.quiet:
             print("note: others can reach this server; without TLS they can read along", file=sys.stderr)
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGTERM)
         for ending in (signal.SIGINT, signal.SIGTERM):  # which the server takes, and raises again at its end
             signal.signal(ending, lambda *_: None)
         await http.serve([sock])

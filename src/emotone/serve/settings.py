@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,10 @@ from emotone.errors import EmotoneError
 from emotone.serve.worker import Setup
 
 PORT = 8642
-LEAST_TOKEN = 16
+TOKEN = re.compile(r"[\w.~-]{16,}", re.ASCII)
+"""What goes into an address as it is."""
+ROOT_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 LOCAL_NAMES = ("localhost",)
 
 
@@ -38,9 +43,16 @@ class Limits:
     connections: int = 1024
 
     def __post_init__(self) -> None:
-        for name, least in (("upload_bytes", 1_000), ("hours", 0.001), ("waiting", 1), ("deadline_s", 1.0)):
-            if getattr(self, name) < least:
-                raise EmotoneError(f"{name} must be at least {least:g}, not {getattr(self, name):g}")
+        bounds = {
+            "upload_bytes": ("max-upload in bytes", 1_000, 1e13),
+            "hours": ("max-hours", 0.001, 10_000),
+            "waiting": ("max-waiting", 1, 100_000),
+            "deadline_s": ("deadline", 1, 1e6),
+            "keep_s": ("keep", 0, 1e7),
+        }
+        for key, (name, least, most) in bounds.items():
+            if not least <= getattr(self, key) <= most:
+                raise EmotoneError(f"{name} must be from {least:g} to {most:g}, not {getattr(self, key):g}")
 
 
 @dataclass(frozen=True)
@@ -69,10 +81,13 @@ class ServeSettings:
             raise EmotoneError(f"port must be from 0 to 65535, not {self.port}")
         if not 1 <= self.workers <= 64:
             raise EmotoneError(f"workers must be from 1 to 64, not {self.workers}")
-        if self.token and (len(self.token) < LEAST_TOKEN or not self.token.isascii() or not self.token.isprintable()):
-            raise EmotoneError(f"a token has at least {LEAST_TOKEN} characters, letters, digits and signs")
-        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+        if self.token and not TOKEN.fullmatch(self.token):
+            raise EmotoneError("a token has at least 16 characters: letters, digits and - _ . ~")
+        if self.root_path and not ROOT_PATH.fullmatch(self.root_path):
             raise EmotoneError(f"root-path begins with a slash and ends without, like /emotion; not {self.root_path!r}")
+        for name in self.names:
+            if not HOST.fullmatch(name):
+                raise EmotoneError(f"name is that of a host, like lab.example; not {name!r}")
         if not name_models(self.models):
             raise EmotoneError("a server needs a model")
 
@@ -83,6 +98,11 @@ class ServeSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host in LOCAL_NAMES
+
+    @property
+    def hosts(self) -> set[str]:
+        """Names by which it is reached, in small letters; addresses are others."""
+        return {name.lower() for name in (*LOCAL_NAMES, socket.gethostname(), self.host, *self.names)}
 
     def setup(self, folder: Path) -> Setup:
         """What its workers are started with; they work in a folder."""

@@ -37,7 +37,7 @@ class Spool:
 
     def __init__(self, place: Path | None = None) -> None:
         user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-        self._place = place or Path(tempfile.gettempdir()) / f"emotone-serve-{user}"
+        self._place = (place or Path(tempfile.gettempdir()) / f"emotone-serve-{user}").absolute()
         try:
             self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
@@ -77,8 +77,12 @@ class Spool:
         return folder
 
     def num_bytes(self) -> int:
-        """Bytes that lie here."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        """Bytes that lie here, while others write and remove them."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
+        return total
 
     def close(self) -> None:
         """Remove the folder."""

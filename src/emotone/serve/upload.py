@@ -53,8 +53,8 @@ async def receive_form(body: AsyncIterator[bytes], content_type: str, folder: Pa
         raise RefusalError(415, "body.type", "send a form (multipart/form-data) with a field file")
     form = Form()
     with _Parts(form, folder) as parts:
-        parser = MultipartParser(options[b"boundary"], parts.callbacks())
         try:
+            parser = MultipartParser(options[b"boundary"], parts.callbacks())
             async for chunk in _in_time(body):
                 form.num_bytes += len(chunk)
                 if form.num_bytes > most_bytes:

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ class Setup:
     most_bytes: int = 3_000_000_000
 
 
+class LostError(EmotoneError):
+    """What a process knew that is no more."""
+
+
 def work(connection: Connection, setup: Setup) -> None:
     """Answer tasks until the pipe is closed."""
     begin_worker()
@@ -70,8 +75,11 @@ def work(connection: Connection, setup: Setup) -> None:
 
         try:
             answer = {"answer": worker.do(task, payload, report)}
+        except LostError as error:
+            answer = {"error": str(error), "status": 410}
         except EmotoneError as error:
-            answer = {"error": _plain(str(error), task), "status": 422}
+            words = _plain(str(error), task)  # whoever starts the server may see where its bundles are
+            answer = {"error": words if task["do"] == "load" else _nameless(words, setup), "status": 422}
         except MemoryError:
             words = f"needs more memory than the {setup.most_bytes / 1e9:g} GB that a worker may have"
             answer = {"error": words, "status": 413}
@@ -214,7 +222,7 @@ class Worker:
                 (folder / PAGE).write_text(render_page(content), encoding="utf-8", newline="\n")
         error = "" if is_scored else next(prediction.error for prediction in heard if prediction.error)
         answer = {"seconds": watch.heard_s, "error": _plain(error, task)}
-        return answer | (self._export(task) if task.get("as") else {})
+        return answer | (self._export(task) if task["as"] else {})
 
     def _find_moments(self, task: Task, report: Report) -> Any:
         """The findings in a recording into its folder, and their page."""
@@ -234,7 +242,7 @@ class Worker:
                 (folder / PAGE).write_text(page, encoding="utf-8", newline="\n")
         error = findings.failed[0].error if findings.failed else ""
         answer = {"seconds": watch.heard_s, "error": _plain(error, task)}
-        return answer | (self._export(task) if task.get("as") else {})
+        return answer | (self._export(task) if task["as"] else {})
 
     def _watch(self, task: Task, report: Report, passes: int) -> Watch:
         """What counts what is read of a recording, which a page does once more."""
@@ -242,7 +250,7 @@ class Worker:
         return Watch(self._setup.most_seconds, self._setup.most_values, seconds_by_header(task["path"]), passes, report)
 
     def _export(self, task: Task) -> Any:
-        """The file with the rows of a job in a format: its name in the job's folder."""
+        """The file with the rows of a job in a format, in a folder of its own: its place in that of the job."""
         from emotone.base.result_table import TEXT_COLUMNS, Done
         from emotone.predict.formats.output import SUFFIXES, form_of
         from emotone.predict.predictor import load_once
@@ -257,7 +265,7 @@ class Worker:
         settings = self._settings(task)
         predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         table = Table.of(predictor, settings.over, settings.places, settings.summary)
-        path = folder / f"{form_name}{SUFFIXES[form_name]}"
+        path = _new_folder(folder) / f"{form_name}{SUFFIXES[form_name]}"
         form = form_of(path, form_name, table, predictor.bundle.name)
         form.check(path, True)
         form.write(
@@ -268,7 +276,7 @@ class Worker:
         )
         if not path.exists():
             raise EmotoneError(f"{form_name} holds what is scored, and nothing of this recording is")
-        return {"file": path.name}
+        return {"file": str(path.relative_to(folder))}
 
     def _export_moments(self, form_name: str, folder: Path, rows: list[dict[str, Any]]) -> Any:
         from emotone.base.table_format import write_csv
@@ -276,10 +284,12 @@ class Worker:
 
         if form_name not in MOMENT_FORMATS:
             raise unknown("format", form_name, MOMENT_FORMATS)
+        path = _new_folder(folder) / f"moments.{form_name}"
         if form_name == "json":
-            return {"file": FOUND}
-        write_csv(folder / "found.csv", COLUMNS, rows)
-        return {"file": "found.csv"}
+            path.write_bytes((folder / FOUND).read_bytes())
+        else:
+            write_csv(path, COLUMNS, rows)
+        return {"file": str(path.relative_to(folder))}
 
     # ---- streams ----------------------------------------------------------------------------------------------------
 
@@ -295,7 +305,7 @@ class Worker:
 
     def _talk(self, number: str) -> Talk:
         if number not in self._talks:
-            raise EmotoneError("the process that listened has died; begin anew")
+            raise LostError("the process that listened has died; begin anew")
         return self._talks[number]
 
     def _close(self, number: str) -> list[Message]:
@@ -324,6 +334,11 @@ def _times_read(settings: PredictSettings, path: str) -> int:
         return 1
 
 
+def _new_folder(folder: Path) -> Path:
+    """A folder of an export's own: several may be asked for at once."""
+    return Path(tempfile.mkdtemp(prefix="export-", dir=folder))
+
+
 def _write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
@@ -331,6 +346,13 @@ def _write(path: Path, content: Any) -> None:
 def _clean(row: dict[str, Any], task: Task) -> dict[str, Any]:
     """A row without the places of files."""
     return {key: _plain(value, task) if isinstance(value, str) else value for key, value in row.items()}
+
+
+def _nameless(text: str, setup: Setup) -> str:
+    """Words with the names of the server's own bundles in place of where they are."""
+    for name, place in setup.models.items():
+        text = text.replace(place, name) if os.sep in place else text
+    return text
 
 
 def _plain(text: str, task: Task) -> str:
