@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import socket
 import sys
@@ -17,17 +16,21 @@ from emotone.serve.spool import Spool
 
 def serve(settings: ServeSettings) -> int:
     """Run a server until it is told to end; raises EmotoneError where it cannot begin."""
+    before = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
     try:
         return asyncio.run(_serve(settings))
     except asyncio.CancelledError:  # told to end before it has begun
         return 130
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
 
 
 async def _serve(settings: ServeSettings) -> int:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
-    with contextlib.suppress(NotImplementedError):  # of Windows
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes it
+    cancel = task.cancel
+    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(cancel))
     sock = _bind(settings)
     settings = replace(settings, port=sock.getsockname()[1])
     spool = Spool(settings.spool)
@@ -41,14 +44,12 @@ async def _serve(settings: ServeSettings) -> int:
         token = settings.token or new_token()
         http = make_http(Server(settings, token, spool, pool))
         await loading
+        for ending in (signal.SIGINT, signal.SIGTERM):  # once it listens it has handlers of its own
+            signal.signal(ending, lambda *_: setattr(http, "should_exit", True))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         print(f"http://{host}:{settings.port}{settings.root_path}/?token={token}", flush=True)
         if not settings.is_local and not settings.quiet:
             print("note: others can reach this server; without TLS they can read along", file=sys.stderr)
-        with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGTERM)
-        for ending in (signal.SIGINT, signal.SIGTERM):  # which the server takes, and raises again at its end
-            signal.signal(ending, lambda *_: None)
         await http.serve([sock])
     finally:
         pool.close()
