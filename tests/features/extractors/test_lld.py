@@ -160,6 +160,18 @@ def test_its_own_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Lld()(noise(2_000)).shape == (7, 130) and Lld.requires == ()
 
 
+def test_its_own_loads_nothing_heavy() -> None:
+    code = """
+import sys
+import numpy as np
+from emotone.features.extractors.lld import Lld
+Lld()(np.zeros(16_000, np.float32))
+print({"scipy", "torch", "pandas", "opensmile", "yaml"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_missing_package_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(

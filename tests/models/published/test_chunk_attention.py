@@ -145,6 +145,23 @@ def test_a_bundle_says_whose_descriptors_it_is_run_with(shared: Path, pulled: di
         assert score[0] == pytest.approx(library.score_samples([samples]).attributes[attribute][0], abs=1e-3)
 
 
+@pytest.mark.parametrize(("window_s", "hop_s"), [(3.0, 1.0), (4.0, 2.048)])
+def test_windows_of_a_recording_share_frames_and_keep_their_scores(
+    shared: Path, pulled: dict[str, Path], window_s: float, hop_s: float
+) -> None:
+    predictor = Predictor.load(str(pulled["chunk-attention-self"]), threads=1)
+    files = ("DK_001_A_1", "DK_001_A_2", "DK_001_A_3", "DK_001_A_4")
+    recording = np.concatenate([load_audio(shared / f"data/emotale-da/wav/{file}.flac") for file in files])[
+        : 9 * 16_000
+    ]
+    windows = predictor.predict(recording, 16_000, window_s=window_s, hop_s=hop_s).windows
+    assert windows is not None and len(windows.start_s) > 2
+    for place, start_s in enumerate(windows.start_s):
+        window = recording[round(start_s * 16_000) :][: round(window_s * 16_000)]
+        for attribute, score in predictor.bundle.score_samples([window]).attributes.items():
+            assert windows.columns[attribute][place] == pytest.approx(score[0], abs=1e-5)
+
+
 def test_a_bundle_from_before_is_openSMILEs(pulled: dict[str, Path], tmp_path: Path) -> None:  # noqa: N802
     folder = shutil.copytree(pulled["chunk-attention-self"], tmp_path / "before")
     about = json.loads((folder / "bundle.json").read_text())

@@ -85,6 +85,15 @@ def product(rows: NDArray[np.floating], weights: NDArray[np.float64]) -> NDArray
     >>> product(np.ones((3, 2), np.float32), np.eye(2)).tolist()
     [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    padded = np.zeros((-(-len(rows) // ROWS) * ROWS, rows.shape[1]))
-    padded[: len(rows)] = rows
-    return (padded @ weights)[: len(rows)]
+    return (padded(rows) @ weights)[: len(rows)]
+
+
+def padded(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rows [K, n] in double precision, with rows of zeros up to a multiple of 16, for `product` and the like.
+
+    >>> padded(np.ones((3, 2), np.float32)).shape
+    (16, 2)
+    """
+    filled = np.zeros((-(-len(rows) // ROWS) * ROWS, rows.shape[1]))
+    filled[: len(rows)] = rows
+    return filled

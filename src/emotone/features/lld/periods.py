@@ -5,6 +5,8 @@ A period's length decides where the next begins, so runs are gone through period
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,26 +69,30 @@ def find_pairs(
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
     high = np.ceil(RANGE[1] * period).astype(np.intp)
+    leaves_at = lead + HOP * np.arange(1, len(pitch_hz) + 1) - 2 * high - 1
     known = np.concatenate([samples, np.zeros(2 * (int(high[voiced].max()) + UNROLLED), np.float32)]).astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
-    active = np.arange(len(frame))
-    while len(active):
-        now = frame[active]
-        at[active] = np.minimum(at[active], len(samples))  # long periods take more samples than their frames have
-        best, exact, correlation = _correlate(known, at[active], period[now])
-        found.append((now, at[active], best, exact, correlation))
-        at[active] += best
-        frame[active] += at[active] + 2 * high[now] + 1 >= lead + HOP * (now + 1)
-        active = active[frame[active] < stop[active]]
+    while len(frame):
+        at = np.minimum(at, len(samples))  # long periods take more samples than their frames have
+        best, exact, correlation = _correlate(known, at, period[frame])
+        found.append((frame, at, best, exact, correlation))
+        at = at + best
+        frame = frame + (at >= leaves_at[frame])
+        goes_on = frame < stop
+        if not goes_on.all():
+            frame, at, stop = frame[goes_on], at[goes_on], stop[goes_on]
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
+    last = order[-1]
+    after = int(columns[1][last] + columns[2][last]) - lead - HOP * len(pitch_hz) if voiced[-1] else None
     order = order[~np.isnan(columns[4][order])]
-    after = int(at[-1]) - lead - HOP * len(pitch_hz) if voiced[-1] else None
     return Pairs(*(column[order] for column in columns)), after
 
 
 def _correlate(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
     """Step to the next period, exact length, and correlation of the periods at these samples of runs: each [R]."""
+    if len(at) <= SIDE_BY_SIDE:
+        return _best_lags(samples, at, period)
     best, exact, top = np.empty(len(at), np.intp), np.empty(len(at)), np.empty(len(at))
     order = np.argsort(period, kind="stable")
     for start in range(0, len(at), SIDE_BY_SIDE):
@@ -102,37 +108,50 @@ def _best_lags(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubl
     ceil(1.25 T0) - 1: its largest local maximum between them. Where there is none, the step is T0, rounded, and the
     pair is no pair: its correlation is NaN.
     """
-    low, high = (RANGE[0] * period).astype(np.intp), np.ceil(RANGE[1] * period).astype(np.intp) - 1
-    first, most = int(low.min()), int(high.max())
-    last = -(-most // UNROLLED) * UNROLLED
-    lags = np.arange(first, most + 1)
+    first, most = int(RANGE[0] * period.min()), math.ceil(RANGE[1] * period.max()) - 1
+    last, lags, is_in = _lags(first, most)
     windows = samples[at[:, None] + np.arange(2 * last)]
-    sums, squares = np.cumsum(windows, axis=1), np.cumsum(windows * windows, axis=1)
-    x, xx = sums[:, first - 1 : most], squares[:, first - 1 : most]
+    sums, squares = windows.cumsum(axis=1), (windows * windows).cumsum(axis=1)
     twice = slice(2 * first - 1, 2 * most, 2)
+    x, xx = sums[:, first - 1 : most], squares[:, first - 1 : most]
     y, yy = sums[:, twice] - x, squares[:, twice] - xx
     row, step = windows.strides
     shifted = np.ndarray((len(at), len(lags), last), buffer=windows, offset=first * step, strides=(row, step, step))
-    firsts = windows[:, None, :last] * (np.arange(last) < lags[:, None])
-    products = np.einsum("rln,rln->rl", shifted, firsts)
-    products -= x * y / lags
-    spread = (xx - x * x / lags) * (yy - y * y / lags)
-    is_flat = spread <= 0
-    if is_flat.any():
+    products = np.einsum("rln,rln->rl", shifted, windows[:, None, :last] * is_in)
+    scaled = x / lags
+    products -= scaled * y
+    spread = (xx - scaled * x) * (yy - y * y / lags)
+    if spread.min() <= 0:
+        is_flat = spread <= 0
         products[is_flat], spread[is_flat] = 0.0, 1.0
-    return _tops(products / np.sqrt(spread), lags, low, high, period)
+    return _tops(products / np.sqrt(spread), lags, period)
 
 
-def _tops(correlation: Doubles, lags: Ints, low: Ints, high: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
+@lru_cache(maxsize=64)
+def _lags(first: int, most: int) -> tuple[int, Ints, Doubles]:
+    """How many products a sum is over, lags from `first` to `most`, and 1 where a product is one of a lag [L, last]."""
+    last = -(-most // UNROLLED) * UNROLLED
+    lags = np.arange(first, most + 1)
+    return last, lags, (np.arange(last) < lags[:, None]).astype(np.float64)
+
+
+def _tops(correlation: Doubles, lags: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
     """Step, exact length and height of the best of correlations [R, L] at these lags [L], as `_best_lags` says."""
     rows = np.arange(len(correlation))
     here, lag = correlation[:, 1:-1], lags[1:-1]
     is_peak = (here > correlation[:, :-2]) & (here > correlation[:, 2:])
-    is_peak &= (lag > low[:, None]) & (lag < high[:, None])
+    if len(rows) > 1:
+        low, high = (RANGE[0] * period).astype(np.intp), np.ceil(RANGE[1] * period).astype(np.intp) - 1
+        is_peak &= (lag > low[:, None]) & (lag < high[:, None])
     place = np.where(is_peak, here, -np.inf).argmax(axis=1)
     has_peak = is_peak[rows, place]
     before, top, after = correlation[rows, place], here[rows, place], correlation[rows, place + 2]
+    best = lag[place]
+    if has_peak.all():
+        fall = before - after
+        offset = fall / (2 * (before - 2 * top + after))
+        return best, best + offset, top - fall * offset / 4
     bend = np.where(has_peak, before - 2 * top + after, -1.0)
     offset = (before - after) / (2 * bend)
-    step = np.where(has_peak, lag[place], np.rint(period).astype(np.intp))
-    return step, lag[place] + offset, np.where(has_peak, top - (before - after) * offset / 4, np.nan)
+    step = np.where(has_peak, best, np.rint(period).astype(np.intp))
+    return step, best + offset, np.where(has_peak, top - (before - after) * offset / 4, np.nan)

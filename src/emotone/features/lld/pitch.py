@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import BIN_HZ, NUM_BINS, SIZE, product
+from emotone.features.lld.frames import BIN_HZ, NUM_BINS, SIZE, padded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -153,9 +153,9 @@ def _sensitivity() -> Doubles:
 
 def on_logarithmic_scale(magnitudes: Array) -> Array:
     """Magnitudes [K, 257] smoothed, read at 25 * 2^(j log2(320) / 256) Hz, weighted, negative ones as 0: [K, 257]."""
-    points = np.empty_like(magnitudes)
+    rows, points = padded(magnitudes), np.empty_like(magnitudes)
     for band in _bands():
-        points[:, band.points] = product(magnitudes[:, band.bins], band.weights)
+        points[:, band.points] = (rows[:, band.bins] @ band.weights)[: len(points)]
     return np.maximum(points, np.float32(0.0), out=points)
 
 

@@ -37,7 +37,7 @@ class Track(NamedTuple):
 
 
 class ViterbiState(NamedTuple):
-    """What the search keeps: frames so far, costs [7] and ln pitch [6] at the last, weak frames in a row.
+    """What the search keeps: frames so far, costs [7] and 10 ln pitch [6] at the last, weak frames in a row.
 
     waiting: candidates of the last frames (29 at most), with the states before each [n, 7] and the best one [n].
     """
@@ -111,7 +111,7 @@ def _search(candidates: Candidates, state: ViterbiState) -> ViterbiState:
     """The state after K more frames, all of them waiting."""
     num = len(candidates.pitch_hz)
     local = local_costs(candidates)
-    log_hz = np.log(np.where(candidates.pitch_hz > 0, candidates.pitch_hz, 1.0))
+    log_hz = MOVE * np.log(np.where(candidates.pitch_hz > 0, candidates.pitch_hz, 1.0))
     places = np.arange(num)
     strong = np.where(candidates.voicing[:, 0] >= THRESHOLD, places, -1 - state.num_weak)
     num_weak = places - np.maximum.accumulate(strong)
@@ -147,37 +147,41 @@ def _search(candidates: Candidates, state: ViterbiState) -> ViterbiState:
     )
 
 
-def _advance(costs: Doubles, log_before: Doubles, log_now: Doubles, number: Ints) -> tuple[Doubles, Ints]:
+def _advance(costs: Doubles, before: Doubles, now: Doubles, number: Ints) -> tuple[Doubles, Ints]:
     """Cheapest way to each state [A, 7] of frames with these numbers, and the state that it comes from, of A stretches.
 
-    Unvoiced stays so for 1, changes cost 10. From candidate i to j: 10 (|ln f_j / f_i| + e); e is the same again for i
-    = 0, and |ln f_i / f_(i-1)|, of two candidates of one frame, for i > 0. (It looks as if the last step of an earlier
-    comparison was meant.) From the first to the first candidate of the second frame of all, e is 1 more.
+    before, now: 10 ln f of the candidates [A, 6]. Unvoiced stays so for 1, changes cost 10. From candidate i to j: 10
+    (|ln f_j / f_i| + e); e is the same again for i = 0, and |ln f_i / f_(i-1)|, of two candidates of one frame, for i >
+    0. (It looks as if the last step of an earlier comparison was meant.) From the first to the first candidate of the
+    second frame of all, e is 1 more.
     """
-    num = len(costs)
-    ways = np.empty((num, NUM_STATES, NUM_STATES))
-    steps = np.abs(log_now[:, None, :] - log_before[:, :, None])
+    ways = np.full((len(costs), NUM_STATES, NUM_STATES), CHANGE)
     inner = ways[:, :UNVOICED, :UNVOICED]
-    inner[:, 0] = 2 * steps[:, 0]
-    inner[:, 1:] = steps[:, 1:] + np.abs(np.diff(log_before, axis=1))[:, :, None]
-    inner[number == 1, 0, 0] += 1.0
-    inner *= MOVE
-    ways[:, UNVOICED, :], ways[:, :, UNVOICED] = CHANGE, CHANGE
+    np.abs(now[:, None, :] - before[:, :, None], out=inner)
+    inner[:, 0] *= 2
+    inner[:, 1:] += np.abs(before[:, 1:] - before[:, :-1])[:, :, None]
     ways[:, UNVOICED, UNVOICED] = STAY_UNVOICED
-    if number[0] == 0 or (number == 0).any():  # nothing was before the first frame of all
-        ways[number == 0] = 0.0
+    if number[0] <= 1 or number.min() <= 1:
+        inner[number == 1, 0, 0] += MOVE
+        ways[number == 0] = 0.0  # nothing was before the first frame of all
     ways += costs[:, :, None]
-    origin = ways.argmin(axis=1)
-    return np.take_along_axis(ways, origin[:, None], axis=1)[:, 0], origin
+    return ways.min(axis=1), ways.argmin(axis=1)
 
 
 def _trace_back(state: ViterbiState, num: int) -> Ints:
-    """State of each of the first `num` waiting frames on the best path 29 frames later, or where its stretch ends."""
-    # Where a stretch has ended, the state is unvoiced, and so is the best path's.
-    latest = np.minimum(np.arange(num) + LAG, len(state.best) - 1)
-    chosen = state.best[latest]
-    for back in range(LAG):
-        here = latest - back
-        moving = np.flatnonzero(here > np.arange(num))
-        chosen[moving] = state.before[here[moving], chosen[moving]]
+    """State of each of the first `num` waiting frames on the best path 29 frames later, or where its stretch ends.
+
+    Twenty-nine steps back are sixteen, eight, four and one: each map of so many is two of half as many. Where a stretch
+    has ended, the state is unvoiced, and so is the best path's; after the last frame of all nothing changes.
+    """
+    same = np.tile(np.arange(NUM_STATES), (LAG, 1))
+    one = np.concatenate([state.before, same])[1:]  # from frame i + 1 to frame i
+    maps, size = {1: one}, 1
+    while size < 16:
+        maps[2 * size] = np.take_along_axis(maps[size][:-size], maps[size][size:], axis=1)
+        size *= 2
+    places = np.arange(num)
+    chosen = state.best[np.minimum(places + LAG, len(state.best) - 1)]
+    for size, ahead in ((16, 13), (8, 5), (4, 1), (1, 0)):
+        chosen = maps[size][places + ahead, chosen]
     return chosen
