@@ -79,3 +79,11 @@ def test_curriculum_and_unlabelled_speech(order: str, score: str, system: str, e
     curriculum = {"order": order, "score": score}
     found = Experiment.resolve(recipe(system=system, curriculum=curriculum, training={"epochs": 2}))
     assert (found.has_curriculum, found.learns_from_unlabelled) == expected
+
+
+def test_a_run_by_openSMILE_keeps_the_hash_that_it_had_before_there_was_another() -> None:  # noqa: N802
+    before = load_recipe("emotale-chunk-attention").hash
+    own = Experiment.resolve(load_recipe("emotale-chunk-attention")).recipe
+    theirs = Experiment.resolve(load_recipe("emotale-chunk-attention", ["feature.extractor=opensmile"])).recipe
+    assert own.feature.settings["extractor"] == "own" and own.hash != before
+    assert theirs.feature.settings["extractor"] == "opensmile" and theirs.hash == before

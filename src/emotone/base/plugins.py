@@ -126,13 +126,21 @@ def identity_of(plugin: Any) -> dict[str, Any]:
     >>> identity_of(create("features", "lld", {"extractor": "opensmile"}))
     {'feature_set': 'IS13_ComParE', 'frame_size_ms': 32.0, 'frame_step_ms': 16.0}
     """
-    return _without(plugin, settings_of(plugin))
+    return _without(plugin, settings_of(plugin), "features")
 
 
-def _without(plugin: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings without those that have the value of the time before they were there."""
+def as_before(kind: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that have the value of the time before there were any such, as `as_written` reads them.
+
+    >>> as_before("features", "lld", {"extractor": "opensmile", "frame_step_ms": 16.0})
+    {'frame_step_ms': 16.0}
+    """
+    return _without(find(kind, name), settings, kind)
+
+
+def _without(plugin: Any, settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
     before = getattr(plugin, "written_before", {})
     found = {key: value for key, value in settings.items() if key not in before or before[key] != value}
     if isinstance(found.get("of"), str) and isinstance(found.get("settings"), dict):
-        found["settings"] = _without(find("features", found["of"]), found["settings"])
+        found["settings"] = _without(find(kind, found["of"]), found["settings"], kind)
     return found

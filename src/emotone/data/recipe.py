@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from emotone.base import plugins
 from emotone.base.plugins import Choice
 from emotone.corpora.opened import BadFiles
 from emotone.errors import EmotoneError
@@ -213,6 +214,7 @@ class Recipe:
     def hash(self) -> str:
         """Identity of the experiment: a hash of all that decides its outcome, so not of name and description."""
         about = _without_later_defaults(self, self.to_json())
+        about["feature"] = plugins.as_before("features", self.feature.name, about["feature"])
         about = {key: value for key, value in about.items() if key not in ("name", "description", "cpu_hours")}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
