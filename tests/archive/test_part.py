@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from emotone.archive.part import Answer, Count, PartForm, read_batches, read_count
+from emotone.archive.part import Answer, Count, Head, PartForm, read_batches, read_count
 
 FORM = PartForm(["file", "start_s", "end_s", "arousal", "error"], {"file", "error"})
 MOMENTS = {"num_samples": 5, "speech_s": 0.5, "num_spoken": 1, "error": "", "notes": ["x"]}
@@ -30,7 +30,8 @@ def test_answers_come_back_with_every_digit(tmp_path: Path) -> None:
     found = FORM.read(tmp_path / "p")
     assert found[b"a" * 16] == ANSWERS[0] and not found[b"a" * 16].error
     assert found[b"b" * 16].rows[0]["file"] == "\\udce4.wav" and found[b"b" * 16].error == "does not exist"
-    assert FORM.states(tmp_path / "p") == [(b"a" * 16, "5 6", ""), (b"b" * 16, "-1 -1", "does not exist")]
+    states = {("a.wav", "5 6"), ("\\udce4.wav", "-1 -1")}
+    assert FORM.head(tmp_path / "p") == Head([b"a" * 16, b"b" * 16], states, count)
     assert sum(batch.num_rows for batch in read_batches(tmp_path / "p", ["file"], 3)) == 4
 
 
@@ -48,7 +49,7 @@ def test_a_part_that_is_cut_anywhere_is_none(tmp_path: Path) -> None:
     content = (tmp_path / "p").read_bytes()
     for size in range(0, len(content), 37):
         (tmp_path / "cut").write_bytes(content[:size])
-        assert FORM.read(tmp_path / "cut") == {} and FORM.states(tmp_path / "cut") is None
+        assert FORM.read(tmp_path / "cut") == {} and FORM.head(tmp_path / "cut") is None
         assert read_count(tmp_path / "cut") is None
     assert FORM.read(tmp_path / "gone") == {} and read_count(tmp_path / "gone") is None
 
@@ -69,9 +70,7 @@ def test_no_byte_that_was_changed_changes_an_answer(tmp_path: Path) -> None:
 
 def test_a_table_of_others_is_no_part(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"file": ["a.wav"]}), tmp_path / "p")
-    assert (
-        FORM.read(tmp_path / "p") == {} and FORM.states(tmp_path / "p") is None and read_count(tmp_path / "p") is None
-    )
+    assert FORM.read(tmp_path / "p") == {} and FORM.head(tmp_path / "p") is None and read_count(tmp_path / "p") is None
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ footer says how many rows are answered, how many failed, and how much audio was 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -49,6 +50,14 @@ class Count(NamedTuple):
     work_s: float
 
 
+class Head(NamedTuple):
+    """What a part is about: the keys of its answers in their order, its files with their states, what is counted."""
+
+    keys: list[bytes]
+    states: set[tuple[str, str]]
+    counted: Count
+
+
 @dataclass(frozen=True)
 class PartForm:
     """What parts of an archive look like: columns of the table, those that hold texts, whether moments are kept."""
@@ -58,7 +67,7 @@ class PartForm:
     moments: Sequence[str] | None = None
     """Names of the scores of each window; None: none are kept."""
 
-    @property
+    @functools.cached_property
     def schema(self) -> Any:
         """Of Arrow."""
         pyarrow = import_pyarrow()
@@ -101,25 +110,25 @@ class PartForm:
         """The answers by key; {} for what is no part: missing, cut off, damaged, of another form."""
         pyarrow = import_pyarrow()
         try:
-            table = pyarrow.parquet.read_table(path, page_checksum_verification=True, partitioning=None)
-            if table.schema.names != self.schema.names:
-                return {}
-            return _answers(table.to_pylist())
+            with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+                if file.schema_arrow.names != self.schema.names:
+                    return {}
+                return _answers(file.read().to_pylist())
         except (OSError, ValueError, pyarrow.ArrowException):
             return {}
 
-    def states(self, path: Path) -> list[tuple[bytes, str, str]] | None:
-        """(key, state, error) of each answer; None for what is no part."""
+    def head(self, path: Path) -> Head | None:
+        """What tells whether a part still fits; None for what is no part."""
         pyarrow = import_pyarrow()
         try:
-            names = [KEY, STATE, "error"]
-            table = pyarrow.parquet.read_table(path, columns=names, page_checksum_verification=True, partitioning=None)
-        except (OSError, ValueError, pyarrow.ArrowException):
+            with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+                if file.schema_arrow.names != self.schema.names:
+                    return None
+                count = Count(**json.loads(file.metadata.metadata[ABOUT]))
+                keys, states, files = (column.to_pylist() for column in file.read([KEY, STATE, "file"]).columns)
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException):
             return None
-        found: dict[bytes, tuple[str, list[str]]] = {}
-        for key, state, error in zip(*(table[name].to_pylist() for name in names), strict=True):
-            found.setdefault(key, (state, []))[1].append(error)
-        return [(key, state, errors[0] if all(errors) else "") for key, (state, errors) in found.items()]
+        return Head(list(dict.fromkeys(keys)), set(zip(files, states, strict=True)), count)
 
 
 def _answers(rows: list[Row]) -> dict[bytes, Answer]:

@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 from emotone.archive.claim import NOWHERE, Claim, claim
 from emotone.archive.folder import Archive
 from emotone.archive.manifest import Item
-from emotone.archive.part import Answer
-from emotone.archive.plan import Plan, Shard
+from emotone.archive.part import Answer, PartForm
+from emotone.archive.plan import Plan, Shard, part_name
 from emotone.archive.source import Source, check_protocols, is_remote
 from emotone.audio.read import AudioError
 from emotone.base.files import writing
@@ -84,6 +84,10 @@ class Worker:
         """The shards of the archive."""
         return self.archive.plan
 
+    @functools.cached_property
+    def _form(self) -> PartForm:
+        return self.archive.form
+
     def do(self, job: Job) -> Outcome:
         """Do a shard, unless it is done or another worker is at it."""
         shard = self.plan.shards[job.shard]
@@ -104,19 +108,19 @@ class Worker:
 
     def _keep(self, job: Job, shard: Shard, path: Path) -> Outcome | dict[bytes, Answer]:
         """What became of a shard whose answers all fit; else the answers that do."""
-        keys, items, _ = self.plan.items(shard)
         source = Source(self.archive.root)
+        head = self._form.head(path) if shard.part in job.parts else None
+        if head is not None and part_name(shard.number, b"".join(head.keys)) == shard.part:
+            may_stay = not (job.retries and head.counted.num_failed)
+            if may_stay and all(_is_as_it_was(job, source, file, state) for file, state in head.states):
+                return Outcome(job, "kept", len(head.keys), head.counted.num_failed)
+        keys, items, _ = self.plan.items(shard)
         wanted = dict(zip(keys, items, strict=True))
-        if shard.part in job.parts:
-            states = self.archive.form.states(path)
-            if states is not None and [key for key, _, _ in states] == keys:
-                fits = [_fits(job, source, wanted[key], state, error) for key, state, error in states]
-                if all(fits):
-                    return Outcome(job, "kept", len(keys), sum(bool(error) for _, _, error in states))
         kept: dict[bytes, Answer] = {}
         for name in sorted(job.parts, key=lambda name: name == shard.part):  # its own answers are the newest
-            for key, answer in self.archive.form.read(self.archive.part(name)).items():
-                if key in wanted and _fits(job, source, wanted[key], answer.state, answer.error):
+            for key, answer in self._form.read(self.archive.part(name)).items():
+                may_stay = key in wanted and not (job.retries and answer.error)
+                if may_stay and _is_as_it_was(job, source, wanted[key].file, answer.state):
                     kept[key] = answer
         return kept
 
@@ -135,7 +139,7 @@ class Worker:
         held.at(NOWHERE)
         temporary = self.archive.claims / f".{uuid.uuid4().hex}.tmp"
         try:
-            count = self.archive.form.write(temporary, [answers[key] for key in keys], time.monotonic() - began_s)
+            count = self._form.write(temporary, [answers[key] for key in keys], time.monotonic() - began_s)
             os.replace(temporary, path)
         finally:
             with contextlib.suppress(OSError):
@@ -201,11 +205,9 @@ def _shift(row: Row, item: Item, is_failed: bool) -> None:
         row["start_s"], row["end_s"] = (round(row[name] + item.start_s, 6) for name in ("start_s", "end_s"))
 
 
-def _fits(job: Job, source: Source, item: Item, state: str, error: str) -> bool:
-    """Whether an answer that was given when a file had this state is still the answer to its row."""
-    if job.retries and error:
-        return False
-    return (is_remote(item.file) and not job.asks) or state == source.state(item.file)
+def _is_as_it_was(job: Job, source: Source, file: str, state: str) -> bool:
+    """Whether a file has the state that it had; of one that was fetched that is asked only where it shall be."""
+    return (not job.asks and is_remote(file)) or state == source.state(file)
 
 
 def check_usable(worker: Worker) -> None:
