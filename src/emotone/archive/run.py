@@ -58,7 +58,7 @@ def go_through(
     plan, parts = archive.plan, archive.parts()
     order = _order(plan, parts, share)
     jobs = [Job(number, names, retries, asks) for number, names in order]
-    work = track(_all_outcomes(archive, plan, engine, jobs), len(order), "archive", quiet)
+    work = track(_all_outcomes(archive, engine, jobs), len(order), "archive", quiet)
     num_rows = num_new = num_failed = 0
     for outcome in work:
         num_rows += outcome.num_rows
@@ -69,19 +69,24 @@ def go_through(
 
 
 def _order(plan: Plan, parts: dict[int, list[str]], share: tuple[int, int]) -> list[tuple[int, list[str]]]:
-    """The shards with rows, and what lies there of each: own ones first, those without a part before others.
+    """The shards with rows, and the parts of each to look at: own ones first, those without a part before others.
 
-    Runs that are at the same archive begin at different places.
+    Runs that are at the same archive begin at different places. Whether inputs of parts that are there have changed is
+    looked at by the run whose share they are: done by each of many runs, it would be more than folders bear.
     """
-    numbers = [(shard.number, parts.get(shard.number, [])) for shard in plan.shards if shard.num_rows]
-    lot = random.Random(f"{os.getpid()} {time.time_ns()}")
-    turn = lot.randrange(len(numbers)) if len(numbers) else 0
-    numbers = numbers[turn:] + numbers[:turn]
     own, num_shares = share
-    return sorted(numbers, key=lambda one: (one[0] % num_shares != own, plan.shards[one[0]].part in one[1]))
+    shards = [shard for shard in plan.shards if shard.num_rows]
+    lot = random.Random(f"{os.getpid()} {time.time_ns()}")
+    turn = lot.randrange(len(shards)) if len(shards) else 0
+    order = []
+    for shard in shards[turn:] + shards[:turn]:
+        names, is_own = parts.get(shard.number, []), shard.number % num_shares == own
+        to_see = names if is_own else [name for name in names if name != shard.part]
+        order.append((not is_own, shard.part in names, shard.number, to_see))
+    return [(number, names) for _, _, number, names in sorted(order, key=lambda one: one[:2])]
 
 
-def _all_outcomes(archive: Archive, plan: Plan, engine: Engine, waiting: list[Job]) -> Iterator[Outcome]:
+def _all_outcomes(archive: Archive, engine: Engine, waiting: list[Job]) -> Iterator[Outcome]:
     """The last outcome of each shard, done or kept; those that died or are with others come round again."""
     num_deaths = 0
     while waiting:
@@ -96,16 +101,9 @@ def _all_outcomes(archive: Archive, plan: Plan, engine: Engine, waiting: list[Jo
             if num_deaths > MOST_DEATHS:
                 raise EmotoneError(f"{archive.folder}: {num_deaths} workers died one after the other; is memory short?")
             again.append(outcome.job)
-        waiting = [_look_again(archive, plan, job) for job in again]
+        waiting = again
         if waiting and is_stuck:
             time.sleep(WAIT_S)
-
-
-def _look_again(archive: Archive, plan: Plan, job: Job) -> Job:
-    """A job that others were at: what lies there now."""
-    part = plan.shards[job.shard].part
-    is_new = part not in job.parts and archive.part(part).exists()
-    return job._replace(parts=[*job.parts, part], retries=False) if is_new else job
 
 
 def _tidy(archive: Archive, plan: Plan) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from emotone.archive.claim import NOWHERE, Claim, claim
 from emotone.archive.folder import Archive
 from emotone.archive.manifest import Item
-from emotone.archive.part import Answer, PartForm
+from emotone.archive.part import Answer, PartForm, read_count
 from emotone.archive.plan import Plan, Shard, part_name
 from emotone.archive.source import Source, check_protocols, is_remote
 from emotone.audio.read import AudioError
@@ -38,7 +38,7 @@ State = Literal["done", "kept", "busy", "died"]
 
 
 class Job(NamedTuple):
-    """A shard to do: its number, and the parts of it that lie there.
+    """A shard to do: its number, and the parts of it to look at; what is there besides is new, and fits.
 
     retries: errors are tried again. asks: files that were fetched are asked for whether they have changed since.
     """
@@ -92,6 +92,8 @@ class Worker:
         """Do a shard, unless it is done or another worker is at it."""
         shard = self.plan.shards[job.shard]
         path = self.archive.part(shard.part)
+        if shard.part not in job.parts and (found := _trust(job, shard, path)):
+            return found
         kept = self._keep(job, shard, path)
         if isinstance(kept, Outcome):
             return kept
@@ -100,10 +102,8 @@ class Worker:
             if held is None:
                 return Outcome(job, "busy")
             with held:
-                if shard.part not in job.parts and path.exists():  # somebody was quicker
-                    kept = self._keep(job._replace(parts=[*job.parts, shard.part]), shard, path)
-                    if isinstance(kept, Outcome):
-                        return kept
+                if shard.part not in job.parts and (found := _trust(job, shard, path)):  # somebody was quicker
+                    return found
                 return self._answer(job, shard, path, kept, held)
 
     def _keep(self, job: Job, shard: Shard, path: Path) -> Outcome | dict[bytes, Answer]:
@@ -203,6 +203,14 @@ def _shift(row: Row, item: Item, is_failed: bool) -> None:
         row["start_s"], row["end_s"] = item.start_s, item.start_s if item.end_s is None else item.end_s
     elif row["start_s"] is not None:
         row["start_s"], row["end_s"] = (round(row[name] + item.start_s, 6) for name in ("start_s", "end_s"))
+
+
+def _trust(job: Job, shard: Shard, path: Path) -> Outcome | None:
+    """What became of a shard whose part others have just put in place; None where there is none, or a damaged one."""
+    counted = read_count(path) if path.exists() else None
+    if counted is None or counted.num_rows != shard.num_rows:
+        return None
+    return Outcome(job, "kept", counted.num_rows, counted.num_failed)
 
 
 def _is_as_it_was(job: Job, source: Source, file: str, state: str) -> bool:
