@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,40 @@ def test_a_shard_that_is_somebody_else_s_is_left(make_archive: MakeArchive) -> N
         assert Worker(archive.folder).do(Job(0)).state == "busy"
     assert Worker(archive.folder).do(Job(0)).state == "done"
     assert Worker(archive.folder).do(Job(0)).state == "kept"  # though this job did not know
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.ESTALE])
+def test_a_folder_that_fails_is_one_line_and_the_next_run_goes_on(
+    make_archive: MakeArchive, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = make_archive()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", _failing(number))
+        with pytest.raises(EmotoneError, match="out: cannot be written"):
+            Worker(archive.folder).do(Job(0))
+    assert finish(archive).num_rows == 24
+
+
+def _failing(number: int) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_a_file_system_without_locks_will_do(make_archive: MakeArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcntl.flock", _failing(errno.ENOLCK))
+    archive = make_archive()
+    assert finish(archive) == (24, 24, 1) and finish(archive) == (24, 0, 1)
+
+
+def test_parts_of_other_shares_are_taken_as_they_are(make_archive: MakeArchive, tones_folder: Path) -> None:
+    archive = make_archive()
+    finish(archive)
+    for number in range(24):
+        os.utime(tones_folder / "audio" / f"{number:02d}.wav", ns=(1, 1))
+    own = sum(shard.num_rows for shard in archive.plan.shards if shard.number % 3 == 1)
+    assert finish(archive, share=(1, 3)).num_new == own and finish(archive).num_new == 24 - own
 
 
 def test_a_full_disk_leaves_nothing_and_is_one_line(make_archive: MakeArchive, full_disk: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,6 @@ def make_archive(tones_folder: Path, tiny_bundle: Path) -> MakeArchive:
     return make
 
 
-def finish(archive: Archive, **options: bool) -> Done:
+def finish(archive: Archive, **options: Any) -> Done:
     """Go through an archive in this process."""
     return go_through(archive, Processes(Worker(archive.folder)), **options)

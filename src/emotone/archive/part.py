@@ -143,8 +143,9 @@ def read_count(path: Path) -> Count | None:
     """What the footer of a part says; None for what is no part."""
     pyarrow = import_pyarrow()
     try:
-        metadata = pyarrow.parquet.read_metadata(path).metadata or {}
-        return Count(**json.loads(metadata[ABOUT]))
+        with pyarrow.OSFile(str(path)) as file:  # half the time of a path
+            metadata = pyarrow.parquet.ParquetFile(file).metadata.metadata or {}
+            return Count(**json.loads(metadata[ABOUT]))
     except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException):
         return None
 

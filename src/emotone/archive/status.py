@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from emotone.archive.folder import Archive
-from emotone.archive.part import read_count
+from emotone.archive.part import Count, read_count
 
+THREADS = 8
+"""That look at parts, most of whose time is that of the disk."""
 RECENT_S = 600.0
 """The rate is that of the parts of so long, up to the newest."""
 
@@ -69,17 +73,16 @@ def read_status(archive: Archive) -> Status:
     counts, num_damaged, audio_s = [], 0, 0.0
     done: list[tuple[float, int]] = []
     shards = [shard for shard in plan.shards if shard.num_rows]
-    for shard in shards:
-        if shard.part not in there:
-            continue
-        path = archive.part(shard.part)
-        count = read_count(path)
+    made = [shard for shard in shards if shard.part in there]
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(_look, [archive.part(shard.part) for shard in made])
+    for shard, (count, time_s) in zip(made, found, strict=True):
         if count is None or count.num_rows != shard.num_rows:
             num_damaged += 1
             continue
         counts.append(count)
         audio_s += count.audio_s
-        done.append((path.stat().st_mtime, count.num_rows))
+        done.append((time_s, count.num_rows))
     return Status(
         plan.num_rows,
         sum(count.num_rows for count in counts),
@@ -90,6 +93,14 @@ def read_status(archive: Archive) -> Status:
         audio_s,
         _rate(done),
     )
+
+
+def _look(path: Path) -> tuple[Count | None, float]:
+    """What the footer of a part says, and when it was put in place."""
+    try:
+        return read_count(path), path.stat().st_mtime
+    except OSError:  # made anew at this moment
+        return None, 0.0
 
 
 def _rate(done: list[tuple[float, int]]) -> float | None:
