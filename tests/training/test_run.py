@@ -136,6 +136,19 @@ def test_all_folds_are_pooled_and_resumed(tones: Corpus, recipe: Path, tmp_path:
     assert again["metrics"] == result["metrics"]
 
 
+def test_folds_over_ray_are_those_of_one_process(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    from emotone.base.ray_session import over_ray
+
+    settings = (*QUICK, "split.num_folds=3", "split.fold=all", "targets=[arousal]")
+    train_recipe(load(recipe, *settings), tmp_path / "here", quiet=True)
+    with over_ray(2):
+        train_recipe(load(recipe, *settings), tmp_path / "over", jobs=2, quiet=True)
+    for fold in range(3):
+        one, other = (pd.read_parquet(tmp_path / run / f"fold-{fold}/predictions.parquet") for run in ("here", "over"))
+        pd.testing.assert_frame_equal(one, other, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

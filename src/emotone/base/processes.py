@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 
 THREADS: ContextVar[int] = ContextVar("THREADS", default=0)
 """How many threads a network that a feature runs may use; 0: one per core. In worker processes it is 1."""
+OVER: ContextVar[Callable[..., Iterator[Any]] | None] = ContextVar("OVER", default=None)
+"""What maps in place of processes of this machine (`emotone.base.ray_session`); None: these."""
 DIED = "the process that read it died (damaged beyond what its decoder can take?)"
 """The error of a file that took a worker process with it."""
 
@@ -37,6 +39,9 @@ def map_ordered(
     >>> list(map_ordered(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
+    if (over := OVER.get()) is not None:
+        yield from over(function, items, jobs, died)
+        return
     if jobs <= 1:
         yield from map(function, items)
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from emotone.cli.options import (
     AddVerb,
+    add_address,
     add_device,
     add_jobs,
     add_json,
@@ -77,7 +78,7 @@ def _add_work(parser: ArgumentParser) -> None:
     add(
         "--engine", default="processes", choices=("processes", "ray", "slurm"), metavar="processes|ray|slurm", help=text
     )
-    add("--address", metavar="HOST:PORT|auto", help="of a Ray cluster (default: one of this machine)")
+    add_address(parser)
     text = "begin with the shards of the I-th of N runs (from 0), then help the others"
     add("--share", type=share, default=(0, 1), metavar="I/N", help=text)
     text = "tasks of the script for SLURM, each with --jobs processes (default 16)"

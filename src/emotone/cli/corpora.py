@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from emotone.cli.options import (
     TABLES,
     AddVerb,
+    add_engine,
     add_jobs,
     add_json,
     add_overwrite,
     add_quiet,
     add_settings,
+    engine,
     need,
     say,
     write_text,
@@ -182,6 +184,7 @@ def add_extract(add_verb: AddVerb) -> None:
     parser.add_argument("feature", metavar="FEATURE", help="see: emotone list features")
     parser.add_argument("corpus", metavar="CORPUS", help="a prepared corpus")
     add_settings(parser, "settings of the feature")
+    add_engine(parser)
     add_jobs(parser)
     add_quiet(parser)
 
@@ -195,7 +198,9 @@ def extract(options: Namespace) -> int:
     from emotone.data.recipe_yaml import parse_overrides
 
     feature = plugins.create("features", options.feature, parse_overrides(options.settings))
-    done = store.extract(Corpus.load(options.corpus), options.feature, feature, options.jobs, quiet=options.quiet)
+    corpus = Corpus.load(options.corpus)
+    with engine(options):
+        done = store.extract(corpus, options.feature, feature, options.jobs, quiet=options.quiet)
     for utterance, error in sorted(done.failed.items()):
         print(f"emotone: {utterance}: {error}", file=sys.stderr)
     for note, count in done.notes.items():

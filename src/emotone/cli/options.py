@@ -8,8 +8,12 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emotone.errors import missing_extra
+from emotone.errors import EmotoneError, missing_extra
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 Run = Callable[[Namespace], int]
 """What a verb does with its options; returns the exit code."""
@@ -34,6 +38,33 @@ def add_settings(parser: ArgumentParser, text: str) -> None:
 
 def add_jobs(parser: ArgumentParser) -> None:
     parser.add_argument("--jobs", type=count, default=1, metavar="N", help="processes (default 1; 0: one per core)")
+
+
+def add_engine(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    text = "who does the work: processes here (default), or a Ray cluster, --jobs tasks at once"
+    add("--engine", default="processes", choices=("processes", "ray"), metavar="processes|ray", help=text)
+    add_address(parser)
+
+
+def add_address(parser: ArgumentParser) -> None:
+    text = "of a Ray cluster (default: one of this machine)"
+    parser.add_argument("--address", metavar="HOST:PORT|auto", help=text)
+
+
+def engine(options: Namespace) -> AbstractContextManager[None]:
+    """What `--engine` asks for, for as long as the block lasts."""
+    import contextlib
+
+    if options.engine == "processes":
+        if options.address:
+            raise EmotoneError("--address is that of a Ray cluster; give --engine ray, too")
+        return contextlib.nullcontext()
+    if getattr(options, "device", "cpu") != "cpu":
+        raise EmotoneError("--engine ray computes on cpu here, not on cuda")
+    from emotone.base.ray_session import over_ray
+
+    return over_ray(options.jobs, options.address)
 
 
 def add_device(parser: ArgumentParser) -> None:

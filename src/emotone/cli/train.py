@@ -7,7 +7,18 @@ import shlex
 from argparse import Namespace
 from pathlib import Path
 
-from emotone.cli.options import TABLES, AddVerb, add_device, add_jobs, add_quiet, add_settings, need, say
+from emotone.cli.options import (
+    TABLES,
+    AddVerb,
+    add_device,
+    add_engine,
+    add_jobs,
+    add_quiet,
+    add_settings,
+    engine,
+    need,
+    say,
+)
 
 
 def add_pull(add_verb: AddVerb) -> None:
@@ -73,6 +84,7 @@ def add_train(add_verb: AddVerb) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="a recipe's name or YAML file")
     add_settings(parser, "e.g. seed=1 training.learning_rate=1e-3")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="run folder (default: runs/RECIPE/HASH)")
+    add_engine(parser)
     add_jobs(parser)
     add_device(parser)
     add_quiet(parser)
@@ -86,7 +98,8 @@ def train(options: Namespace) -> int:
     recipe = load_recipe(options.recipe, options.settings)
     from emotone.training.run import train_recipe  # after the recipe, of which a misspelt name need not wait for torch
 
-    folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
+    with engine(options):
+        folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
     result = json.loads((folder / "test.json").read_text())
     for reason, count in result["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")

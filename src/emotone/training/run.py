@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ import yaml
 from emotone.base.files import FILES_READ, LEDGER, RUNS, replace_file, write_json
 from emotone.base.kept import read_object, read_rows
 from emotone.base.lock import try_lock
+from emotone.base.processes import OVER, map_ordered
 from emotone.base.version import __version__
 from emotone.bundle.target import Target
 from emotone.data.dataset import Dataset
@@ -86,11 +88,13 @@ def train_recipe(
     warnings += [note for words in dataset.words.values() for note in words.notes]
     folder.mkdir(parents=True, exist_ok=True)
     with _claimed(folder, recipe, now):
+        left = [place for place in places if not (place.folder / "done.json").is_file()]
+        run_fold = functools.partial(_run_fold, experiment, dataset, len(places) == 1, warnings, device, quiet)
+        is_here = OVER.get() is None
+        elsewhere = [dataclasses.replace(place, folder=place.folder.absolute()) for place in left]
+        for _ in map_ordered(run_fold, left if is_here else elsewhere, 1 if is_here else jobs):
+            pass
         for place in places:
-            if not (place.folder / "done.json").is_file():
-                place.folder.mkdir(parents=True, exist_ok=True)
-                data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
-                Fold(experiment, data, len(places) == 1, warnings).run()
             (place.folder / "checkpoint.pt").unlink(missing_ok=True)
         result = _result(dataset, system.scored(dataset.targets), places, warnings)
         write_json(folder / "test.json", result)
@@ -106,6 +110,21 @@ class _Place:
     number: int
     split: Split
     folder: Path
+
+
+def _run_fold(
+    experiment: Experiment,
+    dataset: Dataset,
+    is_alone: bool,
+    warnings: list[str],
+    device: str,
+    quiet: bool,
+    place: _Place,
+) -> None:
+    """Train and test a fold, here or on another machine that sees the same folders."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
+    Fold(experiment, data, is_alone, warnings).run()
 
 
 def _places(experiment: Experiment, data: Selection) -> Iterator[_Place]:

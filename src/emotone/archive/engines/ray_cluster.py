@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
 from emotone.archive.worker import Job, Outcome, Worker
-from emotone.errors import EmotoneError, missing_extra
+from emotone.base.ray_session import import_ray, ray_session
+from emotone.errors import EmotoneError
 
 AHEAD = 2
 """Shards that an actor holds: the one that it does, and one that it finds when that is done."""
-CONNECT_S = 10.0
 MOST_FAILED = 10
 """Actors in a row that could not begin."""
 
@@ -30,33 +29,16 @@ class RayCluster:
 
     def __init__(self, worker: Worker, jobs: int = 1, address: str | None = None) -> None:
         self._worker = Worker(worker.folder.absolute(), worker.device)
-        self._jobs, self._address = jobs, address
-        self._ray = _import_ray()
+        self._jobs = jobs
+        self._session = ray_session(jobs, address)
+        self._ray = import_ray()
         self._actors: list[Any] = []
         self._beginning: dict[Any, Any] = {}
         self._num_failed = 0
-        self._is_own = False
 
     def __enter__(self) -> RayCluster:
-        self._is_own = not self._ray.is_initialized()
-        if self._is_own:
-            self._check_address()
-            own = {"address": "local", "num_cpus": self._jobs}  # without "local" it joins any that runs here
-            options: dict[str, Any] = own if self._address is None else {"address": self._address}
-            try:
-                self._ray.init(**options, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-                raise EmotoneError(f"Ray: no cluster at {self._address or 'this machine'} ({error})") from None
+        self._ray = self._session.__enter__()
         return self
-
-    def _check_address(self) -> None:
-        """Raise EmotoneError for a cluster that nobody answers for; Ray would wait for minutes."""
-        host, _, port = (self._address or "").rpartition(":")
-        if host and port.isdecimal() and "/" not in host:
-            try:
-                socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-            except OSError as error:
-                raise EmotoneError(f"Ray: no cluster at {self._address} ({error.strerror or error})") from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,8 +46,7 @@ class RayCluster:
         for actor in [*self._actors, *self._beginning.values()]:
             self._ray.kill(actor)
         self._actors, self._beginning = [], {}
-        if self._is_own:
-            self._ray.shutdown()
+        self._session.__exit__(kind, error, trace)
 
     def map(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """What became of each job, as they end.
@@ -119,16 +100,6 @@ class RayCluster:
         if isinstance(found, str):
             raise EmotoneError(found)
         return Outcome(job, *found)
-
-
-def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError:
-        raise missing_extra("ray", "ray", "--engine ray") from None
-    return ray
 
 
 def _actor(ray: Any, worker: Worker) -> Any:
