@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def test_what_earlier_plans_left_is_tidied_and_others_files_are_not(make_archive
     archive = make_archive()
     for name in ("part-000000-0123456789abcdef.parquet", "notes.txt", "part-of-mine.parquet"):
         (archive.folder / name).write_text("x")
+    temporary = [archive.folder / ".plan-dead", archive.claims / ".dead.tmp", archive.claims / ".alive.tmp"]
+    temporary[0].mkdir()
+    for path in temporary:
+        path.is_dir() or path.touch()
+    for path in temporary[:2]:
+        os.utime(path, (1, 1))
     finish(archive)
+    assert [path.name for path in temporary if path.exists()] == [".alive.tmp"]
     left = {path.name for path in archive.folder.iterdir()}
     assert {"notes.txt", "part-of-mine.parquet"} <= left and "part-000000-0123456789abcdef.parquet" not in left

@@ -23,6 +23,7 @@ from emotone.errors import EmotoneError
 
 WAIT_S = 0.5
 """Between two looks at shards that others have."""
+LEFT_S = 3 * 86_400
 MOST_DEATHS = 30
 """Of workers in a row, without a shard done between: more than any row could be to blame for."""
 
@@ -118,15 +119,18 @@ def _tidy(archive: Archive, plan: Plan) -> None:
     for path in archive.folder.glob("plan-*"):
         if path.name != archive.plan_name:
             shutil.rmtree(path, ignore_errors=True)
+    for path in archive.folder.glob(".plan-*"):
+        if _is_left(path):
+            shutil.rmtree(path, ignore_errors=True)
     for path in archive.claims.iterdir():
-        if path.name in known and archive.part(path.name).exists() or _is_left(path):
+        if path.name in known and archive.part(path.name).exists() or (path.suffix == ".tmp" and _is_left(path)):
             path.unlink(missing_ok=True)
 
 
 def _is_left(path: Path) -> bool:
-    """Whether a temporary file is older than any shard takes."""
+    """Whether something temporary is older than any shard or plan takes, so that its run must be dead."""
     try:
-        return path.suffix == ".tmp" and time.time() - path.stat().st_mtime > 86_400
+        return time.time() - path.stat().st_mtime > LEFT_S
     except OSError:
         return False
 
