@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint benchmarks browser clean
+.PHONY: demo test quick lint benchmarks browser docs release-check clean
 
 demo: $(VENV)/.runtime
 	$(VENV)/bin/emotone predict examples
@@ -31,6 +31,16 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
+# The documentation as a site, in site/: open site/index.html. Dead links and warnings are errors.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+
+# Source archive and wheel: contents, metadata, types, and fresh environments of each of PYTHONS that is there.
+PYTHONS ?= $(VENV)/bin/python $(shell command -v python3.12 python3.13 python3.14)
+release-check: $(VENV)/bin/python
+	$(PIP) build twine
+	$(VENV)/bin/python tools/check_release.py $(PYTHONS)
+
 benchmarks: $(VENV)/.dev
 	for file in benchmarks/bench_*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
 
@@ -48,5 +58,10 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable ".[dev]"
 	touch $@ $(VENV)/.runtime
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable ".[train,docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

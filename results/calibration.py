@@ -29,10 +29,11 @@ HEAD = """# Calibration before and after
 Made by `python results/calibration.py`; do not edit. Log loss and expected calibration error (ECE, 15 bins) on the test
 parts of all folds. A temperature is fitted on each fold's validation speakers, by networks that do not know them, and
 kept where it is better for sure on those of them to whom it was not fitted; else it is 1. Test parts decide nothing.
-`calls` and `classical` are the recipes of [own-corpus.md](../docs/own-corpus.md) on EmoTale (Danish, 450 utterances, 18
-speakers, five enacted emotions). Where no temperature is kept, log loss stays what it is. Of nine speakers a gain is
-seldom sure: without the check `emodb-functionals-svm` would go from .542 to .545 on ComParE, from .864 to .843 on
-eGeMAPS. One validation speaker, as in `emodb-light-heads`, can check none.
+`calls` and `classical` are the recipes of the tutorials ([one](../docs/tutorials/own-corpus.md), [the
+other](../docs/tutorials/compare.md)) on EmoTale (Danish, 450 utterances, 18 speakers, five enacted emotions). Where no
+temperature is kept, log loss stays what it is. Of nine speakers a gain is seldom sure: without the check
+`emodb-functionals-svm` would go from .542 to .545 on ComParE, from .864 to .843 on eGeMAPS. One validation speaker, as
+in `emodb-light-heads`, can check none.
 
 | run | log loss | after | ECE | after | temperature kept | of folds |
 |---|---|---|---|---|---|---|
