@@ -384,12 +384,6 @@ def test_values_that_float16_cannot_hold_are_refused(corpus: Corpus) -> None:
     assert len(extract(corpus, "large", Large(), quiet=True)) == 11
 
 
-def test_corpus_without_utterances(tmp_path: Path) -> None:
-    empty = Corpus("none", tmp_path, pd.DataFrame({"id": [], "file": []}))
-    found = extract(empty, "mel", MEL, quiet=True)
-    assert len(found) == 0 and found.failed == {}
-
-
 # ---- damage -----------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import parselmouth
@@ -86,6 +87,11 @@ def test_elan(odd: Recording, tmp_path: Path) -> None:
     [media] = read.media_descriptors
     assert urllib.parse.unquote(urllib.parse.urlsplit(media["MEDIA_URL"]).path) == odd.file
     assert read.adocument["DATE"] == "1970-01-01T00:00:00+00:00"  # of a file that is not there
+
+
+def test_elan_names_a_recording_that_was_scored_elsewhere_beside_it(odd: Recording, tmp_path: Path) -> None:
+    read = pympi.Elan.Eaf(write(replace(odd, file="my talk.wav"), "eaf", tmp_path))
+    assert read.media_descriptors[0]["MEDIA_URL"] == "./my%20talk.wav" and not read.adocument["DATE"].startswith("1970")
 
 
 def test_audacity_labels(odd: Recording, tmp_path: Path) -> None:

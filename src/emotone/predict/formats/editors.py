@@ -140,10 +140,9 @@ def eaf(recording: Recording) -> str:
         tiers.append("    </TIER>")
     path = Path(recording.file)
     kind = mimetypes.guess_type(path.name)[0] or "audio/x-wav"
-    if path.exists():
-        changed = datetime.datetime.fromtimestamp(max(0, file_state(recording.file)[1]) // 10**9, datetime.UTC)
-        place = path.absolute().as_uri()
-    else:  # scored elsewhere: it will lie beside its annotation
+    changed = datetime.datetime.fromtimestamp(max(0, file_state(recording.file)[1]) // 10**9, datetime.UTC)
+    place = path.absolute().as_uri()
+    if not path.is_absolute() and not path.exists():  # scored elsewhere: it will lie beside its annotation
         changed, place = datetime.datetime.now(datetime.UTC).replace(microsecond=0), f"./{quote(path.name)}"
     head = [
         '<?xml version="1.0" encoding="UTF-8"?>',
