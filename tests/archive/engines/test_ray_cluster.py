@@ -25,7 +25,7 @@ def cluster() -> Any:
     """A cluster on this machine, to which nodes may be added."""
     from ray.cluster_utils import Cluster
 
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     yield started
     ray.shutdown()
     started.shutdown()
