@@ -1,4 +1,5 @@
-/** A canvas with the last minute: level, coloured by emotion where an utterance has ended, and attributes as lines. */
+/** A canvas with the last minute: level, coloured by emotion where an utterance has ended, and attributes as lines:
+ * level over an utterance that has ended, as on the page of a recording, from second to second in the one that goes on. */
 
 const SHOWN_S = 60;
 const LEFT = 26; // for the numbers of the scale
@@ -11,9 +12,15 @@ export class Chart {
     Object.assign(this, { canvas, scales, colours, levels: [], points: [], spans: [], now: 0 });
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(canvas);
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.redraw = () => this.draw();
+    this.scheme.addEventListener("change", this.redraw);
   }
 
-  close() { this.observer.disconnect(); }
+  close() {
+    this.observer.disconnect();
+    this.scheme.removeEventListener("change", this.redraw);
+  }
 
   /** The peak, 0 to 1, of sound that ends at a time. */
   addLevel(time, level) {
@@ -34,7 +41,7 @@ export class Chart {
   end(row) {
     const open = this.spans.find((span) => span.end === null);
     if (open) this.spans.splice(this.spans.indexOf(open), 1);
-    if (row) this.spans.push({ start: row.start_s, end: row.end_s, emotion: row.emotion });
+    if (row) this.spans.push({ start: row.start_s, end: row.end_s, emotion: row.emotion, row });
     this.#forget(this.spans, (span) => span.end ?? this.now);
   }
 
@@ -46,7 +53,8 @@ export class Chart {
   scaleOf(name) {
     if (!(name in this.scales)) return undefined;
     const [low, high] = this.scales[name] ?? NO_SCALE;
-    const seen = this.points.map(([, row]) => row?.[name]).filter((score) => typeof score === "number");
+    const rows = [...this.points.map(([, row]) => row), ...this.spans.map(({ row }) => row)];
+    const seen = rows.map((row) => row?.[name]).filter((score) => typeof score === "number");
     return [Math.min(low, ...seen), Math.max(high, ...seen)];
   }
 
@@ -116,7 +124,14 @@ export class Chart {
       pen.strokeStyle = pen.fillStyle = colour(`--t${place % TRACKS}`);
       pen.beginPath();
       let isOpen = false;
+      for (const { start, end, row } of this.spans) {
+        if (typeof row?.[name] !== "number") continue;
+        pen.moveTo(x(start), y(row[name]));
+        pen.lineTo(x(end), y(row[name]));
+      }
+      const ended = Math.max(0, ...this.spans.map(({ end }) => end ?? 0));
       for (const [time, row] of this.points) {
+        if (time < ended) continue;
         const score = row?.[name];
         if (typeof score !== "number") { isOpen = false; continue; }
         const where = [x(time), y(score)];
