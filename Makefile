@@ -36,7 +36,7 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
 # Source archive and wheel: contents, metadata, types, and fresh environments of each of PYTHONS that is there.
-PYTHONS ?= $(VENV)/bin/python $(shell command -v python3.12 python3.13 python3.14)
+PYTHONS ?= $(VENV)/bin/python $(shell for p in python3.12 python3.13 python3.14; do $$p -c "" 2>/dev/null && command -v $$p; done)
 release-check: $(VENV)/bin/python
 	$(PIP) build twine
 	$(VENV)/bin/python tools/check_release.py $(PYTHONS)
