@@ -96,10 +96,13 @@ def train(options: Namespace) -> int:
     from emotone.data.recipe_yaml import load_recipe
 
     recipe = load_recipe(options.recipe, options.settings)
+    from emotone.training.ranks import is_follower
     from emotone.training.run import train_recipe  # after the recipe, of which a misspelt name need not wait for torch
 
     with engine(options):
         folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
+    if is_follower():
+        return 0
     result = json.loads((folder / "test.json").read_text())
     for reason, count in result["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")

@@ -46,7 +46,8 @@ MOST_CLUSTERED = 5000
 class Fold:
     """Trains and tests one fold, in the folder of its `data`.
 
-    alone: whether the run has no other. warnings: for the card of the bundle. `done.json` keeps what the run's result
+    alone: whether the run has no other. warnings: for the card of the bundle. writes: false for the processes that
+    train with the one that does (`emotone.training.ranks`), and then leave the rest to it. `done.json` keeps what the run's result
     says of the fold besides its predictions (parameters, weights it started from, choices of a system that solves).
     """
 
@@ -54,6 +55,7 @@ class Fold:
     data: FoldData
     alone: bool = True
     warnings: Sequence[str] = ()
+    writes: bool = True
 
     def run(self) -> None:
         """Train, write the bundle, test it; an earlier call that was interrupted is resumed."""
@@ -63,6 +65,8 @@ class Fold:
         _, done, held_out = self._train(
             self.experiment.system, view, recipe.training, data.folder, schedule, data.start
         )
+        if not self.writes:
+            return
         write_json(data.folder / "split.json", {part: list(getattr(data.split, part)) for part in splits.PARTS})
         bundle = Bundle.load(str(data.folder / "bundle"))
         validation = self._predict(bundle, data.validation) if held_out is None else self._held_out(bundle, held_out)
@@ -146,9 +150,10 @@ class Fold:
             lesson = Lesson(train, training, folder, data.seed, unlabelled, schedule)
             network, _ = fit(system, network, lesson, validation, data.device, data.quiet)
         trained = Trained(system, network, view)
-        self._finish(trained)
-        self._write_clusters(trained, folder, training.batch_size)
-        self._write_bundle(trained, folder)
+        if self.writes:
+            self._finish(trained)
+            self._write_clusters(trained, folder, training.batch_size)
+            self._write_bundle(trained, folder)
         return trained, done, held_out
 
     def _build(self, system: System, view: View) -> nn.Module:

@@ -26,6 +26,7 @@ from emotone.models.side_by_side import networks_of
 from emotone.models.torch_file import READ_ERRORS
 from emotone.training.examples import Examples, outputs_of, predict_outputs
 from emotone.training.learners.learner import Learner, Lesson
+from emotone.training.ranks import make_fabric
 from emotone.training.system import Scorer, System
 
 
@@ -58,19 +59,18 @@ def fit(
 
     Networks side by side (`SeparateNetworks`) are each kept at their own best. The lesson's folder gets `metrics.csv`,
     TensorBoard events and `checkpoint.pt`, from which an interrupted call goes on. Nothing to validate needs
-    `best: last`.
+    `best: last`. Of several processes (`emotone.training.ranks`) the first validates and writes; it alone has the best
+    weights in the end, and the history.
     """
-    from lightning_fabric import Fabric
-
     settings, folder = lesson.settings, lesson.folder
     if validation is None and settings.best != "last":
         raise EmotoneError(f"nothing is validated, so training.best must be 'last', not {settings.best!r}")
-    several = device != "cpu" and system.distributes
-    fabric = Fabric(accelerator=device, devices="auto" if several else 1, precision=settings.precision)
+    fabric = make_fabric(device, settings.precision)
     fabric.launch()
     learner = system.learner(fabric, network, lesson)
     state = _State(network, learner, settings)
-    state.load(folder / "checkpoint.pt")
+    state.load(folder / "checkpoint.pt", fabric.device)
+    fabric.barrier()  # before the first process replaces what another has not read
     events = _Events(folder, state.round) if fabric.is_global_zero else None
     if state.average is not None:
         state.average.to(fabric.device)
@@ -82,20 +82,21 @@ def fit(
             state.step()
         state.round += 1
         if state.round % settings.validate_rounds == 0 or state.round == settings.rounds:
-            tested = network if state.average is None else state.average.module
-            scores = {} if validation is None else _validate(system, tested, validation, lesson, fabric.device)
-            state.record(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
-            losses.clear()
             if fabric.is_global_zero:
+                tested = network if state.average is None else state.average.module
+                scores = {} if validation is None else _validate(system, tested, validation, lesson, fabric.device)
+                state.record(tested, scores, {"loss": torch.stack(losses).mean().item(), **learner.measures()})
                 # The checkpoint last: what a killed run had not written before it, the next one writes again.
                 _write_history(folder / "metrics.csv", state.history)
                 if events is not None:
                     events.add(state.history[-1])
                 state.save(folder / "checkpoint.pt")
+            losses.clear()
             fabric.barrier()
     if events is not None:
         events.close()
-    state.restore_best(network)
+    if fabric.is_global_zero:
+        state.restore_best(network)
     return network.cpu().eval(), state.history
 
 
@@ -176,17 +177,17 @@ class _State:
         with replace_file(path) as temporary:
             temporary.write_bytes(content.getbuffer())
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, device: torch.device) -> None:
         """Go on from a checkpoint, if there is one; it is read as data only, no code of it runs."""
         if not path.is_file():
             return
         try:
-            self._go_on(torch.load(path, map_location="cpu", weights_only=True))
+            self._go_on(torch.load(path, map_location="cpu", weights_only=True), device)
         except READ_ERRORS as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise EmotoneError(f"{path}: no checkpoint of this run ({reason}); remove it to begin anew") from None
 
-    def _go_on(self, about: dict[str, Any]) -> None:
+    def _go_on(self, about: dict[str, Any], device: torch.device) -> None:
         self.network.load_state_dict(about["network"])
         self.learner.load_state_dict(about["learner"])
         if self.average is not None:
@@ -195,8 +196,8 @@ class _State:
         self.averages = self.round >= self._first_averaged
         self.best = {part: Best(**best) for part, best in about["best"].items()}
         torch.set_rng_state(about["random"])
-        if about["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(about["random_cuda"])
+        if about["random_cuda"] and device.type == "cuda":  # all processes draw what the first one draws on its GPU
+            torch.cuda.set_rng_state(about["random_cuda"][0], device)
 
     def restore_best(self, network: nn.Module) -> None:
         for part, (module, _) in parts_of(network).items():

@@ -17,6 +17,8 @@ from emotone.data.split import Split
 from emotone.errors import EmotoneError, name_some, unknown
 from emotone.models.export import fitting_weights
 from emotone.training.experiment import Experiment
+from emotone.training.learners.learner import LEAST_ROWS
+from emotone.training.ranks import Ranks
 from emotone.training.system import System
 
 
@@ -43,6 +45,26 @@ def check_experiment(experiment: Experiment) -> None:
     if not (system.takes_unlabelled or difficulty.takes_unlabelled) and recipe.unlabelled != Unlabelled():
         remedy = "set unlabelled.corpora=[] unlabelled.num=null"
         raise EmotoneError(f"{where} does not learn from unlabelled speech; {remedy}")
+
+
+def check_ranks(experiment: Experiment, ranks: Ranks) -> None:
+    """Raise EmotoneError for a training that several processes cannot share."""
+    recipe, system = experiment.recipe, experiment.system
+    if ranks.size == 1:
+        return
+    size = recipe.training.batch_size
+    where, remedy = f"recipe {recipe.name}: system {recipe.system.name}", "train without torchrun"
+    if system.solves:
+        raise EmotoneError(f"{where} is solved at once, in one process; {remedy}")
+    if not system.distributes:
+        raise EmotoneError(f"{where} does not learn from batches that can be divided; {remedy}")
+    if experiment.has_curriculum:
+        raise EmotoneError(f"recipe {recipe.name}: a curriculum is learned in one process; {remedy}")
+    if size < LEAST_ROWS * ranks.size:
+        raise EmotoneError(
+            f"recipe {recipe.name}: training.batch_size {size} is of the whole batch, too few for {ranks.size} "
+            f"processes; set at least {LEAST_ROWS * ranks.size}, or start fewer"
+        )
 
 
 def _check_text(recipe: Recipe, system: System) -> None:

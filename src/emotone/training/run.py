@@ -51,9 +51,11 @@ from emotone.training.preflight import (
     check_experiment,
     check_init,
     check_leakage,
+    check_ranks,
     check_split,
     check_training_device,
 )
+from emotone.training.ranks import Ranks, gathered
 
 
 def train_recipe(
@@ -63,11 +65,61 @@ def train_recipe(
 
     Where that holds a run of other data (labels that were corrected since), the new one lies beside it; in a folder
     that is given it is refused. Its numbers also go to the ledger `results.parquet`, in `runs` or beside `to`.
+    Processes that `torchrun` started train it together (`emotone.training.ranks`); the first of them writes.
     """
     check_training_device(device)
+    with gathered(device) as ranks:
+        quiet = quiet or not ranks.is_first
+        with ranks.first_before_others():
+            ready = _get_ready(recipe, to, ranks, jobs, quiet)
+        # From here on the first process changes the folder, so that it says what the others go by.
+        folder, left = ranks.agree((ready.folder, ready.left))
+        with _claimed(ready) if ranks.is_first else contextlib.nullcontext():
+            run_fold = functools.partial(_run_fold, ready, ranks.is_first, device, quiet)
+            is_here = OVER.get() is None
+            elsewhere = [dataclasses.replace(place, folder=place.folder.absolute()) for place in left]
+            for _ in map_ordered(run_fold, left if is_here else elsewhere, 1 if is_here else jobs):
+                pass
+            if ranks.is_first:
+                result = _finish(ready)
+        if ranks.is_first:
+            ledger.record(result, folder, (to.parent if to else RUNS) / LEDGER)
+    return folder
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The split of one fold of one repeat, and its folder: below that of the run, once this is known."""
+
+    repeat: int
+    number: int
+    split: Split
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A run of which nothing is refused, with its features."""
+
+    experiment: Experiment
+    dataset: Dataset
+    places: list[_Place]
+    warnings: list[str]
+    made_of: MadeOf
+    folder: Path
+
+    @property
+    def left(self) -> list[_Place]:
+        """The folds that are not done."""
+        return [place for place in self.places if not (place.folder / "done.json").is_file()]
+
+
+def _get_ready(recipe: Recipe, to: Path | None, ranks: Ranks, jobs: int, quiet: bool) -> _Ready:
+    """All that comes before training; raises EmotoneError for what cannot be trained."""
     experiment = Experiment.resolve(recipe)
     recipe, system = experiment.recipe, experiment.system
     check_experiment(experiment)
+    check_ranks(experiment, ranks)
     selection = Selection.read(recipe, jobs, quiet)
     check_data(experiment, selection)
     check_audio(selection)
@@ -86,45 +138,24 @@ def train_recipe(
     features = experiment.feature, experiment.text_feature
     dataset = Dataset.extract(selection, *features, word_view, kinds, jobs, quiet)
     warnings += [note for words in dataset.words.values() for note in words.notes]
-    folder.mkdir(parents=True, exist_ok=True)
-    with _claimed(folder, recipe, now):
-        left = [place for place in places if not (place.folder / "done.json").is_file()]
-        run_fold = functools.partial(_run_fold, experiment, dataset, len(places) == 1, warnings, device, quiet)
-        is_here = OVER.get() is None
-        elsewhere = [dataclasses.replace(place, folder=place.folder.absolute()) for place in left]
-        for _ in map_ordered(run_fold, left if is_here else elsewhere, 1 if is_here else jobs):
-            pass
-        for place in places:
-            (place.folder / "checkpoint.pt").unlink(missing_ok=True)
-        result = _result(dataset, system.scored(dataset.targets), places, warnings)
-        write_json(folder / "test.json", result)
-    ledger.record(result, folder, (to.parent if to else RUNS) / LEDGER)
-    return folder
+    return _Ready(experiment, dataset, places, warnings, now, folder)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """The split of one fold of one repeat, and its folder: below that of the run, once this is known."""
-
-    repeat: int
-    number: int
-    split: Split
-    folder: Path
-
-
-def _run_fold(
-    experiment: Experiment,
-    dataset: Dataset,
-    is_alone: bool,
-    warnings: list[str],
-    device: str,
-    quiet: bool,
-    place: _Place,
-) -> None:
+def _run_fold(ready: _Ready, writes: bool, device: str, quiet: bool, place: _Place) -> None:
     """Train and test a fold, here or on another machine that sees the same folders."""
     place.folder.mkdir(parents=True, exist_ok=True)
-    data = FoldData(dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
-    Fold(experiment, data, is_alone, warnings).run()
+    data = FoldData(ready.dataset, place.split, place.folder, place.repeat, place.number, device, quiet)
+    Fold(ready.experiment, data, len(ready.places) == 1, ready.warnings, writes).run()
+
+
+def _finish(ready: _Ready) -> dict[str, Any]:
+    """Remove what only a run that is not done needs, and write its result."""
+    for place in ready.places:
+        (place.folder / "checkpoint.pt").unlink(missing_ok=True)
+    dataset, system = ready.dataset, ready.experiment.system
+    result = _result(dataset, system.scored(dataset.targets), ready.places, ready.warnings)
+    write_json(ready.folder / "test.json", result)
+    return result
 
 
 def _places(experiment: Experiment, data: Selection) -> Iterator[_Place]:
@@ -184,14 +215,16 @@ def _describe(recipe: Recipe, places: list[_Place]) -> str:
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path, recipe: Recipe, now: MadeOf) -> Iterator[None]:
+def _claimed(ready: _Ready) -> Iterator[None]:
     """Keep the resolved recipe and what the run is made of, and train in the folder alone.
 
     Raises EmotoneError where it holds another recipe, and where another process trains in it.
     """
+    folder, recipe = ready.folder, ready.experiment.recipe
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.yaml"
     if not path.is_file():
-        write_json(folder / FILES_READ, now)
+        write_json(folder / FILES_READ, ready.made_of)
         with replace_file(path) as temporary:
             temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))
     try:

@@ -74,7 +74,7 @@ class System(ABC):
     solves: ClassVar[bool] = False
     """Whether `solve` finds the weights at once; the training loop is for all others."""
     distributes: ClassVar[bool] = True
-    """Whether the training loop may use several devices."""
+    """Whether several processes may share its batches: those of the plain learner, with no training before it."""
     gives_curves: ClassVar[bool] = False
     """Whether its network also says how attributes move over the chunks of an utterance (`curves`)."""
 

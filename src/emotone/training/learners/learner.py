@@ -18,12 +18,16 @@ from torch import Tensor, nn
 from emotone.bundle.view.view import Crop
 from emotone.training.curriculum import Schedule
 from emotone.training.examples import Examples, outputs_of
+from emotone.training.whole_batch import whole_outputs
 
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
 
     from emotone.data.recipe import Training
+
+LEAST_ROWS = 2
+"""Rows of a batch for each process, or it is not divided: networks may treat a single row in another way."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class PlainLearner(OneOptimiser):
         """One iteration, or all of an epoch's; then a step of the schedule of the learning rate."""
         self.model.train()
         for key, rows in self._batches(number):
-            yield self._step(rows, np.random.default_rng([self.seed, 1, *key, self.fabric.global_rank]))
+            yield self._step(rows, np.random.default_rng([self.seed, 1, *key, 0]))
         if self.rate_schedule is not None:
             self.rate_schedule.step()
 
@@ -136,14 +140,21 @@ class PlainLearner(OneOptimiser):
             yield [number, place], rows[chosen]
 
     def _step(self, rows: NDArray[np.intp], random: np.random.Generator) -> Tensor:
+        """Every process reads and changes the whole batch, as one would alone, and passes its share through the network.
+
+        A batch of few rows is learned by each of them as a whole.
+        """
         fabric = self.fabric
-        rows = rows[fabric.global_rank :: fabric.world_size]
         length = self.system.crop(random)
         crops = None if length is None else [Crop(length, place) for place in random.random(len(rows))]
         inputs, labels = self.train.batch(rows, crops, random)
         labels = {name: label.to(fabric.device) for name, label in labels.items()}
         inputs, labels = self.system.augment(inputs.to(fabric.device), labels, random)
-        return self.descend(self.system.loss(outputs_of(self.model, inputs), labels))
+        size = fabric.world_size
+        if size == 1 or len(rows) < LEAST_ROWS * size:
+            return self.descend(self.system.loss(outputs_of(self.model, inputs), labels))
+        # Gradients are averaged over processes, but those of the batch are the sum.
+        return self.descend(self.system.loss(whole_outputs(fabric, self.model, inputs), labels) * size) / size
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the optimiser and of the schedule of its rate."""

@@ -66,6 +66,7 @@ class EmotionSeq2Seq(ChunkSystem):
 
     name: ClassVar[str] = "emotion-seq2seq"
     gives_curves: ClassVar[bool] = True
+    distributes: ClassVar[bool] = False
 
     scale: int = 2
     curve_weight: float = 0.5

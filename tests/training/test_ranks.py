@@ -1,0 +1,94 @@
+"""One training by two processes of `torchrun`: the weights of one process, written once, resumed after a kill."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import torch
+import yaml
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torchrun import torchrun
+
+from emotone.base.processes import OVER
+from emotone.data.recipe import Recipe
+from emotone.errors import EmotoneError
+from emotone.training.ranks import Ranks, gathered, is_follower, make_fabric
+from emotone.training.run import train_recipe
+
+TOLERANCE = 1e-5
+"""Of weights that move by about 6e-4: sums in another order, whose gradients near zero Adam makes larger."""
+TRAINING = {"batch_size": 5, "iterations": 6, "validate_every": 2, "learning_rate": 1e-4}
+ONE_FOLD = {"name": "leave-speakers-out", "num_folds": 4, "fold": 0}
+
+
+def weights_of(run: Path) -> dict[str, NDArray[np.float64]]:
+    """The trained weights of a run's bundle, by name."""
+    [path] = (run / "bundle").glob("*.onnx")
+    return {one.name: numpy_helper.to_array(one).astype(float) for one in onnx.load(path).graph.initializer}
+
+
+def train(recipe: Path, to: Path, script: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return torchrun(*script, "train", str(recipe), "--to", str(to))
+
+
+def test_a_run_of_two_processes_goes_on_after_a_kill_and_is_that_of_one(
+    tones_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    # Chunk attention: batch norm, dropout between LSTM layers and CCC, all of the whole batch, which has five rows.
+    recipe = tones_recipe(targets=["arousal", "emotion"], split=ONE_FOLD, training=TRAINING)
+    path, alone, together = tmp_path / "recipe.yaml", tmp_path / "alone" / "run", tmp_path / "together" / "run"
+    path.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))
+    train_recipe(recipe, alone, quiet=True)
+
+    killed = train(path, together, (str(Path(__file__).parents[1] / "builders" / "dies_in_training.py"),))
+    assert killed.returncode != 0 and "another process of this training died" in killed.stderr, killed.stderr
+    assert len(pd.read_csv(together / "metrics.csv")) == 1 and not (together / "bundle").exists()
+    done = train(path, together, ("-m", "emotone.cli.main"))
+    assert done.returncode == 0, done.stderr
+
+    ours, theirs = weights_of(alone), weights_of(together)
+    assert ours.keys() == theirs.keys()
+    assert max(np.abs(ours[name] - theirs[name]).max(initial=0) for name in ours) < TOLERANCE
+    histories = [pd.read_csv(run / "metrics.csv") for run in (alone, together)]
+    np.testing.assert_allclose(*histories, atol=TOLERANCE)
+    assert (done.stdout + done.stderr).count("run: ") == 1
+    files = [sorted(str(file.relative_to(run)) for file in run.rglob("*.*")) for run in (alone, together)]
+    assert [name for name in files[0] if "tfevents" not in name] == [name for name in files[1] if "tfevents" not in name]
+    ledgers = [pd.read_parquet(run.parent / "results.parquet") for run in (alone, together)]
+    assert len(ledgers[0]) == len(ledgers[1])
+
+
+def test_alone_nothing_waits() -> None:
+    with gathered("cpu") as ranks, ranks.first_before_others():
+        assert ranks == Ranks(0, 1) and ranks.is_first and ranks.agree("here") == "here" and not is_follower()
+    fabric = make_fabric("cpu", "32-true")
+    assert fabric.world_size == 1 and fabric.is_global_zero
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that `torchrun` gives the second of two processes."""
+    for name, value in {"RANK": 1, "WORLD_SIZE": 2, "LOCAL_RANK": 1, "LOCAL_WORLD_SIZE": 2}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "any")
+
+
+@pytest.mark.usefixtures("started")
+def test_more_processes_than_gpus_and_two_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_follower()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(EmotoneError, match="2 processes for 1 GPUs; set --nproc-per-node 1"), gathered("cuda"):
+        pass
+    token = OVER.set(lambda *_: iter(()))
+    try:
+        with pytest.raises(EmotoneError, match="leave one of them out"), gathered("cpu"):
+            pass
+    finally:
+        OVER.reset(token)
