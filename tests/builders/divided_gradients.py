@@ -40,7 +40,7 @@ def networks() -> dict[str, tuple[nn.Module, Inputs]]:
     return found | {
         "chunk-attention, each chunk alone": (alone, chunks),
         "mel-convolution": (MelConvolution(16, OUTPUTS), torch.randn(ROWS, 32, 16)),
-        "multi-scale": (CoAttention(6, 5, OUTPUTS, **sizes), streams),
+        "multi-scale": (CoAttention(6, 5, OUTPUTS, modality_dropout=0.4, **sizes), streams),
         "attentive-heads": (AttentiveHeads(4, OUTPUTS, 8), torch.randn(ROWS, 9, 4)),
         "curriculum-network": (CurriculumNetwork(4, OUTPUTS, 8), vectors),
     }

@@ -25,10 +25,12 @@ from emotone.training.preflight import (
     check_experiment,
     check_init,
     check_leakage,
+    check_ranks,
     check_split,
     check_training_device,
     refusals,
 )
+from emotone.training.ranks import Ranks
 
 Make = Callable[..., Recipe]
 CLUSTERS = {"name": "deep-emo-clusters"}
@@ -98,6 +100,22 @@ def test_settings_that_do_not(tones_recipe: Make, settings: dict[str, Any], word
 def test_curricula_of_an_attribute_alone(tones_recipe: Make, score: str, words: str) -> None:
     recipe = tones_recipe(curriculum=EASY | {"score": score}, training=EPOCHS, targets=["emotion"])
     assert words in line_of(check_data, Experiment.resolve(recipe), Selection.read(recipe, quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"system": "functionals-svm"}, "functionals-svm is solved at once, in one process; train without torchrun"),
+        ({"system": CLUSTERS, "training": EPOCHS}, "does not learn from batches that can be divided; train without"),
+        ({"system": "emotion-seq2seq"}, "does not learn from batches that can be divided; train without"),
+        ({"curriculum": EASY, "training": EPOCHS}, "a curriculum is learned in one process; train without"),
+        ({"training": {"batch_size": 5}}, "training.batch_size 5 is of the whole batch, too few for 3"),
+    ],
+)
+def test_what_several_processes_cannot_share(tones_recipe: Make, settings: dict[str, Any], words: str) -> None:
+    experiment = Experiment.resolve(tones_recipe(**settings))
+    check_ranks(experiment, Ranks())
+    assert words in line_of(check_ranks, experiment, Ranks(0, 3))
 
 
 # ---- splits -----------------------------------------------------------------------------------------------------

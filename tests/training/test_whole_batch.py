@@ -38,6 +38,11 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(rows, rows, rows, dropout_p=0.4 if self.training else 0.0)
 
 
+class Noise(nn.Module):
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows + (torch.rand(len(rows), 3) + torch.rand(rows.shape) if self.training else 0)
+
+
 class Last(nn.Module):
     """Outputs and last states of an LSTM, beside each other."""
 
@@ -58,6 +63,7 @@ class Last(nn.Module):
         (nn.Dropout(0.0), (7, 5)),
         (Attention(), (7, 2, 5, 4)),
         (Last(), (7, 5, 4)),
+        (Noise(), (7, 3)),
     ],
 )
 def test_a_share_of_what_one_process_draws(layer: nn.Module, shape: tuple[int, ...]) -> None:
@@ -94,7 +100,7 @@ def test_what_cannot_be_divided_is_refused() -> None:
     masked = {"attn_mask": torch.ones(5, 5, dtype=torch.bool), "dropout_p": 0.5}
     with WholeBatch(SHARES[0], 7):
         for call, line in (
-            (lambda: torch.rand(3), "draws by rand "),
+            (lambda: torch.randn(2), "draws by randn "),
             (lambda: F.dropout(rows.new_ones(3, 5)), "mixes rows"),
             (lambda: F.scaled_dot_product_attention(rows, rows, rows, **masked), "masked attention"),
             (lambda: nn.LSTM(4, 4, num_layers=2, dropout=0.5)(packed), "packed sequences"),

@@ -47,8 +47,9 @@ class Fold:
     """Trains and tests one fold, in the folder of its `data`.
 
     alone: whether the run has no other. warnings: for the card of the bundle. writes: false for the processes that
-    train with the one that does (`emotone.training.ranks`), and then leave the rest to it. `done.json` keeps what the run's result
-    says of the fold besides its predictions (parameters, weights it started from, choices of a system that solves).
+    train with the one that does (`emotone.training.ranks`), and then leave the rest to it. `done.json` keeps what the
+    run's result says of the fold besides its predictions (parameters, weights it started from, choices of a system that
+    solves).
     """
 
     experiment: Experiment

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 PATIENCE = timedelta(days=30)
-"""How long the others wait for the first: it may extract features of a large corpus. `torchrun` ends them if it dies."""
+"""How long the others wait for the first, which may extract the features of a large corpus; `torchrun` ends them
+where it dies."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,11 @@ def gathered(device: str) -> Iterator[Ranks]:
         yield Ranks()
         return
     if OVER.get() is not None:
-        raise EmotoneError("--engine gives folds to machines, torchrun gives a batch to processes: leave one of them out")
+        raise EmotoneError("--engine shares out folds and torchrun batches: leave one of them out")
     if device == "cuda":
         here, there_are = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > there_are:
-            raise EmotoneError(f"torchrun started {here} processes for {there_are} GPUs; set --nproc-per-node {there_are}")
+            raise EmotoneError(f"torchrun started {here} processes for {there_are} GPUs; start as many as GPUs")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("gloo" if device == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
     try:
@@ -99,7 +100,7 @@ def gathered(device: str) -> Iterator[Ranks]:
 
 
 def make_fabric(device: str, precision: Any) -> Fabric:
-    """Fabric for this process alone on one device, or within `gathered` for all of them, whose gradients it averages."""
+    """Fabric for this process alone on one device, or within `gathered` for all, whose gradients it averages."""
     from lightning_fabric import Fabric
 
     if not distributed.is_initialized():

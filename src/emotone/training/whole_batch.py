@@ -77,6 +77,8 @@ class WholeBatch(TorchFunctionMode):
         """Any call of torch's functions, most of which treat rows alone and are left as they are."""
         if function in DROPOUTS:
             return self._drop(function, *args, **kwargs or {})
+        if function is torch.rand:
+            return self._rand(*args, **kwargs or {})
         if function in RANDOM:
             raise EmotoneError(f"a network that draws by {function.__name__} cannot be divided; train without torchrun")
         if function is F.batch_norm:
@@ -103,6 +105,11 @@ class WholeBatch(TorchFunctionMode):
         num, start, length = self._own(values.shape[axis])
         shape = [*values.shape[:axis], num, *values.shape[axis + 1 :]]
         return values * function(values.new_ones(shape), p, True).narrow(axis, start, length)
+
+    def _rand(self, *shape: Any, **settings: Any) -> Tensor:
+        whole = list(shape if isinstance(shape[0], int) else shape[0])
+        whole[0], start, length = self._own(whole[0])
+        return torch.rand(whole, **settings).narrow(0, start, length)
 
     def _attend(
         self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Any = None, dropout_p: float = 0.0, **more: Any
@@ -185,7 +192,6 @@ RANDOM = {
     F.multi_head_attention_forward,
     torch.bernoulli,
     torch.normal,
-    torch.rand,
     torch.rand_like,
     torch.randint,
     torch.randn,

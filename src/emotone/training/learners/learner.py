@@ -140,7 +140,7 @@ class PlainLearner(OneOptimiser):
             yield [number, place], rows[chosen]
 
     def _step(self, rows: NDArray[np.intp], random: np.random.Generator) -> Tensor:
-        """Every process reads and changes the whole batch, as one would alone, and passes its share through the network.
+        """One step of a batch, which every process reads and changes whole, and of which it learns its share.
 
         A batch of few rows is learned by each of them as a whole.
         """
