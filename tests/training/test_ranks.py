@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,10 +33,6 @@ def weights_of(run: Path) -> dict[str, NDArray[np.float64]]:
     return {one.name: numpy_helper.to_array(one).astype(float) for one in onnx.load(path).graph.initializer}
 
 
-def train(recipe: Path, to: Path, script: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return torchrun(*script, "train", str(recipe), "--to", str(to))
-
-
 def test_a_run_of_two_processes_goes_on_after_a_kill_and_is_that_of_one(
     tones_recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:
@@ -47,10 +42,11 @@ def test_a_run_of_two_processes_goes_on_after_a_kill_and_is_that_of_one(
     path.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False))
     train_recipe(recipe, alone, quiet=True)
 
-    killed = train(path, together, (str(Path(__file__).parents[1] / "builders" / "dies_in_training.py"),))
-    assert killed.returncode != 0 and "another process of this training died" in killed.stderr, killed.stderr
+    script = Path(__file__).parents[1] / "builders" / "dies_in_training.py"
+    arguments = ("train", str(path), "--to", str(together))
+    assert torchrun(str(script), *arguments).returncode != 0
     assert len(pd.read_csv(together / "metrics.csv")) == 1 and not (together / "bundle").exists()
-    done = train(path, together, ("-m", "emotone.cli.main"))
+    done = torchrun("-m", "emotone.cli.main", *arguments)
     assert done.returncode == 0, done.stderr
 
     ours, theirs = weights_of(alone), weights_of(together)
@@ -92,3 +88,14 @@ def test_more_processes_than_gpus_and_two_engines_are_refused(monkeypatch: pytes
             pass
     finally:
         OVER.reset(token)
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize(("error", "line"), [("gloo: closed by peer", "start it again"), ("others", "others")])
+def test_the_death_of_another_is_one_line(monkeypatch: pytest.MonkeyPatch, error: str, line: str) -> None:
+    for name, value in {"init_process_group": None, "get_rank": 1, "get_world_size": 2}.items():
+        monkeypatch.setattr(torch.distributed, name, lambda *_, _value=value, **__: _value)
+    with pytest.raises((EmotoneError, RuntimeError), match=line) as caught, gathered("cpu") as ranks:
+        assert ranks == Ranks(1, 2) and not ranks.is_first
+        raise RuntimeError(error)
+    assert isinstance(caught.value, EmotoneError) == (line != "others")
