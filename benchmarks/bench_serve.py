@@ -233,8 +233,8 @@ def main() -> None:
         print(
             f"memory of server and workers, MB: {used[0]:.0f} at first, {max(used):.0f} at most, {used[-1]:.0f} at last"
         )
-        alive = sum(process.is_running() for process in processes)
-        print(f"exit code {code}; left over: {left} files, {alive} processes; wrong answers: {len(load.wrong)}")
+        _, alive = psutil.wait_procs(processes, 5)
+        print(f"exit code {code}; left over: {left} files, {len(alive)} processes; wrong answers: {len(load.wrong)}")
         for line in load.wrong[:5]:
             print("  ", line)
 
