@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -250,6 +251,24 @@ def test_a_recording_is_no_longer_than_it_may_be_whatever_its_header_says(server
         soundfile.write(wide, np.zeros((96_000 * 100, 8), np.int16), 96_000, format="FLAC")
         answer = client.post("/v1/predictions", files={"file": ("wide.flac", wide.getvalue())})
         assert answer.status_code == 422 and "holds more than the 69,120,000 samples" in answer.json()[0]["error"]
+
+
+def test_archives_and_documents_are_no_recordings(server: Served, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../talk.wav", JFK.read_bytes())
+        archive.writestr("zeros", bytes(10_000_000))
+    cases = {
+        "talk.zip": packed.getvalue(),
+        "talk.wav": packed.getvalue(),
+        "list.m3u8": b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+        "page.html": b"<html><script>alert(1)</script>",
+    }
+    with server.client() as client:
+        for name, content in cases.items():
+            answer = client.post("/v1/predictions", files={"file": (name, content)})
+            assert answer.status_code == 422 and answer.json()[0]["error"].startswith("is not audio"), name
+    assert server.files() == []
 
 
 def test_pages_and_descriptions(server: Served) -> None:

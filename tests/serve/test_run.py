@@ -132,6 +132,15 @@ def test_a_folder_for_uploads_may_be_relative(tmp_path: Path, monkeypatch: pytes
     server.stop()
 
 
+def test_an_idle_server_is_small(tmp_path: Path) -> None:
+    """What its processes share counted once; `benchmarks/bench_serve.py` measures it, and how soon a server is up."""
+    server = Served(tmp_path / "spool", ["--workers", "2", "--quiet"])
+    time.sleep(0.5)
+    processes = [psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(recursive=True)]
+    assert sum(process.memory_full_info().pss for process in processes) < 200e6
+    server.stop()
+
+
 def test_what_a_killed_server_has_left_is_removed(tmp_path: Path, minutes: Path) -> None:
     server = Served(tmp_path / "spool", ["--workers", "1", "--quiet", "--model", "small"])
     answers: list[httpx.Response] = []
