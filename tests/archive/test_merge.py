@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +35,25 @@ def test_rows_stand_in_the_order_of_the_manifest(
     assert list(table) == archive.table["columns"] and len(table) > 24
     for _, rows in table.groupby("file"):
         assert rows["start_s"].is_monotonic_increasing
-    assert not list(tones_folder.glob(".merge-*"))
+    assert not [path for path in tones_folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_merge_that_is_killed_leaves_nothing_for_long(make_archive: MakeArchive, tones_folder: Path) -> None:
+    archive = make_archive()
+    finish(archive)
+    output = tones_folder / "all.csv"
+    code = f"""
+import os, signal
+from pathlib import Path
+from emotone.archive import merge
+from emotone.archive.folder import Archive
+merge._ordered = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+merge.merge(Archive.read(Path({str(archive.folder)!r})), Path({str(output)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert [path for path in tones_folder.iterdir() if path.name.startswith(".")] and not output.exists()
+    merge(archive, output)
+    assert output.exists() and not [path for path in tones_folder.iterdir() if path.name.startswith(".")]
 
 
 def test_what_is_not_done_is_said(make_archive: MakeArchive, tones_folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from emotone.archive.folder import Archive
 from emotone.archive.part import KEY, read_batches
 from emotone.archive.plan import Plan, Shard, import_pyarrow
+from emotone.base.files import scratch_folder
 from emotone.base.result_table import TableForm
 from emotone.base.table_format import Row, table_format
 from emotone.errors import EmotoneError
@@ -36,8 +36,8 @@ def merge(archive: Archive, output: Path, overwrite: bool = False) -> int:
         left = f"{num_left} of {plan.num_rows} rows are not answered"
         raise EmotoneError(f"{archive.folder}: {left}; run: emotone archive {archive.folder}")
     failures: set[int] = set()
-    with tempfile.TemporaryDirectory(prefix=".merge-", dir=output.absolute().parent) as scratch:
-        heaps = _heaps(archive, plan, Path(scratch))
+    with scratch_folder(output) as scratch:
+        heaps = _heaps(archive, plan, scratch)
         rows = _ordered(heaps, failures)
         done = [_Rows(rows)]
         TableForm(form).write(output, archive.table["columns"], archive.table["texts"], done)  # type: ignore[arg-type]

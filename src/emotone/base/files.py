@@ -57,6 +57,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
 
 
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` for what is on its way there; removed at the end, or by the next run after a kill."""
+    with _temporary(path, _make_folder) as temporary:
+        yield temporary
+
+
 def check_file(path: Path, *suffixes: str) -> None:
     """Raise EmotoneError for a file that cannot be written or is named as another kind.
 
