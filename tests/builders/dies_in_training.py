@@ -21,5 +21,6 @@ def learn_or_die(self: PlainLearner, number: int) -> Iterator[Tensor]:
     return learn(self, number)
 
 
-PlainLearner.round = learn_or_die  # type: ignore[method-assign]
-sys.exit(main())
+if __name__ == "__main__":
+    PlainLearner.round = learn_or_die  # type: ignore[method-assign]
+    sys.exit(main())
