@@ -25,6 +25,8 @@ pytest_plugins = (
     "tones",
 )  # in `builders`, which pyproject.toml puts on the path
 
+collect_ignore_glob = ["downstream/*"]
+"""Programs of users, which type checkers read and nobody runs."""
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("EMOTONE_SHARED", CHECKOUT.parent / "shared"))
 
