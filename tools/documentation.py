@@ -1,8 +1,9 @@
 """What mkdocs builds besides the pages of `docs/`: `mkdocs.yml` names this file as its hook.
 
-The reference is made of the code (`tools/reference.py`). Results, cards, the changelog and how to contribute are pages
-of the checkout that keep their places; a link to any other file of the checkout leads to a page that shows it. Links
-are written as they are right in the checkout, and become links of the site here.
+The reference is made of the code (`tools/reference.py`), pages of the gallery by it (`tools/gallery.py`). Results,
+cards, the changelog and how to contribute are pages of the checkout that keep their places; a link to any other file
+of the checkout leads to a page that shows it. Links are written as they are right in the checkout, and become links of
+the site here.
 """
 
 from __future__ import annotations
@@ -28,10 +29,15 @@ LANGUAGES = {".py": "python", ".sh": "bash", ".html": "html", ".yaml": "yaml", "
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not in `docs/`, and a page for each file that a page links to."""
+    from gallery import PAGES as SHOWN
+    from gallery import make_pages
     from reference import PAGES as MADE
 
     for address, make in MADE.items():
         files.append(File.generated(config, address, content=make()))
+    pages = make_pages()
+    for name in SHOWN:
+        files.append(File.generated(config, f"gallery/{name}", content=pages[name]))
     moved = {path: address_of(path) for path in _moved()}
     for path, address in moved.items():
         if path != "README.md":

@@ -112,6 +112,25 @@ def test_an_archive_of_s3(s3: Any, tiny_bundle: Path, tmp_path: Path) -> None:
     assert sorted(row["file"] for row in rows) == names and len({row["arousal"] for row in rows}) == 6
 
 
+def test_an_answer_is_not_given_up_where_nobody_says_whether_its_file_has_changed(
+    s3: Any, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket="calls", Key="kept.wav", Body=wav())
+    (tmp_path / "m.csv").write_text("file\ns3://calls/kept.wav\n")
+    archive = open_archive(tmp_path / "m.csv", tmp_path / "out", PredictSettings(model=str(tiny_bundle)))
+    assert finish(archive) == (1, 1, 0)
+    monkeypatch.setattr("emotone.archive.source.FIRST_PAUSE_S", 0.001)
+
+    def fails(*_: Any) -> Any:
+        raise ConnectionError("no route")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "_system", fails)
+        with pytest.raises(AudioError, match="kept.wav: cannot be asked for, 5 times tried .no route."):
+            finish(archive, asks=True)
+    assert finish(archive, asks=True) == (1, 0, 0)
+
+
 # ---- a server that fails ----------------------------------------------------------------------------------------
 
 

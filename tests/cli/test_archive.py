@@ -53,7 +53,7 @@ def test_a_folder_is_an_archive_too(
         (["calls.csv", "--to", "out", "--merge", "x.csv"], "--merge is of an archive: emotone archive out --merge"),
         (["gone.csv", "--to", "out"], "gone.csv: does not exist"),
         (["calls.csv", "--to", "no/where"], "no/where: the folder"),
-        (["calls.csv", "--to", "out", "--hop", "1"], "give --window, too"),
+        (["calls.csv", "--to", "out", "--hop", "1"], "give --window or --curve, too"),
         (["calls.csv", "--to", "out", "--share", "3/3"], "must be I/N with I from 0 to N - 1, not '3/3'"),
         (["calls.csv", "--to", "out", "--transcript", "x.csv"], "--transcript of an archive is auto or none"),
         (["calls.csv", "--to", "out", "--engine", "rey"], "unknown engine 'rey'; did you mean 'ray'?"),

@@ -218,7 +218,7 @@ def test_a_job_that_is_cancelled_leaves_nothing(server: Served, minutes: Path) -
         ({"window": "0.01"}, "window must be from 0.1 to 600"),
         ({"window": "nan"}, "window must be from 0.1 to 600"),
         ({"hop": "1"}, "give window or curve, too"),
-        ({"pause": "1"}, "give --utterances, too"),
+        ({"pause": "1"}, "give utterances, too"),
         ({"utterances": "yes"}, "utterances is true or false, not 'yes'"),
         ({"channels": "0"}, "numbers from 1"),
         ({"model": "defualt"}, "unknown model 'defualt'; did you mean 'default'?"),

@@ -27,7 +27,7 @@ JFK = Path("examples/jfk.wav")
 @pytest.fixture(scope="module")
 def minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("minutes") / "minutes.flac"
-    soundfile.write(path, np.concatenate([spoken(5.0, seed) for seed in range(60)]), 16_000)
+    soundfile.write(path, np.concatenate([spoken(5.0, seed) for seed in range(30)]), 16_000)
     return path
 
 

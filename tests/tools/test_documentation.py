@@ -36,6 +36,13 @@ def test_pages_of_the_code_and_of_the_checkout_are_there(site: Path) -> None:
     assert "class" in (site / "source" / "examples" / "clients" / "client.py.html").read_text(encoding="utf-8")
 
 
+def test_the_gallery_has_pages_of_this_version(site: Path) -> None:
+    linked = re.findall(r"gallery/[a-z]+\.html", (site / "gallery.html").read_text(encoding="utf-8"))
+    assert sorted(set(linked)) == ["gallery/compared.html", "gallery/moments.html", "gallery/talk.html"]
+    for name in linked:
+        assert "</html>" in (site / name).read_text(encoding="utf-8")
+
+
 def test_nothing_is_asked_of_other_hosts(site: Path) -> None:
     pages = [path for path in site.rglob("*.html") if "gallery" not in path.parts]
     assert len(pages) > 50

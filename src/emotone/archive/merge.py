@@ -11,7 +11,7 @@ import numpy as np
 from emotone.archive.folder import Archive
 from emotone.archive.part import KEY, read_batches
 from emotone.archive.plan import Plan, Shard, import_pyarrow
-from emotone.base.files import scratch_folder
+from emotone.base.files import replace_file, scratch_folder
 from emotone.base.result_table import TableForm
 from emotone.base.table_format import Row, table_format
 from emotone.errors import EmotoneError
@@ -37,18 +37,10 @@ def merge(archive: Archive, output: Path, overwrite: bool = False) -> int:
         raise EmotoneError(f"{archive.folder}: {left}; run: emotone archive {archive.folder}")
     failures: set[int] = set()
     with scratch_folder(output) as scratch:
-        heaps = _heaps(archive, plan, scratch)
-        rows = _ordered(heaps, failures)
-        done = [_Rows(rows)]
-        TableForm(form).write(output, archive.table["columns"], archive.table["texts"], done)  # type: ignore[arg-type]
+        rows = _ordered(_heaps(archive, plan, scratch), failures)
+        with replace_file(output) as temporary:
+            form.write(temporary, archive.table["columns"], rows, archive.table["texts"])
     return len(failures)
-
-
-class _Rows:
-    """All rows, as what `TableForm` takes to be those of one file."""
-
-    def __init__(self, rows: Iterator[Row]) -> None:
-        self.rows = rows
 
 
 def _heaps(archive: Archive, plan: Plan, folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ TRIES, FIRST_PAUSE_S = 5, 0.5
 """Each pause is twice the one before."""
 MARKS = ("ETag", "etag", "md5Hash", "content_hash", "generation", "CRC", "chksum", "mtime", "LastModified", "updated")
 """What file systems call that by which a changed file is told."""
+GONE = "-1 -1"
+"""The state of a file that is not there."""
 
 
 class Opened(NamedTuple):
@@ -91,7 +93,7 @@ class Source:
         self.close()
 
     def state(self, file: str) -> str:
-        """The state that a file has now, asked for once; of one that is not there "-1 -1"."""
+        """The state that a file has now, asked for once; raises AudioError where nobody says."""
         if file not in self._known:
             self._known[file] = self._ask(file)
         return self._known[file]
@@ -99,11 +101,15 @@ class Source:
     def _ask(self, file: str) -> str:
         if not is_remote(file):
             return _local_state(os.path.join(self._root, file))
-        try:
+
+        def ask() -> str:
             system, path = self._system(file)
             return _state(system.info(path))
-        except Exception:  # whatever file systems raise; fetching it will say what is wrong
-            return "-1 -1"
+
+        try:
+            return _tried(file, "asked for", ask)
+        except FileNotFoundError:
+            return GONE
 
     def open(self, file: str) -> Opened:
         """A file to be read until the next one is opened; raises AudioError for one that cannot be fetched."""
@@ -125,22 +131,11 @@ class Source:
         handle, path = tempfile.mkstemp(prefix="emotone-", suffix=Path(file.split("::")[0]).suffix[:8])
         os.close(handle)
         try:
-            for attempt in range(TRIES):
-                if attempt:
-                    time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
-                try:
-                    return Opened(path, self._copy(file, path))
-                except FileNotFoundError:
-                    raise AudioError(file, "does not exist") from None
-                except PermissionError as error:
-                    raise AudioError(file, f"cannot be fetched ({error})") from None
-                except EmotoneError:
-                    raise
-                except Exception as error:  # whatever file systems and their libraries raise
-                    reason = str(error) or type(error).__name__
-            raise AudioError(file, f"cannot be fetched, {TRIES} times tried ({reason})")
-        except BaseException:
+            return Opened(path, _tried(file, "fetched", lambda: self._copy(file, path)))
+        except BaseException as error:
             Path(path).unlink(missing_ok=True)
+            if isinstance(error, FileNotFoundError):
+                raise AudioError(file, "does not exist") from None
             raise
 
     def _copy(self, file: str, path: str) -> str:
@@ -163,6 +158,25 @@ class Source:
         if PROTOCOL.match(last) is None:
             last = os.path.join(self._root, last)
         return _import_fsspec(file).core.url_to_fs("::".join([*outer, last]))
+
+
+def _tried(file: str, what: str, work: Callable[[], str]) -> str:
+    """What work with a remote file gives, tried again while it fails.
+
+    Raises FileNotFoundError for a file that is not there, AudioError where it goes on failing.
+    """
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
+        try:
+            return work()
+        except (FileNotFoundError, EmotoneError):
+            raise
+        except PermissionError as error:
+            raise AudioError(file, f"cannot be {what} ({error})") from None
+        except Exception as error:  # whatever file systems and their libraries raise
+            reason = str(error) or type(error).__name__
+    raise AudioError(file, f"cannot be {what}, {TRIES} times tried ({reason})")
 
 
 def _local_state(path: str) -> str:

@@ -21,7 +21,7 @@ from emotone.archive.folder import Archive
 from emotone.archive.manifest import Item
 from emotone.archive.part import Answer, PartForm, read_count
 from emotone.archive.plan import Plan, Shard, part_name
-from emotone.archive.source import Source, check_protocols, is_remote
+from emotone.archive.source import GONE, Source, check_protocols, is_remote
 from emotone.audio.read import AudioError
 from emotone.base.files import writing
 from emotone.base.processes import DIED
@@ -29,7 +29,6 @@ from emotone.base.table_format import Row
 from emotone.errors import EmotoneError
 from emotone.predict.files import Input, predict_file
 from emotone.predict.prediction import Prediction, failed
-from emotone.predict.predictor import load_once
 from emotone.predict.retrieve.findings import Search
 from emotone.predict.retrieve.moments import score_recording
 from emotone.predict.table import Table
@@ -152,16 +151,17 @@ class Worker:
     def _predict(self, source: Source, key: bytes, item: Item, dies: bool) -> Answer:
         """The answer to one row; one whose workers die of it is an error."""
         if dies:
-            return self._error(key, item, source.state(item.file), DIED)
+            return self._error(source, key, item, DIED)
         try:
             path, state = source.open(item.file)
         except AudioError as error:
-            return self._error(key, item, source.state(item.file), error.reason)
+            return self._error(source, key, item, error.reason)
         given = Input(path, None, item.file, item.start_s, item.end_s, item.channel, item.language)
         rows = self._rows(item, predict_file(self.archive.settings, given))
         return Answer(key, state, rows, self._moments(path, item))
 
-    def _error(self, key: bytes, item: Item, state: str, reason: str) -> Answer:
+    def _error(self, source: Source, key: bytes, item: Item, reason: str) -> Answer:
+        state = GONE if is_remote(item.file) else source.state(item.file)  # one that was not fetched has none
         moments = None if self.archive.search is None else {"error": reason}
         return Answer(key, state, self._rows(item, [failed(item.file, reason)]), moments)
 
@@ -181,9 +181,8 @@ class Worker:
     @functools.cached_property
     def _table(self) -> Table:
         settings = self.archive.settings
-        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
         places = [name for name in ("channel", "speaker") if name in self.archive.table["columns"]]
-        return Table.of(predictor, settings.over, places, settings.summary)
+        return Table.of(settings.predictor, settings.over, places, settings.summary)
 
     def _moments(self, file: str, item: Item) -> dict[str, Any] | None:
         """Windows of the recording with their scores, where they are kept."""
@@ -191,7 +190,7 @@ class Worker:
         if about is None:
             return None
         settings = self.archive.settings
-        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
+        predictor = settings.predictor
         search = Search(predictor.columns[0], model=settings.model, lld=settings.lld, **about)
         scored = score_recording(file, search, predictor, predictor.columns, item.start_s, item.end_s, item.channel)
         return scored.to_columns()
@@ -220,8 +219,7 @@ def _is_as_it_was(job: Job, source: Source, file: str, state: str) -> bool:
 
 def check_usable(worker: Worker) -> None:
     """Raise EmotoneError, before any work, for what no shard could be done with."""
-    settings = worker.archive.settings
     check_protocols(worker.plan.protocols)
-    load_once(settings.model, settings.threads, settings.device, settings.lld)
+    _ = worker.archive.settings.predictor
     if not os.access(worker.folder, os.W_OK):
         raise EmotoneError(f"{worker.folder}: cannot be written")

@@ -17,8 +17,9 @@ from emotone.cli.options import (
     add_model,
     add_overwrite,
     add_quiet,
-    number,
+    add_rows,
     positive,
+    row_settings,
     say,
 )
 from emotone.errors import EmotoneError
@@ -55,16 +56,7 @@ def _add_settings(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add_model(parser)
     add_lld(parser)
-    add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
-    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
-    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
-    add("--window", type=number, metavar="S", help="one row per window of S seconds")
-    text = "from one window's start to the next (default: half a window, at most 4)"
-    add("--hop", type=number, metavar="S", help=text)
-    add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
-    text = "channels heard together (mix), or each as a row, or some of them"
-    add("--channels", default="mix", metavar="mix|each|1,2", help=text)
-    add("--summary", action="store_true", help="columns for shares of speech by category, and spread")
+    add_rows(parser)
     add("--transcript", metavar="auto|none", help="auto: heard by Whisper, for bundles that take text")
     add("--language", metavar="CODE", help="that Whisper hears where the manifest says none")
     add("--retrieve-features", action="store_true", help="keep what emotone retrieve OUT needs, without audio")
@@ -125,24 +117,11 @@ def archive(options: Namespace) -> int:
 def _open(options: Namespace) -> Archive:
     from emotone.archive.folder import ROWS_PER_SHARD, open_archive
     from emotone.predict.retrieve.findings import Search
-    from emotone.predict.settings import AUTO, NONE, PredictSettings, channels_of, utterance_rules
+    from emotone.predict.settings import AUTO, NONE, PredictSettings
 
-    if options.hop is not None and options.window is None:
-        raise EmotoneError("--hop is the way from one window's start to the next; give --window, too")
     if options.transcript not in (None, AUTO, NONE):
         raise EmotoneError(f"--transcript of an archive is {AUTO} or {NONE}, not {options.transcript!r}")
-    settings = PredictSettings(
-        model=options.model,
-        lld=options.lld,
-        window_s=options.window,
-        hop_s=options.hop,
-        curve=options.curve,
-        transcript=options.transcript,
-        language=options.language,
-        utterances=utterance_rules(options.utterances, options.pause, options.longest),
-        channels=channels_of(options.channels),
-        summary=options.summary,
-    )
+    settings = PredictSettings(**row_settings(options))
     search = Search(_any_column(options), model=options.model, lld=options.lld) if options.retrieve_features else None
     notes: list[str] = []
     rows = options.shard_rows or ROWS_PER_SHARD

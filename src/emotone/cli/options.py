@@ -8,7 +8,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emotone.errors import EmotoneError, missing_extra
 
@@ -75,6 +75,45 @@ def add_device(parser: ArgumentParser) -> None:
 def add_lld(parser: ArgumentParser) -> None:
     text = "what computes low-level descriptors (default: what the bundle was made with)"
     parser.add_argument("--lld", choices=("own", "opensmile"), metavar="own|opensmile", help=text)
+
+
+def add_rows(parser: ArgumentParser) -> None:
+    """What has a row, and what it holds; `row_settings` reads them."""
+    add = parser.add_argument
+    add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
+    add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
+    text = "from one window's start to the next (default: half a window, at most 4)"
+    add("--hop", type=number, metavar="S", help=text)
+    add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
+    add_utterance_rules(parser)
+    text = "channels heard together (mix), or each as a speaker, or some of them"
+    add("--channels", default="mix", metavar="mix|each|1,2", help=text)
+    text = "columns for shares of speech by category, and the spread of attributes, of each recording"
+    add("--summary", action="store_true", help=text)
+
+
+def add_utterance_rules(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
+    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
+
+
+def row_settings(options: Namespace) -> dict[str, Any]:
+    """What a verb with a model, `add_rows` and a transcript has of `PredictSettings`."""
+    from emotone.predict.settings import channels_of, utterance_rules
+
+    return {
+        "model": options.model,
+        "lld": options.lld,
+        "window_s": options.window,
+        "hop_s": options.hop,
+        "curve": options.curve,
+        "utterances": utterance_rules(options.utterances, options.pause, options.longest),
+        "channels": channels_of(options.channels),
+        "summary": options.summary,
+        "transcript": options.transcript,
+        "language": options.language,
+    }
 
 
 def add_overwrite(parser: ArgumentParser) -> None:

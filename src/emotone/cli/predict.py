@@ -17,15 +17,17 @@ from emotone.cli.options import (
     add_model,
     add_overwrite,
     add_quiet,
+    add_rows,
+    add_utterance_rules,
     count,
     number,
     positive,
+    row_settings,
     say,
 )
 from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
-    from emotone.audio.utterances import UtteranceRules
     from emotone.predict.retrieve.findings import Findings, Search
 
 
@@ -59,22 +61,12 @@ def add_predict(add_verb: AddVerb) -> None:
     )
     add("--picture", type=Path, metavar="FILE", help="write .svg or .png of the same, too, of up to 10 recordings")
     add_overwrite(parser)
-    add("--curve", action="store_true", help="the attributes over time, from a bundle with curves")
-    add("--window", type=number, metavar="S", help="one row per window of S seconds; with --curve they make its points")
-    text = "from one window's start to the next (default: half a window, at most 4)"
-    add("--hop", type=number, metavar="S", help=text)
-    add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
-    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
-    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
+    add_rows(parser)
     add(
         "--speakers",
         metavar="FILE",
         help="one row per speaker's turn, from RTTM or CSV (start_s, end_s, speaker; file)",
     )
-    text = "channels heard together (mix), or each as a speaker, or some of them"
-    add("--channels", default="mix", metavar="mix|each|1,2", help=text)
-    text = "columns for shares of speech by category, and the spread of attributes, of each recording"
-    add("--summary", action="store_true", help=text)
     text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt"
     add("--transcript", metavar="auto|FILE|none", help=text)
     add("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
@@ -89,11 +81,9 @@ def add_predict(add_verb: AddVerb) -> None:
 def predict(options: Namespace) -> int:
     """Emotion in files: rows on stdout or in a file."""
     from emotone.predict.files import predict_to_file, predict_to_stdout
-    from emotone.predict.settings import PredictSettings, channels_of
+    from emotone.predict.settings import PredictSettings
 
     shows = options.page is not None or options.picture is not None
-    if options.hop is not None and options.window is None and not options.curve:
-        raise EmotoneError("--hop is the way from one window's start to the next; give --window or --curve, too")
     if "-" in options.inputs:
         return _predict_stream(options)
     if options.rate is not None:
@@ -104,20 +94,11 @@ def predict(options: Namespace) -> int:
         _choose_parts(options)
     files = _find_files(options)
     settings = PredictSettings(
-        model=options.model,
-        window_s=options.window,
-        hop_s=options.hop,
-        curve=options.curve,
-        transcript=options.transcript,
-        language=options.language,
+        **row_settings(options),
+        speakers=options.speakers,
         jobs=options.jobs,
         device=options.device,
         quiet=options.quiet,
-        utterances=_utterance_rules(options),
-        speakers=options.speakers,
-        channels=channels_of(options.channels),
-        summary=options.summary,
-        lld=options.lld,
     )
     kept: list[dict[str, Any]] | None = None
     if shows:  # what cannot be written is said before any work
@@ -157,13 +138,6 @@ def _predict_stream(options: Namespace) -> int:
     return listen(options)
 
 
-def _utterance_rules(options: Namespace) -> UtteranceRules | None:
-    """The rules of --utterances; raises EmotoneError where --pause or --longest stand alone."""
-    from emotone.predict.settings import utterance_rules
-
-    return utterance_rules(options.utterances, options.pause, options.longest)
-
-
 def add_pcm(parser: ArgumentParser) -> None:
     """What is to be known of samples without a header."""
     add = parser.add_argument
@@ -179,8 +153,7 @@ def add_listen(add_verb: AddVerb) -> None:
     add_pcm(parser)
     add("--num-channels", type=count, default=1, metavar="N", help="side by side in each sample (default 1)")
     add_model(parser)
-    add("--pause", type=number, metavar="S", help="least pause between two utterances (default 0.4)")
-    add("--longest", type=number, metavar="S", help="longer utterances are cut (default 12)")
+    add_utterance_rules(parser)
     add_device(parser)
     add_lld(parser)
     add_quiet(parser)
@@ -190,16 +163,15 @@ def add_listen(add_verb: AddVerb) -> None:
 def listen(options: Namespace) -> int:
     """Rows on stdout as utterances end, until the stream does."""
     from emotone.predict.listen import listen_to
+    from emotone.predict.settings import utterance_rules
 
-    options.utterances = True
-    rules = _utterance_rules(options)
     return listen_to(
         options.input,
         options.model,
         rate_hz=options.rate or 16_000,
         form=options.pcm,
         num_channels=options.num_channels,
-        rules=rules,
+        rules=utterance_rules(True, options.pause, options.longest),
         device=options.device,
         lld=options.lld,
         as_json=options.json,

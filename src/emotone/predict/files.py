@@ -22,7 +22,7 @@ from emotone.errors import EmotoneError, unknown
 from emotone.predict.cuts import Parts
 from emotone.predict.formats.output import Timed, form_of, format_of
 from emotone.predict.prediction import Prediction, failed
-from emotone.predict.predictor import Predictor, load_once
+from emotone.predict.predictor import Predictor
 from emotone.predict.settings import AUTO, NONE, PredictSettings
 from emotone.predict.table import Table, name_width
 from emotone.predict.windows import NO_SPEECH
@@ -154,7 +154,7 @@ def predict_file(settings: PredictSettings, given: Input) -> list[Prediction]:
             transcript = transcribe_words(file, _transcriber(settings), start_s, end_s, language)
         except AudioError as error:
             return [failed(given.shown, error.reason)]
-    predictor = _predictor(settings)
+    predictor = settings.predictor
     try:
         parts = _parts(settings, given.shown)
         channels = _channels(settings, file) if channel is None else [channel]
@@ -193,10 +193,6 @@ def _turns(path: str) -> dict[str, list[Turn]]:
     return read_turns(Path(path))
 
 
-def _predictor(settings: PredictSettings) -> Predictor:
-    return load_once(settings.model, settings.threads, settings.device, settings.lld)
-
-
 def _transcriber(settings: PredictSettings) -> Transcriber:
     return _load_transcriber(settings.language, settings.device, settings.threads)
 
@@ -218,7 +214,7 @@ def _died(given: Input) -> list[Prediction]:
 
 def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor, Table, list[Input]]:
     """Predictor, table and inputs; raises EmotoneError for settings that cannot be used."""
-    predictor = _predictor(settings)
+    predictor = settings.predictor
     settings.check(predictor)
     if predictor.relative:
         note = "are relative: of two of the same attribute the higher has more of it, their size says nothing"
@@ -227,8 +223,7 @@ def _prepare(files: Sequence[str], settings: PredictSettings) -> tuple[Predictor
         _say(settings, f"{predictor.bundle.name}: {caution}")
     if settings.speakers is not None:
         _turns(settings.speakers)
-    table = Table.of(predictor, settings.over, settings.places, settings.summary)
-    return predictor, table, _find_transcripts(files, predictor, settings)
+    return predictor, settings.table, _find_transcripts(files, predictor, settings)
 
 
 def _find_transcripts(files: Sequence[str], predictor: Predictor, settings: PredictSettings) -> list[Input]:

@@ -8,7 +8,8 @@ from emotone.audio.utterances import UtteranceRules
 from emotone.bundle.folder import available, read_about
 from emotone.errors import EmotoneError
 from emotone.predict.prediction import Over
-from emotone.predict.predictor import Predictor
+from emotone.predict.predictor import Predictor, load_once
+from emotone.predict.table import Table
 from emotone.predict.windows import check_window
 
 AUTO, NONE = "auto", "none"
@@ -55,6 +56,8 @@ class PredictSettings:
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.hop_s)
+        if self.hop_s is not None and self.window_s is None and not self.curve:
+            raise EmotoneError("--hop is the way from one window's start to the next; give --window or --curve, too")
         if self.language is not None and self.transcript != AUTO:
             raise EmotoneError("--language is what Whisper is to hear; it needs --transcript auto")
         rows = {
@@ -89,6 +92,16 @@ class PredictSettings:
     def places(self) -> tuple[str, ...]:
         """Columns that say who is heard."""
         return ("channel",) * (self.channels is not None) + ("speaker",) * (self.speakers is not None)
+
+    @property
+    def predictor(self) -> Predictor:
+        """What scores the files, loaded once a process; raises EmotoneError as `Predictor.load` does."""
+        return load_once(self.model, self.threads, self.device, self.lld)
+
+    @property
+    def table(self) -> Table:
+        """What makes rows of predictions."""
+        return Table.of(self.predictor, self.over, self.places, self.summary)
 
     @property
     def threads(self) -> int:

@@ -96,14 +96,11 @@ def predict_settings(fields: Fields, model: str, jobs: int, speakers: str | None
     """The settings of a prediction; raises EmotoneError for options that cannot be, as the command line does."""
     from emotone.predict.settings import PredictSettings, channels_of, utterance_rules
 
-    window_s, hop_s, is_curve = number(fields, "window"), number(fields, "hop"), flag(fields, "curve")
-    if hop_s is not None and window_s is None and not is_curve:
-        raise EmotoneError("hop is the way from one window's start to the next; give window or curve, too")
     return PredictSettings(
         model=model,
-        window_s=window_s,
-        hop_s=hop_s,
-        curve=is_curve,
+        window_s=number(fields, "window"),
+        hop_s=number(fields, "hop"),
+        curve=flag(fields, "curve"),
         jobs=jobs,
         quiet=True,
         utterances=utterance_rules(flag(fields, "utterances"), number(fields, "pause"), number(fields, "longest")),

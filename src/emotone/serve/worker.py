@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -33,6 +34,8 @@ Task = Mapping[str, Any]
 ROWS, PAGE, FOUND = "rows.json", "page.html", "found.json"
 """Files of a job: its rows; its page; the findings of a search."""
 MOMENT_FORMATS = ("json", "csv")
+OPTION = re.compile(r"(?<!\S)--(?=[a-z])")
+"""How the command line writes the name of a field."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def work(connection: Connection, setup: Setup) -> None:
             answer = {"error": str(error), "status": 410}
         except EmotoneError as error:
             words = _plain(str(error), task)  # whoever starts the server may see where its bundles are
-            answer = {"error": words if task["do"] == "load" else _nameless(words, setup), "status": 422}
+            answer = {"error": words if task["do"] == "load" else _for_clients(words, setup), "status": 422}
         except MemoryError:
             words = f"needs more memory than the {setup.most_bytes / 1e9:g} GB that a worker may have"
             answer = {"error": words, "status": 413}
@@ -201,15 +204,12 @@ class Worker:
         from emotone.predict.page.html import render_page
         from emotone.predict.page.outputs import scale_of
         from emotone.predict.page.predicted import show_rows
-        from emotone.predict.predictor import load_once
-        from emotone.predict.table import Table
 
         settings = self._settings(task)
-        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
+        predictor, table = settings.predictor, settings.table
         settings.check(predictor)
         if settings.speakers is not None:
             read_turns(Path(settings.speakers))  # what is wrong with all of it is no fault of the recording
-        table = Table.of(predictor, settings.over, settings.places, settings.summary)
         path, name, folder = task["path"], task["name"], Path(task["folder"])
         with self._watch(task, report, _times_read(settings, path)) as watch:
             heard = predict_file(settings, Input(path, name=name))
@@ -253,8 +253,6 @@ class Worker:
         """The file with the rows of a job in a format, in a folder of its own: its place in that of the job."""
         from emotone.base.result_table import TEXT_COLUMNS, Done
         from emotone.predict.formats.output import SUFFIXES, form_of
-        from emotone.predict.predictor import load_once
-        from emotone.predict.table import Table
 
         form_name, folder = task["as"], Path(task["folder"])
         kept = json.loads((folder / ROWS).read_text(encoding="utf-8"))
@@ -263,10 +261,9 @@ class Worker:
         if form_name not in SUFFIXES:
             raise unknown("format", form_name, SUFFIXES)
         settings = self._settings(task)
-        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
-        table = Table.of(predictor, settings.over, settings.places, settings.summary)
+        table = settings.table
         path = _new_folder(folder) / f"{form_name}{SUFFIXES[form_name]}"
-        form = form_of(path, form_name, table, predictor.bundle.name)
+        form = form_of(path, form_name, table, settings.predictor.bundle.name)
         form.check(path, True)
         form.write(
             path,
@@ -348,11 +345,15 @@ def _clean(row: dict[str, Any], task: Task) -> dict[str, Any]:
     return {key: _plain(value, task) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _nameless(text: str, setup: Setup) -> str:
-    """Words with the names of the server's own bundles in place of where they are."""
+def _for_clients(text: str, setup: Setup) -> str:
+    """Words with names of the server's own bundles in place of where they are, and of fields for options.
+
+    >>> _for_clients("--pause is of utterances; see /srv/calm", Setup({"calm": "/srv/calm"}))
+    'pause is of utterances; see calm'
+    """
     for name, place in setup.models.items():
         text = text.replace(place, name) if os.sep in place else text
-    return text
+    return OPTION.sub("", text)
 
 
 def _plain(text: str, task: Task) -> str:

@@ -74,11 +74,13 @@ class Processes:
                 is_out = job is None
                 if job is not None:
                     yield from self._send(hand, job)
-            busy = {hand.pipe: hand for hand in self._hands if hand.jobs}
+            busy = [hand for hand in self._hands if hand.jobs]
             if not busy:
                 return
-            for pipe in wait(list(busy)):
-                yield from self._receive(busy[pipe])  # type: ignore[index]
+            ready = wait([hand.pipe for hand in busy])
+            for hand in busy:
+                if hand.pipe in ready:
+                    yield from self._receive(hand)
 
     def _idle(self) -> _Hand | None:
         """The process that has least to do; None where all have enough."""

@@ -13,7 +13,7 @@ from emotone.errors import EmotoneError, missing_extra
 from emotone.predict.page.html import GENERATOR, render_page
 from emotone.predict.page.picture import MOST_RECORDINGS, PNG_MARK, SVG_MARK, write_picture
 from emotone.predict.page.predicted import Scale, show_rows
-from emotone.predict.predictor import Predictor, load_once
+from emotone.predict.predictor import Predictor
 from emotone.predict.settings import PredictSettings
 
 
@@ -42,8 +42,7 @@ class Outputs:
 
     def write(self, rows: Sequence[Row], settings: PredictSettings) -> None:
         """Write what is asked for, of all rows of a table."""
-        predictor = load_once(settings.model, settings.threads, settings.device, settings.lld)
-        content = show_rows(rows, scale_of(predictor), settings.over, settings.jobs, settings.quiet)
+        content = show_rows(rows, scale_of(settings.predictor), settings.over, settings.jobs, settings.quiet)
         if self.page is not None:
             write_page(self.page, render_page(content))
         if self.picture is not None:
@@ -53,7 +52,7 @@ class Outputs:
 def scale_of(predictor: Predictor) -> Scale:
     """What a page is to know of a bundle.
 
-    >>> scale_of(load_once("default", 1, "cpu")).labels[:2]
+    >>> scale_of(PredictSettings().predictor).labels[:2]
     ['anger', 'boredom']
     """
     cautions = predictor.cautions
