@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone.audio.read import load_audio
+from emotone.base import plugins
 from emotone.errors import EmotoneError
 from emotone.features.extractors.lld import Lld
 from emotone.features.feature import OverlappingFeature
@@ -136,6 +137,19 @@ def test_what_its_own_extractor_has_not_is_refused_in_words(other: dict[str, Any
     assert Lld(**other, extractor="opensmile").names
 
 
+def test_a_variant_that_there_is_not_is_refused_in_words() -> None:
+    with pytest.raises(EmotoneError, match="variant=corrected is our own alone: extractor=own"):
+        BY_LIBRARY(variant="corrected")
+    with pytest.raises(EmotoneError, match="variant must be published or corrected, not 'korrigiert'"):
+        Lld(variant="korrigiert")  # type: ignore[arg-type]
+
+
+def test_variants_are_known_apart_and_the_published_one_as_before() -> None:
+    known = {"feature_set": "IS13_ComParE", "frame_size_ms": 32.0, "frame_step_ms": 16.0, "extractor": "own"}
+    assert plugins.identity_of(Lld()) == known
+    assert plugins.identity_of(Lld(variant="corrected")) == known | {"variant": "corrected"}
+
+
 def test_its_own_are_those_of_the_library_to_rounding(shared: Path) -> None:
     samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
     own, theirs = Lld()(samples), BY_LIBRARY()(samples)
@@ -144,7 +158,7 @@ def test_its_own_are_those_of_the_library_to_rounding(shared: Path) -> None:
     assert np.median(np.abs(own - theirs) / np.maximum(np.abs(theirs), 1e-9)) < 1e-6
 
 
-@pytest.mark.parametrize("feature", [Lld(), BY_LIBRARY()])
+@pytest.mark.parametrize("feature", [Lld(), Lld(variant="corrected"), BY_LIBRARY()])
 def test_windows_have_the_rows_of_each_alone(feature: Lld) -> None:
     samples, of_window = noise(40_000), feature.windows()
     assert isinstance(feature, OverlappingFeature)

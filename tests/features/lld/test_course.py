@@ -13,13 +13,13 @@ from emotone.features.lld.frames import quantise
 from emotone.features.lld.local import measure
 
 
-@pytest.mark.parametrize("size", [64, 128])
-def test_blocks_make_no_difference(shared: Path, size: int) -> None:
+@pytest.mark.parametrize(("size", "corrected"), [(64, False), (128, False), (64, True)])
+def test_blocks_make_no_difference(shared: Path, size: int, corrected: bool) -> None:
     samples = quantise(speech(shared)[2])
     local = measure(samples, None)
-    whole = Course().push(local, samples, is_last=True)
-    assert whole.shape == (len(local.columns) + 1, 130)
-    course, parts, num = Course(), [], len(local.columns)
+    whole = Course(corrected).push(local, samples, is_last=True)
+    assert whole.shape == (len(local.columns) + (not corrected), 130)
+    course, parts, num = Course(corrected), [], len(local.columns)
     for start in range(0, num, size):
         stop = min(start + size, num)
         part = samples[256 * start : 256 * (stop - 1) + 512]

@@ -13,8 +13,8 @@ from emotone.features.lld.overlapping import Overlapping
 from emotone.features.lld.stream import Stream
 
 
-def alone(samples: Array) -> Array:
-    stream = Stream()
+def alone(samples: Array, corrected: bool = False) -> Array:
+    stream = Stream(corrected)
     return np.concatenate([stream.push(samples), stream.end()])
 
 
@@ -29,6 +29,21 @@ def test_windows_have_their_own_rows(shared: Path, length: int, hop: int) -> Non
         samples = recording[start : start + length]
         if len(samples) >= 512:
             np.testing.assert_array_equal(windows(start, samples), alone(samples))
+
+
+def test_corrected_windows_have_the_rows_of_the_whole_within(shared: Path) -> None:
+    recording = np.concatenate(speech(shared))
+    whole, windows = alone(recording, corrected=True), Overlapping(corrected=True)
+    voice, away, num_voiced = [*range(6), *range(65, 71)], 75, 0
+    for start in range(0, len(recording) - 48_000, 12_800):
+        rows = windows(start, recording[start : start + 48_000])
+        np.testing.assert_array_equal(rows, alone(recording[start : start + 48_000], corrected=True))
+        inside = slice(away, len(rows) - away // 2)
+        expected = whole[start // 256 :][inside]
+        np.testing.assert_array_equal(rows[inside, voice], expected[:, voice])
+        np.testing.assert_allclose(rows[inside], expected, rtol=1e-2, atol=1e-2)  # RASTA's past fades
+        num_voiced += int((expected[:, 0] > 0).sum())
+    assert num_voiced > 50
 
 
 def test_frames_in_common_are_measured_once(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

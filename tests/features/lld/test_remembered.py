@@ -28,9 +28,9 @@ def test_rows_are_those_of_each_window_alone_and_known_runs_are_not_measured(
     recording, pitch_hz = quantise(np.concatenate(speech(shared))), pitches(400)
     measured = []
 
-    def spy(samples: np.ndarray, given: np.ndarray, run: Run | None, lead: int) -> tuple[np.ndarray, Run | None]:
+    def spy(samples: np.ndarray, given: np.ndarray, *more: object) -> tuple[np.ndarray, Run | None]:
         measured.append(int((given > 0).sum()))
-        return voice_quality(samples, given, run, lead)
+        return voice_quality(samples, given, *more)
 
     monkeypatch.setattr(remembered, "voice_quality", spy)
     voice = RememberedVoice()

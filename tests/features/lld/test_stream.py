@@ -14,11 +14,12 @@ from emotone.features.lld.names import column_names
 from emotone.features.lld.stream import Stream
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
+VOICE = [*range(6), *range(65, 71)]
 RANDOM = np.random.default_rng(0)
 
 
-def rows_of(samples: Array, piece: int = 10**9) -> Array:
-    stream = Stream()
+def rows_of(samples: Array, piece: int = 10**9, corrected: bool = False) -> Array:
+    stream = Stream(corrected)
     parts = [stream.push(samples[start : start + piece]) for start in range(0, len(samples), piece)]
     return np.concatenate([*parts, stream.end()])
 
@@ -61,6 +62,29 @@ def test_a_shift_by_whole_hops_shifts_frames(shared: Path) -> None:
     away = 30  # from the beginning, whose filters and paths begin elsewhere
     still = [*range(8, 10), *range(36, 65)]  # no RASTA
     np.testing.assert_allclose(plain[10 + away :, still], shifted[away:, still], rtol=1e-5, atol=1e-5)
+
+
+def test_corrected_a_shift_by_whole_hops_shifts_all_rows(shared: Path) -> None:
+    recording = np.concatenate(speech(shared))
+    hops, away = 100, 150
+    plain, shifted = rows_of(recording, corrected=True), rows_of(recording[256 * hops :], corrected=True)
+    assert len(plain) == 1 + (len(recording) - 512) // 256 == len(shifted) + hops
+    plain, shifted = plain[hops + away :], shifted[away:]
+    assert (plain[:, 0] > 0).any()
+    np.testing.assert_array_equal(plain[:, VOICE], shifted[:, VOICE])
+    np.testing.assert_allclose(plain, shifted, rtol=1e-4, atol=1e-4)  # RASTA's past fades, by .9 a frame
+
+
+def test_corrected_differs_where_it_says(shared: Path) -> None:
+    recording = speech(shared)[0]
+    published, corrected = rows_of(recording)[:-1], rows_of(recording, corrected=True)
+    same = [place for place in range(65) if place not in range(2, 6)]
+    np.testing.assert_array_equal(published[:, same], corrected[:, same])
+    np.testing.assert_array_equal(published[:-3, 71:], corrected[:-3, 71:])
+    unvoiced = corrected[:, 0] == 0
+    assert not corrected[unvoiced, 2:6].any() and (published[unvoiced, 5] == -100).any()
+    steeper = np.abs(corrected[:, VOICE[6:8]]).max(axis=0) / np.abs(published[:, VOICE[6:8]]).max(axis=0)
+    assert (steeper > 5).all()
 
 
 def test_what_does_not_depend_on_loudness() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from descriptors import Array, speech
+from numpy.typing import NDArray
 
 from emotone.features.lld.frames import quantise
+from emotone.features.lld.periods import find_pairs
 from emotone.features.lld.voice import counting, voice_quality
 
 RANDOM = np.random.default_rng(0)
@@ -43,6 +45,44 @@ def test_a_pair_counts_above_the_least_of_its_frame() -> None:
     correlation = np.array([0.9, 0.8, 0.85, 0.8, 0.7])
     above = correlation > correlation.astype(np.float32)  # rounded down
     assert counting(correlation, np.zeros(5, int)).tolist() == [above[0], above[1], True, above[3], above[4]]
+
+
+def corrected_by_loops(samples: Array, pitch_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Jitter, DDP, shimmer of frames [K, 3], pair by pair."""
+    pairs, _ = find_pairs(samples, pitch_hz)
+    found = np.zeros((len(pitch_hz), 3))
+    for frame in range(len(pitch_hz)):
+        if frame == 0 or pitch_hz[frame - 1] == 0:
+            period, change, last = np.nan, np.nan, np.zeros(3)
+        changes, turns, lengths, steps, sizes = [], [], [], [], []
+        for pair in np.flatnonzero(pairs.frame == frame):
+            if pairs.correlation[pair] <= 0.5:
+                continue
+            before, period = period, pairs.period[pair]
+            old, change = change, abs(period - before)
+            start, length = pairs.start[pair], pairs.length[pair]
+            both = [np.ptp(samples[at + 1 : at + length - 1].astype(float)) for at in (start, start + length)]
+            changes.append(change), turns.append(abs(change - old)), lengths.append(period)
+            steps.append(abs(both[0] - both[1])), sizes.append(np.mean(both))
+        if lengths:
+            of_period = [np.mean([one for one in values if one == one] or [0]) for values in (changes, turns)]
+            now = np.array([*(np.array(of_period) / np.mean(lengths)), np.mean(steps) / np.mean(sizes)])
+            last = np.where(now != 0, now, last)
+        if pitch_hz[frame] > 0:
+            found[frame] = last
+    return found
+
+
+def test_corrected_pairs_count_by_their_correlation_alone(
+    shared: Path, raw_by_opensmile: Callable[[Array], Array]
+) -> None:
+    for recording in speech(shared):
+        pitch_hz = raw_by_opensmile(recording)[:, 0].astype(np.float64)
+        samples = quantise(recording)
+        found, _ = voice_quality(samples, pitch_hz, corrected=True)
+        np.testing.assert_allclose(found[:, :3], corrected_by_loops(samples, pitch_hz), rtol=1e-5, atol=1e-9)
+        published, _ = voice_quality(samples, pitch_hz)
+        np.testing.assert_array_equal(found[:, 3], np.where(published[:, 3] == -100, 0, published[:, 3]))
 
 
 def test_an_irregular_voice_has_more_jitter_and_a_noisy_one_less_harmonics() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Extractor = Literal["own", "opensmile"]
+Variant = Literal["published", "corrected"]
 OWN = ("IS13_ComParE", 32.0, 16.0)
 """Set, frame size and step in milliseconds of our own descriptors."""
 PIECE_SAMPLES = 2**20
@@ -30,8 +31,10 @@ class Lld(OpenSmileFeature):
 
     extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE at frames of 32 ms every 16 ms alone,
     those of the published chunk-level systems; they are openSMILE's to rounding (results/descriptors.md). `opensmile`
-    has the library compute them, which is for non-commercial use. feature_set: one of `FeatureSetName`. frame_size_ms,
-    frame_step_ms: of its frames; None for a set's own.
+    has the library compute them, which is for non-commercial use. variant: `published` descriptors are those that the
+    published systems were trained on, with openSMILE's defects; `corrected` ones, our own alone, are without those of
+    voice quality and deltas (docs/low-level-descriptors.md), for new training. feature_set: one of `FeatureSetName`.
+    frame_size_ms, frame_step_ms: of its frames; None for a set's own.
 
     Schuller et al., "The INTERSPEECH 2013 computational paralinguistics challenge". openSMILE gives in one pass what
     its levels `lld` and `lld_de` give in two, cut to the shorter. D of the other sets: IS09_emotion 32,
@@ -49,7 +52,7 @@ class Lld(OpenSmileFeature):
 
     requires: ClassVar[tuple[str, ...]] = ()
     resolved: ClassVar[tuple[str, ...]] = ("extractor",)
-    written_before: ClassVar[dict[str, Any]] = {"extractor": "opensmile"}
+    written_before: ClassVar[dict[str, Any]] = {"extractor": "opensmile", "variant": "published"}
     level: ClassVar = "lld_and_deltas"
     missing_note: ClassVar[str] = ", or take our own (extractor=own, --lld own)"
 
@@ -57,17 +60,27 @@ class Lld(OpenSmileFeature):
     frame_size_ms: float | None = 32.0
     frame_step_ms: float | None = 16.0
     extractor: Extractor = "own"
+    variant: Variant = "published"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.extractor not in ("own", "opensmile"):
             raise EmotoneError(f"{self.title}: extractor must be own or opensmile, not {self.extractor!r}")
+        if self.variant not in ("published", "corrected"):
+            raise EmotoneError(f"{self.title}: variant must be published or corrected, not {self.variant!r}")
+        if self.extractor == "opensmile" and self.corrected:
+            raise EmotoneError(f"{self.title}: variant=corrected is our own alone: extractor=own")
         if self.extractor == "own" and (self.feature_set, self.frame_size_ms, self.frame_step_ms) != OWN:
             given = [self.feature_set, *(_in_words(ms) for ms in (self.frame_size_ms, self.frame_step_ms))]
             raise EmotoneError(
                 f"{self.title}: our own extractor has IS13_ComParE at 32 ms every 16 ms, not {given[0]} at {given[1]} "
                 f"every {given[2]}, which openSMILE has: extractor=opensmile"
             )
+
+    @property
+    def corrected(self) -> bool:
+        """Whether descriptors are without openSMILE's defects of voice quality and deltas."""
+        return self.variant == "corrected"
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +92,7 @@ class Lld(OpenSmileFeature):
         if self.extractor == "opensmile":
             return super().__call__(samples)
         self._check(samples)
-        stream = Stream()
+        stream = Stream(self.corrected)
         starts = range(0, len(samples), PIECE_SAMPLES)
         rows = [stream.push(samples[start : start + PIECE_SAMPLES]) for start in starts]
         return np.concatenate([*rows, stream.end()])
@@ -88,7 +101,7 @@ class Lld(OpenSmileFeature):
         """Rows of windows of one recording, whose common frames are measured once (`emotone.features.feature`)."""
         if self.extractor == "opensmile":
             return lambda start, samples: self(samples)
-        overlapping = Overlapping()
+        overlapping = Overlapping(self.corrected)
 
         def rows(start: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
             self._check(samples)

@@ -1,7 +1,7 @@
-"""Smoothing and deltas of descriptors over time, as openSMILE has them.
+"""Smoothing and deltas of descriptors over time, as openSMILE has them, or corrected.
 
 The six columns of the voice (F0, voicing, jitter, DDP, shimmer, HNR) are smoothed and differenced over their non-zero
-values. K frames give K + 1 rows.
+values. K frames give K + 1 rows, corrected K.
 """
 
 from __future__ import annotations
@@ -62,27 +62,49 @@ def voice_deltas(rows: Array, denominator: float) -> tuple[Array, float]:
     >>> voice_deltas(np.tile(np.arange(1, 6, dtype=np.float32)[:, None], 6), 10.0)[0].astype(float).round(3).tolist()
     [[0.667, 0.5, 0.4, 0.333, 0.286, 0.25]]
     """
-    is_there = rows != 0
-    far, near = is_there[4:] & is_there[:-4], is_there[3:-1] & is_there[1:-3]
-    growth = (4.0 * far + near).ravel()
-    denominators = denominator + np.cumsum(growth)
-    sums = 2 * (rows[4:] - rows[:-4]) * far + (rows[3:-1] - rows[1:-3]) * near
+    sums, weights = _pairs(rows)
+    denominators = denominator + np.cumsum(weights.ravel(), dtype=np.float64)
     last = float(denominators[-1]) if len(denominators) else denominator
     return (sums / denominators.reshape(sums.shape)).astype(np.float32), last
+
+
+def voice_slopes(rows: Array) -> Array:
+    """Deltas of the voice's columns as they are meant, of rows [n + 4, 6]: float32 [n, 6], each of its five rows alone.
+
+    sum k (s_(t+k) - s_(t-k)) / (2 sum k^2) over the pairs k = 1, 2 of which both values are non-zero (HTK book): the
+    slope of a straight line is its slope, whichever of them count. 0 where none does.
+
+    >>> ramp = np.arange(1, 6, dtype=np.float32)[:, None] * np.ones(6, np.float32)
+    >>> ramp[0, 1] = ramp[1, 2] = ramp[0, 3] = ramp[3, 3] = 0.0
+    >>> voice_slopes(ramp).tolist()
+    [[1.0, 1.0, 1.0, 0.0, 1.0, 1.0]]
+    """
+    sums, weights = _pairs(rows)
+    return np.divide(sums, 2 * weights, out=np.zeros_like(sums), where=weights > 0)
+
+
+def _pairs(rows: Array) -> tuple[Array, Array]:
+    """Of rows [n + 4, 6]: sum k (s_(t+k) - s_(t-k)) and sum k^2 over the pairs of non-zero values, float32 [n, 6]."""
+    is_there = rows != 0
+    far, near = is_there[4:] & is_there[:-4], is_there[3:-1] & is_there[1:-3]
+    sums = 2 * (rows[4:] - rows[:-4]) * far + (rows[3:-1] - rows[1:-3]) * near
+    return sums, np.float32(4.0) * far + near
 
 
 class Contours:
     """Rows of descriptors [K, 65] block by block -> smoothed rows and their deltas, [K + 1, 130] in all.
 
     Smoothing repeats the first row once at the beginning and the last twice at the end; deltas repeat theirs twice.
-    Those of the voice see the first K smoothed rows alone.
+    Those of the voice see the first K smoothed rows alone. `corrected`: [K, 130]; the last row is repeated once, all
+    deltas see all rows, and those of the voice are `voice_slopes`.
 
     >>> contours = Contours()
     >>> [len(contours.push(np.ones((4, 65), np.float32), is_last)) for is_last in (False, True)]
     [1, 8]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, corrected: bool = False) -> None:
+        self._corrected = corrected
         self._raw: Array | None = None
         self._smooth: Array | None = None
         self._denominator = FIRST_DENOMINATOR
@@ -93,7 +115,7 @@ class Contours:
         if self._raw is None and len(rows):
             raw = np.concatenate([rows[:1], rows])
         if is_last:
-            raw = np.concatenate([raw, raw[-1:], raw[-1:]])
+            raw = np.concatenate([raw, *[raw[-1:]] * (1 if self._corrected else 2)])
         self._raw = raw[-2:] if len(raw) else None
         return self._difference(smooth(raw) if len(raw) > 2 else np.empty((0, rows.shape[1]), np.float32), is_last)
 
@@ -101,13 +123,16 @@ class Contours:
         known = rows if self._smooth is None else np.concatenate([self._smooth, rows])
         if self._smooth is None and len(rows):
             known = np.concatenate([rows[:1], rows[:1], rows])
-        voice = known
+        cut = known
         if is_last:
-            voice = np.concatenate([known[:-1], *[known[-2:-1]] * 3])[:, :NUM_VOICE]
+            cut = np.concatenate([known[:-1], *[known[-2:-1]] * 3])
             known = np.concatenate([known, known[-1:], known[-1:]])
         self._smooth = known[-4:] if len(known) else None
         if len(known) < 5:
             return np.empty((0, 2 * rows.shape[1]), np.float32)
         deltas = plain_deltas(known)
-        deltas[:, :NUM_VOICE], self._denominator = voice_deltas(voice[:, :NUM_VOICE], self._denominator)
+        if self._corrected:
+            deltas[:, :NUM_VOICE] = voice_slopes(known[:, :NUM_VOICE])
+        else:
+            deltas[:, :NUM_VOICE], self._denominator = voice_deltas(cut[:, :NUM_VOICE], self._denominator)
         return np.concatenate([known[2:-2], deltas], axis=1)

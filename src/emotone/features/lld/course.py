@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
-    VoiceQuality = Callable[[Array, NDArray[np.float64], Run | None, int], tuple[Array, Run | None]]
+    VoiceQuality = Callable[[Array, NDArray[np.float64], Run | None, int, bool], tuple[Array, Run | None]]
 
 
 LEAD = 4 * HOP
@@ -32,18 +32,21 @@ LEAD = 4 * HOP
 class Course:
     """The rows of a recording or a window: 65 smoothed descriptors and their deltas, [K + 1, 130] for K frames.
 
+    `corrected`: [K, 130], without the defects of openSMILE's voice quality and deltas (`voice_quality`, `Contours`).
+
     >>> from emotone.features.lld.local import measure
     >>> samples = np.zeros(1024, np.float32)
     >>> Course().push(measure(samples, None), samples, is_last=True).shape
     (4, 130)
     """
 
-    def __init__(self, voice: VoiceQuality = voice_quality) -> None:
+    def __init__(self, corrected: bool = False, voice: VoiceQuality = voice_quality) -> None:
+        self._corrected = corrected
         self._voice = voice
         self._rasta = auditory.RastaState()
         self._pitch = begin()
         self._run: Run | None = None
-        self._contours = Contours()
+        self._contours = Contours(corrected)
         self._waiting = np.empty((0, NUM_COLUMNS), np.float32)
         self._samples = np.zeros(LEAD, np.float32)
 
@@ -60,7 +63,8 @@ class Course:
         num = len(track.pitch_hz)
         rows = np.empty((num, NUM_VOICE + NUM_COLUMNS), np.float32)
         rows[:, 0], rows[:, 1] = track.pitch_hz, track.voicing
-        rows[:, 2:NUM_VOICE], self._run = self._voice(self._samples, rows[:, 0].astype(np.float64), self._run, LEAD)
+        pitch_hz = rows[:, 0].astype(np.float64)
+        rows[:, 2:NUM_VOICE], self._run = self._voice(self._samples, pitch_hz, self._run, LEAD, self._corrected)
         rows[:, NUM_VOICE:] = self._waiting[:num]
         self._waiting, self._samples = self._waiting[num:], self._samples[num * HOP :]
         return self._contours.push(rows, is_last)

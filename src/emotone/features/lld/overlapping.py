@@ -36,7 +36,7 @@ class _Known(NamedTuple):
 
 
 class Overlapping:
-    """Rows [K + 1, 130] of windows of one recording, given in the order of their starts.
+    """Rows [K + 1, 130] of windows of one recording, given in the order of their starts; corrected [K, 130].
 
     Frames of two windows are the same where their starts differ by a multiple of 256 samples, whatever lies between.
 
@@ -46,7 +46,8 @@ class Overlapping:
     [(16, 130), (16, 130), (16, 130)]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, corrected: bool = False) -> None:
+        self._corrected = corrected
         self._grids: dict[int, _Known] = {}
 
     def __call__(self, start: int, samples: Array) -> Array:
@@ -61,7 +62,7 @@ class Overlapping:
             del self._grids[next(iter(self._grids))]
         local = known.local.part(first - known.first, first - known.first + count_frames(len(samples)))
         known.voice.first = first
-        return Course(known.voice).push(local, samples, is_last=True)
+        return Course(self._corrected, known.voice).push(local, samples, is_last=True)
 
     def _extend(self, known: _Known | None, first: int, samples: Array) -> _Known:
         """What is known of a grid, from frame `first` on, with all frames of the samples."""

@@ -39,7 +39,9 @@ class RememberedVoice:
     def __len__(self) -> int:
         return len(self._known)
 
-    def __call__(self, samples: Array, pitch_hz: Doubles, run: Run | None, lead: int) -> tuple[Array, Run | None]:
+    def __call__(
+        self, samples: Array, pitch_hz: Doubles, run: Run | None, lead: int, corrected: bool = False
+    ) -> tuple[Array, Run | None]:
         """Rows [K, 4] of a window's frames; a run of an earlier block is refused, since windows are whole."""
         if run is not None:
             raise ValueError("windows are gone through as a whole")
@@ -52,7 +54,7 @@ class RememberedVoice:
                 self._known[key] = before[key]
                 found.append((start, stop, before[key]))
                 new[start:stop] = 0.0
-        rows, goes_on = voice_quality(samples, new, None, lead)
+        rows, goes_on = voice_quality(samples, new, None, lead, corrected)
         for start, stop, known in found:
             rows[start:stop] = known
         for start, stop in zip(edges[0::2], edges[1::2], strict=True):

@@ -20,7 +20,7 @@ BLOCK_FRAMES = 10 * FRAMES_AT_ONCE
 
 
 class Stream:
-    """Samples [N], 16 kHz in [-1, 1], piece by piece -> rows [n, 130]; K + 1 in all for K frames.
+    """Samples [N], 16 kHz in [-1, 1], piece by piece -> rows [n, 130]; K + 1 in all for K frames, corrected K.
 
     The rows are the same bit for bit whatever the pieces are, and memory does not grow with them.
 
@@ -29,8 +29,8 @@ class Stream:
     [0, 2]
     """
 
-    def __init__(self) -> None:
-        self._course = Course()
+    def __init__(self, corrected: bool = False) -> None:
+        self._course = Course(corrected)
         self._pieces: list[Array] = []
         self._num = 0
         self._before: Array | None = None

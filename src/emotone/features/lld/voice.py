@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NO_HNR = -100.0
 """logHNR of an unvoiced frame, and the least of all; the greatest, of what repeats exactly, is 100."""
+LEAST_CORRELATION = 0.5
+"""Above which a pair of periods counts, corrected: option minCC of openSMILE's later and earlier sets."""
 MARGIN = 2
 """Samples at both ends of a period that its noise is not measured in."""
 ROWS_AT_ONCE = 128
@@ -36,25 +38,28 @@ class Run(NamedTuple):
     results: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-def voice_quality(samples: Array, pitch_hz: Doubles, run: Run | None = None, lead: int = 0) -> tuple[Array, Run | None]:
+def voice_quality(
+    samples: Array, pitch_hz: Doubles, run: Run | None = None, lead: int = 0, corrected: bool = False
+) -> tuple[Array, Run | None]:
     """jitterLocal, jitterDDP, shimmerLocal, logHNR of frames with these pitches [K]: float32 [K, 4], and what goes on.
 
     Samples [N] are those from `lead` before the first frame's start on; `run` is that of the frame before, for which
-    `lead` is 800 or more. Unvoiced frames have 0, 0, 0, -100.
+    `lead` is 800 or more. Unvoiced frames have 0, 0, 0, -100. `corrected`: the last is 0, too, as what is not there is
+    in all columns of the voice, and a pair counts by its correlation alone (`LEAST_CORRELATION`).
 
     >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
     >>> voice_quality(buzz, np.array([0.0, 200.0]))[0].tolist()
     [[0.0, 0.0, 0.0, -100.0], [0.0, 0.0, 0.0, 100.0]]
     """
     found = np.zeros((len(pitch_hz), 4), np.float32)
-    found[:, 3] = NO_HNR
+    found[:, 3] = 0.0 if corrected else NO_HNR
     pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead)
     if not len(pairs.frame):
         return found, None
     frames, pair_frame = np.unique(pairs.frame, return_inverse=True)
     begun = Run(0) if run is None or pitch_hz[0] == 0 else run
     run_of_frame = np.cumsum(np.diff(frames, prepend=frames[0]) > 1, dtype=np.intp)
-    counts = counting(pairs.correlation, pair_frame)
+    counts = pairs.correlation > LEAST_CORRELATION if corrected else counting(pairs.correlation, pair_frame)
     periods, run_of_pair = pairs.period[counts], run_of_frame[pair_frame[counts]]
     changes = _changes(periods, run_of_pair, begun.period)
     turns = _changes(changes, run_of_pair, begun.change)
