@@ -27,7 +27,6 @@ def test_they_cannot_be_changed_and_survive_another_process() -> None:
     ("given", "over"),
     [
         ({}, "recording"),
-        ({"hop_s": 1.0}, "recording"),
         ({"window_s": 3.0}, "windows"),
         ({"curve": True}, "curve"),
         ({"curve": True, "window_s": 3.0}, "curve"),
@@ -35,6 +34,11 @@ def test_they_cannot_be_changed_and_survive_another_process() -> None:
 )
 def test_rows_are_over(given: dict[str, Any], over: str) -> None:
     assert PredictSettings(**given).over == over
+
+
+def test_a_hop_is_from_one_window_to_the_next() -> None:
+    with pytest.raises(EmotoneError, match="give --window or --curve, too"):
+        PredictSettings(hop_s=1.0)
 
 
 def test_several_processes_have_one_thread_each() -> None:
