@@ -36,6 +36,17 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, suffix: str) -> None:
     assert list(manifest) == ROWS and list(manifest) == ROWS and manifest.root == tmp_path
 
 
+def test_a_table_of_a_spreadsheet_may_have_semicolons_and_empty_cells_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text('\ufefffile;start;end;;\n"a;b,c.wav";1.5;;;\nd.wav\n', encoding="utf-8")
+    assert list(Manifest(tmp_path / "m.csv")) == [Item("a;b,c.wav", 1.5), Item("d.wav")]
+
+
+def test_a_name_that_falls_into_two_cells_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file\na.wav\ntalk, part 2.wav\n")
+    with pytest.raises(EmotoneError, match="m.csv, row 2: has 2 cells, the header 1; a name with a comma needs quotes"):
+        list(Manifest(tmp_path / "m.csv"))
+
+
 def test_intervals_of_time_are_seconds(tmp_path: Path) -> None:
     times = pyarrow.array([1_500_000_000], pyarrow.duration("ns"))
     pyarrow.parquet.write_table(pyarrow.table({"file": ["a.wav"], "start": times}), tmp_path / "m.parquet")

@@ -51,6 +51,7 @@ def test_a_folder_is_an_archive_too(
         (["calls.csv"], "calls.csv: is no archive to go on with; --to OUT begins one"),
         (["calls.csv", "--to", "out", "--status"], "--status is of an archive: emotone archive out --status"),
         (["calls.csv", "--to", "out", "--merge", "x.csv"], "--merge is of an archive: emotone archive out --merge"),
+        (["old", "--to", "out"], "old: is an archive, not recordings; it is gone on with by: emotone archive old"),
         (["gone.csv", "--to", "out"], "gone.csv: does not exist"),
         (["calls.csv", "--to", "no/where"], "no/where: the folder"),
         (["calls.csv", "--to", "out", "--hop", "1"], "give --window or --curve, too"),
@@ -63,6 +64,8 @@ def test_what_cannot_be_done_is_one_line(
     run: Run, tones_folder: Path, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tones_folder)
+    Path("old").mkdir()
+    Path("old/archive.json").touch()
     ran = run("archive", *words)
     assert ran.code == 2 and said in ran.line and not (tones_folder / "out").exists()
 

@@ -145,6 +145,8 @@ def open_archive(
     settings.
     """
     import_pyarrow()
+    if is_archive(source):
+        raise EmotoneError(f"{source}: is an archive, not recordings; it is gone on with by: emotone archive {source}")
     model = str(Path(settings.model).absolute()) if Path(settings.model).is_dir() else settings.model
     settings = replace(settings, model=model, jobs=1, device="cpu", quiet=False)
     predictor = load_once(settings.model, 1, "cpu", settings.lld)

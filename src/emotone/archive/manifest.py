@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotone.audio.folder import walk_audio
+from emotone.base.delimited import separator_of
 from emotone.base.table_format import plain_text
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
 
@@ -87,9 +88,10 @@ class Manifest:
             hint = f"; is it {close!r}?" if close else ""
             raise EmotoneError(f"{self.path}: has no column 'file'{hint} (columns: {', '.join(names)})")
         for number, row in enumerate(rows, start=1):
-            cells = [None if place is None or place >= len(row) else row[place] for place in places]
             try:
-                yield _item(*cells)
+                if len(row) > len(names):
+                    raise ValueError(f"has {len(row)} cells, the header {len(names)}; a name with a comma needs quotes")
+                yield _item(*(None if place is None or place >= len(row) else row[place] for place in places))
             except (ValueError, TypeError) as error:
                 raise EmotoneError(f"{self.path}, row {number}: {error}") from None
 
@@ -137,22 +139,16 @@ def _number(column: str, cell: Any) -> float:
 Rows = tuple[Sequence[str], Iterator[Sequence[Any]]]
 
 
-def _read_delimited(path: Path, delimiter: str) -> Rows:
+def _read_delimited(path: Path) -> Rows:
     def lines() -> Iterator[list[str]]:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            yield from csv.reader(file, delimiter=delimiter)
+            header = file.readline()
+            yield from csv.reader(itertools.chain([header], file), delimiter=separator_of(header, path))
 
     rows = lines()
-    names = next(rows, [])
-    return [name.strip() for name in names], ([plain_text(cell) for cell in row] for row in rows if row)
-
-
-def _read_csv(path: Path) -> Rows:
-    return _read_delimited(path, ",")
-
-
-def _read_tsv(path: Path) -> Rows:
-    return _read_delimited(path, "\t")
+    names = [name.strip() for name in next(rows, [])]
+    num = len(names)  # a spreadsheet writes empty cells beyond them
+    return names, ([plain_text(cell) for cell in (row if any(row[num:]) else row[:num])] for row in rows if row)
 
 
 def _read_json_lines(path: Path) -> Rows:
@@ -198,8 +194,8 @@ def _read_parquet(path: Path) -> Rows:
 
 
 READERS: dict[str, Callable[[Path], Rows]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
+    ".csv": _read_delimited,
+    ".tsv": _read_delimited,
     ".jsonl": _read_json_lines,
     ".parquet": _read_parquet,
 }

@@ -15,17 +15,15 @@ SEPARATORS = (",", ";", "\t")
 def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[list[str], list[list[str]]]:
     """Names of the columns and rows of cells, as many as there are names, of a table whose file is at `path`.
 
-    A `.tsv` is separated by tabs, others by whichever of `SEPARATORS` the first line has most of. Lines with nothing in
-    them are passed over, and so are empty cells beyond the header, which spreadsheets write, and apostrophes before
-    formulas (`emotone.base.table_format.plain_text`). With `skip_blanks` a quotation mark may stand behind blanks.
-    Raises EmotoneError for wrong quotation marks, with the line, and for rows that have more or fewer cells than the
-    header, with the number of the first.
+    They are separated as `separator_of` says. Lines with nothing in them are passed over, and so are empty cells beyond
+    the header, which spreadsheets write, and apostrophes before formulas (`emotone.base.table_format.plain_text`). With
+    `skip_blanks` a quotation mark may stand behind blanks. Raises EmotoneError for wrong quotation marks, with the
+    line, and for rows that have more or fewer cells than the header, with the number of the first.
 
     >>> read_delimited('file;said\\na.wav;"so; good"\\n', Path("said.csv"))
     (['file', 'said'], [['a.wav', 'so; good']])
     """
-    header = text.partition("\n")[0]
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(SEPARATORS, key=header.count)
+    separator = separator_of(text.partition("\n")[0], path)
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=skip_blanks)
     try:
         lines = [line for line in reader if line]
@@ -40,3 +38,12 @@ def read_delimited(text: str, path: Path, skip_blanks: bool = False) -> tuple[li
             f"{wrong[0]} ({len(rows[wrong[0] - 1])})"
         )
     return names, rows
+
+
+def separator_of(header: str, path: Path) -> str:
+    """What separates cells: a tab in a `.tsv`, elsewhere whichever of `SEPARATORS` the first line has most of.
+
+    >>> separator_of("file;start,end;channel", Path("calls.csv"))
+    ';'
+    """
+    return "\t" if path.suffix.lower() == ".tsv" else max(SEPARATORS, key=header.count)
