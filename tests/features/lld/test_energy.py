@@ -25,7 +25,7 @@ def test_energy_and_crossings_of_speech_are_openSMILEs(  # noqa: N802
 ) -> None:
     for recording in speech(shared):
         samples, expected = quantise(recording), raw_by_opensmile(recording)
-        frames = frames_of(samples)
+        frames = frames_of(samples, 512, 256)
         np.testing.assert_allclose(rms_energy(frames), expected[:, 8], rtol=1e-6)
         np.testing.assert_array_equal(zero_crossing_rate(samples, len(frames)), expected[:, 9])
 
@@ -34,5 +34,5 @@ def test_energy_and_crossings_of_speech_are_openSMILEs(  # noqa: N802
 def test_crossings_are_counted_as_defined(scale: float) -> None:
     samples = quantise(np.random.default_rng(0).normal(0, scale or 1, 3_000).astype(np.float32) * np.float32(scale > 0))
     samples[::7] = 0.0
-    expected = [crossings_by_loops(frame) / 512 for frame in frames_of(samples)]
+    expected = [crossings_by_loops(frame) / 512 for frame in frames_of(samples, 512, 256)]
     np.testing.assert_array_equal(zero_crossing_rate(samples, len(expected)), np.float32(expected))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emotone.features.lld.frames import (
-    count_frames,
+    PUBLISHED,
     frames_of,
     gauss_window,
     hamming_window,
@@ -27,15 +27,15 @@ def test_samples_are_those_that_openSMILE_reads() -> None:  # noqa: N802
 
 def test_frames_are_whole_and_start_every_256_samples() -> None:
     samples = np.arange(2_000, dtype=np.float32)
-    frames = frames_of(samples)
-    assert frames.shape == (count_frames(2_000), 512) == (6, 512)
+    frames = frames_of(samples, 512, 256)
+    assert frames.shape == (PUBLISHED.count(2_000), 512) == (6, 512)
     assert frames[:, 0].tolist() == [0, 256, 512, 768, 1024, 1280] and frames[5, -1] == 1791
 
 
 def test_windows_are_symmetric_and_as_defined() -> None:
-    np.testing.assert_allclose(hamming_window(), np.hamming(512), atol=1e-7)
+    np.testing.assert_allclose(hamming_window(512), np.hamming(512), atol=1e-7)
     place = (np.arange(512) - 255.5) / (0.4 * 255.5)
-    np.testing.assert_allclose(gauss_window(), np.exp(-(place**2) / 2), atol=1e-7)
+    np.testing.assert_allclose(gauss_window(512), np.exp(-(place**2) / 2), atol=1e-7)
 
 
 def test_power_is_that_of_a_transform_in_double_precision() -> None:

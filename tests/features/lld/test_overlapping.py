@@ -50,7 +50,7 @@ def test_frames_in_common_are_measured_once(shared: Path, monkeypatch: pytest.Mo
     measured = []
     measure = overlapping.measure
     monkeypatch.setattr(
-        overlapping, "measure", lambda samples, before: measured.append(len(samples)) or measure(samples, before)
+        overlapping, "measure", lambda samples, *given: measured.append(len(samples)) or measure(samples, *given)
     )
     recording, windows = np.concatenate(speech(shared)), Overlapping()
     for start in range(0, 96_000, 16_000):  # 62.5 frames: every second window is on the grid of the first

@@ -22,7 +22,7 @@ OCTAVES = np.log2(320)
 
 
 def found_in(samples: NDArray[np.floating]) -> Candidates:
-    windowed = frames_of(quantise(samples.astype(np.float32))) * gauss_window()
+    windowed = frames_of(quantise(samples.astype(np.float32)), 512, 256) * gauss_window(512)
     return candidates(windowed, power_spectra(windowed))
 
 

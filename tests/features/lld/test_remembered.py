@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_rows_are_those_of_each_window_alone_and_known_runs_are_not_measured(
     recording, pitch_hz = quantise(np.concatenate(speech(shared))), pitches(400)
     measured = []
 
-    def spy(samples: np.ndarray, given: np.ndarray, *more: object) -> tuple[np.ndarray, Run | None]:
+    def spy(samples: np.ndarray, given: np.ndarray, *more: Any) -> tuple[np.ndarray, Run | None]:
         measured.append(int((given > 0).sum()))
         return voice_quality(samples, given, *more)
 

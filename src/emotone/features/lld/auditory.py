@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import BIN_HZ, HOP, NUM_BINS, product
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ, bins_hz, product
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ INT16 = 32767.0
 RASTA_START = 5
 """Frames of a recording for which RASTA gives 0: the filter looks back four frames, and openSMILE begins after them."""
 RASTA_HZ = (1.0, 29.0)
-"""Lower edge of the modulations that are kept, and the one that is taken out, for frames every 16 ms."""
+"""Lower edge of the modulations that are kept, and the one that is taken out."""
 BLOCK = 64
 """Frames over which the recursion is one product of matrices."""
 
@@ -46,10 +46,10 @@ def _centres_mel() -> Doubles:
     return np.linspace(low, high, NUM_BANDS + 2)
 
 
-@lru_cache(maxsize=1)
-def triangles() -> Doubles:
-    """Weights [257, 26] of power: triangles with peak 1, linear in mel; bins 0 and 1 count nowhere."""
-    bins = mel(BIN_HZ * np.arange(NUM_BINS))[:, None]
+@lru_cache(maxsize=8)
+def triangles(num_bins: int) -> Doubles:
+    """Weights [M + 1, 26] of power: triangles with peak 1, linear in mel; bins 0 and 1 count nowhere."""
+    bins = mel(bins_hz(num_bins))[:, None]
     lower, centre, upper = (_centres_mel()[start : start + NUM_BANDS] for start in range(3))
     weights = np.maximum(0.0, np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)))
     weights[:2] = 0.0
@@ -107,32 +107,32 @@ class RastaState(NamedTuple):
     output: Doubles = np.zeros(NUM_BANDS)
 
 
-@lru_cache(maxsize=1)
-def _rasta() -> tuple[float, float, float]:
-    """Coefficients a, b0, b1 for frames every 16 ms: .899638, .102075, .198949."""
-    theta = 2 * np.pi * HOP / 16_000
+@lru_cache(maxsize=8)
+def _rasta(hop: int) -> tuple[float, float, float]:
+    """Coefficients a, b0, b1 for frames every `hop` samples: .899638, .102075, .198949 for 256."""
+    theta = 2 * np.pi * hop / RATE_HZ
     b1 = -2 * np.cos(RASTA_HZ[1] * theta)
     scale = np.sqrt(0.1 / (2 * (1 + b1**2)))
     return float(1 - np.sin(RASTA_HZ[0] * theta)), float(scale), float(scale * b1)
 
 
-@lru_cache(maxsize=1)
-def _decay() -> tuple[Doubles, Doubles]:
+@lru_cache(maxsize=8)
+def _decay(hop: int) -> tuple[Doubles, Doubles]:
     """Matrix [64, 64] from inputs of a block to outputs, and what the output before it adds [64, 1]."""
-    a = _rasta()[0]
+    a = _rasta(hop)[0]
     steps = np.arange(BLOCK, dtype=np.float64)[:, None]
     lags = steps - steps.T
     return np.where(lags >= 0, np.power(a, np.maximum(lags, 0)), 0.0), np.power(a, steps + 1)
 
 
-def rasta(logarithms: Array, state: RastaState) -> tuple[Array, RastaState]:
-    """Logarithms of bands [K, 26] filtered over time, float32 [K, 26], and the state after them.
+def rasta(logarithms: Array, state: RastaState, hop: int = PUBLISHED.hop) -> tuple[Array, RastaState]:
+    """Logarithms of bands [K, 26], one every `hop` samples, filtered over time, float32 [K, 26]; the state after them.
 
     y_t = a y_{t-1} + b0 (L_t - L_{t-4}) + b1 (L_{t-1} - L_{t-3}), 0 for the first five frames (Hermansky and Morgan,
     "RASTA processing of speech", 1994, with the coefficients that openSMILE gives it).
     """
-    _, b0, b1 = _rasta()
-    matrix, fading = _decay()
+    _, b0, b1 = _rasta(hop)
+    matrix, fading = _decay(hop)
     known: Doubles = np.concatenate([state.logarithms, logarithms.astype(np.float64)])
     inputs = b0 * (known[4:] - known[:-4]) + b1 * (known[3:-1] - known[1:-3])
     inputs[: max(0, RASTA_START - state.num_frames)] = 0.0

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-NUM_VOICE = 6
+NUM_VOICE, NUM_SHORT = 6, 10
+"""Columns of the voice, and those whose deltas end with the last row: the voice's, energies, zero crossings."""
+NUM_REACHED = 2
+"""Rows to each side that a delta is of."""
 FIRST_DENOMINATOR = 10.0
 """2 (1^2 + 2^2): of deltas over two rows before and after."""
 
@@ -95,8 +98,9 @@ class Contours:
     """Rows of descriptors [K, 65] block by block -> smoothed rows and their deltas, [K + 1, 130] in all.
 
     Smoothing repeats the first row once at the beginning and the last twice at the end; deltas repeat theirs twice.
-    Those of the voice see the first K smoothed rows alone. `corrected`: [K, 130]; the last row is repeated once, all
-    deltas see all rows, and those of the voice are `voice_slopes`.
+    Those of the voice see the first K smoothed rows alone. Frames of the spectrum beyond the last row take the place of
+    what is repeated. `corrected`: [K, 130]; the last row is repeated once, all deltas see all rows, and those of the
+    voice are `voice_slopes`.
 
     >>> contours = Contours()
     >>> [len(contours.push(np.ones((4, 65), np.float32), is_last)) for is_last in (False, True)]
@@ -109,24 +113,35 @@ class Contours:
         self._smooth: Array | None = None
         self._denominator = FIRST_DENOMINATOR
 
-    def push(self, rows: Array, is_last: bool) -> Array:
-        """The rows that are known by now; the last block gives all that is left."""
+    def push(self, rows: Array, is_last: bool, beyond: Array | None = None) -> Array:
+        """The rows that are known by now; the last block gives all that is left.
+
+        beyond: columns of the spectrum [e, 59] of frames after the last one of all.
+        """
         raw = rows if self._raw is None else np.concatenate([self._raw, rows])
         if self._raw is None and len(rows):
             raw = np.concatenate([rows[:1], rows])
+        num_beyond = 0 if beyond is None else min(len(beyond), NUM_REACHED)
         if is_last:
-            raw = np.concatenate([raw, *[raw[-1:]] * (1 if self._corrected else 2)])
+            tail = np.repeat(raw[-1:], (1 if self._corrected else 2) + num_beyond, axis=0)
+            if beyond is not None and num_beyond:
+                tail[:, NUM_VOICE:] = beyond[np.minimum(np.arange(len(tail)), len(beyond) - 1)]
+            raw = np.concatenate([raw, tail])
         self._raw = raw[-2:] if len(raw) else None
-        return self._difference(smooth(raw) if len(raw) > 2 else np.empty((0, rows.shape[1]), np.float32), is_last)
+        smoothed = smooth(raw) if len(raw) > 2 else np.empty((0, rows.shape[1]), np.float32)
+        if num_beyond:
+            smoothed[-num_beyond:, :NUM_SHORT] = smoothed[-num_beyond - 1, :NUM_SHORT]
+        return self._difference(smoothed, is_last, num_beyond)
 
-    def _difference(self, rows: Array, is_last: bool) -> Array:
+    def _difference(self, rows: Array, is_last: bool, num_beyond: int) -> Array:
         known = rows if self._smooth is None else np.concatenate([self._smooth, rows])
         if self._smooth is None and len(rows):
             known = np.concatenate([rows[:1], rows[:1], rows])
         cut = known
         if is_last:
-            cut = np.concatenate([known[:-1], *[known[-2:-1]] * 3])
-            known = np.concatenate([known, known[-1:], known[-1:]])
+            known = np.concatenate([known, *[known[-1:]] * (NUM_REACHED - num_beyond)])
+            cut = known.copy()
+            cut[-3:] = cut[-4]
         self._smooth = known[-4:] if len(known) else None
         if len(known) < 5:
             return np.empty((0, 2 * rows.shape[1]), np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from emotone.features.lld import auditory
 from emotone.features.lld.contours import NUM_VOICE, Contours
-from emotone.features.lld.frames import HOP
+from emotone.features.lld.frames import PUBLISHED, Frames
 from emotone.features.lld.local import FLUX, NUM_COLUMNS, RASTA_BANDS, RASTA_MEAN, Local
 from emotone.features.lld.viterbi import begin, decide
 from emotone.features.lld.voice import Run, voice_quality
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
-    VoiceQuality = Callable[[Array, NDArray[np.float64], Run | None, int, bool], tuple[Array, Run | None]]
+    VoiceQuality = Callable[[Array, NDArray[np.float64], Run | None, int, bool, int], tuple[Array, Run | None]]
 
 
-LEAD = 4 * HOP
+LEAD = 1024
 """Samples that are kept before the first frame to come: where a period may begin that goes on into it."""
 
 
@@ -40,8 +40,11 @@ class Course:
     (4, 130)
     """
 
-    def __init__(self, corrected: bool = False, voice: VoiceQuality = voice_quality) -> None:
+    def __init__(
+        self, corrected: bool = False, frames: Frames = PUBLISHED, voice: VoiceQuality = voice_quality
+    ) -> None:
         self._corrected = corrected
+        self._hop = frames.hop
         self._voice = voice
         self._rasta = auditory.RastaState()
         self._pitch = begin()
@@ -53,28 +56,30 @@ class Course:
     def push(self, local: Local, samples: Array, is_last: bool) -> Array:
         """The rows that are known by now, of K more frames and the samples [N] from the first one's start on.
 
-        The samples of the last frame's second half come again with the next block.
+        Samples of the last frame that come after the next one's start come again with the next block.
         """
-        columns = self._filter(local)
+        columns = self._filter(local if is_last else local.part(0, local.num))
         self._waiting = np.concatenate([self._waiting, columns])
         known = len(self._waiting) - len(columns)
-        self._samples = np.concatenate([self._samples[: LEAD + known * HOP], samples])
+        self._samples = np.concatenate([self._samples[: LEAD + known * self._hop], samples])
         track, self._pitch = decide(local.candidates, self._pitch, is_last)
         num = len(track.pitch_hz)
         rows = np.empty((num, NUM_VOICE + NUM_COLUMNS), np.float32)
         rows[:, 0], rows[:, 1] = track.pitch_hz, track.voicing
         pitch_hz = rows[:, 0].astype(np.float64)
-        rows[:, 2:NUM_VOICE], self._run = self._voice(self._samples, pitch_hz, self._run, LEAD, self._corrected)
+        rows[:, 2:NUM_VOICE], self._run = self._voice(
+            self._samples, pitch_hz, self._run, LEAD, self._corrected, self._hop
+        )
         rows[:, NUM_VOICE:] = self._waiting[:num]
-        self._waiting, self._samples = self._waiting[num:], self._samples[num * HOP :]
-        return self._contours.push(rows, is_last)
+        self._waiting, self._samples = self._waiting[num:], self._samples[num * self._hop :]
+        return self._contours.push(rows, is_last, self._waiting if is_last else None)
 
     def _filter(self, local: Local) -> Array:
         """Columns of the frames with RASTA's bands; the first frame of all has no flux."""
         columns = local.columns.copy()
         if self._rasta.num_frames == 0:
             columns[:1, FLUX] = 0.0
-        filtered, self._rasta = auditory.rasta(local.logarithms, self._rasta)
+        filtered, self._rasta = auditory.rasta(local.logarithms, self._rasta, self._hop)
         bands = auditory.loudness(filtered)
         columns[:, RASTA_BANDS], columns[:, RASTA_MEAN] = bands, bands.mean(axis=1)
         return columns

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from emotone.features.lld.course import Course
-from emotone.features.lld.frames import HOP, SIZE, count_frames, quantise
+from emotone.features.lld.frames import MOST_BEYOND, PUBLISHED, Frames, quantise
 from emotone.features.lld.local import Local, join, measure
 from emotone.features.lld.remembered import RememberedVoice
 
@@ -32,13 +32,13 @@ class _Known(NamedTuple):
 
     @property
     def stop(self) -> int:
-        return self.first + len(self.local.columns)
+        return self.first + self.local.num
 
 
 class Overlapping:
     """Rows [K + 1, 130] of windows of one recording, given in the order of their starts; corrected [K, 130].
 
-    Frames of two windows are the same where their starts differ by a multiple of 256 samples, whatever lies between.
+    Frames of two windows are the same where their starts differ by a multiple of the hop, whatever lies between.
 
     >>> samples = np.random.default_rng(0).normal(0, 0.1, 8192).astype(np.float32)
     >>> windows = Overlapping()
@@ -46,30 +46,33 @@ class Overlapping:
     [(16, 130), (16, 130), (16, 130)]
     """
 
-    def __init__(self, corrected: bool = False) -> None:
+    def __init__(self, corrected: bool = False, frames: Frames = PUBLISHED) -> None:
         self._corrected = corrected
+        self._frames = frames
         self._grids: dict[int, _Known] = {}
 
     def __call__(self, start: int, samples: Array) -> Array:
-        """The rows of the samples [N] of a window that begins at sample `start`; none for fewer than 512."""
+        """The rows of the samples [N] of a window that begins at sample `start`; none for fewer than a frame has."""
         samples = quantise(samples)
-        if len(samples) < SIZE:
+        num, num_beyond = self._frames.count(len(samples)), self._frames.num_beyond(len(samples))
+        if not num:
             return np.empty((0, 130), np.float32)
-        first, grid = divmod(start, HOP)
+        first, grid = divmod(start, self._frames.hop)
         known = self._extend(self._grids.pop(grid, None), first, samples)
         self._grids[grid] = known
         if len(self._grids) > MOST_GRIDS:
             del self._grids[next(iter(self._grids))]
-        local = known.local.part(first - known.first, first - known.first + count_frames(len(samples)))
+        local = known.local.part(first - known.first, first - known.first + num, num_beyond)
         known.voice.first = first
-        return Course(self._corrected, known.voice).push(local, samples, is_last=True)
+        return Course(self._corrected, self._frames, known.voice).push(local, samples, is_last=True)
 
     def _extend(self, known: _Known | None, first: int, samples: Array) -> _Known:
         """What is known of a grid, from frame `first` on, with all frames of the samples."""
         if known is None or not known.first <= first < known.stop:
-            return _Known(first, measure(samples, None), RememberedVoice())
-        kept = known.local.part(first - known.first, len(known.local.columns))
-        num_kept = known.stop - first
-        if num_kept >= count_frames(len(samples)):
+            return _Known(first, measure(samples, None, self._frames), RememberedVoice())
+        kept = known.local.part(first - known.first, known.local.num, MOST_BEYOND)
+        num, num_beyond = self._frames.count(len(samples)), self._frames.num_beyond(len(samples))
+        if kept.num >= num and len(kept.columns) >= num + num_beyond:
             return _Known(first, kept, known.voice)
-        return _Known(first, join([kept, measure(samples[num_kept * HOP :], kept.power)]), known.voice)
+        new = measure(samples[kept.num * self._frames.hop :], kept.power, self._frames)
+        return _Known(first, join([kept, new]), known.voice)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import HOP
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
     Ints = NDArray[np.intp]
 
-RATE_HZ = 16_000
 RANGE = (0.75, 1.25)
 """Lengths of periods that are tried, over that of the pitch."""
 UNROLLED = 32
@@ -45,14 +44,14 @@ class Pairs(NamedTuple):
 
 
 def find_pairs(
-    samples: Array, pitch_hz: Doubles, position: int | None = None, lead: int = 0
+    samples: Array, pitch_hz: Doubles, position: int | None = None, lead: int = 0, hop: int = PUBLISHED.hop
 ) -> tuple[Pairs, int | None]:
-    """The pairs of frames with these pitches [K], 0 where unvoiced.
+    """The pairs of frames with these pitches [K], one every `hop` samples, 0 where unvoiced.
 
     Samples [N] are those from `lead` before the first frame on. A voiced frame has the pairs of periods between where
-    the last one ended and its end, 256 samples after its start, one at least. `position` is where the run goes on that
-    the frame before the first belongs to, in samples from the first frame's start, and up to 800 before it; None: that
-    frame is unvoiced. So is the result of the frame after the last.
+    the last one ended and its end, `hop` samples after its start, one at least. `position` is where the run goes on
+    that the frame before the first belongs to, in samples from the first frame's start, and up to 800 before it; None:
+    that frame is unvoiced. So is the result of the frame after the last.
 
     >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
     >>> pairs, _ = find_pairs(buzz, np.full(2, 200.0))
@@ -64,12 +63,12 @@ def find_pairs(
     frame, stop = edges[0::2].copy(), edges[1::2]
     if not len(frame):
         return Pairs(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.intp, float, float))), None
-    at = lead + HOP * frame
+    at = lead + hop * frame
     if position is not None and frame[0] == 0:
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
     high = np.ceil(RANGE[1] * period).astype(np.intp)
-    leaves_at = lead + HOP * np.arange(1, len(pitch_hz) + 1) - 2 * high - 1
+    leaves_at = lead + hop * np.arange(1, len(pitch_hz) + 1) - 2 * high - 1
     known = np.concatenate([samples, np.zeros(2 * (int(high[voiced].max()) + UNROLLED), np.float32)]).astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
     while len(frame):
@@ -84,7 +83,7 @@ def find_pairs(
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     last = order[-1]
-    after = int(columns[1][last] + columns[2][last]) - lead - HOP * len(pitch_hz) if voiced[-1] else None
+    after = int(columns[1][last] + columns[2][last]) - lead - hop * len(pitch_hz) if voiced[-1] else None
     order = order[~np.isnan(columns[4][order])]
     return Pairs(*(column[order] for column in columns)), after
 

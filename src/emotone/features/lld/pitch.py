@@ -1,8 +1,8 @@
 """Pitch candidates of frames by subharmonic summation.
 
 Hermes, "Measurement of pitch by subharmonic summation", 1988, with the peak enhancement, the scale and the selection of
-openSMILE. A frame's spectrum is thinned to its peaks, read on 257 points of a logarithmic scale, weighted, and summed
-at the places of fifteen harmonics.
+openSMILE. A frame's spectrum of M + 1 bins (M = 256 for 512 samples) is thinned to its peaks, read on as many points of
+a logarithmic scale, weighted, and summed at the places of fifteen harmonics.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import BIN_HZ, NUM_BINS, SIZE, padded
+from emotone.features.lld.frames import bins_hz, padded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 LOWEST_HZ = 25.0
 OCTAVES = np.log2(320.0)
 """From 25 Hz to 8000 Hz."""
-NUM_POINTS = NUM_BINS
 NUM_HARMONICS = 15
 COMPRESSION = 0.85
 NUM_CANDIDATES = 6
@@ -58,22 +57,22 @@ class Candidates(NamedTuple):
 
 
 def candidates(windowed: Array, power: Array) -> Candidates:
-    """The pitch candidates of frames [K, 512] under the Gauss window, and of their power spectra [K, 257].
+    """The pitch candidates of frames [K, size] under the Gauss window, and of their power spectra [K, M + 1].
 
     >>> from emotone.features.lld.frames import frames_of, gauss_window, power_spectra
     >>> buzz = np.where(np.arange(512) % 80 == 0, 1, 0).astype(np.float32)
-    >>> frames = frames_of(buzz) * gauss_window()
+    >>> frames = frames_of(buzz, 512, 256) * gauss_window(512)
     >>> candidates(frames, power_spectra(frames)).pitch_hz[0, :1].round(0).tolist()
     [202.0]
     """
     scores = subharmonic_sums(on_logarithmic_scale(keep_peaks(np.sqrt(power))))
     pitch_hz, voicing = best_peaks(scores)
-    energy = np.einsum("tn,tn->t", windowed, windowed) / np.float32(SIZE)
+    energy = np.einsum("tn,tn->t", windowed, windowed) / np.float32(windowed.shape[1])
     return Candidates(pitch_hz, voicing, np.sqrt(energy) <= np.float32(QUIET))
 
 
 def keep_peaks(magnitudes: Array) -> Array:
-    """Magnitudes [K, 257] within two bins of a local maximum, others 0; all before the first and after the last one.
+    """Magnitudes [K, M + 1] within two bins of a local maximum, others 0; all before the first and after the last one.
 
     A maximum is strictly above its neighbours, of which the first and the last bin have one.
     """
@@ -86,8 +85,8 @@ def keep_peaks(magnitudes: Array) -> Array:
     for reach in (1, 2):
         kept[:, reach:] |= is_peak[:, :-reach]
         kept[:, :-reach] |= is_peak[:, reach:]
-    first, last = is_peak.argmax(axis=1)[:, None], NUM_BINS - 1 - is_peak[:, ::-1].argmax(axis=1)[:, None]
-    bins = np.arange(NUM_BINS)
+    bins = np.arange(magnitudes.shape[1])
+    first, last = is_peak.argmax(axis=1)[:, None], bins[-1] - is_peak[:, ::-1].argmax(axis=1)[:, None]
     return magnitudes * (kept | (bins < first) | (bins > last))
 
 
@@ -99,71 +98,71 @@ class _Band(NamedTuple):
     weights: Doubles
 
 
-@lru_cache(maxsize=1)
-def _bands() -> tuple[_Band, ...]:
-    """Smoothing, spline and weighting as one linear map, in parts that leave most of its zeros out."""
-    whole = _smoothing() @ _spline() * _sensitivity()
+@lru_cache(maxsize=8)
+def _bands(num: int) -> tuple[_Band, ...]:
+    """Smoothing, spline and weighting of so many bins as one linear map, in parts that leave most of its zeros out."""
+    whole = _smoothing(num) @ _spline(num) * _sensitivity(num)
     bands = []
-    for start in range(0, NUM_POINTS, BAND_POINTS):
-        points = slice(start, min(start + BAND_POINTS, NUM_POINTS))
+    for start in range(0, num, BAND_POINTS):
+        points = slice(start, min(start + BAND_POINTS, num))
         (seen,) = np.nonzero((np.abs(whole[:, points]) > NEGLIGIBLE).any(axis=1))
         bins = slice(int(seen[0]), int(seen[-1]) + 1)
         bands.append(_Band(bins, points, np.ascontiguousarray(whole[bins, points])))
     return tuple(bands)
 
 
-def _smoothing() -> Doubles:
-    """Matrix [257, 257] to 1/4, 1/2, 1/4 of neighbours; the first bin is 1/2 and 1/4, the last is left alone."""
-    matrix = 0.5 * np.eye(NUM_BINS) + 0.25 * (np.eye(NUM_BINS, k=1) + np.eye(NUM_BINS, k=-1))
-    matrix[:, -1] = np.eye(NUM_BINS)[-1]
+def _smoothing(num: int) -> Doubles:
+    """Matrix [M + 1, M + 1] to 1/4, 1/2, 1/4 of neighbours; the first bin is 1/2 and 1/4, the last is left alone."""
+    matrix = 0.5 * np.eye(num) + 0.25 * (np.eye(num, k=1) + np.eye(num, k=-1))
+    matrix[:, -1] = np.eye(num)[-1]
     return matrix
 
 
-def _spline() -> Doubles:
-    """Matrix [257, 257] from bins to points: the natural cubic spline over log2 f, 0 Hz taken as half a bin.
+def _spline(num: int) -> Doubles:
+    """Matrix [M + 1, M + 1] from bins to points: the natural cubic spline over log2 f, 0 Hz taken as half a bin.
 
     Second derivatives solve the usual tridiagonal system (de Boor, "A practical guide to splines", chapter IV).
     """
-    bins_hz = BIN_HZ * np.arange(NUM_BINS)
-    bins_hz[0] = BIN_HZ / 2
-    knots = np.log2(bins_hz)
-    wanted = np.log2(LOWEST_HZ) + OCTAVES * np.arange(NUM_POINTS) / (NUM_POINTS - 1)
+    knots_hz = bins_hz(num)
+    knots_hz[0] = knots_hz[1] / 2
+    knots = np.log2(knots_hz)
+    wanted = np.log2(LOWEST_HZ) + OCTAVES * np.arange(num) / (num - 1)
     steps = np.diff(knots)
-    system, right = np.eye(NUM_BINS), np.zeros((NUM_BINS, NUM_BINS))
-    for k in range(1, NUM_BINS - 1):
+    system, right = np.eye(num), np.zeros((num, num))
+    for k in range(1, num - 1):
         left, ahead = steps[k - 1], steps[k]
         system[k, k - 1 : k + 2] = left / 6, (left + ahead) / 3, ahead / 6
         right[k, k - 1 : k + 2] = 1 / left, -1 / left - 1 / ahead, 1 / ahead
     curvature = np.linalg.solve(system, right)
-    below = np.clip(np.searchsorted(knots, wanted, side="right") - 1, 0, NUM_BINS - 2)
+    below = np.clip(np.searchsorted(knots, wanted, side="right") - 1, 0, num - 2)
     step = steps[below]
     b = (wanted - knots[below]) / step
     a = 1 - b
-    identity = np.eye(NUM_BINS)
+    identity = np.eye(num)
     linear = a[:, None] * identity[below] + b[:, None] * identity[below + 1]
     bent = (a**3 - a)[:, None] * curvature[below] + (b**3 - b)[:, None] * curvature[below + 1]
     return (linear + bent * step[:, None] ** 2 / 6).T
 
 
-def _sensitivity() -> Doubles:
-    """Weights of the points [257]: an arc tangent that rises around 65 Hz, whatever the lowest pitch is."""
-    octaves = (np.arange(NUM_POINTS) + 2) * OCTAVES / NUM_POINTS
+def _sensitivity(num: int) -> Doubles:
+    """Weights of the points [M + 1]: an arc tangent that rises around 65 Hz, whatever the lowest pitch is."""
+    octaves = (np.arange(num) + 2) * OCTAVES / num
     return 0.5 + np.arctan(3 * (octaves - np.log2(65 / 50))) / np.pi
 
 
 def on_logarithmic_scale(magnitudes: Array) -> Array:
-    """Magnitudes [K, 257] smoothed, read at 25 * 2^(j log2(320) / 256) Hz, weighted, negative ones as 0: [K, 257]."""
+    """Magnitudes [K, M + 1] smoothed, read at 25 * 2^(j log2(320) / M) Hz, weighted, negative ones as 0: [K, M + 1]."""
     rows, points = padded(magnitudes), np.empty_like(magnitudes)
-    for band in _bands():
+    for band in _bands(magnitudes.shape[1]):
         points[:, band.points] = (rows[:, band.bins] @ band.weights)[: len(points)]
     return np.maximum(points, np.float32(0.0), out=points)
 
 
 def subharmonic_sums(points: Array) -> Array:
-    """H_j = sum_h 0.85^(h-1) Y_(j + floor(257 log2 h / log2 320)) / 15 over harmonics h = 1..15: float32 [K, 257]."""
-    sums, scaled = points.copy(), np.empty_like(points)
+    """H_j = sum_h 0.85^(h-1) Y_(j + floor((M + 1) log2 h / log2 320)) / 15, h = 1..15: float32 [K, M + 1]."""
+    sums, scaled, num = points.copy(), np.empty_like(points), points.shape[1]
     for harmonic in range(2, NUM_HARMONICS + 1):
-        shift = int(NUM_POINTS * np.log2(harmonic) / OCTAVES)
+        shift = int(num * np.log2(harmonic) / OCTAVES)
         weight = np.float32(COMPRESSION ** (harmonic - 1))
         sums[:, :-shift] += np.multiply(points[:, shift:], weight, out=scaled[:, :-shift])
     sums /= np.float32(NUM_HARMONICS)
@@ -171,7 +170,7 @@ def subharmonic_sums(points: Array) -> Array:
 
 
 def best_peaks(scores: Array) -> tuple[Doubles, Doubles]:
-    """Pitch in Hz and voicing of up to six candidates of each frame, [K, 6], from sums H [K, 257].
+    """Pitch in Hz and voicing of up to six candidates of each frame, [K, 6], from sums H [K, M + 1].
 
     The six strict local maxima with the largest H_j, each refined by a parabola; those outside 52..620 Hz are dropped.
     voicing = max(0, 1 - mean(H) / score). They are in order of H_j, but the one with the best score comes first.
@@ -193,7 +192,7 @@ def best_peaks(scores: Array) -> tuple[Doubles, Doubles]:
     bend = np.where(bend == 0, -1.0, bend)
     offset = (before - after) / (2 * bend)
     best = here - (before - after) * offset / 4
-    pitch_hz = LOWEST_HZ * 2 ** ((j + offset) * OCTAVES / (NUM_POINTS - 1))
+    pitch_hz = LOWEST_HZ * 2 ** ((j + offset) * OCTAVES / (scores.shape[1] - 1))
     is_good = (peaks >= 0) & (pitch_hz >= PITCH_HZ[0]) & (pitch_hz <= PITCH_HZ[1]) & (best > 0)
     mean = scores.mean(axis=1, dtype=np.float64)[:, None]
     voicing = np.maximum(0.0, 1 - mean / np.where(is_good, best, 1.0))

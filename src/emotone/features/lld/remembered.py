@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.features.lld.frames import HOP
-from emotone.features.lld.periods import RANGE, RATE_HZ
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ
+from emotone.features.lld.periods import RANGE
 from emotone.features.lld.voice import Run, voice_quality
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Doubles = NDArray[np.float64]
 
-REACH = 4 * HOP
-"""Samples from the end of a run that periods reach beyond it, and more where they are longer than 256."""
+REACH = 1024
+"""Samples from the end of a run that periods reach beyond it, and more where they are longer than a hop."""
 
 
 class RememberedVoice:
@@ -40,7 +40,13 @@ class RememberedVoice:
         return len(self._known)
 
     def __call__(
-        self, samples: Array, pitch_hz: Doubles, run: Run | None, lead: int, corrected: bool = False
+        self,
+        samples: Array,
+        pitch_hz: Doubles,
+        run: Run | None,
+        lead: int,
+        corrected: bool = False,
+        hop: int = PUBLISHED.hop,
     ) -> tuple[Array, Run | None]:
         """Rows [K, 4] of a window's frames; a run of an earlier block is refused, since windows are whole."""
         if run is not None:
@@ -54,11 +60,11 @@ class RememberedVoice:
                 self._known[key] = before[key]
                 found.append((start, stop, before[key]))
                 new[start:stop] = 0.0
-        rows, goes_on = voice_quality(samples, new, None, lead, corrected)
+        rows, goes_on = voice_quality(samples, new, None, lead, corrected, hop)
         for start, stop, known in found:
             rows[start:stop] = known
         for start, stop in zip(edges[0::2], edges[1::2], strict=True):
-            drift = np.maximum(0.0, RANGE[1] * RATE_HZ / pitch_hz[start:stop] - HOP).sum()
-            if lead + HOP * stop + REACH + drift <= len(samples):  # all that it needs was there
+            drift = np.maximum(0.0, RANGE[1] * RATE_HZ / pitch_hz[start:stop] - hop).sum()
+            if lead + hop * stop + REACH + drift <= len(samples):  # all that it needs was there
                 self._known[self.first + int(start), pitch_hz[start:stop].tobytes()] = rows[start:stop].copy()
         return rows, goes_on

@@ -1,7 +1,7 @@
 """Statistics of power spectra: bands, roll-off, flux, moments, entropy, slope, sharpness, harmonicity.
 
-Of bins k = 1..256 at f_k = 31.25 k Hz; 0 Hz is never used. P_k is the power, S its sum, p = P / S. Sums are in double
-precision, since central moments are differences of them.
+Of bins k = 1..M at f_k = 8000 k / M Hz, M = 256 for frames of 512 samples; 0 Hz is never used. P_k is the power, S its
+sum, p = P / S. Sums are in double precision, since central moments are differences of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.features.lld.frames import BIN_HZ, NUM_BINS
+from emotone.features.lld.frames import bins_hz
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Doubles = NDArray[np.float64]
 
-NUM = NUM_BINS - 1
 NUM_SUMS = 9
+LOW_HZ, HIGH_HZ = (250.0, 650.0), (1000.0, 4000.0)
 ROLL_OFFS = (0.25, 0.5, 0.75, 0.9)
 ENTROPY_FLOOR = 1e-7
 SILENT_ENTROPY = 4.3160253e-6
@@ -31,13 +31,13 @@ SHARPNESS_EXPONENT = np.log2(3.0)
 
 
 def statistics(power: Array, sums: Doubles, before: Array) -> Array:
-    """The 15 spectral columns of power spectra [K, 257], in openSMILE's order: float32 [K, 15].
+    """The 15 spectral columns of power spectra [K, M + 1], in openSMILE's order: float32 [K, 15].
 
     Bands 250-650 and 1000-4000 Hz, roll-offs, flux, centroid, entropy, variance, skewness, kurtosis, slope, sharpness,
-    harmonicity. `sums` [K, 9]: the spectra times `weights`. `before` [257] is the power of the frame before the first.
+    harmonicity. `sums` [K, 9]: the spectra times `weights`. `before` [M + 1]: the power of the frame before the first.
 
     >>> flat = np.ones((1, 257), np.float32)
-    >>> statistics(flat, flat @ weights(), flat[0])[0, 2:8].tolist()
+    >>> statistics(flat, flat @ weights(257), flat[0])[0, 2:8].tolist()
     [2000.0, 4000.0, 6000.0, 7218.75, 0.0, 4015.625]
     """
     total = sums[:, 0]
@@ -64,44 +64,46 @@ def bark(frequency_hz: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(z > 20.1, z + 0.22 * (z - 20.1), z)
 
 
-@lru_cache(maxsize=1)
-def weights() -> Doubles:
-    """Weights [257, 9] of the sums over bins: S, moments 1 to 4 of f / 4000 Hz, slope, sharpness, two bands.
+@lru_cache(maxsize=8)
+def weights(num_bins: int) -> Doubles:
+    """Weights [M + 1, 9] of the sums over bins: S, moments 1 to 4 of f / 4000 Hz, slope, sharpness, two bands.
 
-    slope: least squares of P over f, times 255. Sharpness: 0.11 z g(z), g = 1 up to z = 16 and 1 + ((z - 16) / 4)^1.585
-    above (Zwicker and Fastl). A band is the mean over all 256 bins of those in it, the edge bin in proportion.
+    slope: least squares of P over f, times M - 1. Sharpness: 0.11 z g(z), g = 1 up to z = 16 and above it 1 +
+    ((z - 16) / 4)^1.585 (Zwicker and Fastl). A band is the mean over all M bins of those in it, the edge bin in
+    proportion.
     """
-    k = np.arange(1, NUM + 1)
-    z = bark(BIN_HZ * k)
+    f = bins_hz(num_bins)[1:]
+    num, k = len(f), np.arange(1, len(f) + 1)
+    z = bark(f)
     sharp = np.where(z <= 16, 1.0, 1 + (np.maximum(z - 16, 0) / 4) ** SHARPNESS_EXPONENT)
-    from_middle = k - (NUM + 1) / 2
-    slope = (NUM - 1) * from_middle / (BIN_HZ * np.square(from_middle).sum())
-    low = np.where((k >= 8) & (k < 20), 1.0, 0.8 * (k == 20))  # 650 Hz lies 0.8 into bin 20
-    high = np.where((k >= 32) & (k <= 128), 1.0, 0.0)
-    powers = [(BIN_HZ * k / SCALE_HZ) ** exponent for exponent in range(5)]
-    return np.pad(np.stack([*powers, slope, 0.11 * z * sharp, low / NUM, high / NUM], axis=1), ((1, 0), (0, 0)))
+    from_middle = k - (num + 1) / 2
+    slope = (num - 1) * from_middle / (f[0] * np.square(from_middle).sum())
+    low = np.where(f >= LOW_HZ[0], np.clip((LOW_HZ[1] - f) / f[0], 0.0, 1.0), 0.0)
+    high = np.where((f >= HIGH_HZ[0]) & (f <= HIGH_HZ[1]), 1.0, 0.0)
+    powers = [(f / SCALE_HZ) ** exponent for exponent in range(5)]
+    return np.pad(np.stack([*powers, slope, 0.11 * z * sharp, low / num, high / num], axis=1), ((1, 0), (0, 0)))
 
 
 def roll_off(power: Array, total: Doubles) -> Doubles:
-    """Frequencies in Hz below which lie 25, 50, 75 and 90 % of the power [K, 257] with this total [K]: [K, 4].
+    """Frequencies in Hz below which lie 25, 50, 75 and 90 % of the power [K, M + 1] with this total [K]: [K, 4].
 
-    f of the first bin whose cumulative power reaches the share; 31.25 Hz for silence.
+    f of the first bin whose cumulative power reaches the share; that of the first one of all for silence.
     """
-    rows = np.arange(len(power))
+    rows, num = np.arange(len(power)), power.shape[1] - 1
     # One ascending line of all frames, each from its number to one more, so that one search serves all.
     shares = np.cumsum(power[:, 1:], axis=1, dtype=np.float64)
     shares /= np.maximum(total, np.finfo(np.float64).tiny)[:, None]
     shares += 2 * rows[:, None]
     wanted = 2 * rows[:, None] + np.array(ROLL_OFFS)
-    k = np.searchsorted(shares.ravel(), wanted.ravel()).reshape(wanted.shape) - NUM * rows[:, None] + 1
-    return np.where(total[:, None] > 0, np.minimum(k, NUM), 1) * BIN_HZ
+    k = np.searchsorted(shares.ravel(), wanted.ravel()).reshape(wanted.shape) - num * rows[:, None] + 1
+    return np.where(total[:, None] > 0, np.minimum(k, num), 1) * bins_hz(num + 1)[1]
 
 
 def flux(power: Array, before: Array) -> Array:
-    """sqrt(sum_k (M_k,t - M_k,t-1)^2 / 256) of magnitudes M = sqrt(power), float32 [K]."""
+    """sqrt(sum_k (M_k,t - M_k,t-1)^2 / M) of magnitudes M = sqrt(power), float32 [K]."""
     magnitudes = np.sqrt(power)
     steps = np.diff(magnitudes, axis=0, prepend=np.sqrt(before)[None])[:, 1:]
-    return np.sqrt(np.einsum("tk,tk->t", steps, steps) / np.float32(NUM))
+    return np.sqrt(np.einsum("tk,tk->t", steps, steps) / np.float32(steps.shape[1]))
 
 
 def moments(sums: Doubles) -> Doubles:
@@ -141,14 +143,14 @@ def entropy(power: Array, total: Doubles) -> Doubles:
 
 
 def harmonicity(power: Array) -> Doubles:
-    """Sum |E_{i+1} - E_i| / 512 over the local extrema E of P in order, [K].
+    """Sum |E_{i+1} - E_i| / (2 M) over the local extrema E of P in order, [K].
 
-    An extremum (k = 3..254) is strictly larger, or strictly smaller, than all of P_{k-2}, P_{k-1}, P_{k+1}, P_{k+2};
+    An extremum (k = 3..M-2) is strictly larger, or strictly smaller, than all of P_{k-2}, P_{k-1}, P_{k+1}, P_{k+2};
     two maxima (or minima) in a row are both kept.
     """
     one, two = power[:, 1:-1], power[:, 1:-2]
-    falls_1, rises_1 = one > power[:, 2:], one < power[:, 2:]  # from k to k + 1, k = 1..255
-    falls_2, rises_2 = two > power[:, 3:], two < power[:, 3:]  # from k to k + 2, k = 1..254
+    falls_1, rises_1 = one > power[:, 2:], one < power[:, 2:]  # from k to k + 1, k = 1..M-1
+    falls_2, rises_2 = two > power[:, 3:], two < power[:, 3:]  # from k to k + 2, k = 1..M-2
     top = falls_1[:, 2:-1] & falls_2[:, 2:] & rises_1[:, 1:-2] & rises_2[:, :-2]
     top |= rises_1[:, 2:-1] & rises_2[:, 2:] & falls_1[:, 1:-2] & falls_2[:, :-2]
     counts = np.count_nonzero(top, axis=1)
@@ -158,4 +160,4 @@ def harmonicity(power: Array) -> Doubles:
     steps[stops[counts > 0] - 1] = 0.0  # from a frame's last to the next one's first
     found = np.zeros(len(power))
     found[counts > 0] = np.add.reduceat(steps, (stops - counts)[counts > 0]) if len(steps) else 0.0
-    return found / (2 * NUM)
+    return found / (2 * (power.shape[1] - 1))

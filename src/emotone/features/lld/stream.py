@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.features.lld.course import Course
-from emotone.features.lld.frames import HOP, SIZE, quantise
+from emotone.features.lld.frames import PUBLISHED, Frames, quantise
 from emotone.features.lld.local import FRAMES_AT_ONCE, measure
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ class Stream:
     [0, 2]
     """
 
-    def __init__(self, corrected: bool = False) -> None:
-        self._course = Course(corrected)
+    def __init__(self, corrected: bool = False, frames: Frames = PUBLISHED) -> None:
+        self._frames = frames
+        self._course = Course(corrected, frames)
         self._pieces: list[Array] = []
         self._num = 0
         self._before: Array | None = None
@@ -39,24 +40,24 @@ class Stream:
         """The rows that are known by now."""
         self._pieces.append(quantise(samples))
         self._num += len(samples)
-        size = BLOCK_FRAMES * HOP
-        if self._num < size + SIZE:
+        size, span = BLOCK_FRAMES * self._frames.hop, self._frames.span(BLOCK_FRAMES)
+        num_blocks = (self._num - self._frames.pitch_size) // size
+        if num_blocks < 1:
             return np.empty((0, 130), np.float32)
         known = np.concatenate(self._pieces)
-        num_blocks = (len(known) - SIZE) // size
-        rows = [self._go(known[block * size : (block + 1) * size + SIZE - HOP], False) for block in range(num_blocks)]
+        rows = [self._go(known[block * size : block * size + span], False) for block in range(num_blocks)]
         self._pieces = [known[num_blocks * size :].copy()]
         self._num = len(self._pieces[0])
         return np.concatenate(rows)
 
     def end(self) -> Array:
-        """All rows that are left; of fewer than 512 samples in all there are none."""
+        """All rows that are left; of fewer samples than a frame there are none."""
         left = np.concatenate(self._pieces) if self._pieces else np.empty(0, np.float32)
-        if self._num < SIZE:
+        if self._num < self._frames.pitch_size:
             return np.empty((0, 130), np.float32)
         return self._go(left, True)
 
     def _go(self, samples: Array, is_last: bool) -> Array:
-        local = measure(samples, self._before)
+        local = measure(samples, self._before, self._frames)
         self._before = local.power
         return self._course.push(local, samples, is_last)

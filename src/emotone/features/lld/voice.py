@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.periods import RATE_HZ, Pairs, find_pairs
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ
+from emotone.features.lld.periods import Pairs, find_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,12 @@ class Run(NamedTuple):
 
 
 def voice_quality(
-    samples: Array, pitch_hz: Doubles, run: Run | None = None, lead: int = 0, corrected: bool = False
+    samples: Array,
+    pitch_hz: Doubles,
+    run: Run | None = None,
+    lead: int = 0,
+    corrected: bool = False,
+    hop: int = PUBLISHED.hop,
 ) -> tuple[Array, Run | None]:
     """jitterLocal, jitterDDP, shimmerLocal, logHNR of frames with these pitches [K]: float32 [K, 4], and what goes on.
 
@@ -53,7 +59,7 @@ def voice_quality(
     """
     found = np.zeros((len(pitch_hz), 4), np.float32)
     found[:, 3] = 0.0 if corrected else NO_HNR
-    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead)
+    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead, hop)
     if not len(pairs.frame):
         return found, None
     frames, pair_frame = np.unique(pairs.frame, return_inverse=True)
