@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 AHEAD = 2
-"""Shards that a process holds: the one that it does, and one that it finds when that is done."""
+"""Shards that a worker holds: the one that it does, and one that it finds when that is done."""
 
 
 @dataclass
@@ -49,10 +49,10 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for hand in self._hands:
-            if kind is None:
+            if kind is None and hand.jobs:
                 with contextlib.suppress(OSError):
                     hand.pipe.send(None)
-            else:
+            else:  # one that is idle has nothing to lose, and to end by itself takes it a while
                 hand.process.terminate()
             hand.pipe.close()
         for hand in self._hands:
@@ -66,14 +66,10 @@ class Processes:
             return
         from multiprocessing.connection import wait
 
-        left = iter(jobs)
-        is_out = False
+        left = deque(jobs)
         while True:
-            while not is_out and (hand := self._idle()) is not None:
-                job = next(left, None)
-                is_out = job is None
-                if job is not None:
-                    yield from self._send(hand, job)
+            while left and (hand := self._idle(len(left))) is not None:
+                yield from self._send(hand, left.popleft())
             busy = [hand for hand in self._hands if hand.jobs]
             if not busy:
                 return
@@ -82,12 +78,12 @@ class Processes:
                 if hand.pipe in ready:
                     yield from self._receive(hand)
 
-    def _idle(self) -> _Hand | None:
+    def _idle(self, num_left: int) -> _Hand | None:
         """The process that has least to do; None where all have enough."""
         if len(self._hands) < self._jobs:
             self._hands.append(_start(self._worker))
         hand = min(self._hands, key=lambda hand: len(hand.jobs))
-        return hand if len(hand.jobs) < AHEAD else None
+        return hand if len(hand.jobs) < ahead(num_left, self._jobs) else None
 
     def _send(self, hand: _Hand, job: Job) -> Iterator[Outcome]:
         hand.jobs.append(job)
@@ -113,6 +109,15 @@ class Processes:
         hand.pipe.close()
         hand.process.join()
         yield from (Outcome(job, "busy" if place else "died") for place, job in enumerate(hand.jobs))
+
+
+def ahead(num_left: int, num_workers: int) -> int:
+    """How many shards a worker may hold: the last ones go to whoever is free first, so that all end at once.
+
+    >>> ahead(100, 8), ahead(8, 8)
+    (2, 1)
+    """
+    return AHEAD if num_left > num_workers else 1
 
 
 def _start(worker: Worker) -> _Hand:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
+from emotone.archive.engines.processes import ahead
 from emotone.archive.worker import Job, Outcome, Worker
 from emotone.base.ray_session import import_ray, ray_session
 from emotone.errors import EmotoneError
 
-AHEAD = 2
-"""Shards that an actor holds: the one that it does, and one that it finds when that is done."""
 MOST_FAILED = 10
 """Actors in a row that could not begin."""
 
@@ -53,14 +52,16 @@ class RayCluster:
 
         Jobs go to actors that have begun: where there are fewer cores than actors, the rest wait without any.
         """
-        left = iter(jobs)
+        left = deque(jobs)
         waiting: dict[Any, tuple[Any, Job]] = {}
         while True:
             self._replace()
             for actor in self._actors:
-                busy = sum(other is actor for other, _ in waiting.values())
-                for job in itertools.islice(left, AHEAD - busy):
+                num_held = sum(other is actor for other, _ in waiting.values())
+                while left and num_held < ahead(len(left), self._jobs):
+                    job = left.popleft()
                     waiting[actor.do.remote(tuple(job))] = actor, job
+                    num_held += 1
             if not waiting and self._actors:
                 return
             [ended], _ = self._ray.wait([*waiting, *self._beginning])
