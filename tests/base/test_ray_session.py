@@ -28,6 +28,15 @@ def square(number: int) -> int:
     return number**2
 
 
+def sum_of_squares(num: int) -> tuple[int, set[int]]:
+    found = list(map_ordered(square_and_place, range(num)))
+    return sum(value for value, _ in found), {place for _, place in found} | {os.getpid()}
+
+
+def square_and_place(number: int) -> tuple[int, int]:
+    return number**2, os.getpid()
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     with ray_session(2) as ray:
@@ -41,6 +50,13 @@ def test_results_come_in_order_and_deaths_are_their_own(cluster: Any) -> None:
     with over_ray(2), pytest.raises(ValueError, match="a hundred"):
         list(map_ordered(square, [1, 100], 2))
     assert list(map_ordered(square, [2, 3])) == [4, 9]  # outside it is as ever
+
+
+def test_what_an_item_maps_in_turn_goes_over_the_cluster_too(cluster: Any) -> None:
+    """With as many items as cores, all of which wait for theirs."""
+    with over_ray(2):
+        found = list(map_ordered(sum_of_squares, [3, 5]))
+    assert [value for value, _ in found] == [5, 30] and all(len(places) > 1 for _, places in found)
 
 
 def test_features_are_those_of_one_process(

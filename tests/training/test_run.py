@@ -136,17 +136,27 @@ def test_all_folds_are_pooled_and_resumed(tones: Corpus, recipe: Path, tmp_path:
     assert again["metrics"] == result["metrics"]
 
 
-def test_folds_over_ray_are_those_of_one_process(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
+def test_folds_and_settings_over_ray_are_those_of_one_process(tones: Corpus, recipe: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     from emotone.base.ray_session import over_ray
 
-    settings = (*QUICK, "split.num_folds=3", "split.fold=all", "targets=[arousal]")
-    train_recipe(load(recipe, *settings), tmp_path / "here", quiet=True)
+    folds = (*QUICK, "split.num_folds=3", "split.fold=all", "targets=[arousal]")
+    search = ("feature={name: moments, of: mel}", "system={name: functionals-svm}", "training={}")  # of c, in one fold
+    for name, settings in (("folds", folds), ("search", search)):
+        train_recipe(load(recipe, *settings), tmp_path / f"{name}-here", quiet=True)
     with over_ray(2):
-        train_recipe(load(recipe, *settings), tmp_path / "over", jobs=2, quiet=True)
+        for name, settings in (("folds", folds), ("search", search)):
+            train_recipe(load(recipe, *settings), tmp_path / f"{name}-over", quiet=True)
     for fold in range(3):
-        one, other = (pd.read_parquet(tmp_path / run / f"fold-{fold}/predictions.parquet") for run in ("here", "over"))
+        one, other = (
+            pd.read_parquet(tmp_path / f"folds-{run}/fold-{fold}/predictions.parquet") for run in ("here", "over")
+        )
         pd.testing.assert_frame_equal(one, other, rtol=1e-5)
+    here, over = (json.loads((tmp_path / f"search-{run}/test.json").read_text()) for run in ("here", "over"))
+    assert here["chosen"] == over["chosen"] and len(here["chosen"][0]["emotion"]["inner_folds"]) == 6
+    assert here["metrics"] == over["metrics"]
+    one, other = (Bundle.load(str(tmp_path / f"search-{run}")).folder / "model.onnx" for run in ("here", "over"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ Result = TypeVar("Result")
 THREADS: ContextVar[int] = ContextVar("THREADS", default=0)
 """How many threads a network that a feature runs may use; 0: one per core. In worker processes it is 1."""
 OVER: ContextVar[Callable[..., Iterator[Any]] | None] = ContextVar("OVER", default=None)
-"""What maps in place of processes of this machine (`emotone.base.ray_session`); None: these."""
+"""What maps a function over items in place of processes of this machine, past deaths, as many at once as it was made
+for (`emotone.base.ray_session`); None: these."""
 DIED = "the process that read it died (damaged beyond what its decoder can take?)"
 """The error of a file that took a worker process with it."""
 
@@ -40,7 +41,7 @@ def map_ordered(
     [1, 2, 3]
     """
     if (over := OVER.get()) is not None:
-        yield from over(function, items, jobs, died)
+        yield from over(function, items, died)
         return
     if jobs <= 1:
         yield from map(function, items)

@@ -69,9 +69,12 @@ def _check_address(address: str | None) -> None:
 
 @contextlib.contextmanager
 def over_ray(jobs: int, address: str | None = None) -> Iterator[None]:
-    """Have `map_ordered` go over a cluster as long as the block lasts; raises EmotoneError as `ray_session` does."""
+    """Have `map_ordered` go over a cluster as long as the block lasts, `jobs` items at once; so does what these map.
+
+    Raises EmotoneError as `ray_session` does.
+    """
     with ray_session(jobs, address) as ray:
-        token = OVER.set(functools.partial(map_over_ray, ray))
+        token = OVER.set(functools.partial(map_over_ray, ray, jobs))
         try:
             yield
         finally:
@@ -80,12 +83,14 @@ def over_ray(jobs: int, address: str | None = None) -> Iterator[None]:
 
 def map_over_ray(
     ray: Any,
+    jobs: int,
     function: Callable[[Item], Result],
     items: Iterable[Item],
-    jobs: int = 1,
     died: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """What `map_ordered` does, over a cluster: in order, at most 4 * jobs results waiting.
+
+    What an item's function maps in turn goes over the cluster, too; while it waits, its core is free for that.
 
     An item whose process or node dies is tried `MOST_RETRIES` times again; then its result is `died(item)`, and
     without `died` the error is raised.
@@ -96,7 +101,7 @@ def map_over_ray(
     left = iter(items)
     while True:
         for item in itertools.islice(left, 4 * jobs - len(waiting)):
-            waiting.append((item, call.remote(given, item)))
+            waiting.append((item, call.remote(jobs, given, item)))
         if not waiting:
             return
         item, ref = waiting.popleft()
@@ -111,7 +116,8 @@ def map_over_ray(
         yield result
 
 
-def _call(function: Callable[[Any], Any], item: Any) -> Any:
+def _call(jobs: int, function: Callable[[Any], Any], item: Any) -> Any:
     """One core for each task, as in other worker processes."""
     THREADS.set(1)
+    OVER.set(functools.partial(map_over_ray, import_ray(), jobs))
     return function(item)

@@ -76,9 +76,8 @@ def train_recipe(
         folder, left = ranks.agree((ready.folder, ready.left))
         with _claimed(ready) if ranks.is_first else contextlib.nullcontext():
             run_fold = functools.partial(_run_fold, ready, ranks.is_first, device, quiet)
-            is_here = OVER.get() is None
             elsewhere = [dataclasses.replace(place, folder=place.folder.absolute()) for place in left]
-            for _ in map_ordered(run_fold, left if is_here else elsewhere, 1 if is_here else jobs):
+            for _ in map_ordered(run_fold, left if OVER.get() is None else elsewhere):
                 pass
             if ranks.is_first:
                 result = _finish(ready)

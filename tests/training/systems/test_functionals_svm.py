@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.svm import SVC, SVR
 from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.base.plugins import Choice
+from emotone.base.processes import OVER
 from emotone.bundle.about import BundleAbout
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
@@ -287,6 +289,23 @@ def test_a_bundle_says_what_scikit_learns_pipeline_does(shared: Path, tmp_path: 
     expected = votes(pipeline[1], pipeline[0].transform(test.astype(float)))
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert (found.argmax(axis=1) == [target.labels.index(emotion) for emotion in chosen[1]["emotion"]]).mean() > 0.7
+
+
+def test_what_is_chosen_from_may_be_fitted_elsewhere() -> None:
+    train = with_speakers(data(60), 0, 10)
+    (here, expected), num_tried = solved_by(system(), [EMOTION], train), []
+
+    def elsewhere(function: Any, items: Any, died: Any) -> Any:
+        num_tried.append(len(items))
+        return [pickle.loads(pickle.dumps(function))(item) for item in items]
+
+    token = OVER.set(elsewhere)
+    try:
+        there, found = solved_by(system(), [EMOTION], train)
+    finally:
+        OVER.reset(token)
+    assert num_tried == [5 * 6] and found.chosen == expected.chosen
+    np.testing.assert_array_equal(outputs(there, train, "emotion"), outputs(here, train, "emotion"))
 
 
 @pytest.mark.parametrize(("settings", "num_fits"), [({"c": 1.0, "refit": False}, 1), ({"c": 1.0}, 6), ({}, 6 * 5 + 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.base.processes import map_ordered
 from emotone.bundle.view.view import Whole
 from emotone.errors import EmotoneError
 from emotone.evaluate.numbers import metrics
@@ -171,14 +173,22 @@ class FunctionalsSvm(System):
                 f"with {target.name} on {len(rows)} utterances (2 are needed); set both"
             )
         outputs = np.full((len(tried), speech.num_rows, max(1, len(target.labels))), np.nan)
-        for fold in range(speech.num_folds):
-            inner, outer = speech.folds[rows] != fold, np.flatnonzero(speech.folds == fold)
-            for place, setting in enumerate(tried if inner.any() else []):
-                machine = self._fit(target, speech, rows[inner], labels[inner], setting, seed)
-                outputs[place, outer] = _decide(target, machine.outputs(outer), setting)
+        known = [fold for fold in range(speech.num_folds) if (speech.folds[rows] != fold).any()]
+        tries = [(fold, setting) for fold in known for setting in tried]
+        found = map_ordered(functools.partial(self._try, target, speech, seed), tries)
+        for (fold, setting), said in zip(tries, found, strict=True):
+            outputs[tried.index(setting), speech.folds == fold] = said
         scores = {one: _score(target, found[rows], labels) for one, found in zip(tried, outputs, strict=True)}
         best = max(tried, key=lambda one: np.nan_to_num(scores[one], nan=-np.inf))  # the first of equals
         return best, scores, outputs[tried.index(best)].astype(np.float32)
+
+    def _try(self, target: Target, speech: _Speech, seed: int, given: tuple[int, Setting]) -> NDArray[Any]:
+        """What machines of a setting that do not know an inner fold say of it [n, K]."""
+        fold, setting = given
+        rows, labels = speech.known(target)
+        inner, outer = speech.folds[rows] != fold, np.flatnonzero(speech.folds == fold)
+        machine = self._fit(target, speech, rows[inner], labels[inner], setting, seed)
+        return _decide(target, machine.outputs(outer), setting)
 
     def _fit(
         self, target: Target, speech: _Speech, rows: Places, labels: NDArray[Any], setting: Setting, seed: int
