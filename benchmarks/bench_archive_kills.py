@@ -1,9 +1,9 @@
 """Runs on one archive that are killed again and again: `python benchmarks/bench_archive_kills.py [--kills N] [--ray]`.
 
 30,000 short files. Two runs at once on one folder, of two processes each, of which a random one, run or worker, gets
-SIGKILL at random moments, 200 in all; runs that die are begun anew, in another folder where all is done. With --ray a
-cluster of Ray on this machine, whose nodes are killed and added. At the end the merged table must be that of an
-undisturbed run, row for row.
+SIGKILL at random moments, 200 in all; runs that die are begun anew, in another folder where all is done. With --ray the
+two are drivers of one Ray cluster on this machine, and a random one of its nodes is killed, for which another is added,
+or of the drivers. At the end the merged table must be that of an undisturbed run, row for row.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -32,6 +34,11 @@ NUM_FILES, ROWS_PER_SHARD = 30_000, 100
 RATE_HZ = 16_000
 LEAST_S, MOST_S = 0.5, 5.0
 """Between two kills."""
+NUM_NODES, DRIVER_SHARE = 4, 0.25
+"""Of the Ray cluster, one core each; and of the kills there those of drivers."""
+Runs = list["subprocess.Popen[bytes]"]
+Kill = Callable[[Runs, random.Random], str]
+"""Kills one of what does the work of these runs; returns what it was, "" where nothing was there."""
 
 
 def make_files(folder: Path, num: int, seconds: float = 0.15) -> Path:
@@ -51,8 +58,8 @@ def make_files(folder: Path, num: int, seconds: float = 0.15) -> Path:
     return manifest
 
 
-def command(manifest: Path, out: Path, model: str, jobs: int) -> list[str]:
-    words = ["archive", manifest, "--to", out, "--model", model, "--shard-rows", ROWS_PER_SHARD, "--jobs", jobs]
+def command(manifest: Path, out: Path, model: str, *more: object) -> list[str]:
+    words = ["archive", manifest, "--to", out, "--model", model, "--shard-rows", ROWS_PER_SHARD, "--jobs", 2, *more]
     return [sys.executable, "-m", "emotone.cli.main", *map(str, words), "--quiet"]
 
 
@@ -64,27 +71,25 @@ def merged(out: Path) -> str:
     return hashlib.sha256(table.read_bytes()).hexdigest()
 
 
-def kill_processes(manifest: Path, folder: Path, model: str, num_kills: int, expected: str) -> None:
-    """Two runs at once, of which a random process is killed again and again."""
+def kill_again_and_again(begun: list[str], folder: Path, kill: Kill, num_kills: int, expected: str) -> None:
+    """Two runs at once, of which something is killed again and again. `begun` is their command, with OUT to put in."""
     lot, killed, num_folders = random.Random(0), Counter[str](), 0
     began_s = time.monotonic()
     while killed.total() < num_kills:
         out = folder / f"killed-{num_folders}"
         num_folders += 1
-        runs: list[subprocess.Popen[bytes]] = []
-        while True:
+        words = [word.replace("OUT", str(out)) for word in begun]
+        runs: Runs = []
+        while not is_done(out):
             runs = [run for run in runs if run.poll() is None]
-            if is_done(out):
-                break
-            while len(runs) < 2 and killed.total() < num_kills:
-                runs.append(subprocess.Popen(command(manifest, out, model, 2), start_new_session=True))
-            if not runs:
-                runs.append(subprocess.Popen(command(manifest, out, model, 2)))
+            while len(runs) < (2 if killed.total() < num_kills else 1):
+                runs.append(subprocess.Popen(words, start_new_session=True))
             if killed.total() >= num_kills:
                 runs[0].wait()
                 continue
             time.sleep(lot.uniform(LEAST_S, MOST_S))
-            kill_one(runs, lot, killed)
+            if what := kill(runs, lot):
+                killed[what] += 1
         for run in runs:
             run.wait()
         found = merged(out)
@@ -109,7 +114,8 @@ def is_done(out: Path) -> bool:
     return all(shard.part in there for shard in archive.plan.shards if shard.num_rows)
 
 
-def kill_one(runs: list[subprocess.Popen[bytes]], lot: random.Random, killed: Counter[str]) -> None:
+def kill_process(runs: Runs, lot: random.Random) -> str:
+    """SIGKILL to one of the runs or of their workers."""
     alive: list[tuple[str, int]] = []
     for run in runs:
         try:
@@ -118,47 +124,37 @@ def kill_one(runs: list[subprocess.Popen[bytes]], lot: random.Random, killed: Co
             continue
         alive.append(("run", run.pid))
         alive += [("worker", child.pid) for child in children]
-    if alive:
-        kind, pid = lot.choice(alive)
-        try:
-            os.kill(pid, signal.SIGKILL)
-            killed[kind] += 1
-        except ProcessLookupError:
-            pass
+    if not alive:
+        return ""
+    kind, pid = lot.choice(alive)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return ""
+    return kind
 
 
-def kill_nodes(manifest: Path, folder: Path, model: str, num_kills: int, expected: str) -> None:
-    """A cluster of Ray, of which a random node is killed again and again, and another one added."""
-    import ray
+@contextmanager
+def cluster() -> Iterator[tuple[str, Kill]]:
+    """A cluster of Ray: its address, and what kills a driver, or one of its nodes, for which another is added."""
     from ray.cluster_utils import Cluster
 
-    from emotone.archive.engines.ray_cluster import RayCluster
-    from emotone.archive.folder import open_archive
-    from emotone.archive.run import go_through
-    from emotone.archive.worker import Worker
-    from emotone.predict.settings import PredictSettings
+    own = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes: list[Any] = [own.add_node(num_cpus=1) for _ in range(NUM_NODES)]
 
-    settings = PredictSettings(model=model)
-    archive = open_archive(manifest, folder / "nodes", settings, rows_per_shard=ROWS_PER_SHARD)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    nodes, lot, num = [cluster.add_node(num_cpus=1) for _ in range(3)], random.Random(0), 0
-    began_s = time.monotonic()
-    with RayCluster(Worker(archive.folder), 3, cluster.address) as engine:
-        run = threading.Thread(target=go_through, args=(archive, engine))
-        run.start()
-        while run.is_alive() and num < num_kills:
-            run.join(lot.uniform(4, 8))
-            if run.is_alive():
-                cluster.remove_node(nodes.pop(lot.randrange(len(nodes))), allow_graceful=False)
-                num += 1
-                nodes.append(cluster.add_node(num_cpus=1))
-        run.join()
-    ray.shutdown()
-    cluster.shutdown()
-    found = merged(folder / "nodes")
-    is_equal = "equal" if found == expected else "DIFFERS"
-    print(f"Ray: {num} nodes killed in {time.monotonic() - began_s:.0f} s: {is_equal}", flush=True)
-    assert found == expected
+    def kill(runs: Runs, lot: random.Random) -> str:
+        alive = [run for run in runs if run.poll() is None]
+        if alive and lot.random() < DRIVER_SHARE:
+            lot.choice(alive).kill()
+            return "driver"
+        own.remove_node(nodes.pop(lot.randrange(NUM_NODES)), allow_graceful=False)
+        nodes.append(own.add_node(num_cpus=1))
+        return "node"
+
+    try:
+        yield own.address, kill
+    finally:
+        own.shutdown()
 
 
 def main() -> None:
@@ -172,11 +168,16 @@ def main() -> None:
         folder = Path(name)
         manifest = make_files(folder, arguments.files)
         began_s = time.monotonic()
-        subprocess.run(command(manifest, folder / "undisturbed", arguments.model, 2), check=False)
+        subprocess.run(command(manifest, folder / "undisturbed", arguments.model), check=False)
         print(f"undisturbed, two processes: {time.monotonic() - began_s:.0f} s", flush=True)
         expected = merged(folder / "undisturbed")
-        check = kill_nodes if arguments.ray else kill_processes
-        check(manifest, folder, arguments.model, arguments.kills, expected)
+        begun = command(manifest, Path("OUT"), arguments.model)
+        if not arguments.ray:
+            kill_again_and_again(begun, folder, kill_process, arguments.kills, expected)
+            return
+        with cluster() as (address, kill):
+            begun += ["--engine", "ray", "--address", address]
+            kill_again_and_again(begun, folder, kill, arguments.kills, expected)
 
 
 if __name__ == "__main__":
