@@ -21,8 +21,8 @@ ROW_S = 0.0005  # opening a file, rows, a part's share of them
 PART_S = 0.03  # writing a part of 500 rows and bringing it to the disk
 START_S = 1.5  # of a worker: imports, the bundle
 NAME_S = 3e-6  # of a listing, per name
-PLAN_ROW_S = 22e-6
-HEAD_S = 0.004  # looking at a part that is there
+PLAN_ROW_S = 5.6e-6
+HEAD_S = 0.0015  # looking at a part that is there
 # Assumed of the folder and the machines; not measured.
 OPERATIONS_PER_SHARD = 12  # claim, rename, archive.json, plan, part, rename, claims away
 OPERATIONS_PER_S = 5_000.0  # of the folder's server, all machines together

@@ -21,6 +21,7 @@ pytest_plugins = (
     "browser",
     "descriptors",
     "encoders",
+    "file_servers",
     "speech_and_text",
     "tones",
 )  # in `builders`, which pyproject.toml puts on the path

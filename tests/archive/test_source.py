@@ -1,4 +1,4 @@
-"""Files that are fetched: from an S3 server on this machine, from one that fails in every way, out of archives."""
+"""Files that are fetched: from servers on this machine, from those that fail in every way, out of archives."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from archives import finish
+from file_servers import FileServer
 
 from emotone.archive import source as sources
 from emotone.archive.folder import open_archive
@@ -50,85 +51,59 @@ def content_of(source: Source, file: str) -> bytes:
     return content
 
 
-# ---- S3 ---------------------------------------------------------------------------------------------------------
+# ---- S3, Google Cloud Storage, SFTP -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    """A client of moto's server, and its bucket `calls`, on this machine alone."""
-    boto3 = pytest.importorskip("boto3")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    patch = pytest.MonkeyPatch()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        patch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="calls")
-    yield client
-    server.stop()
-    patch.undo()
+@pytest.fixture(params=["s3", "gs", "sftp"])
+def server(request: pytest.FixtureRequest) -> FileServer:
+    found: FileServer = request.getfixturevalue(f"{request.param}_server")
+    return found
 
 
-def test_objects_of_s3_are_fetched_and_known_by_their_etag(s3: Any) -> None:
-    s3.put_object(Bucket="calls", Key="a/b.wav", Body=wav())
-    source = Source("/nowhere")
-    first = source.open("s3://calls/a/b.wav")
+def test_files_are_fetched_and_known_by_their_mark(server: FileServer) -> None:
+    server.put("b.wav", wav())
+    source, address = Source("/nowhere"), f"{server.address}/b.wav"
+    first = source.open(address)
     assert Path(first.path).read_bytes() == wav() and first.path.endswith(".wav")
-    assert hashlib.md5(wav()).hexdigest() in first.state and str(len(wav())) in first.state
-    assert source.open("s3://calls/a/b.wav") == first  # once
+    assert first.state.startswith(f"{len(wav())} ") and len(first.state.split(" ", 1)[1]) > 10
+    assert source.open(address) == first  # once
     source.close()
-    assert Source("/").state("s3://calls/a/b.wav") == first.state
-    s3.put_object(Bucket="calls", Key="a/b.wav", Body=wav(1))
-    assert Source("/").open("s3://calls/a/b.wav").state != first.state
+    assert Source("/").state(address) == first.state
+    server.put("b.wav", wav(1))
+    assert Source("/").open(address).state != first.state
     with pytest.raises(AudioError, match="does not exist"):
-        source.open("s3://calls/gone.wav")
-    assert Source("/").state("s3://calls/gone.wav") == "-1 -1"
+        source.open(f"{server.address}/gone.wav")
+    assert Source("/").state(f"{server.address}/gone.wav") == "-1 -1"
 
 
-def test_an_archive_of_s3(s3: Any, tiny_bundle: Path, tmp_path: Path) -> None:
-    names = [f"s3://calls/many/{number}.wav" for number in range(6)]
+def test_an_archive_of_files_from_elsewhere(server: FileServer, tiny_bundle: Path, tmp_path: Path) -> None:
+    names = [f"{server.address}/{number}.wav" for number in range(6)]
     for number in range(5):
-        s3.put_object(Bucket="calls", Key=f"many/{number}.wav", Body=wav(number))
+        server.put(f"{number}.wav", wav(number))
     (tmp_path / "m.csv").write_text("\n".join(["file", *names]) + "\n")
     settings = PredictSettings(model=str(tiny_bundle))
     archive = open_archive(tmp_path / "m.csv", tmp_path / "out", settings, rows_per_shard=2)
-    assert archive.plan.protocols == ["s3"] and finish(archive) == (6, 6, 1)
-    s3.put_object(Bucket="calls", Key="many/2.wav", Body=wav(9))
+    assert archive.plan.protocols == [server.address.split(":")[0]] and finish(archive) == (6, 6, 1)
+    server.put("2.wav", wav(9))
     assert finish(archive) == (6, 0, 1)  # nobody was asked
     assert finish(archive, asks=True) == (6, 1, 1)
-    s3.put_object(Bucket="calls", Key="many/5.wav", Body=wav(5))
+    server.put("5.wav", wav(5))
     assert finish(archive, retries=True) == (6, 1, 0)
     answers = [one for shard in archive.plan.shards for one in archive.form.read(archive.part(shard.part)).values()]
     rows = [row for answer in answers for row in answer.rows]
     assert sorted(row["file"] for row in rows) == names and len({row["arousal"] for row in rows}) == 6
 
 
-def test_an_answer_is_not_given_up_where_nobody_says_whether_its_file_has_changed(
-    s3: Any, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("faults", [["cut"], ["changed"], ["cut", "changed", "cut"]])
+@pytest.mark.parametrize("kind", ["gs", "sftp"])
+def test_connections_that_end_and_files_that_change(
+    kind: str, faults: list[str], request: pytest.FixtureRequest
 ) -> None:
-    s3.put_object(Bucket="calls", Key="kept.wav", Body=wav())
-    (tmp_path / "m.csv").write_text("file\ns3://calls/kept.wav\n")
-    archive = open_archive(tmp_path / "m.csv", tmp_path / "out", PredictSettings(model=str(tiny_bundle)))
-    assert finish(archive) == (1, 1, 0)
-    monkeypatch.setattr("emotone.archive.source.FIRST_PAUSE_S", 0.001)
-
-    def fails(*_: Any) -> Any:
-        raise ConnectionError("no route")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Source, "_system", fails)
-        with pytest.raises(AudioError, match="kept.wav: cannot be asked for, 5 times tried .no route."):
-            finish(archive, asks=True)
-    assert finish(archive, asks=True) == (1, 0, 0)
+    server: FileServer = request.getfixturevalue(f"{kind}_server")
+    server.put("c.wav", wav())
+    server.faults, server.changed = list(faults), wav(7)
+    found = content_of(Source("/"), f"{server.address}/c.wav")
+    assert found == (wav(7) if "changed" in faults else wav()) and server.faults == []
 
 
 # ---- a server that fails ----------------------------------------------------------------------------------------

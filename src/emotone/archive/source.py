@@ -176,7 +176,14 @@ def _tried(file: str, what: str, work: Callable[[], str]) -> str:
             raise AudioError(file, f"cannot be {what} ({error})") from None
         except Exception as error:  # whatever file systems and their libraries raise
             reason = str(error) or type(error).__name__
+            _forget_connections(file)
     raise AudioError(file, f"cannot be {what}, {TRIES} times tried ({reason})")
+
+
+def _forget_connections(file: str) -> None:
+    """Have the file systems of an address made anew: fsspec keeps them, and some with them a connection that ended."""
+    for protocol in protocols_of(file):
+        _import_fsspec(file).get_filesystem_class(protocol).clear_instance_cache()
 
 
 def _local_state(path: str) -> str:
