@@ -17,6 +17,7 @@ learn = PlainLearner.round
 
 def learn_or_die(self: PlainLearner, number: int) -> Iterator[Tensor]:
     if number == 3 and os.environ["RANK"] == "1":
+        print("dies in round 3", file=sys.stderr, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return learn(self, number)
 

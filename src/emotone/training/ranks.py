@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous
 
 from emotone.base.processes import OVER
 from emotone.errors import EmotoneError
@@ -89,7 +90,7 @@ def gathered(device: str) -> Iterator[Ranks]:
         if here > there_are:
             raise EmotoneError(f"torchrun started {here} processes for {there_are} GPUs; start as many as GPUs")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("gloo" if device == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
+    _connect("gloo" if device == "cpu" else "cpu:gloo,cuda:nccl")
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
     except RuntimeError as error:
@@ -97,6 +98,13 @@ def gathered(device: str) -> Iterator[Ranks]:
             raise
         raise EmotoneError("another process of this training died; start it again, and it goes on") from error
     distributed.destroy_process_group()
+
+
+def _connect(backend: str) -> None:
+    """Find the other processes, of this start: `torchrun` keeps one store, with the addresses of those that died."""
+    store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+    store = distributed.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 def make_fabric(device: str, precision: Any) -> Fabric:
