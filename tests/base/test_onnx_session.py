@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from emotone.audio import speech
-from emotone.base.onnx_session import NetworkError, OnnxSession, refers_to_files
+from emotone.base.onnx_file import refers_to_files
+from emotone.base.onnx_session import NetworkError, OnnxSession
 from emotone.bundle.onnx_network import OnnxNetwork
 from emotone.errors import EmotoneError
 from emotone.features import light_encoder

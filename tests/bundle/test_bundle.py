@@ -138,6 +138,10 @@ def test_curves_come_with_the_scores(tmp_path: Path, separate: bool) -> None:
             np.testing.assert_allclose(scores.curves[name], curves[name].numpy() * std + mean, atol=2e-5)
             np.testing.assert_allclose(scores.curves[name].mean(axis=1), scores.attributes[name], atol=1e-6)
         assert list(scores.curves) == ["arousal", "valence"]
+        for name in CURVE_OUTPUTS:
+            alone = bundle.score_features(features, only=(name,))
+            assert [*alone.outputs] == [name] and not alone.curves
+            np.testing.assert_array_equal(alone.outputs[name], scores.outputs[name])
         np.testing.assert_allclose(scores.outputs["emotion"], means["emotion"].numpy(), atol=1e-5)
 
 

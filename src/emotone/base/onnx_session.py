@@ -16,6 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from emotone.base.onnx_file import part_for, refers_to_files
 from emotone.errors import EmotoneError
 
 Arrays = list[NDArray[Any]]
@@ -28,8 +29,9 @@ class NetworkError(EmotoneError):
 class OnnxSession:
     """A network, ready to run on the CPU or on what `provider` names.
 
-    where: the file that it is, for messages. threads: 0 is one per core. Raises EmotoneError for what is no network,
-    and for one that refers to other files, which onnxruntime would look for in the working folder.
+    where: the file that it is, for messages. threads: 0 is one per core. only: the outputs that will be asked for; what
+    the others need is left out. Raises EmotoneError for what is no network, and for one that refers to other files,
+    which onnxruntime would look for in the working folder.
 
     >>> OnnxSession(b"", "model.onnx")
     Traceback (most recent call last):
@@ -37,7 +39,14 @@ class OnnxSession:
     emotone.errors.EmotoneError: model.onnx: not a network that can be loaded (...)
     """
 
-    def __init__(self, network: bytes, where: str, threads: int = 0, provider: str = "CPUExecutionProvider") -> None:
+    def __init__(
+        self,
+        network: bytes,
+        where: str,
+        threads: int = 0,
+        provider: str = "CPUExecutionProvider",
+        only: Sequence[str] = (),
+    ) -> None:
         import onnxruntime
 
         onnxruntime.set_default_logger_severity(4)
@@ -50,6 +59,7 @@ class OnnxSession:
         try:
             if refers_to_files(network):
                 raise EmotoneError("it refers to other files")
+            network = part_for(network, only) if only else network
             # Its fallback to another device prints onto stdout.
             self._session = onnxruntime.InferenceSession(network, options, [provider], enable_fallback=0)
             self.inputs = {node.name: (node.shape, node.type) for node in self._session.get_inputs()}
@@ -70,81 +80,6 @@ class OnnxSession:
             if options.terminate:
                 raise KeyboardInterrupt from None
             raise NetworkError(f"{self.where}: the network fails ({error})") from None
-
-
-# ---- other files ------------------------------------------------------------------------------------------------
-
-_PARTS: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "file", 14: "place"},
-}
-"""Messages of ONNX (onnx.proto) that may hold a tensor, by field; a tensor's fields 13 and 14 are for other files."""
-
-
-def refers_to_files(network: bytes) -> bool:
-    """Whether a tensor of a network lies in another file; raises EmotoneError for bytes that are no ONNX.
-
-    >>> refers_to_files(bytes([0x3A, 6, 0x2A, 4, 0x6A, 2, 0x0A, 0]))  # model, graph, initializer, external_data
-    False
-    >>> refers_to_files(bytes([0x3A, 14, 0x2A, 12, 0x6A, 10, 0x0A, 8]) + b"location")
-    True
-    """
-    if network[4:8] == b"ORTM":
-        raise EmotoneError("it is in onnxruntime's own format, not in ONNX")
-    if b"location" not in network:  # without that key nothing is read
-        return False
-    view = memoryview(network)
-    waiting = [(view, "model")]
-    while waiting:
-        message, kind = waiting.pop()
-        for field, value in _fields(message):
-            part = _PARTS[kind].get(field)
-            if part in ("file", "place"):
-                if part == "file" or value:
-                    return True
-            elif part is not None and isinstance(value, memoryview):
-                waiting.append((value, part))
-    return False
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Fields of a protobuf message: numbers, and bytes where they have a length; raises EmotoneError for damage."""
-    position = 0
-    while position < len(message):
-        key, position = _number(message, position)
-        form = key & 7
-        if form == 0:
-            value, position = _number(message, position)
-            yield key >> 3 & 0x1FFF_FFFF, value
-            continue
-        size = {1: 8, 5: 4}.get(form)
-        if form == 2:
-            size, position = _number(message, position)
-        if size is None or size > len(message) - position:
-            raise EmotoneError("it is damaged")
-        if form == 2:
-            yield key >> 3 & 0x1FFF_FFFF, message[position : position + size]
-        position += size
-
-
-def _number(message: memoryview, position: int) -> tuple[int, int]:
-    """The number that begins at a place, in seven bits a byte, and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise EmotoneError("it is damaged")
 
 
 # ---- interrupts -------------------------------------------------------------------------------------------------

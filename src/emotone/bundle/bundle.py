@@ -219,16 +219,20 @@ class Bundle:
         return self.score_features([self.extract(samples) for samples in batch])
 
     def score_features(
-        self, batch: Sequence[NDArray[np.float32] | Utterance], speakers: Sequence[Normaliser] | None = None
+        self,
+        batch: Sequence[NDArray[np.float32] | Utterance],
+        speakers: Sequence[Normaliser] | None = None,
+        only: tuple[str, ...] = (),
     ) -> Scores:
         """Scores of several utterances' features [T, D], as extracted (not normalised).
 
         A bundle that normalises by speaker needs `speakers`, the normaliser of each utterance's speaker. A bundle of
-        speech and text (view "word-chunks") takes each as an `Utterance`, or features of speech alone.
+        speech and text (view "word-chunks") takes each as an `Utterance`, or features of speech alone. `only`: targets
+        whose scores are wanted, without curves; the network of others is not run.
         """
         if isinstance(self.view, views.WordChunks):
             both = [one if isinstance(one, Utterance) else Utterance(one) for one in batch]
-            return self.decode(self._network.run_padded(stack(both, self.view, self.stream_normalisers)))
+            return self.decode(self._network(only).run_padded(stack(both, self.view, self.stream_normalisers)))
         if not self.normalises_by_speaker:
             speakers = [self.normaliser] * len(batch)
         elif speakers is None:
@@ -242,7 +246,7 @@ class Bundle:
             if features is None:
                 raise EmotoneError(f"bundle {self.name} scores audio; it cannot score a transcript alone")
             inputs.append(views.apply(self.view, features, normaliser))
-        return self.decode(self._network.run(inputs))
+        return self.decode(self._network(only).run(inputs))
 
     @property
     def normaliser(self) -> Normaliser:
@@ -257,11 +261,11 @@ class Bundle:
     def decode(self, outputs: dict[str, NDArray[np.float32]]) -> Scores:
         """The scores that outputs {target: [N] or [N, K]} of the network mean: on ranges, and as probabilities."""
         scores = Scores({}, {}, outputs)
-        for target in self.targets:
+        for target in (target for target in self.targets if target.name in outputs):
             output = outputs[target.name].astype(np.float64)
             if target.kind == "attribute":
                 scores.attributes[target.name] = output * target.std + target.mean
-                if self.has_curves:
+                if f"{target.name}_curve" in outputs:
                     curve = outputs[f"{target.name}_curve"].astype(np.float64)
                     scores.curves[target.name] = curve * target.std + target.mean
             else:
@@ -279,8 +283,17 @@ class Bundle:
             shapes |= {f"{name}_curve": [self.view.num_chunks] for name in attributes}
         return shapes
 
+    def _network(self, only: tuple[str, ...] = ()) -> OnnxNetwork:
+        """The network, or the part of it that gives these targets."""
+        if only not in self._networks:
+            self._networks[only] = self._load_network(only)
+        return self._networks[only]
+
     @cached_property
-    def _network(self) -> OnnxNetwork:
+    def _networks(self) -> dict[tuple[str, ...], OnnxNetwork]:
+        return {}
+
+    def _load_network(self, only: tuple[str, ...]) -> OnnxNetwork:
         if isinstance(self.view, views.WordChunks):
             pooled = NUM_MEANS * len(self.feature.names)
             sizes: list[list[int | None]] = [[None, pooled], [None, self.view.num_text_features], [], []]
@@ -289,7 +302,8 @@ class Bundle:
             rows = {views.Chunks: "chunk_frames", views.Segments: "segment_frames"}.get(type(self.view))
             several = [] if rows is None else [getattr(self.view, rows)]
             inputs = {"features": [None, *several, len(self.feature.names)]}
-        return OnnxNetwork.load(self.folder / "model.onnx", inputs, self._output_shapes, self.threads, self.device)
+        path = self.folder / "model.onnx"
+        return OnnxNetwork.load(path, inputs, self._output_shapes, self.threads, self.device, only)
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,21 @@ class OnnxNetwork:
 
     @classmethod
     def load(
-        cls, path: Path, inputs: dict[str, list[int | None]], outputs: dict[str, list[int]], threads: int, device: str
+        cls,
+        path: Path,
+        inputs: dict[str, list[int | None]],
+        outputs: dict[str, list[int]],
+        threads: int,
+        device: str,
+        only: Sequence[str] = (),
     ) -> OnnxNetwork:
         """The network of a file; raises EmotoneError where it cannot be loaded or is not of this form.
 
-        `inputs` and `outputs` are {name: sizes of all axes but the batch}, None for one of any size.
+        `inputs` and `outputs` are {name: sizes of all axes but the batch}, None for one of any size. `only`: the
+        outputs that it shall give; by default all.
         """
-        session = OnnxSession(path.read_bytes(), str(path), threads, check_device(device))
+        session = OnnxSession(path.read_bytes(), str(path), threads, check_device(device), only)
+        outputs = {name: outputs[name] for name in only or outputs}
         _check(session, inputs, outputs)
         return cls(session, outputs)
 

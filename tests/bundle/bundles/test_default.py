@@ -53,7 +53,7 @@ def test_onnx_equals_the_weights_for_fine_tuning(folder: Path) -> None:
     inputs = np.random.default_rng(0).normal(0, 1, (3, 1, size)).astype(np.float32)
     with torch.inference_mode():
         expected = network.eval()(torch.from_numpy(inputs))
-    for name, output in bundle._network.run(list(inputs)).items():
+    for name, output in bundle._network().run(list(inputs)).items():
         np.testing.assert_allclose(output, expected[name].numpy(), atol=1e-5)
 
 

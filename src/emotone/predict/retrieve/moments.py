@@ -215,11 +215,12 @@ def score_recording(
     names: of the scores that are kept.
     """
     scored, bundle = Scored(), predictor.bundle
+    only = tuple(target.name for target in bundle.targets if {target.name, *target.columns.values()} & {*names})
     try:
         blocks = read_blocks(file, start_s, end_s, notes=scored.notes, channel=channel)
         for batch in _batches(_spoken_windows(blocks, search, bundle, scored), BATCH_S):
             try:
-                found = bundle.score_features([window.features for window in batch])
+                found = bundle.score_features([window.features for window in batch], only=only)
             except NetworkError as error:
                 scored.error = str(error)
                 continue
