@@ -64,8 +64,6 @@ def evaluate(options: Namespace) -> int:
 
     asked = CurveOptions.read(options)
     _check_report(options)
-    if options.lld and (asked.robustness or asked.missing):
-        raise EmotoneError("--lld is of the scores on a corpus; --robustness and --missing take what the bundle says")
     chosen = options.classes, options.part, options.lld
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, *chosen)
     curves = missing = None

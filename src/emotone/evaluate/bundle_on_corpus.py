@@ -101,7 +101,7 @@ def run_on_corpus(
         **score_predictions(predictions, targets),
     }
     test = predictions.assign(own_id=predictions["id"])
-    return Run(bundle.folder, {"name": bundle.name}, result, ranged, test, pd.DataFrame())
+    return Run(bundle.folder, {"name": bundle.name}, result, ranged, test, pd.DataFrame(), bundle.lld)
 
 
 def _keep_classes(table: pd.DataFrame, classes: Sequence[str], corpus: str, bundle: Bundle) -> pd.DataFrame:

@@ -33,7 +33,8 @@ class Run:
     """Everything that reports and comparisons need; a bundle tested on a corpus gives one, too.
 
     `test` and `validation` are prediction tables (`emotone.evaluate.prediction_table`), that of the test part with
-    `own_id`; `validation` is empty where nothing was scored by networks that do not know it.
+    `own_id`; `validation` is empty where nothing was scored by networks that do not know it. `lld`: what computes the
+    low-level descriptors of a bundle tested on a corpus, where it is not what the bundle was made with.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Run:
     targets: list[Target]
     test: pd.DataFrame
     validation: pd.DataFrame
+    lld: str | None = None
 
     @property
     def name(self) -> str:

@@ -154,6 +154,19 @@ def test_audio_alone_has_curves_of_audio(spoken: Corpus, tiny_bundle: Path) -> N
     ]
 
 
+def test_descriptors_are_those_of_whom_the_run_says(spoken: Corpus, pull_once: Callable[[str], Path]) -> None:
+    folder, row = str(pull_once("chunk-attention-self")), spoken.utterances.iloc[0]
+    samples = lose_bursts(load_audio(spoken.path_of(row["file"])), 0.5, generator(0, row["id"], "bursts"))
+    found = {}
+    for lld in ("own", "opensmile"):
+        run, bundle = evaluate_model(folder, "nemo", quiet=True, lld=lld), Bundle.load(folder, lld=lld)
+        table = score_missing(run, quiet=True, only=["bursts"]).tables["bursts"][50.0].set_index("id")
+        found[lld] = table.loc[row["id"], "predicted_arousal"]
+        expected = bundle.score_samples([samples]).attributes["arousal"][0]
+        assert found[lld] == pytest.approx(1 + (expected - 1) * 4 / 6, abs=1e-5)
+    assert found["own"] != found["opensmile"]
+
+
 def test_without_recognition_a_note_says_so(build_run: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: Any, **settings: Any) -> Any:
         raise EmotoneError("transcription needs the package faster-whisper")

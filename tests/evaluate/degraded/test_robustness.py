@@ -14,13 +14,14 @@ import pandas as pd
 import pytest
 
 from emotone.audio.change.degrade import CURVES
-from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.read import RATE_HZ, Samples, load_audio
 from emotone.base.draws import generator
 from emotone.bundle.bundle import Bundle
 from emotone.bundle.target import Target
 from emotone.corpora.corpus import Corpus
 from emotone.corpora.readers.emodb import EmoDB
 from emotone.errors import EmotoneError
+from emotone.evaluate.bundle_on_corpus import evaluate_model
 from emotone.evaluate.degraded.measured import describe
 from emotone.evaluate.degraded.robustness import (
     AudioPart,
@@ -31,6 +32,7 @@ from emotone.evaluate.degraded.robustness import (
     choose_utterances,
     robustness,
     score_degraded,
+    score_robustness,
 )
 from emotone.evaluate.numbers import metrics
 from emotone.evaluate.run_folder import Run, load_run
@@ -264,6 +266,19 @@ def test_a_bundle_on_a_corpus(corpus: Corpus, tiny_bundle: Path, shared: Path) -
     kept = run.test[run.test["id"].isin(choose_utterances(run.test, 4, 0)["id"])]
     clean = found["curves"]["noise"]["points"][0]["metrics"]["arousal"]["value"]
     assert clean == pytest.approx(metrics.ccc(kept["predicted_arousal"], kept["true_arousal"]), abs=1e-9)
+
+
+def test_descriptors_are_those_of_whom_the_run_says(corpus: Corpus, pull_once: Callable[[str], Path]) -> None:
+    folder, halved = str(pull_once("chunk-attention-self")), {}
+    for lld in ("own", "opensmile"):
+        run, bundle = evaluate_model(folder, "emodb", quiet=True, lld=lld), Bundle.load(folder, lld=lld)
+        tables = score_robustness(run, quiet=True, only=["shortening"]).tables["shortening"]
+        pd.testing.assert_series_equal(tables["all"]["predicted_arousal"], run.test["predicted_arousal"], rtol=1e-5)
+        part = load_audio(corpus.path_of(corpus.utterances["file"].iloc[0]))[:RATE_HZ]
+        expected = bundle.score_samples([part]).attributes["arousal"][0]
+        halved[lld] = tables[1.0].set_index("id")["predicted_arousal"][corpus.utterances["id"].iloc[0]]
+        assert 1 + (expected - 1) * 4 / 6 == pytest.approx(halved[lld], abs=1e-5)
+    assert halved["own"] != halved["opensmile"]
 
 
 def test_scores_are_on_the_range_of_the_target(corpus: Corpus, tiny_bundle: Path) -> None:

@@ -58,7 +58,7 @@ def score_missing(
     check_scorable(run, "missing data")
     tested = run.test.assign(bundle=bundles_of(run))
     chosen = choose_utterances(tested.drop_duplicates("id"), num_utterances, seed)
-    bundle = Bundle.load(tested["bundle"].iloc[0])
+    bundle = Bundle.load(tested["bundle"].iloc[0], lld=run.lld)
     inputs = MissingInputs(run, bundle, tested, chosen, names, seed, jobs, quiet)
     asked = {name: tested[tested["id"].isin(chosen["id"])] if name == "bursts" else tested for name in inputs.curves}
     conditions = [
@@ -71,7 +71,7 @@ def score_missing(
     work = [(folder, condition) for folder in tested["bundle"].unique() for condition in conditions]
     for folder, condition in track(work, len(work), "missing data", quiet):
         if str(bundle.folder) != folder:
-            bundle = Bundle.load(folder)
+            bundle = Bundle.load(folder, lld=run.lld)
         rows = asked[condition[0]]
         scores[condition] += _score(bundle, inputs, condition, rows[rows["bundle"] == folder])
     nothing = pd.DataFrame(columns=score_columns(run.targets), dtype=float)

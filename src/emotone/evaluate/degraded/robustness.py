@@ -133,7 +133,7 @@ def score_robustness(
     tested = run.test.assign(bundle=bundles_of(run))
     chosen = tested[tested["id"].isin(choose_utterances(tested.drop_duplicates("id"), num_utterances, seed)["id"])]
     items = _items(run, chosen, seed, quiet)
-    return score_degraded(items, chosen, BundleScorer(run.targets), recordings, seed, jobs, quiet, names)
+    return score_degraded(items, chosen, BundleScorer(run.targets, run.lld), recordings, seed, jobs, quiet, names)
 
 
 def score_degraded(
@@ -186,13 +186,17 @@ def _in_table(table: pd.DataFrame, columns: list[str], scores: Sequence[ScoreRow
 
 @dataclass(frozen=True)
 class BundleScorer:
-    """Scores with the item's bundle, and the words and text of the item; attributes on the ranges of `targets`."""
+    """Scores with the item's bundle, and the words and text of the item; attributes on the ranges of `targets`.
+
+    lld: as of `Bundle.load`.
+    """
 
     targets: list[Target]
+    lld: str | None = None
 
     def __call__(self, item: Item, copies: Sequence[Samples]) -> list[ScoreRow | None]:
         """One row of scores per version."""
-        bundle = _load_bundle(item.bundle)
+        bundle = _load_bundle(item.bundle, self.lld)
         found: list[ScoreRow | None] = []
         for samples in copies:
             if len(samples) < round(bundle.feature.min_duration_s * RATE_HZ):
@@ -278,9 +282,9 @@ def _audio_of(corpus: Corpus, row: pd.Series) -> AudioPart:
 
 
 @lru_cache(maxsize=1)
-def _load_bundle(folder: str) -> Bundle:
+def _load_bundle(folder: str, lld: str | None) -> Bundle:
     """The bundle, kept until another is asked for: items of one fold mostly follow each other."""
-    return replace(Bundle.load(folder), threads=1)
+    return replace(Bundle.load(folder, lld=lld), threads=1)
 
 
 @lru_cache(maxsize=100)
