@@ -5,7 +5,6 @@ A period's length decides where the next begins, so runs are gone through period
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +25,11 @@ UNROLLED = 32
 """Sums are over a multiple of so many products, so that a sum does not depend on what is summed beside it."""
 SIDE_BY_SIDE = 16
 """Runs whose correlations are computed in one go: what they need stays in the cache."""
+
+
+AROUND = np.arange(3)
+"""A place and the two beside it, from the one before on."""
+NO_PEAK = np.full((1, 3), np.nan)
 
 
 class Pairs(NamedTuple):
@@ -67,63 +71,106 @@ def find_pairs(
     if position is not None and frame[0] == 0:
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
-    high = np.ceil(RANGE[1] * period).astype(np.intp)
-    leaves_at = lead + hop * np.arange(1, len(pitch_hz) + 1) - 2 * high - 1
-    known = np.concatenate([samples, np.zeros(2 * (int(high[voiced].max()) + UNROLLED), np.float32)]).astype(np.float64)
+    lags = np.stack([RANGE[0] * period, np.ceil(RANGE[1] * period) - 1, np.rint(period)]).astype(np.intp)
+    leaves_at = lead + hop * np.arange(1, len(pitch_hz) + 1) - 2 * lags[1] - 3
+    known = np.concatenate([samples, np.zeros(2 * (int(lags[1, voiced].max()) + 1 + UNROLLED), np.float32)])
+    known = known.astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
     while len(frame):
         at = np.minimum(at, len(samples))  # long periods take more samples than their frames have
-        best, exact, correlation = _correlate(known, at, period[frame])
-        found.append((frame, at, best, exact, correlation))
-        at = at + best
+        step, peak = _correlate(known, at, lags[:, frame])
+        found.append((frame, at, step, peak))
+        at = at + step
         frame = frame + (at >= leaves_at[frame])
         goes_on = frame < stop
         if not goes_on.all():
             frame, at, stop = frame[goes_on], at[goes_on], stop[goes_on]
-    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-    order = np.lexsort((columns[1], columns[0]))
+    frame, at, step, peak = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((at, frame))
     last = order[-1]
-    after = int(columns[1][last] + columns[2][last]) - lead - hop * len(pitch_hz) if voiced[-1] else None
-    order = order[~np.isnan(columns[4][order])]
-    return Pairs(*(column[order] for column in columns)), after
+    after = int(at[last] + step[last]) - lead - hop * len(pitch_hz) if voiced[-1] else None
+    order = order[~np.isnan(peak[order, 1])]
+    before, top, behind = peak[order].T
+    fall = before - behind
+    offset = fall / (2 * (before - 2 * top + behind))  # of a parabola through three points
+    return Pairs(frame[order], at[order], step[order], step[order] + offset, top - fall * offset / 4), after
 
 
-def _correlate(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
-    """Step to the next period, exact length, and correlation of the periods at these samples of runs: each [R]."""
+def _correlate(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:
+    """Step to the next period [R], and the correlation of the periods at these samples of runs around its top [R, 3].
+
+    lags [3, R]: the first and the last one that is tried, and the step where there is no top.
+    """
+    if len(at) == 1:
+        return _best_lag(samples, at, lags)
     if len(at) <= SIDE_BY_SIDE:
-        return _best_lags(samples, at, period)
-    best, exact, top = np.empty(len(at), np.intp), np.empty(len(at)), np.empty(len(at))
-    order = np.argsort(period, kind="stable")
+        return _best_lags(samples, at, lags)
+    step, peak = np.empty(len(at), np.intp), np.empty((len(at), 3))
+    order = np.argsort(lags[2], kind="stable")
     for start in range(0, len(at), SIDE_BY_SIDE):
         part = order[start : start + SIDE_BY_SIDE]
-        best[part], exact[part], top[part] = _best_lags(samples, at[part], period[part])
-    return best, exact, top
+        step[part], peak[part] = _best_lags(samples, at[part], lags[:, part])
+    return step, peak
 
 
-def _best_lags(samples: Doubles, at: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
+def _best_lag(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:
+    """As `_best_lags`, of a single run."""
+    first, most, step = lags[:, 0].tolist()
+    start = int(at[0])
+    window = samples[start : start + 2 * _lags(first, most)[0]]
+    correlation = _correlations(window[None], first, most)[0]
+    here = correlation[1:-1]
+    peaks = np.where((here > correlation[:-2]) & (here > correlation[2:]), here, -np.inf)
+    place = int(peaks.argmax())
+    if peaks[place] == -np.inf:
+        return lags[2], NO_PEAK
+    return np.array([first + 1 + place]), correlation[None, place : place + 3]
+
+
+def _best_lags(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:
     """As `_correlate`, of a few runs with similar periods.
 
-    Pearson's correlation of x[s .. s + L) and x[s + L .. s + 2 L), in double precision, for lags L from int(.75 T0) to
-    ceil(1.25 T0) - 1: its largest local maximum between them. Where there is none, the step is T0, rounded, and the
-    pair is no pair: its correlation is NaN.
+    The step is that to the largest local maximum within the lags. Where there is none, it is the period of the pitch,
+    rounded, and the pair is no pair: its correlation is NaN.
     """
-    first, most = int(RANGE[0] * period.min()), math.ceil(RANGE[1] * period.max()) - 1
+    first, most = int(lags[0].min()), int(lags[1].max())
+    windows = samples[at[:, None] + np.arange(2 * _lags(first, most)[0])]
+    correlation = _correlations(windows, first, most)
+    here, inner = correlation[:, 1:-1], np.arange(first + 1, most)
+    is_peak = (here > correlation[:, :-2]) & (here > correlation[:, 2:])
+    is_peak &= (inner > lags[0][:, None]) & (inner < lags[1][:, None])
+    place = np.where(is_peak, here, -np.inf).argmax(axis=1)
+    rows = np.arange(len(at))
+    has_peak = is_peak[rows, place]
+    peak = correlation[rows[:, None], place[:, None] + AROUND]
+    if has_peak.all():
+        return place + (first + 1), peak
+    return np.where(has_peak, place + (first + 1), lags[2]), np.where(has_peak[:, None], peak, np.nan)
+
+
+def _correlations(windows: Doubles, first: int, most: int) -> Doubles:
+    """Pearson's correlation of x[0 .. L) and x[L .. 2 L) of windows x [R, n], for lags L from `first` to `most`.
+
+    [R, most - first + 1], in double precision; 0 where either is constant.
+    """
     last, lags, is_in = _lags(first, most)
-    windows = samples[at[:, None] + np.arange(2 * last)]
-    sums, squares = windows.cumsum(axis=1), (windows * windows).cumsum(axis=1)
-    twice = slice(2 * first - 1, 2 * most, 2)
-    x, xx = sums[:, first - 1 : most], squares[:, first - 1 : most]
-    y, yy = sums[:, twice] - x, squares[:, twice] - xx
+    both = np.empty((2, *windows.shape))
+    both[0] = windows
+    np.multiply(windows, windows, out=both[1])
+    sums = np.add.accumulate(both, axis=2)
+    of_first = sums[:, :, first - 1 : most]
+    (x, xx), (y, yy) = of_first, sums[:, :, 2 * first - 1 : 2 * most : 2] - of_first
     row, step = windows.strides
-    shifted = np.ndarray((len(at), len(lags), last), buffer=windows, offset=first * step, strides=(row, step, step))
+    shape = (len(windows), len(lags), last)
+    shifted = np.ndarray(shape, buffer=windows, offset=first * step, strides=(row, step, step))
     products = np.einsum("rln,rln->rl", shifted, windows[:, None, :last] * is_in)
     scaled = x / lags
     products -= scaled * y
     spread = (xx - scaled * x) * (yy - y * y / lags)
-    if spread.min() <= 0:
+    if np.minimum.reduce(spread, axis=None) <= 0:
         is_flat = spread <= 0
         products[is_flat], spread[is_flat] = 0.0, 1.0
-    return _tops(products / np.sqrt(spread), lags, period)
+    return products / np.sqrt(spread)
 
 
 @lru_cache(maxsize=64)
@@ -132,25 +179,3 @@ def _lags(first: int, most: int) -> tuple[int, Ints, Doubles]:
     last = -(-most // UNROLLED) * UNROLLED
     lags = np.arange(first, most + 1)
     return last, lags, (np.arange(last) < lags[:, None]).astype(np.float64)
-
-
-def _tops(correlation: Doubles, lags: Ints, period: Doubles) -> tuple[Ints, Doubles, Doubles]:
-    """Step, exact length and height of the best of correlations [R, L] at these lags [L], as `_best_lags` says."""
-    rows = np.arange(len(correlation))
-    here, lag = correlation[:, 1:-1], lags[1:-1]
-    is_peak = (here > correlation[:, :-2]) & (here > correlation[:, 2:])
-    if len(rows) > 1:
-        low, high = (RANGE[0] * period).astype(np.intp), np.ceil(RANGE[1] * period).astype(np.intp) - 1
-        is_peak &= (lag > low[:, None]) & (lag < high[:, None])
-    place = np.where(is_peak, here, -np.inf).argmax(axis=1)
-    has_peak = is_peak[rows, place]
-    before, top, after = correlation[rows, place], here[rows, place], correlation[rows, place + 2]
-    best = lag[place]
-    if has_peak.all():
-        fall = before - after
-        offset = fall / (2 * (before - 2 * top + after))
-        return best, best + offset, top - fall * offset / 4
-    bend = np.where(has_peak, before - 2 * top + after, -1.0)
-    offset = (before - after) / (2 * bend)
-    step = np.where(has_peak, best, np.rint(period).astype(np.intp))
-    return step, best + offset, np.where(has_peak, top - (before - after) * offset / 4, np.nan)

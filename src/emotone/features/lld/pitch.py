@@ -76,11 +76,9 @@ def keep_peaks(magnitudes: Array) -> Array:
 
     A maximum is strictly above its neighbours, of which the first and the last bin have one.
     """
-    rises = magnitudes[:, 1:] > magnitudes[:, :-1]
-    falls = magnitudes[:, 1:] < magnitudes[:, :-1]
-    is_peak = np.empty(magnitudes.shape, bool)
-    is_peak[:, 0], is_peak[:, -1] = falls[:, 0], rises[:, -1]
-    np.logical_and(rises[:, :-1], falls[:, 1:], out=is_peak[:, 1:-1])
+    is_peak = maxima(magnitudes)
+    is_peak[:, 0] = magnitudes[:, 0] > magnitudes[:, 1]
+    is_peak[:, -1] = magnitudes[:, -1] > magnitudes[:, -2]
     kept = is_peak.copy()
     for reach in (1, 2):
         kept[:, reach:] |= is_peak[:, :-reach]
@@ -88,6 +86,21 @@ def keep_peaks(magnitudes: Array) -> Array:
     bins = np.arange(magnitudes.shape[1])
     first, last = is_peak.argmax(axis=1)[:, None], bins[-1] - is_peak[:, ::-1].argmax(axis=1)[:, None]
     return magnitudes * (kept | (bins < first) | (bins > last))
+
+
+def maxima(rows: Array) -> NDArray[np.bool_]:
+    """Which of rows [K, n] are strictly above both their neighbours, bool [K, n]; the first and last of a row are not.
+
+    >>> maxima(np.array([[0.0, 2, 1, 3], [4, 3, 3, 2]], np.float32)).tolist()
+    [[False, True, False, False], [False, False, False, False]]
+    """
+    line = rows.ravel()
+    rises = line[1:] > line[:-1]
+    falls = line[1:] < line[:-1]
+    found = np.zeros(rows.shape, bool)
+    np.logical_and(rises[:-1], falls[1:], out=found.ravel()[1:-1])
+    found[:, 0] = found[:, -1] = False
+    return found
 
 
 class _Band(NamedTuple):
@@ -177,16 +190,14 @@ def best_peaks(scores: Array) -> tuple[Doubles, Doubles]:
     """
     num_frames = len(scores)
     rows = np.arange(num_frames)[:, None]
-    rises = scores[:, 1:] > scores[:, :-1]
-    falls = scores[:, 1:] < scores[:, :-1]
-    left = np.where(rises[:, :-1] & falls[:, 1:], scores[:, 1:-1], np.float32(-1.0))
+    left = np.where(maxima(scores), scores, np.float32(-1.0))
     peaks = np.empty((num_frames, NUM_CANDIDATES), np.intp)
     for rank in range(NUM_CANDIDATES):
         peaks[:, rank] = left.argmax(axis=1)
         is_none = left[rows[:, 0], peaks[:, rank]] < 0
         left[rows[:, 0], peaks[:, rank]] = -1.0
         peaks[is_none, rank] = -1
-    j = np.where(peaks >= 0, peaks + 1, 1)
+    j = np.maximum(peaks, 1)
     before, here, after = (scores[rows, j + step].astype(np.float64) for step in (-1, 0, 1))
     bend = before - 2 * here + after
     bend = np.where(bend == 0, -1.0, bend)

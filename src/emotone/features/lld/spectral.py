@@ -148,16 +148,20 @@ def harmonicity(power: Array) -> Doubles:
     An extremum (k = 3..M-2) is strictly larger, or strictly smaller, than all of P_{k-2}, P_{k-1}, P_{k+1}, P_{k+2};
     two maxima (or minima) in a row are both kept.
     """
-    one, two = power[:, 1:-1], power[:, 1:-2]
-    falls_1, rises_1 = one > power[:, 2:], one < power[:, 2:]  # from k to k + 1, k = 1..M-1
-    falls_2, rises_2 = two > power[:, 3:], two < power[:, 3:]  # from k to k + 2, k = 1..M-2
-    top = falls_1[:, 2:-1] & falls_2[:, 2:] & rises_1[:, 1:-2] & rises_2[:, :-2]
-    top |= rises_1[:, 2:-1] & rises_2[:, 2:] & falls_1[:, 1:-2] & falls_2[:, :-2]
-    counts = np.count_nonzero(top, axis=1)
-    values = np.append(power[:, 3:-2][top].astype(np.float64), 0.0)
-    steps = np.abs(np.diff(values))
-    stops = np.cumsum(counts)
-    steps[stops[counts > 0] - 1] = 0.0  # from a frame's last to the next one's first
+    line = np.ravel(power)  # all frames in one, whose ends are no extrema
+    falls_1, rises_1 = line[:-1] > line[1:], line[:-1] < line[1:]
+    falls_2, rises_2 = line[:-2] > line[2:], line[:-2] < line[2:]
+    is_extreme = np.zeros(power.shape, bool)
+    inner = is_extreme.ravel()[2:-2]
+    np.logical_and(falls_1[2:-1] & falls_2[2:], rises_1[1:-2] & rises_2[:-2], out=inner)
+    inner |= rises_1[2:-1] & rises_2[2:] & falls_1[1:-2] & falls_2[:-2]
+    is_extreme[:, :3] = is_extreme[:, -2:] = False
+    places = np.flatnonzero(is_extreme)
     found = np.zeros(len(power))
-    found[counts > 0] = np.add.reduceat(steps, (stops - counts)[counts > 0]) if len(steps) else 0.0
+    if len(places):
+        frames = places // power.shape[1]
+        starts = np.flatnonzero(np.diff(frames, prepend=-1))
+        steps = np.abs(np.diff(line[places].astype(np.float64), append=0.0))
+        steps[np.append(starts[1:], len(places)) - 1] = 0.0  # from a frame's last to the next one's first
+        found[frames[starts]] = np.add.reduceat(steps, starts)
     return found / (2 * (power.shape[1] - 1))
