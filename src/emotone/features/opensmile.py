@@ -134,8 +134,8 @@ class OpenSmileFeature:
     @property
     def _num_samples_min(self) -> int:
         known = FEATURE_SETS[self.feature_set]
-        num_more = (known.num_frames_min - 1) * _num_samples(self._step_ms)
-        return _num_samples(self.frame_size_ms or known.frame_size_ms) + num_more
+        num_more = (known.num_frames_min - 1) * num_samples(self._step_ms)
+        return num_samples(self.frame_size_ms or known.frame_size_ms) + num_more
 
     def __call__(self, samples: Array) -> Array:
         """Samples [N], 16 kHz -> float32 [T, D]; raises EmotoneError for too few of them and for NaN."""
@@ -164,7 +164,7 @@ class OpenSmileFeature:
             raise EmotoneError(f"{self.title}: the samples hold NaN or infinite values")
 
 
-def _num_samples(duration_ms: float) -> int:
+def num_samples(duration_ms: float) -> int:
     """Samples of a frame or a step, rounded as openSMILE does."""
     return math.floor(duration_ms * RATE_HZ / 1000 + 0.5)
 

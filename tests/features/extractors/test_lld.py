@@ -130,9 +130,19 @@ def test_impossible_settings_are_one_clear_error(wrong: dict[str, Any]) -> None:
         Lld(**wrong)
 
 
-@pytest.mark.parametrize("other", [{"frame_size_ms": None}, {"frame_step_ms": 10.0}, {"feature_set": "eGeMAPSv02"}])
-def test_what_its_own_extractor_has_not_is_refused_in_words(other: dict[str, Any]) -> None:
-    with pytest.raises(EmotoneError, match=r"at 32 ms every 16 ms, not .*which openSMILE has: extractor=opensmile$"):
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"feature_set": "eGeMAPSv02"}, "IS13_ComParE, not eGeMAPSv02"),
+        ({"frame_size_ms": 33.3}, "whole numbers of samples, multiples of 1/16 ms, not frame_size_ms 33.3"),
+        ({"frame_step_ms": 12.51}, "whole numbers of samples, multiples of 1/16 ms, not frame_step_ms 12.51"),
+        ({"frame_size_ms": 150}, "frames up to 128 ms, not frame_size_ms 150"),
+        ({"frame_step_ms": 40}, "frames without gaps between them, not 32 ms every 40 ms"),
+        ({"frame_size_ms": None, "frame_step_ms": 61}, "frames without gaps between them, not 60 ms every 61 ms"),
+    ],
+)
+def test_what_its_own_extractor_has_not_is_refused_in_words(other: dict[str, Any], words: str) -> None:
+    with pytest.raises(EmotoneError, match=f"our own extractor has {words}, which openSMILE has: extractor=opensmile$"):
         Lld(**other)
     assert Lld(**other, extractor="opensmile").names
 
@@ -150,9 +160,12 @@ def test_variants_are_known_apart_and_the_published_one_as_before() -> None:
     assert plugins.identity_of(Lld(variant="corrected")) == known | {"variant": "corrected"}
 
 
-def test_its_own_are_those_of_the_library_to_rounding(shared: Path) -> None:
+@pytest.mark.parametrize(("size_ms", "step_ms"), [(32.0, 16.0), (None, None), (None, 12.5), (25.0, 10.0)])
+def test_its_own_are_those_of_the_library_to_rounding(
+    shared: Path, size_ms: float | None, step_ms: float | None
+) -> None:
     samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
-    own, theirs = Lld()(samples), BY_LIBRARY()(samples)
+    own, theirs = (kind(frame_size_ms=size_ms, frame_step_ms=step_ms)(samples) for kind in (Lld, BY_LIBRARY))
     assert own.shape == theirs.shape and not np.array_equal(own, theirs)
     np.testing.assert_allclose(own, theirs, rtol=1e-2, atol=1e-3 * np.abs(theirs).mean(axis=0).max())
     assert np.median(np.abs(own - theirs) / np.maximum(np.abs(theirs), 1e-9)) < 1e-6

@@ -49,6 +49,22 @@ def test_rows_are_those_of_loops(num: int, corrected: bool) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("num_beyond", [1, 2, 3, 4])
+def test_frames_beyond_the_last_row_take_the_place_of_what_is_repeated(num_beyond: int) -> None:
+    rows, beyond = drawn(20), drawn(num_beyond)[:, 6:]
+    found = Contours().push(rows, is_last=True, beyond=beyond)
+    longer = rows.copy()[np.minimum(np.arange(20 + num_beyond), 19)]
+    longer[20:, 6:] = beyond
+    of_all = by_loops(longer, corrected=False)[:21]
+    np.testing.assert_allclose(found[:, 6:65], of_all[:, 6:65], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[:, 75:], of_all[:, 75:], rtol=1e-4, atol=1e-6)
+    ended = found[np.minimum(np.arange(18, 23), 20), 6:10]
+    expected = (2 * (ended[4] - ended[0]) + ended[3] - ended[1]) / 10
+    np.testing.assert_allclose(found[20, 71:75], expected, rtol=1e-4, atol=1e-6)
+    voice = [*range(6), *range(65, 71)]
+    np.testing.assert_array_equal(found[:, voice], Contours().push(rows, is_last=True)[:, voice])
+
+
 @pytest.mark.parametrize("num", [1, 2, 3, 4])
 def test_corrected_there_is_a_row_for_each_frame(num: int) -> None:
     assert Contours(corrected=True).push(drawn(num), is_last=True).shape == (num, 130)

@@ -9,12 +9,13 @@ import pytest
 from descriptors import Array, speech
 
 from emotone.features.lld import overlapping
+from emotone.features.lld.frames import PUBLISHED, SET_ITSELF, Frames
 from emotone.features.lld.overlapping import Overlapping
 from emotone.features.lld.stream import Stream
 
 
-def alone(samples: Array, corrected: bool = False) -> Array:
-    stream = Stream(corrected)
+def alone(samples: Array, corrected: bool = False, frames: Frames = PUBLISHED) -> Array:
+    stream = Stream(corrected, frames)
     return np.concatenate([stream.push(samples), stream.end()])
 
 
@@ -29,6 +30,17 @@ def test_windows_have_their_own_rows(shared: Path, length: int, hop: int) -> Non
         samples = recording[start : start + length]
         if len(samples) >= 512:
             np.testing.assert_array_equal(windows(start, samples), alone(samples))
+
+
+@pytest.mark.parametrize("frames", [SET_ITSELF, Frames(320, 960, 200)])
+@pytest.mark.parametrize(("length", "hop"), [(48_000, 16_000), (8_192, 160), (20_001, 1_001), (4_000, 40)])
+def test_windows_of_other_frames_have_their_own_rows(shared: Path, length: int, hop: int, frames: Frames) -> None:
+    recording = np.concatenate(speech(shared))
+    windows = Overlapping(frames=frames)
+    for number, start in enumerate(range(0, len(recording), hop)[:40]):
+        samples = recording[start : start + length - 37 * (number % 3)]
+        if frames.count(len(samples)):
+            np.testing.assert_array_equal(windows(start, samples), alone(samples, frames=frames))
 
 
 def test_corrected_windows_have_the_rows_of_the_whole_within(shared: Path) -> None:

@@ -55,6 +55,22 @@ def test_a_run_goes_on_over_blocks(cut: int) -> None:
     np.testing.assert_allclose(np.append(first.correlation, second.correlation), whole.correlation, rtol=1e-9)
 
 
+def test_a_period_that_reaches_the_end_of_its_frame_is_found_once_more() -> None:
+    pairs, position = find_pairs(voice(200.0), np.full(5, 80.0), hop=160)
+    assert pairs.frame.tolist() == [0, 1, 2, 3, 4] and (pairs.length == 200).all()
+    assert pairs.start.tolist() == [0, 0, 200, 400, 600], "200 samples do not end within 160, but within 320"
+    assert pairs.stop.tolist() == [200, 200, 400, 600, 800]
+    assert position == 600 - 5 * 160, "the last one is found once more, too"
+
+
+def test_a_search_ends_after_steps_without_a_pair() -> None:
+    samples = voice(80.0)
+    samples[400:] = np.linspace(0, 1, len(samples) - 400) ** 2
+    pairs, _ = find_pairs(samples, np.full(6, 200.0))
+    assert (pairs.stop >= pairs.start + pairs.length).all()
+    assert pairs.stop[-1] > pairs.start[-1] + pairs.length[-1]
+
+
 def test_unvoiced_frames_have_none() -> None:
     pairs, position = find_pairs(voice(80), np.zeros(5))
     assert len(pairs.frame) == 0 and position is None

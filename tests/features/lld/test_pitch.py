@@ -26,15 +26,16 @@ def found_in(samples: NDArray[np.floating]) -> Candidates:
     return candidates(windowed, power_spectra(windowed))
 
 
-def test_the_spectrum_is_read_by_the_natural_spline() -> None:
-    magnitudes = RANDOM.uniform(0, 1, (5, 257)).astype(np.float32)
+@pytest.mark.parametrize("num", [257, 513])
+def test_the_spectrum_is_read_by_the_natural_spline(num: int) -> None:
+    magnitudes = RANDOM.uniform(0, 1, (5, num)).astype(np.float32)
     smooth = magnitudes.astype(np.float64)
     smooth[:, 1:-1] = (magnitudes[:, :-2] + 2 * magnitudes[:, 1:-1].astype(np.float64) + magnitudes[:, 2:]) / 4
     smooth[:, 0] = magnitudes[:, 0] / 2 + magnitudes[:, 1] / 4
-    knots = np.log2(np.append(31.25 / 2, 31.25 * np.arange(1, 257)))
-    j = np.arange(257)
-    points = CubicSpline(knots, smooth, axis=1, bc_type="natural")(np.log2(25) + j * OCTAVES / 256)
-    expected = np.maximum(points * (0.5 + np.arctan(3 * ((j + 2) * OCTAVES / 257 - np.log2(1.3))) / np.pi), 0)
+    knots = np.log2(8_000 / (num - 1) * np.append(1 / 2, np.arange(1, num)))
+    j = np.arange(num)
+    points = CubicSpline(knots, smooth, axis=1, bc_type="natural")(np.log2(25) + j * OCTAVES / (num - 1))
+    expected = np.maximum(points * (0.5 + np.arctan(3 * ((j + 2) * OCTAVES / num - np.log2(1.3))) / np.pi), 0)
     np.testing.assert_allclose(on_logarithmic_scale(magnitudes), expected, atol=2e-6)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from descriptors import Array, speech
+from descriptors import ALL_MS, Array, FramesMs, frames_for, speech
 
-from emotone.features.lld.frames import frames_of, hamming_window, power_spectra, quantise
+from emotone.features.lld.frames import PUBLISHED, Frames, frames_of, hamming_window, power_spectra, quantise
 from emotone.features.lld.spectral import bark, flux, harmonicity, statistics, weights
 
 FREQUENCY_HZ = 31.25 * np.arange(1, 257)
@@ -41,8 +41,9 @@ def harmonicity_by_loops(power: Array) -> float:
     return float(np.abs(np.diff(extrema)).sum()) / 512
 
 
-def spectra(recording: Array) -> Array:
-    return power_spectra(frames_of(quantise(recording), 512, 256) * hamming_window(512))
+def spectra(recording: Array, frames: Frames = PUBLISHED) -> Array:
+    framed = frames_of(quantise(recording), frames.size, frames.hop)[: frames.count(len(recording))]
+    return power_spectra(framed * hamming_window(frames.size))
 
 
 def test_statistics_are_as_defined(shared: Path) -> None:
@@ -55,21 +56,26 @@ def test_statistics_are_as_defined(shared: Path) -> None:
     np.testing.assert_allclose(found[:, 1] * 256, power[:, 32:129].sum(axis=1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("ms", ALL_MS)
 def test_statistics_of_speech_are_openSMILEs(  # noqa: N802
-    shared: Path, raw_by_opensmile: Callable[[Array], Array]
+    shared: Path, raw_by_opensmile: Callable[..., Array], ms: FramesMs
 ) -> None:
     for recording in speech(shared):
-        power = spectra(recording)
-        found, expected = statistics(power, power @ weights(257), power[0]), raw_by_opensmile(recording)[:, 36:51]
+        power, expected = spectra(recording, frames_for(ms)), raw_by_opensmile(recording, ms)[:, 36:51]
+        found = statistics(power, power @ weights(power.shape[1]), power[0])
         near = np.abs(found - expected) <= 1e-3 * np.abs(expected)
         assert near.mean(axis=0).min() >= 0.985, "roll-offs of a click in digital silence are tossed by rounding"
         assert np.median(np.abs(found - expected) / np.maximum(np.abs(expected), 1e-9), axis=0).max() <= 2e-6
 
 
-def test_silence_has_the_values_of_openSMILE(raw_by_opensmile: Callable[[Array], Array]) -> None:  # noqa: N802
-    power = np.zeros((3, 257), np.float32)
-    found = statistics(power, power @ weights(257), power[0])
-    np.testing.assert_allclose(found, raw_by_opensmile(np.zeros(1024, np.float32))[:, 36:51], rtol=1e-6)
+@pytest.mark.parametrize(("ms", "num_bins"), [((32.0, 16.0), 257), ((40.0, 20.0), 513)])
+def test_silence_has_the_values_of_openSMILE(  # noqa: N802
+    raw_by_opensmile: Callable[..., Array], ms: FramesMs, num_bins: int
+) -> None:
+    power = np.zeros((3, num_bins), np.float32)
+    found = statistics(power, power @ weights(num_bins), power[0])
+    silence = np.zeros(frames_for(ms).span(3), np.float32)
+    np.testing.assert_allclose(found, raw_by_opensmile(silence, ms)[:, 36:51], rtol=1e-6)
 
 
 def test_flux_is_that_to_the_frame_before() -> None:

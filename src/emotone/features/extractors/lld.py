@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError
 from emotone.features.feature import WindowFeature
+from emotone.features.lld.frames import SET_ITSELF, Frames
 from emotone.features.lld.names import column_names
 from emotone.features.lld.overlapping import Overlapping
 from emotone.features.lld.stream import Stream
-from emotone.features.opensmile import FeatureSetName, OpenSmileFeature
+from emotone.features.opensmile import FeatureSetName, OpenSmileFeature, num_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Extractor = Literal["own", "opensmile"]
 Variant = Literal["published", "corrected"]
-OWN = ("IS13_ComParE", 32.0, 16.0)
-"""Set, frame size and step in milliseconds of our own descriptors."""
+OWN_SET = "IS13_ComParE"
+LONGEST_MS = 128.0
+"""Frames that our own descriptors were measured for."""
 PIECE_SAMPLES = 2**20
 """Samples that are gone through together: a minute, so that memory beside the rows does not grow."""
 
@@ -29,12 +32,13 @@ PIECE_SAMPLES = 2**20
 class Lld(OpenSmileFeature):
     """Low-level descriptors, then their deltas, float32 [T, D]; D is 130 for the default set.
 
-    extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE at frames of 32 ms every 16 ms alone,
-    those of the published chunk-level systems; they are openSMILE's to rounding (results/descriptors.md). `opensmile`
-    has the library compute them, which is for non-commercial use. variant: `published` descriptors are those that the
-    published systems were trained on, with openSMILE's defects; `corrected` ones, our own alone, are without those of
-    voice quality and deltas (docs/low-level-descriptors.md), for new training. feature_set: one of `FeatureSetName`.
-    frame_size_ms, frame_step_ms: of its frames; None for a set's own.
+    extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE alone; they are openSMILE's to
+    rounding (results/descriptors.md). `opensmile` has the library compute them, which is for non-commercial use.
+    variant: `published` descriptors are those that the published systems were trained on, with openSMILE's defects;
+    `corrected` ones, our own alone, are without those of voice quality and deltas (docs/low-level-descriptors.md), for
+    new training. feature_set: one of `FeatureSetName`. frame_size_ms, frame_step_ms: of its frames, 32 and 16 those of
+    the published chunk-level systems; None for a set's own. `own` has whole numbers of samples, up to 128 ms, and steps
+    that leave no gaps.
 
     Schuller et al., "The INTERSPEECH 2013 computational paralinguistics challenge". openSMILE gives in one pass what
     its levels `lld` and `lld_de` give in two, cut to the shorter. D of the other sets: IS09_emotion 32,
@@ -44,10 +48,12 @@ class Lld(OpenSmileFeature):
 
     >>> Lld()(np.zeros(16_000, np.float32)).shape
     (62, 130)
+    >>> Lld(frame_size_ms=None, frame_step_ms=None)(np.zeros(16_000, np.float32)).shape
+    (96, 130)
     >>> Lld("eGeMAPSv02")
     Traceback (most recent call last):
     ...
-    emotone.errors.EmotoneError: feature lld: our own extractor has IS13_ComParE at 32 ms every 16 ms, not ...
+    emotone.errors.EmotoneError: feature lld: our own extractor has IS13_ComParE, not eGeMAPSv02, which ...
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
@@ -70,12 +76,33 @@ class Lld(OpenSmileFeature):
             raise EmotoneError(f"{self.title}: variant must be published or corrected, not {self.variant!r}")
         if self.extractor == "opensmile" and self.corrected:
             raise EmotoneError(f"{self.title}: variant=corrected is our own alone: extractor=own")
-        if self.extractor == "own" and (self.feature_set, self.frame_size_ms, self.frame_step_ms) != OWN:
-            given = [self.feature_set, *(_in_words(ms) for ms in (self.frame_size_ms, self.frame_step_ms))]
+        if self.extractor == "own" and (lacking := self._lacking()):
             raise EmotoneError(
-                f"{self.title}: our own extractor has IS13_ComParE at 32 ms every 16 ms, not {given[0]} at {given[1]} "
-                f"every {given[2]}, which openSMILE has: extractor=opensmile"
+                f"{self.title}: our own extractor has {lacking}, which openSMILE has: extractor=opensmile"
             )
+
+    def _lacking(self) -> str:
+        """What of this set and its frames openSMILE alone has, in words; nothing where nothing is."""
+        if self.feature_set != OWN_SET:
+            return f"{OWN_SET}, not {self.feature_set}"
+        for name, value in (("frame_size_ms", self.frame_size_ms), ("frame_step_ms", self.frame_step_ms)):
+            if value is not None and value * RATE_HZ % 1000:
+                return f"whole numbers of samples, multiples of 1/16 ms, not {name} {value:g}"
+        longest_ms, step_ms = (1000 * length / RATE_HZ for length in (self.frames.pitch_size, self.frames.hop))
+        if longest_ms > LONGEST_MS:
+            return f"frames up to {LONGEST_MS:g} ms, not frame_size_ms {longest_ms:g}"
+        if step_ms > longest_ms:
+            return f"frames without gaps between them, not {longest_ms:g} ms every {step_ms:g} ms"
+        return ""
+
+    @property
+    def frames(self) -> Frames:
+        """Sizes of frames and their step in samples."""
+        hop = SET_ITSELF.hop if self.frame_step_ms is None else num_samples(self.frame_step_ms)
+        if self.frame_size_ms is None:
+            return Frames(SET_ITSELF.size, SET_ITSELF.pitch_size, hop)
+        size = num_samples(self.frame_size_ms)
+        return Frames(size, size, hop)
 
     @property
     def corrected(self) -> bool:
@@ -92,7 +119,7 @@ class Lld(OpenSmileFeature):
         if self.extractor == "opensmile":
             return super().__call__(samples)
         self._check(samples)
-        stream = Stream(self.corrected)
+        stream = Stream(self.corrected, self.frames)
         starts = range(0, len(samples), PIECE_SAMPLES)
         rows = [stream.push(samples[start : start + PIECE_SAMPLES]) for start in starts]
         return np.concatenate([*rows, stream.end()])
@@ -101,14 +128,10 @@ class Lld(OpenSmileFeature):
         """Rows of windows of one recording, whose common frames are measured once (`emotone.features.feature`)."""
         if self.extractor == "opensmile":
             return lambda start, samples: self(samples)
-        overlapping = Overlapping(self.corrected)
+        overlapping = Overlapping(self.corrected, self.frames)
 
         def rows(start: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
             self._check(samples)
             return overlapping(start, samples)
 
         return rows
-
-
-def _in_words(ms: float | None) -> str:
-    return "the set's own" if ms is None else f"{ms:g} ms"

@@ -48,11 +48,15 @@ def _centres_mel() -> Doubles:
 
 @lru_cache(maxsize=8)
 def triangles(num_bins: int) -> Doubles:
-    """Weights [M + 1, 26] of power: triangles with peak 1, linear in mel; bins 0 and 1 count nowhere."""
-    bins = mel(bins_hz(num_bins))[:, None]
+    """Weights [M + 1, 26] of power: triangles with peak 1, linear in mel.
+
+    The bin nearest to 20 Hz and those below count nowhere: 0 and 1 for M = 256.
+    """
+    f = bins_hz(num_bins)
+    bins = mel(f)[:, None]
     lower, centre, upper = (_centres_mel()[start : start + NUM_BANDS] for start in range(3))
     weights = np.maximum(0.0, np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)))
-    weights[:2] = 0.0
+    weights[: round(RANGE_HZ[0] / f[1]) + 1] = 0.0
     return weights
 
 

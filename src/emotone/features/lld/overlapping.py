@@ -72,7 +72,9 @@ class Overlapping:
             return _Known(first, measure(samples, None, self._frames), RememberedVoice())
         kept = known.local.part(first - known.first, known.local.num, MOST_BEYOND)
         num, num_beyond = self._frames.count(len(samples)), self._frames.num_beyond(len(samples))
-        if kept.num >= num and len(kept.columns) >= num + num_beyond:
-            return _Known(first, kept, known.voice)
-        new = measure(samples[kept.num * self._frames.hop :], kept.power, self._frames)
-        return _Known(first, join([kept, new]), known.voice)
+        if kept.num < num:
+            new = measure(samples[kept.num * self._frames.hop :], kept.power, self._frames)
+            return _Known(first, join([kept, new]), known.voice)
+        if len(kept.columns) < num + num_beyond:  # the last window was a little shorter
+            kept = measure(samples, None, self._frames)
+        return _Known(first, kept, known.voice)

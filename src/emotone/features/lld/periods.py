@@ -36,13 +36,14 @@ class Pairs(NamedTuple):
     """Pairs of neighbouring periods, in the order of their frames [P]: all that is measured of them.
 
     frame: its place in what was asked for. start, length: in samples, of the first period; the second is as long, and
-    begins where the first ends. period: the length between samples, by a parabola. correlation: of the two periods, at
-    the parabola's top.
+    begins where the first ends. stop: where the search of its frame ended, after pairs and steps. period: the length
+    between samples, by a parabola. correlation: of the two periods, at the parabola's top.
     """
 
     frame: Ints
     start: Ints
     length: Ints
+    stop: Ints
     period: Doubles
     correlation: Doubles
 
@@ -53,9 +54,10 @@ def find_pairs(
     """The pairs of frames with these pitches [K], one every `hop` samples, 0 where unvoiced.
 
     Samples [N] are those from `lead` before the first frame on. A voiced frame has the pairs of periods between where
-    the last one ended and its end, `hop` samples after its start, one at least. `position` is where the run goes on
-    that the frame before the first belongs to, in samples from the first frame's start, and up to 800 before it; None:
-    that frame is unvoiced. So is the result of the frame after the last.
+    the last one ended and its end, `hop` samples after its start, one at least. Where that one reaches the sample
+    before the end, the next frame begins with it once more. `position` is where the run goes on that the frame before
+    the first belongs to, in samples from the first frame's start, and up to 800 before it; None: that frame is
+    unvoiced. So is the result of the frame after the last.
 
     >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
     >>> pairs, _ = find_pairs(buzz, np.full(2, 200.0))
@@ -64,36 +66,46 @@ def find_pairs(
     """
     voiced = pitch_hz > 0
     edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced, [False]])))
-    frame, stop = edges[0::2].copy(), edges[1::2]
+    frame, last = edges[0::2].copy(), edges[1::2]
     if not len(frame):
-        return Pairs(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.intp, float, float))), None
+        return Pairs(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.intp, np.intp, float, float))), None
     at = lead + hop * frame
     if position is not None and frame[0] == 0:
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
     lags = np.stack([RANGE[0] * period, np.ceil(RANGE[1] * period) - 1, np.rint(period)]).astype(np.intp)
-    leaves_at = lead + hop * np.arange(1, len(pitch_hz) + 1) - 2 * lags[1] - 3
+    ends_at = lead + hop * np.arange(1, len(pitch_hz) + 1)
+    leaves_at = ends_at - 2 * lags[1] - 3
     known = np.concatenate([samples, np.zeros(2 * (int(lags[1, voiced].max()) + 1 + UNROLLED), np.float32)])
     known = known.astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
     while len(frame):
-        at = np.minimum(at, len(samples))  # long periods take more samples than their frames have
         step, peak = _correlate(known, at, lags[:, frame])
-        found.append((frame, at, step, peak))
-        at = at + step
-        frame = frame + (at >= leaves_at[frame])
-        goes_on = frame < stop
+        stop = at + step
+        found.append((frame, at, stop, peak))
+        at = np.where(stop < ends_at[frame] - 1, stop, at)
+        frame = frame + (stop >= leaves_at[frame])
+        goes_on = frame < last
         if not goes_on.all():
-            frame, at, stop = frame[goes_on], at[goes_on], stop[goes_on]
-    frame, at, step, peak = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            frame, at, last = frame[goes_on], at[goes_on], last[goes_on]
+    frame, at, stop, peak = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((at, frame))
-    last = order[-1]
-    after = int(at[last] + step[last]) - lead - hop * len(pitch_hz) if voiced[-1] else None
-    order = order[~np.isnan(peak[order, 1])]
-    before, top, behind = peak[order].T
+    frame, at, stop, peak = frame[order], at[order], stop[order], peak[order]
+    goes_on_at = int(stop[-1] if stop[-1] < ends_at[-1] - 1 else at[-1])
+    after = goes_on_at - lead - hop * len(pitch_hz) if voiced[-1] else None
+    return _measured(frame, at, stop, peak), after
+
+
+def _measured(frame: Ints, at: Ints, stop: Ints, peak: Doubles) -> Pairs:
+    """The pairs among steps [S] of frames from one sample to another, with correlations around their tops [S, 3]."""
+    is_end = np.diff(frame, append=-1) != 0
+    ended = stop[is_end][np.cumsum(is_end) - is_end]
+    is_pair = ~np.isnan(peak[:, 1])
+    frame, at, stop, ended = frame[is_pair], at[is_pair], stop[is_pair], ended[is_pair]
+    before, top, behind = peak[is_pair].T
     fall = before - behind
     offset = fall / (2 * (before - 2 * top + behind))  # of a parabola through three points
-    return Pairs(frame[order], at[order], step[order], step[order] + offset, top - fall * offset / 4), after
+    return Pairs(frame, at, stop - at, ended, stop - at + offset, top - fall * offset / 4)
 
 
 def _correlate(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:

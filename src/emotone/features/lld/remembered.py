@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.features.lld.frames import PUBLISHED, RATE_HZ
-from emotone.features.lld.periods import RANGE
+from emotone.features.lld.frames import PUBLISHED
 from emotone.features.lld.voice import Run, voice_quality
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 REACH = 1024
-"""Samples from the end of a run that periods reach beyond it, and more where they are longer than a hop."""
+"""Samples from the end of a run that periods reach beyond it."""
 
 
 class RememberedVoice:
@@ -64,7 +63,6 @@ class RememberedVoice:
         for start, stop, known in found:
             rows[start:stop] = known
         for start, stop in zip(edges[0::2], edges[1::2], strict=True):
-            drift = np.maximum(0.0, RANGE[1] * RATE_HZ / pitch_hz[start:stop] - hop).sum()
-            if lead + hop * stop + REACH + drift <= len(samples):  # all that it needs was there
+            if lead + hop * stop + REACH <= len(samples):  # all that it needs was there
                 self._known[self.first + int(start), pitch_hz[start:stop].tobytes()] = rows[start:stop].copy()
         return rows, goes_on

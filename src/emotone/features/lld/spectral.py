@@ -23,8 +23,8 @@ NUM_SUMS = 9
 LOW_HZ, HIGH_HZ = (250.0, 650.0), (1000.0, 4000.0)
 ROLL_OFFS = (0.25, 0.5, 0.75, 0.9)
 ENTROPY_FLOOR = 1e-7
-SILENT_ENTROPY = 4.3160253e-6
-"""What openSMILE gives where S is below the floor."""
+SILENT_ENTROPY = 4.3160253e-6 / 256
+"""What openSMILE gives for every bin where S is below the floor."""
 SCALE_HZ = 4000.0
 """Moments are taken of f / 4000 Hz, so that their powers keep their digits."""
 SHARPNESS_EXPONENT = np.log2(3.0)
@@ -139,7 +139,7 @@ def entropy(power: Array, total: Doubles) -> Doubles:
     safe = np.where(sounds, total, 1.0)
     shares = floored.sum(axis=1, dtype=np.float64) / safe
     found = (shares * np.log(safe) - products / safe) / np.log(2)
-    return np.where(sounds, found, SILENT_ENTROPY)
+    return np.where(sounds, found, SILENT_ENTROPY * floored.shape[1])
 
 
 def harmonicity(power: Array) -> Doubles:

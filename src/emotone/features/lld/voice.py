@@ -30,7 +30,7 @@ class Run(NamedTuple):
     """Where a run of voiced frames goes on: the next period's first sample, the last period, its change, last results.
 
     position is in samples from the start of the frame to come; period is NaN before the first that counts, change (the
-    absolute one) before the second. results: jitter, DDP and shimmer of the last frame that had any.
+    absolute one) before the second. results: the last jitter, DDP and shimmer that there were.
     """
 
     position: int
@@ -59,10 +59,11 @@ def voice_quality(
     """
     found = np.zeros((len(pitch_hz), 4), np.float32)
     found[:, 3] = 0.0 if corrected else NO_HNR
-    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead, hop)
-    if not len(pairs.frame):
+    frames = np.flatnonzero(pitch_hz > 0)
+    if not len(frames):
         return found, None
-    frames, pair_frame = np.unique(pairs.frame, return_inverse=True)
+    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead, hop)
+    pair_frame = np.searchsorted(frames, pairs.frame)
     begun = Run(0) if run is None or pitch_hz[0] == 0 else run
     run_of_frame = np.cumsum(np.diff(frames, prepend=frames[0]) > 1, dtype=np.intp)
     counts = pairs.correlation > LEAST_CORRELATION if corrected else counting(pairs.correlation, pair_frame)
@@ -72,14 +73,14 @@ def voice_quality(
     mean_period = _means(periods, pair_frame[counts], len(frames))
     results = np.stack(
         [
-            _means(changes, pair_frame[counts], len(frames)) / mean_period,
-            _means(turns, pair_frame[counts], len(frames)) / mean_period,
+            np.minimum(1.0, _means(changes, pair_frame[counts], len(frames)) / mean_period),
+            np.minimum(1.0, _means(turns, pair_frame[counts], len(frames)) / mean_period),
             shimmer(samples, pairs, pair_frame, counts, len(frames)),
         ],
         axis=1,
     )
-    results = _carry_on(results, run_of_frame, begun.results)
-    found[frames, :3] = results
+    last = _carry_on(results, run_of_frame, begun.results)
+    found[frames, :3] = np.where(np.isnan(mean_period)[:, None], last, np.nan_to_num(results))
     found[frames, 3] = log_hnr(samples, pairs, pair_frame, pitch_hz[frames])
     if position is None:
         return found, None
@@ -90,7 +91,7 @@ def voice_quality(
         position,
         float(period[-1]) if len(period) else kept.period,
         float(change[-1]) if len(change) else kept.change,
-        tuple(results[-1].tolist()),
+        tuple(last[-1].tolist()),
     )
 
 
@@ -103,11 +104,12 @@ def counting(correlation: Doubles, frame: Ints) -> Bools:
     >>> counting(np.array([0.1, 0.5, 0.25, 0.1]), np.array([0, 0, 1, 1])).tolist()
     [False, True, False, False]
     """
-    first = np.flatnonzero(np.diff(frame, prepend=-1))
-    place = np.arange(len(frame)) - first[frame]
-    least = np.full((len(first), int(place.max()) + 1), np.inf)
-    least[frame, place] = correlation.astype(np.float32)
-    return correlation > np.minimum.accumulate(least, axis=1)[frame, place]
+    is_first = np.diff(frame, prepend=-1) != 0
+    row = np.cumsum(is_first) - 1
+    place = np.arange(len(frame)) - np.flatnonzero(is_first)[row]
+    least = np.full((len(frame), int(place.max(initial=0)) + 1), np.inf)
+    least[row, place] = correlation.astype(np.float32)
+    return correlation > np.minimum.accumulate(least, axis=1)[row, place]
 
 
 def _changes(values: Doubles, run: Ints, before: float) -> Doubles:
@@ -116,6 +118,7 @@ def _changes(values: Doubles, run: Ints, before: float) -> Doubles:
         return values
     previous = np.concatenate([[before if run[0] == 0 else np.nan], values[:-1]])
     previous[1:][run[1:] != run[:-1]] = np.nan
+    previous[previous == 0] = np.nan
     return np.abs(values - previous)
 
 
@@ -128,15 +131,11 @@ def _means(values: Doubles, frame: Ints, num_frames: int) -> Doubles:
 
 
 def _carry_on(results: Doubles, run: Ints, begun: tuple[float, float, float]) -> Doubles:
-    """Results [F, 3] of which those that are 0, or none, are the last ones of their run; 0 at its beginning."""
-    is_there = np.nan_to_num(results) != 0
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
-    initial = np.zeros((len(starts), 3))
-    if run[0] == 0:
-        initial[0] = begun
-    results = np.where(is_there, results, 0.0)
-    results[starts] = np.where(is_there[starts], results[starts], initial)
-    is_there[starts] = True
+    """The last of results [F, 3] that is a number, of each frame's run; 0 before the first."""
+    is_there = ~np.isnan(results)
+    results = np.nan_to_num(results)
+    results[0] = np.where(is_there[0], results[0], begun)
+    is_there[np.flatnonzero(np.diff(run, prepend=-1))] = True
     source = np.maximum.accumulate(np.where(is_there, np.arange(len(results))[:, None], 0), axis=0)
     return np.take_along_axis(results, source, axis=0)
 
@@ -170,15 +169,15 @@ def _gather(start: Ints, length: Ints, num_samples: int) -> tuple[Ints, Bools]:
 
 
 def log_hnr(samples: Array, pairs: Pairs, frame: Ints, pitch_hz: Doubles) -> Doubles:
-    """Harmonics-to-noise ratio of each voiced frame, 20 log10(H / N) in dB: [F].
+    """Harmonics-to-noise ratio of each voiced frame, 20 log10(H / N) in dB: [F]; 0 of one without a pair.
 
     Of its n + 1 periods, W = round(T0) - 4 samples each from the third on: m is their mean; H = sqrt(sum_{d>=1} m_d^2 /
     W); N = sqrt(sum_i sum_{d<w_i} (x - m)^2 / sum w_i), w_i = min(W, L_i - 4), L_i from a period's start to the next
-    one's; the last is as long as the one before.
+    one's. The last begins where the search ended, and is as long as the one before.
     """
     last = np.flatnonzero(np.diff(frame, append=len(pitch_hz)))
-    start = np.concatenate([pairs.start, pairs.start[last] + pairs.length[last]])
-    owner = np.concatenate([frame, np.arange(len(pitch_hz))])
+    start = np.concatenate([pairs.start, pairs.stop[last]])
+    owner = np.concatenate([frame, frame[last]])
     order = np.argsort(owner, kind="stable")
     start, owner = start[order], owner[order]
     length = np.diff(start, append=0)
@@ -186,13 +185,14 @@ def log_hnr(samples: Array, pairs: Pairs, frame: Ints, pitch_hz: Doubles) -> Dou
     length[ends] = length[ends - 1]
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     num = np.diff(first, append=len(owner))
-    width = np.rint(RATE_HZ / pitch_hz).astype(np.intp) - 2 * MARGIN
-    ratios = np.empty(len(pitch_hz))
+    owner = owner[first]
+    width = np.rint(RATE_HZ / pitch_hz[owner]).astype(np.intp) - 2 * MARGIN
+    ratios = np.zeros(len(pitch_hz))
     by_width = np.argsort(width, kind="stable")
     for begin in range(0, len(by_width), ROWS_AT_ONCE):
         frames = by_width[begin : begin + ROWS_AT_ONCE]
         rows = np.concatenate([np.arange(first[one], first[one] + num[one]) for one in frames])
-        ratios[frames] = _ratios(samples, start[rows], length[rows], num[frames], width[frames])
+        ratios[owner[frames]] = _ratios(samples, start[rows], length[rows], num[frames], width[frames])
     return ratios
 
 
