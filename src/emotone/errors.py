@@ -9,6 +9,13 @@ class EmotoneError(Exception):
     """Something the user can put right: one line saying what was given, what is allowed, and where.
 
     The command line prints the line and exits with 2; in a batch it becomes the row of the input it belongs to.
+
+    >>> import emotone
+    >>> try:
+    ...     emotone.load("defualt")
+    ... except emotone.EmotoneError as error:
+    ...     print(error)
+    unknown bundle 'defualt'; did you mean 'default'? ...
     """
 
     def __str__(self) -> str:

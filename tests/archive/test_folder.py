@@ -53,6 +53,12 @@ def test_a_manifest_that_changed_keeps_its_shards(make_archive: MakeArchive, ton
         before.check_plan()
 
 
+def test_a_system_without_posix_is_told(make_archive: MakeArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.pwrite")
+    with pytest.raises(EmotoneError, match="archives need Linux or macOS"):
+        make_archive()
+
+
 @pytest.mark.parametrize("name", ["talk.wav", "part-000000-0123456789abcdef.parquet", "results.db"])
 def test_a_folder_of_others_is_left_alone(make_archive: MakeArchive, tones_folder: Path, name: str) -> None:
     (tones_folder / "out").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import api_reference
+import emotone.sklearn
 import reference
 from emotone.base import plugins
 from emotone.cli import listing
@@ -54,6 +55,28 @@ def test_the_front_door_is_there() -> None:
     page = api_reference.api_page()
     assert "## emotone.load" in page and "### Predictor.predict_index" in page and "`_" not in page
     assert "load(name: str = 'default', **options: Any) -> Predictor" in page and "attributes: dict[str, " in page
+
+
+def test_every_public_name_is_there_with_its_docstring_and_an_example() -> None:
+    page = api_reference.api_page()
+    for name in set(emotone.__all__) - {"__version__"}:
+        doc = api_reference.doc_of(getattr(emotone, name))
+        assert f"## emotone.{name}\n" in page and doc.split("\n")[0] in page and ">>>" in doc, name
+    public = [name for name, value in vars(emotone.sklearn).items() if is_of(value, "emotone.sklearn", name)]
+    assert public == ["Features"] and "## emotone.sklearn.Features\n" in page
+    for group in (
+        emotone.Prediction,
+        emotone.Predictor,
+        emotone.Stream,
+        emotone.UtteranceRules,
+        emotone.sklearn.Features,
+    ):
+        for name, member in api_reference.members(group):
+            assert f"### {group.__name__}.{name}\n" in page and api_reference.doc_of(member), (group, name)
+
+
+def is_of(value: object, module: str, name: str) -> bool:
+    return not name.startswith("_") and getattr(value, "__module__", "") == module
 
 
 def test_bars_and_lines_do_not_break_a_table() -> None:

@@ -39,7 +39,7 @@ def _machine() -> str:
     """Where process numbers mean the same: a boot of a machine, and a name space of processes there."""
     found = [socket.gethostname()]
     for read in (
-        lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip(),
         lambda: os.readlink("/proc/self/ns/pid"),
     ):
         with contextlib.suppress(OSError):
@@ -50,7 +50,7 @@ def _machine() -> str:
 def _born(process: int) -> str:
     """When a process began, as the kernel counts; "" where that is not known, or there is none."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
 
@@ -65,7 +65,7 @@ def _is_alive(of: dict[str, str]) -> bool:
         pass
     state = ""
     with contextlib.suppress(OSError, IndexError):
-        state = Path(f"/proc/{of['process']}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{of['process']}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     return state != "Z" and _born(int(of["process"])) == of["born"]
 
 
@@ -144,7 +144,7 @@ _SEEN: dict[Path, tuple[int, float]] = {}
 def _read(path: Path) -> tuple[dict[str, str], int, Counter[int], int] | None:
     """Owner, place, deaths and time of the last touch; None where there is no claim that can be read."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         about = json.loads(text[PLACE_BYTES:])
         deaths = Counter({int(place): int(num) for place, num in about.pop("deaths").items()})
         return about, int(text[:PLACE_BYTES]), deaths, path.stat().st_mtime_ns

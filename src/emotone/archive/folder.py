@@ -141,9 +141,11 @@ def open_archive(
     """The archive of a manifest, begun or gone on with; `search` says which moments are kept, None: none.
 
     A manifest that has changed since is planned anew, and rows that stay keep their answers; what is to be said of it
-    is appended to `notes`. Raises EmotoneError for a folder that holds anything else, and for an archive of other
-    settings.
+    is appended to `notes`. Raises EmotoneError for a folder that holds anything else, for an archive of other settings,
+    and where the system is not POSIX.
     """
+    if not hasattr(os, "pwrite"):
+        raise EmotoneError("archives need Linux or macOS, by whose processes they are claimed; here: emotone predict")
     import_pyarrow()
     if is_archive(source):
         raise EmotoneError(f"{source}: is an archive, not recordings; it is gone on with by: emotone archive {source}")

@@ -62,7 +62,7 @@ class Plan:
     def read(cls, folder: Path) -> Plan:
         """A plan that was written; raises EmotoneError where it is not there, or damaged."""
         try:
-            about = json.loads((folder / ABOUT).read_text())
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             shards = [Shard(*shard) for shard in about["shards"]]
             del about["shards"]
             return cls(folder, shards, **about)

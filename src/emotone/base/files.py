@@ -40,9 +40,9 @@ def replace_file(path: Path) -> Iterator[Path]:
     """
     with _temporary(path, _make_file) as temporary:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # temporary files are private; results are not
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # to write: Windows flushes no other
             os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # temporary files are private; results are not
         os.replace(temporary, path)
 
 
@@ -226,7 +226,7 @@ def sha256_of(path: Path) -> str:
 def write_json(path: Path, about: dict[str, Any]) -> None:
     """A JSON file, by atomic rename."""
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(about, indent=1))
+        temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
 def read_plain_text(path: Path) -> str:

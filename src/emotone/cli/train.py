@@ -103,7 +103,7 @@ def train(options: Namespace) -> int:
         folder = train_recipe(recipe, options.to, device=options.device, jobs=options.jobs, quiet=options.quiet)
     if is_follower():
         return 0
-    result = json.loads((folder / "test.json").read_text())
+    result = json.loads((folder / "test.json").read_text(encoding="utf-8"))
     for reason, count in result["left_out"].items():
         say(options, f"left out: {count} utterances ({reason})")
     is_tested = "num_utterances" in result

@@ -349,7 +349,7 @@ def _groups(results: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def _read_about(folder: Path) -> dict[str, Any]:
     path = folder / "feature.json"
     try:
-        about = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise EmotoneError(f"{path}: not a feature store ({error})") from None
     if isinstance(about, dict) and isinstance(about.get("num_features"), int) and about.get("dtype") in DTYPES:

@@ -36,6 +36,10 @@ class Prediction:
     speech_share: of the recording, 0..1, where somebody speaks; None for text. window_notes, window_speech_share: the
     same of each window. window_weights: what each window counts in the scores, its seconds of speech. speakers: of each
     window, where they are turns of speakers. channel: the one that was heard, from 1; None: all.
+
+    >>> prediction = Prediction("talk.wav", 0.0, 2.5, {"arousal": 5.5}, {"anger": 0.7, "neutral": 0.3})
+    >>> prediction.emotion, prediction.scores["arousal"], prediction.end_s
+    ('anger', 5.5, 2.5)
     """
 
     file: str

@@ -100,7 +100,9 @@ def _limit_memory(most_bytes: int) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
-        with open("/proc/self/oom_score_adj", "w") as file:  # and where memory ends all the same, before the server
+        with open(
+            "/proc/self/oom_score_adj", "w", encoding="utf-8"
+        ) as file:  # and where memory ends all the same, before the server
             file.write("500")
 
 

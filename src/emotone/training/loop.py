@@ -222,7 +222,7 @@ class _Events:
 
 
 def _write_history(path: Path, history: list[dict[str, float]]) -> None:
-    with replace_file(path) as temporary, open(temporary, "w", newline="") as file:
+    with replace_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
