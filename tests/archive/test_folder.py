@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from archives import MakeArchive
+from archives import MakeArchive, finish
 
 from emotone.archive.folder import Archive, is_archive
 from emotone.audio.utterances import UtteranceRules
@@ -59,6 +60,15 @@ def test_a_system_without_posix_is_told(make_archive: MakeArchive, monkeypatch: 
         make_archive()
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    make_archive: MakeArchive, tones_folder: Path, full_disk: Any
+) -> None:
+    with full_disk(500), pytest.raises(EmotoneError, match="out: cannot be written"):
+        make_archive()
+    assert [path.name for path in (tones_folder / "out").iterdir()] == ["claims"]
+    assert finish(make_archive()).num_rows == 24
+
+
 @pytest.mark.parametrize("name", ["talk.wav", "part-000000-0123456789abcdef.parquet", "results.db"])
 def test_a_folder_of_others_is_left_alone(make_archive: MakeArchive, tones_folder: Path, name: str) -> None:
     (tones_folder / "out").mkdir()
@@ -71,9 +81,11 @@ def test_a_folder_of_others_is_left_alone(make_archive: MakeArchive, tones_folde
 def test_what_is_no_archive_is_one_line(make_archive: MakeArchive, tones_folder: Path) -> None:
     with pytest.raises(EmotoneError, match="audio: is no archive"):
         Archive.read(tones_folder / "audio")
-    (tones_folder / "empty.csv").write_text("file\n")
-    with pytest.raises(EmotoneError, match=r"empty.csv: has no rows"):
-        make_archive(tones_folder / "empty.csv")
+    for text in ("file\n", "file\n" + "\n" * 1_000_000):
+        (tones_folder / "empty.csv").write_text(text)
+        with pytest.raises(EmotoneError, match=r"empty.csv: has no rows"):
+            make_archive(tones_folder / "empty.csv")
+    assert not (tones_folder / "out" / "archive.json").exists()
     make_archive()
     path = tones_folder / "out" / "archive.json"
     about = json.loads(path.read_text())

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -54,6 +55,18 @@ merge.merge(Archive.read(Path({str(archive.folder)!r})), Path({str(output)!r}))
     assert [path for path in tones_folder.iterdir() if path.name.startswith(".")] and not output.exists()
     merge(archive, output)
     assert output.exists() and not [path for path in tones_folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    make_archive: MakeArchive, tones_folder: Path, full_disk: Any
+) -> None:
+    archive = make_archive()
+    finish(archive)
+    before = sorted(path.name for path in tones_folder.iterdir())
+    with full_disk(1_000), pytest.raises(EmotoneError, match="all.csv: cannot be written"):
+        merge(archive, tones_folder / "all.csv")
+    assert sorted(path.name for path in tones_folder.iterdir()) == before
+    assert merge(archive, tones_folder / "all.csv") == 1
 
 
 def test_what_is_not_done_is_said(make_archive: MakeArchive, tones_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -72,8 +73,13 @@ def test_runs_at_once_do_no_row_twice(make_archive: MakeArchive, tmp_path: Path)
     assert list(archive.claims.iterdir()) == []
 
 
-def test_what_earlier_plans_left_is_tidied_and_others_files_are_not(make_archive: MakeArchive) -> None:
+@pytest.mark.parametrize("years", [0, -30, 30])
+def test_what_earlier_plans_left_is_tidied_and_others_files_are_not(
+    make_archive: MakeArchive, years: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = make_archive()
+    now_s = time.time() + years * 365 * 86_400  # the clock of this machine jumps, not that of the folder
+    monkeypatch.setattr(time, "time", lambda: now_s)
     for name in ("part-000000-0123456789abcdef.parquet", "notes.txt", "part-of-mine.parquet"):
         (archive.folder / name).write_text("x")
     temporary = [archive.folder / ".plan-dead", archive.claims / ".dead.tmp", archive.claims / ".alive.tmp"]

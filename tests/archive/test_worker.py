@@ -136,19 +136,33 @@ def test_a_shard_that_is_somebody_else_s_is_left(make_archive: MakeArchive) -> N
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("what", ["open", "replace"])
 def test_a_folder_that_fails_is_one_line_and_the_next_run_goes_on(
-    make_archive: MakeArchive, number: int, monkeypatch: pytest.MonkeyPatch
+    make_archive: MakeArchive, number: int, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = make_archive()
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", _failing(number))
+        patch.setattr(os, what, _failing(number))
         with pytest.raises(EmotoneError, match="out: cannot be written"):
             Worker(archive.folder).do(Job(0))
     assert finish(archive).num_rows == 24
 
 
+def test_a_folder_that_turns_read_only_is_one_line_of_the_run(
+    make_archive: MakeArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = make_archive()
+    finish(archive)
+    (archive.claims / archive.plan.shards[0].part).touch()  # for the run to tidy
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", _failing(errno.EROFS))
+        with pytest.raises(EmotoneError, match="out: cannot be written"):
+            finish(archive)
+    assert finish(archive) == (24, 0, 1) and not list(archive.claims.iterdir())
+
+
 def _failing(number: int) -> Callable[..., None]:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     return fail

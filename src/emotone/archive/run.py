@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple, Protocol
 from emotone.archive.folder import Archive
 from emotone.archive.plan import Plan
 from emotone.archive.worker import Job, Outcome
+from emotone.base.files import writing
 from emotone.base.progress import track
 from emotone.errors import EmotoneError
 
@@ -65,7 +67,8 @@ def go_through(
         num_rows += outcome.num_rows
         num_failed += outcome.num_failed
         num_new += outcome.num_new
-    _tidy(archive, plan)
+    with writing(archive.folder):
+        _tidy(archive, plan)
     return Done(num_rows, num_new, num_failed)
 
 
@@ -119,18 +122,25 @@ def _tidy(archive: Archive, plan: Plan) -> None:
     for path in archive.folder.glob("plan-*"):
         if path.name != archive.plan_name:
             shutil.rmtree(path, ignore_errors=True)
+    now_s = _clock_of(archive.claims)
     for path in archive.folder.glob(".plan-*"):
-        if _is_left(path):
+        if _is_left(path, now_s):
             shutil.rmtree(path, ignore_errors=True)
     for path in archive.claims.iterdir():
-        if path.name in known and archive.part(path.name).exists() or (path.suffix == ".tmp" and _is_left(path)):
+        if path.name in known and archive.part(path.name).exists() or (path.suffix == ".tmp" and _is_left(path, now_s)):
             path.unlink(missing_ok=True)
 
 
-def _is_left(path: Path) -> bool:
+def _clock_of(folder: Path) -> float:
+    """The time that new files there get, in seconds: that of this machine may be another, or jump."""
+    with tempfile.NamedTemporaryFile(prefix=".", suffix=".tmp", dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def _is_left(path: Path, now_s: float) -> bool:
     """Whether something temporary is older than any shard or plan takes, so that its run must be dead."""
     try:
-        return time.time() - path.stat().st_mtime > LEFT_S
+        return now_s - path.stat().st_mtime > LEFT_S
     except OSError:
         return False
 
