@@ -59,6 +59,11 @@ def test_what_an_item_maps_in_turn_goes_over_the_cluster_too(cluster: Any) -> No
     assert [value for value, _ in found] == [5, 30] and all(len(places) > 1 for _, places in found)
 
 
+def test_tasks_have_the_priority_of_this_process(cluster: Any) -> None:
+    with over_ray(2):
+        assert list(map_ordered(os.nice, [0])) == [os.nice(0)]
+
+
 def test_features_are_those_of_one_process(
     cluster: Any, tmp_path: Path, write_tones: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
