@@ -58,6 +58,7 @@ GRID = {
         [],
         ["system.hidden_size=64", "system.scale=2", "training.iterations=210"],
         LIGHT_FRAMES,
+        ["feature.variant=corrected"],  # corrected-descriptors.md
     ],
     "nemo-audio-text": BOTH_STREAMS,
     "emotale-audio-text": BOTH_STREAMS,

@@ -32,6 +32,10 @@ def recipe(**system: Any) -> dict[str, Any]:
             [recipe(weight=1), recipe() | {"system": {"name": "other", "size": 3}}],
             ["r system=seq2seq", "r system=other"],
         ),
+        (  # who leaves the extractor out is from before there were two
+            [{"name": "r", "feature": {"name": "lld"}}, {"name": "r", "feature": {"name": "lld", "extractor": "own"}}],
+            ["r extractor=opensmile", "r extractor=own"],
+        ),
     ],
 )
 def test_labels(recipes: list[dict[str, Any]], labels: list[str]) -> None:

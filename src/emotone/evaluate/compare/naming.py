@@ -63,14 +63,19 @@ def _has_default(key: str, settings: Mapping[str, Any], others: Sequence[Mapping
 
 
 def _default(key: str, settings: Mapping[str, Any]) -> Any:
-    """The default of a setting in its plugin's `__init__`; "default" where that no longer has it."""
+    """The default of a setting in its plugin's `__init__`, or what it was before there was such a setting.
+
+    "default" where the plugin no longer has it.
+    """
     part, _, setting = key.rpartition(".")
     kind = {"system": "systems", "feature": "features", "text_feature": "features"}.get(part)
     name = settings.get(f"{part}.name")
     if kind is None or name not in plugins.names(kind):
         return "default"
-    parameter = inspect.signature(plugins.find(kind, str(name))).parameters.get(setting)
-    return "default" if parameter is None else parameter.default
+    plugin = plugins.find(kind, str(name))
+    parameter = inspect.signature(plugin).parameters.get(setting)
+    default = "default" if parameter is None else parameter.default
+    return getattr(plugin, "written_before", {}).get(setting, default)
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
