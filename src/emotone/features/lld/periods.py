@@ -145,10 +145,10 @@ def _best_lags(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:
     The step is that to the largest local maximum within the lags. Where there is none, it is the period of the pitch,
     rounded, and the pair is no pair: its correlation is NaN.
     """
-    first, most = int(lags[0].min()), int(lags[1].max())
-    windows = samples[at[:, None] + np.arange(2 * _lags(first, most)[0])]
-    correlation = _correlations(windows, first, most)
-    here, inner = correlation[:, 1:-1], np.arange(first + 1, most)
+    first, most = int(np.minimum.reduce(lags[0])), int(np.maximum.reduce(lags[1]))
+    last, tried, _ = _lags(first, most)
+    correlation = _correlations(samples[at[:, None] + np.arange(2 * last)], first, most)
+    here, inner = correlation[:, 1:-1], tried[1:-1]
     is_peak = (here > correlation[:, :-2]) & (here > correlation[:, 2:])
     is_peak &= (inner > lags[0][:, None]) & (inner < lags[1][:, None])
     place = np.where(is_peak, here, -np.inf).argmax(axis=1)

@@ -127,16 +127,16 @@ def _search(candidates: Candidates, state: ViterbiState) -> ViterbiState:
     first = np.flatnonzero(starts == 0)
     if len(first) and state.num_weak <= WEAK_FRAMES:
         costs[first[0]], pitch[first[0]] = state.costs, state.log_hz
-    for step in range(int(lengths[0]) if len(lengths) else 0):
-        active = int(np.searchsorted(-lengths, -step, side="left"))
+    last = np.flatnonzero(starts + lengths == num).tolist()  # the stretch that goes on, where there is one
+    num_steps = int(lengths[0]) if len(lengths) else 0
+    for step, active in enumerate(np.searchsorted(-lengths, -np.arange(num_steps)).tolist()):
         here = starts[:active] + step
         number = state.num_frames + here
         costs, before[here] = _advance(costs[:active], pitch[:active], log_hz[here], number)
         costs += local[here]
         best[here], pitch = costs.argmin(axis=1), log_hz[here]
-        at_end = np.flatnonzero(here == num - 1)
-        if len(at_end):
-            state = state._replace(costs=costs[at_end[0]], log_hz=pitch[at_end[0]])
+        if last and step == lengths[last[0]] - 1:
+            state = state._replace(costs=costs[last[0]], log_hz=pitch[last[0]])
     joined = Candidates.join([state.waiting, candidates])
     return state._replace(
         num_frames=state.num_frames + num,
