@@ -33,7 +33,10 @@ def zero_crossing_rate(samples: Array, num_frames: int, frames: Frames = PUBLISH
     [510.0]
     """
     before, here, after = samples[:-2], samples[1:-1], samples[2:]
-    crosses = (before * here < 0) | ((here == 0) & (before * after <= 0))
-    counted = np.concatenate([[0], np.cumsum(crosses)])
+    crosses, is_zero = before * here < 0, here == 0
+    if is_zero.any():
+        crosses |= is_zero & (before * after <= 0)
+    counted = np.zeros(len(crosses) + 1, np.int32)
+    np.cumsum(crosses, out=counted[1:])
     first, size = frames.hop * np.arange(num_frames), frames.pitch_size
     return ((counted[first + size - 2] - counted[first]) / size).astype(np.float32)

@@ -78,11 +78,8 @@ def frames_of(samples: Array, size: int, hop: int) -> Array:
     >>> frames_of(np.arange(1024, dtype=np.float32), 512, 256)[:, 0].tolist()
     [0.0, 256.0, 512.0]
     """
-    num = max(0, 1 + (len(samples) - size) // hop)
-    step = samples.strides[0]
-    return np.ndarray(
-        (num, size), samples.dtype, samples, strides=(hop * step, step)
-    )  # at once, where views are checked
+    num, step = max(0, 1 + (len(samples) - size) // hop), samples.strides[0]
+    return np.ndarray((num, size), samples.dtype, samples, strides=(hop * step, step))
 
 
 @lru_cache(maxsize=8)
