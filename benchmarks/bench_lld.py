@@ -1,7 +1,7 @@
 """Our own low-level descriptors against openSMILE's in one pass: `python benchmarks/bench_lld.py`.
 
-CPU time of the process, on EmoDB and LibriSpeech: two minutes, short files, windows that overlap, and all of `retrieve`
-by the published attention network. Then the memory of a stream of three hours (Linux).
+CPU time of the process, on EmoDB and LibriSpeech: two minutes, short files, both at the set's own frames, too, windows
+that overlap, and all of `retrieve` by the published attention network. Then the memory of a stream of three hours
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from emotone.predict.retrieve.moments import find_moments
 
 Array = NDArray[np.float32]
 OWN, LIBRARY = Lld(), Lld(extractor="opensmile")
+SET_ITSELF = tuple(
+    Lld(frame_size_ms=None, frame_step_ms=None, extractor=extractor) for extractor in ("own", "opensmile")
+)
+"""60 and 20 ms every 10 ms."""
 HOURS = 3
 
 
@@ -42,11 +46,12 @@ def speech(duration_s: float, corpus: str = "librispeech") -> Array:
     return np.concatenate(parts)[: round(duration_s * RATE_HZ)]
 
 
-def bench_whole(title: str, inputs: list[Array], target: str) -> None:
+def bench_whole(title: str, inputs: list[Array], target: str, features: tuple[Lld, ...] = (OWN, LIBRARY)) -> None:
+    own, library = features
     timing.compare(
         title,
-        lambda: [OWN(samples) for samples in inputs],
-        lambda: [LIBRARY(samples) for samples in inputs],
+        lambda: [own(samples) for samples in inputs],
+        lambda: [library(samples) for samples in inputs],
         target,
         clock=time.process_time,
     )
@@ -93,9 +98,12 @@ def bench_memory() -> None:
 
 def main() -> None:
     bench_memory()
-    bench_whole("2 minutes of LibriSpeech", [speech(120)], "theirs/ours >= 2")
     files = find_inputs([str(timing.SHARED / "data" / "emodb")])[::27]
-    bench_whole(f"{len(files)} files of EmoDB, one by one", [load_audio(file) for file in files], "theirs/ours >= 2")
+    one_by_one = [load_audio(file) for file in files]
+    bench_whole("2 minutes of LibriSpeech", [speech(120)], "theirs/ours >= 2")
+    bench_whole(f"{len(files)} files of EmoDB, one by one", one_by_one, "theirs/ours >= 2")
+    bench_whole("2 minutes at 60 and 20 ms every 10 ms", [speech(120)], "theirs/ours >= 2", SET_ITSELF)
+    bench_whole(f"{len(files)} files at 60 and 20 ms every 10 ms", one_by_one, "theirs/ours >= 2", SET_ITSELF)
     recording = speech(120)
     bench_windows(8.0, 4.0, recording)
     bench_windows(3.0, 1.0, recording)

@@ -13,6 +13,7 @@ from emotone.audio.read import load_audio
 from emotone.features import opensmile
 from emotone.features.extractors.lld import Lld
 from emotone.features.lld.frames import Frames
+from emotone.features.opensmile import FeatureSetName
 
 Array = NDArray[np.float32]
 FramesMs = tuple[float | None, float | None]
@@ -34,9 +35,9 @@ def speech(shared: Path) -> list[Array]:
     return [load_audio(shared / "data" / file) for file in SPEECH]
 
 
-def by_opensmile(samples: Array, ms: FramesMs = PUBLISHED_MS) -> Array:
+def by_opensmile(samples: Array, ms: FramesMs = PUBLISHED_MS, feature_set: FeatureSetName = "IS13_ComParE") -> Array:
     """The 130 columns as the library gives them, [K + 1, 130]."""
-    return Lld("IS13_ComParE", *ms, extractor="opensmile")(samples)
+    return Lld(feature_set, *ms, extractor="opensmile")(samples)
 
 
 def frames_for(ms: FramesMs) -> Frames:

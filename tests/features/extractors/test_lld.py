@@ -24,6 +24,7 @@ from emotone.base import plugins
 from emotone.errors import EmotoneError
 from emotone.features.extractors.lld import Lld
 from emotone.features.feature import OverlappingFeature
+from emotone.features.opensmile import FeatureSetName
 
 BY_LIBRARY = partial(Lld, extractor="opensmile")
 
@@ -133,7 +134,7 @@ def test_impossible_settings_are_one_clear_error(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"feature_set": "eGeMAPSv02"}, "IS13_ComParE, not eGeMAPSv02"),
+        ({"feature_set": "eGeMAPSv02"}, "IS13_ComParE and ComParE_2016, not eGeMAPSv02"),
         ({"frame_size_ms": 33.3}, "whole numbers of samples, multiples of 1/16 ms, not frame_size_ms 33.3"),
         ({"frame_step_ms": 12.51}, "whole numbers of samples, multiples of 1/16 ms, not frame_step_ms 12.51"),
         ({"frame_size_ms": 150}, "frames up to 128 ms, not frame_size_ms 150"),
@@ -160,12 +161,13 @@ def test_variants_are_known_apart_and_the_published_one_as_before() -> None:
     assert plugins.identity_of(Lld(variant="corrected")) == known | {"variant": "corrected"}
 
 
+@pytest.mark.parametrize("feature_set", ["IS13_ComParE", "ComParE_2016"])
 @pytest.mark.parametrize(("size_ms", "step_ms"), [(32.0, 16.0), (None, None), (None, 12.5), (25.0, 10.0)])
 def test_its_own_are_those_of_the_library_to_rounding(
-    shared: Path, size_ms: float | None, step_ms: float | None
+    shared: Path, feature_set: FeatureSetName, size_ms: float | None, step_ms: float | None
 ) -> None:
     samples = load_audio(shared / "data/emodb/wav/03a01Fa.flac")
-    own, theirs = (kind(frame_size_ms=size_ms, frame_step_ms=step_ms)(samples) for kind in (Lld, BY_LIBRARY))
+    own, theirs = (kind(feature_set, size_ms, step_ms)(samples) for kind in (Lld, BY_LIBRARY))
     assert own.shape == theirs.shape and not np.array_equal(own, theirs)
     np.testing.assert_allclose(own, theirs, rtol=1e-2, atol=1e-3 * np.abs(theirs).mean(axis=0).max())
     assert np.median(np.abs(own - theirs) / np.maximum(np.abs(theirs), 1e-9)) < 1e-6

@@ -12,10 +12,11 @@ from emotone.features.lld import overlapping
 from emotone.features.lld.frames import PUBLISHED, SET_ITSELF, Frames
 from emotone.features.lld.overlapping import Overlapping
 from emotone.features.lld.stream import Stream
+from emotone.features.lld.voice import Rules
 
 
-def alone(samples: Array, corrected: bool = False, frames: Frames = PUBLISHED) -> Array:
-    stream = Stream(corrected, frames)
+def alone(samples: Array, rules: Rules = Rules.IS13, frames: Frames = PUBLISHED) -> Array:
+    stream = Stream(rules, frames)
     return np.concatenate([stream.push(samples), stream.end()])
 
 
@@ -45,11 +46,11 @@ def test_windows_of_other_frames_have_their_own_rows(shared: Path, length: int, 
 
 def test_corrected_windows_have_the_rows_of_the_whole_within(shared: Path) -> None:
     recording = np.concatenate(speech(shared))
-    whole, windows = alone(recording, corrected=True), Overlapping(corrected=True)
+    whole, windows = alone(recording, rules=Rules.CORRECTED), Overlapping(rules=Rules.CORRECTED)
     voice, away, num_voiced = [*range(6), *range(65, 71)], 75, 0
     for start in range(0, len(recording) - 48_000, 12_800):
         rows = windows(start, recording[start : start + 48_000])
-        np.testing.assert_array_equal(rows, alone(recording[start : start + 48_000], corrected=True))
+        np.testing.assert_array_equal(rows, alone(recording[start : start + 48_000], rules=Rules.CORRECTED))
         inside = slice(away, len(rows) - away // 2)
         expected = whole[start // 256 :][inside]
         np.testing.assert_array_equal(rows[inside, voice], expected[:, voice])

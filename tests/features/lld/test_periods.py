@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotone.features.lld.frames import SET_ITSELF, Frames
 from emotone.features.lld.periods import find_pairs
 
 RANDOM = np.random.default_rng(0)
@@ -56,11 +57,17 @@ def test_a_run_goes_on_over_blocks(cut: int) -> None:
 
 
 def test_a_period_that_reaches_the_end_of_its_frame_is_found_once_more() -> None:
-    pairs, position = find_pairs(voice(200.0), np.full(5, 80.0), hop=160)
+    pairs, position = find_pairs(voice(200.0), np.full(5, 80.0), frames=SET_ITSELF)
     assert pairs.frame.tolist() == [0, 1, 2, 3, 4] and (pairs.length == 200).all()
     assert pairs.start.tolist() == [0, 0, 200, 400, 600], "200 samples do not end within 160, but within 320"
     assert pairs.stop.tolist() == [200, 200, 400, 600, 800]
     assert position == 600 - 5 * 160, "the last one is found once more, too"
+
+
+@pytest.mark.parametrize(("size", "first"), [(502, 0), (501, 1)])
+def test_two_of_the_longest_periods_lie_within_a_frame(size: int, first: int) -> None:
+    pairs, _ = find_pairs(voice(200.0), np.full(3, 80.0), frames=Frames(size, size, 400))  # 2 * 250 + 2 samples
+    assert pairs.frame[0] == first and pairs.start[0] == 0, "else the next frame begins where this one did"
 
 
 def test_a_search_ends_after_steps_without_a_pair() -> None:

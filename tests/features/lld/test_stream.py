@@ -13,14 +13,15 @@ from emotone.audio.read import load_audio
 from emotone.features.lld.frames import PUBLISHED, SET_ITSELF, Frames
 from emotone.features.lld.names import column_names
 from emotone.features.lld.stream import Stream
+from emotone.features.lld.voice import Rules
 
 GOLDEN = ("03a01Fa", "08a07Ta", "12a02Wa", "14b09Wa", "2609-156975-0000", "DK_001_A_1")
 VOICE = [*range(6), *range(65, 71)]
 RANDOM = np.random.default_rng(0)
 
 
-def rows_of(samples: Array, piece: int = 10**9, corrected: bool = False, frames: Frames = PUBLISHED) -> Array:
-    stream = Stream(corrected, frames)
+def rows_of(samples: Array, piece: int = 10**9, rules: Rules = Rules.IS13, frames: Frames = PUBLISHED) -> Array:
+    stream = Stream(rules, frames)
     parts = [stream.push(samples[start : start + piece]) for start in range(0, len(samples), piece)]
     return np.concatenate([*parts, stream.end()])
 
@@ -49,6 +50,14 @@ def test_descriptors_of_speech_are_openSMILEs(shared: Path, ms: FramesMs) -> Non
         assert_close(rows_of(breathing, frames=frames_for(ms)), by_opensmile(breathing, ms), least=0.97)
 
 
+@pytest.mark.parametrize("ms", [(32.0, 16.0), (None, None)])
+def test_descriptors_of_the_later_set_are_openSMILEs(shared: Path, ms: FramesMs) -> None:  # noqa: N802
+    for recording in speech(shared)[:3]:
+        found = rows_of(recording, rules=Rules.COMPARE_2016, frames=frames_for(ms))
+        assert_close(found, by_opensmile(recording, ms, "ComParE_2016"), least=0.97)
+        assert (found[:, 2:5] != rows_of(recording, frames=frames_for(ms))[:, 2:5]).any()
+
+
 def test_the_position_in_a_long_file_counts_as_in_openSMILE(shared: Path) -> None:  # noqa: N802
     recording = np.concatenate([*speech(shared), *speech(shared)])
     assert_close(rows_of(recording), by_opensmile(recording))
@@ -75,7 +84,10 @@ def test_a_shift_by_whole_hops_shifts_frames(shared: Path) -> None:
 def test_corrected_a_shift_by_whole_hops_shifts_all_rows(shared: Path) -> None:
     recording = np.concatenate(speech(shared))
     hops, away = 100, 150
-    plain, shifted = rows_of(recording, corrected=True), rows_of(recording[256 * hops :], corrected=True)
+    plain, shifted = (
+        rows_of(recording, rules=Rules.CORRECTED),
+        rows_of(recording[256 * hops :], rules=Rules.CORRECTED),
+    )
     assert len(plain) == 1 + (len(recording) - 512) // 256 == len(shifted) + hops
     plain, shifted = plain[hops + away :], shifted[away:]
     assert (plain[:, 0] > 0).any()
@@ -85,7 +97,7 @@ def test_corrected_a_shift_by_whole_hops_shifts_all_rows(shared: Path) -> None:
 
 def test_corrected_differs_where_it_says(shared: Path) -> None:
     recording = speech(shared)[0]
-    published, corrected = rows_of(recording)[:-1], rows_of(recording, corrected=True)
+    published, corrected = rows_of(recording)[:-1], rows_of(recording, rules=Rules.CORRECTED)
     same = [place for place in range(65) if place not in range(2, 6)]
     np.testing.assert_array_equal(published[:, same], corrected[:, same])
     np.testing.assert_array_equal(published[:-3, 71:], corrected[:-3, 71:])

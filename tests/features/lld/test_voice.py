@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emotone.features.lld.frames import quantise
 from emotone.features.lld.periods import find_pairs
-from emotone.features.lld.voice import counting, voice_quality
+from emotone.features.lld.voice import Rules, counting, voice_quality
 
 RANDOM = np.random.default_rng(0)
 
@@ -25,7 +25,7 @@ def test_voice_quality_of_speech_is_openSMILEs(  # noqa: N802
     for recording in speech(shared):
         expected = raw_by_opensmile(recording, ms)
         pitch_hz = expected[:, 0].astype(np.float64)
-        found, _ = voice_quality(quantise(recording), pitch_hz, hop=frames_for(ms).hop)
+        found, _ = voice_quality(quantise(recording), pitch_hz, frames=frames_for(ms))
         far = np.abs(found - expected[:, 2:6]) > 1e-3 * np.abs(expected[:, 2:6]) + 1e-6
         num_voiced += int((expected[:, 0] > 0).sum())
         num_far += int(far.any(axis=1).sum())
@@ -81,7 +81,7 @@ def test_corrected_pairs_count_by_their_correlation_alone(
     for recording in speech(shared):
         pitch_hz = raw_by_opensmile(recording)[:, 0].astype(np.float64)
         samples = quantise(recording)
-        found, _ = voice_quality(samples, pitch_hz, corrected=True)
+        found, _ = voice_quality(samples, pitch_hz, rules=Rules.CORRECTED)
         np.testing.assert_allclose(found[:, :3], corrected_by_loops(samples, pitch_hz), rtol=1e-5, atol=1e-9)
         published, _ = voice_quality(samples, pitch_hz)
         np.testing.assert_array_equal(found[:, 3], np.where(published[:, 3] == -100, 0, published[:, 3]))

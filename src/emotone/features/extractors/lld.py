@@ -14,6 +14,7 @@ from emotone.features.lld.frames import SET_ITSELF, Frames
 from emotone.features.lld.names import column_names
 from emotone.features.lld.overlapping import Overlapping
 from emotone.features.lld.stream import Stream
+from emotone.features.lld.voice import Rules
 from emotone.features.opensmile import FeatureSetName, OpenSmileFeature, num_samples
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Extractor = Literal["own", "opensmile"]
 Variant = Literal["published", "corrected"]
-OWN_SET = "IS13_ComParE"
+OWN_SETS: tuple[FeatureSetName, ...] = ("IS13_ComParE", "ComParE_2016")
 LONGEST_MS = 128.0
 """Frames that our own descriptors were measured for."""
 PIECE_SAMPLES = 2**20
@@ -32,8 +33,9 @@ PIECE_SAMPLES = 2**20
 class Lld(OpenSmileFeature):
     """Low-level descriptors, then their deltas, float32 [T, D]; D is 130 for the default set.
 
-    extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE alone; they are openSMILE's to
-    rounding (results/descriptors.md). `opensmile` has the library compute them, which is for non-commercial use.
+    extractor: `own` computes them here (`emotone.features.lld`), for IS13_ComParE and ComParE_2016; they are
+    openSMILE's to rounding (results/descriptors.md). `opensmile` has the library compute them, which is for
+    non-commercial use.
     variant: `published` descriptors are those that the published systems were trained on, with openSMILE's defects;
     `corrected` ones, our own alone, are without those of voice quality and deltas (docs/low-level-descriptors.md), for
     new training. feature_set: one of `FeatureSetName`. frame_size_ms, frame_step_ms: of its frames, 32 and 16 those of
@@ -53,7 +55,7 @@ class Lld(OpenSmileFeature):
     >>> Lld("eGeMAPSv02")
     Traceback (most recent call last):
     ...
-    emotone.errors.EmotoneError: feature lld: our own extractor has IS13_ComParE, not eGeMAPSv02, which ...
+    emotone.errors.EmotoneError: feature lld: our own extractor has IS13_ComParE and ComParE_2016, not eGeMAPSv02, ...
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
@@ -83,8 +85,8 @@ class Lld(OpenSmileFeature):
 
     def _lacking(self) -> str:
         """What of this set and its frames openSMILE alone has, in words; nothing where nothing is."""
-        if self.feature_set != OWN_SET:
-            return f"{OWN_SET}, not {self.feature_set}"
+        if self.feature_set not in OWN_SETS:
+            return f"{' and '.join(OWN_SETS)}, not {self.feature_set}"
         for name, value in (("frame_size_ms", self.frame_size_ms), ("frame_step_ms", self.frame_step_ms)):
             if value is not None and value * RATE_HZ % 1000:
                 return f"whole numbers of samples, multiples of 1/16 ms, not {name} {value:g}"
@@ -110,6 +112,10 @@ class Lld(OpenSmileFeature):
         return self.variant == "corrected"
 
     @property
+    def _rules(self) -> Rules:
+        return Rules.CORRECTED if self.corrected else Rules(self.feature_set)
+
+    @property
     def names(self) -> list[str]:
         """Names of the D columns, in openSMILE's order."""
         return column_names() if self.extractor == "own" else super().names
@@ -119,7 +125,7 @@ class Lld(OpenSmileFeature):
         if self.extractor == "opensmile":
             return super().__call__(samples)
         self._check(samples)
-        stream = Stream(self.corrected, self.frames)
+        stream = Stream(self._rules, self.frames)
         starts = range(0, len(samples), PIECE_SAMPLES)
         rows = [stream.push(samples[start : start + PIECE_SAMPLES]) for start in starts]
         return np.concatenate([*rows, stream.end()])
@@ -128,7 +134,7 @@ class Lld(OpenSmileFeature):
         """Rows of windows of one recording, whose common frames are measured once (`emotone.features.feature`)."""
         if self.extractor == "opensmile":
             return lambda start, samples: self(samples)
-        overlapping = Overlapping(self.corrected, self.frames)
+        overlapping = Overlapping(self._rules, self.frames)
 
         def rows(start: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
             self._check(samples)

@@ -13,6 +13,7 @@ from emotone.features.lld.course import Course
 from emotone.features.lld.frames import MOST_BEYOND, PUBLISHED, Frames, quantise
 from emotone.features.lld.local import Local, join, measure
 from emotone.features.lld.remembered import RememberedVoice
+from emotone.features.lld.voice import Rules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +47,8 @@ class Overlapping:
     [(16, 130), (16, 130), (16, 130)]
     """
 
-    def __init__(self, corrected: bool = False, frames: Frames = PUBLISHED) -> None:
-        self._corrected = corrected
+    def __init__(self, rules: Rules = Rules.IS13, frames: Frames = PUBLISHED) -> None:
+        self._rules = rules
         self._frames = frames
         self._grids: dict[int, _Known] = {}
 
@@ -64,7 +65,7 @@ class Overlapping:
             del self._grids[next(iter(self._grids))]
         local = known.local.part(first - known.first, first - known.first + num, num_beyond)
         known.voice.first = first
-        return Course(self._corrected, self._frames, known.voice).push(local, samples, is_last=True)
+        return Course(self._rules, self._frames, known.voice).push(local, samples, is_last=True)
 
     def _extend(self, known: _Known | None, first: int, samples: Array) -> _Known:
         """What is known of a grid, from frame `first` on, with all frames of the samples."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import PUBLISHED, RATE_HZ
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ, Frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,13 +49,14 @@ class Pairs(NamedTuple):
 
 
 def find_pairs(
-    samples: Array, pitch_hz: Doubles, position: int | None = None, lead: int = 0, hop: int = PUBLISHED.hop
+    samples: Array, pitch_hz: Doubles, position: int | None = None, lead: int = 0, frames: Frames = PUBLISHED
 ) -> tuple[Pairs, int | None]:
-    """The pairs of frames with these pitches [K], one every `hop` samples, 0 where unvoiced.
+    """The pairs of frames with these pitches [K], 0 where unvoiced.
 
     Samples [N] are those from `lead` before the first frame on. A voiced frame has the pairs of periods between where
-    the last one ended and its end, `hop` samples after its start, one at least. Where that one reaches the sample
-    before the end, the next frame begins with it once more. `position` is where the run goes on that the frame before
+    the last one ended and where the next frame begins, one at least, if the longest one fits into the frame's samples
+    (two periods below 63 Hz take more than 640). Where that one reaches the sample before the next frame, this begins
+    with it once more. `position` is where the run goes on that the frame before
     the first belongs to, in samples from the first frame's start, and up to 800 before it; None: that frame is
     unvoiced. So is the result of the frame after the last.
 
@@ -69,18 +70,22 @@ def find_pairs(
     frame, last = edges[0::2].copy(), edges[1::2]
     if not len(frame):
         return Pairs(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.intp, np.intp, float, float))), None
-    at = lead + hop * frame
+    at = lead + frames.hop * frame
     if position is not None and frame[0] == 0:
         at[0] = lead + position
     period = RATE_HZ / np.where(voiced, pitch_hz, 1.0)
     lags = np.stack([RANGE[0] * period, np.ceil(RANGE[1] * period) - 1, np.rint(period)]).astype(np.intp)
-    ends_at = lead + hop * np.arange(1, len(pitch_hz) + 1)
+    ends_at = lead + frames.hop * np.arange(1, len(pitch_hz) + 1)
     leaves_at = ends_at - 2 * lags[1] - 3
+    too_late = leaves_at + frames.pitch_size - frames.hop
     known = np.concatenate([samples, np.zeros(2 * (int(lags[1, voiced].max()) + 1 + UNROLLED), np.float32)])
     known = known.astype(np.float64)
     found: list[tuple[NDArray[np.generic], ...]] = []
     while len(frame):
         step, peak = _correlate(known, at, lags[:, frame])
+        fits = at < too_late[frame]
+        if not fits.all():
+            step, peak = np.where(fits, step, 0), np.where(fits[:, None], peak, np.nan)
         stop = at + step
         found.append((frame, at, stop, peak))
         at = np.where(stop < ends_at[frame] - 1, stop, at)
@@ -92,7 +97,7 @@ def find_pairs(
     order = np.lexsort((at, frame))
     frame, at, stop, peak = frame[order], at[order], stop[order], peak[order]
     goes_on_at = int(stop[-1] if stop[-1] < ends_at[-1] - 1 else at[-1])
-    after = goes_on_at - lead - hop * len(pitch_hz) if voiced[-1] else None
+    after = goes_on_at - lead - frames.hop * len(pitch_hz) if voiced[-1] else None
     return _measured(frame, at, stop, peak), after
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotone.features.lld.frames import PUBLISHED
-from emotone.features.lld.voice import Run, voice_quality
+from emotone.features.lld.frames import PUBLISHED, Frames
+from emotone.features.lld.voice import Rules, Run, voice_quality
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,8 @@ class RememberedVoice:
         pitch_hz: Doubles,
         run: Run | None,
         lead: int,
-        corrected: bool = False,
-        hop: int = PUBLISHED.hop,
+        rules: Rules = Rules.IS13,
+        frames: Frames = PUBLISHED,
     ) -> tuple[Array, Run | None]:
         """Rows [K, 4] of a window's frames; a run of an earlier block is refused, since windows are whole."""
         if run is not None:
@@ -59,10 +59,10 @@ class RememberedVoice:
                 self._known[key] = before[key]
                 found.append((start, stop, before[key]))
                 new[start:stop] = 0.0
-        rows, goes_on = voice_quality(samples, new, None, lead, corrected, hop)
+        rows, goes_on = voice_quality(samples, new, None, lead, rules, frames)
         for start, stop, known in found:
             rows[start:stop] = known
         for start, stop in zip(edges[0::2], edges[1::2], strict=True):
-            if lead + hop * stop + REACH <= len(samples):  # all that it needs was there
+            if lead + frames.hop * stop + REACH <= len(samples):  # all that it needs was there
                 self._known[self.first + int(start), pitch_hz[start:stop].tobytes()] = rows[start:stop].copy()
         return rows, goes_on

@@ -9,6 +9,7 @@ import numpy as np
 from emotone.features.lld.course import Course
 from emotone.features.lld.frames import PUBLISHED, Frames, quantise
 from emotone.features.lld.local import FRAMES_AT_ONCE, measure
+from emotone.features.lld.voice import Rules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,9 +30,9 @@ class Stream:
     [0, 2]
     """
 
-    def __init__(self, corrected: bool = False, frames: Frames = PUBLISHED) -> None:
+    def __init__(self, rules: Rules = Rules.IS13, frames: Frames = PUBLISHED) -> None:
         self._frames = frames
-        self._course = Course(corrected, frames)
+        self._course = Course(rules, frames)
         self._pieces: list[Array] = []
         self._num = 0
         self._before: Array | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotone.features.lld.frames import PUBLISHED, RATE_HZ
+from emotone.features.lld.frames import PUBLISHED, RATE_HZ, Frames
 from emotone.features.lld.periods import Pairs, find_pairs
 
 if TYPE_CHECKING:
@@ -20,10 +21,22 @@ if TYPE_CHECKING:
 NO_HNR = -100.0
 """logHNR of an unvoiced frame, and the least of all; the greatest, of what repeats exactly, is 100."""
 LEAST_CORRELATION = 0.5
-"""Above which a pair of periods counts, corrected: option minCC of openSMILE's later and earlier sets."""
+"""Above which a pair of periods counts in all but IS13_ComParE: option minCC of openSMILE's later and earlier sets."""
 MARGIN = 2
 """Samples at both ends of a period that its noise is not measured in."""
 ROWS_AT_ONCE = 128
+
+
+class Rules(Enum):
+    """By whose rules voice and deltas are: those of a set of openSMILE, or corrected.
+
+    The sets differ in one option: IS13 counts pairs of periods above a running minimum (`counting`), COMPARE_2016 above
+    a correlation of .5. CORRECTED does, too, and is without the defects of both.
+    """
+
+    IS13 = "IS13_ComParE"
+    COMPARE_2016 = "ComParE_2016"
+    CORRECTED = "corrected"
 
 
 class Run(NamedTuple):
@@ -44,44 +57,45 @@ def voice_quality(
     pitch_hz: Doubles,
     run: Run | None = None,
     lead: int = 0,
-    corrected: bool = False,
-    hop: int = PUBLISHED.hop,
+    rules: Rules = Rules.IS13,
+    frames: Frames = PUBLISHED,
 ) -> tuple[Array, Run | None]:
     """jitterLocal, jitterDDP, shimmerLocal, logHNR of frames with these pitches [K]: float32 [K, 4], and what goes on.
 
     Samples [N] are those from `lead` before the first frame's start on; `run` is that of the frame before, for which
-    `lead` is 800 or more. Unvoiced frames have 0, 0, 0, -100. `corrected`: the last is 0, too, as what is not there is
-    in all columns of the voice, and a pair counts by its correlation alone (`LEAST_CORRELATION`).
+    `lead` is 800 or more. Unvoiced frames have 0, 0, 0, -100; corrected, the last is 0, too, as what is not there
+    is in all columns of the voice. A pair counts by `counting`, or by its correlation alone (`LEAST_CORRELATION`).
 
     >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
     >>> voice_quality(buzz, np.array([0.0, 200.0]))[0].tolist()
     [[0.0, 0.0, 0.0, -100.0], [0.0, 0.0, 0.0, 100.0]]
     """
     found = np.zeros((len(pitch_hz), 4), np.float32)
-    found[:, 3] = 0.0 if corrected else NO_HNR
-    frames = np.flatnonzero(pitch_hz > 0)
-    if not len(frames):
+    found[:, 3] = 0.0 if rules is Rules.CORRECTED else NO_HNR
+    voiced = np.flatnonzero(pitch_hz > 0)
+    if not len(voiced):
         return found, None
-    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead, hop)
-    pair_frame = np.searchsorted(frames, pairs.frame)
+    pairs, position = find_pairs(samples, pitch_hz, None if run is None else run.position, lead, frames)
+    pair_frame = np.searchsorted(voiced, pairs.frame)
     begun = Run(0) if run is None or pitch_hz[0] == 0 else run
-    run_of_frame = np.cumsum(np.diff(frames, prepend=frames[0]) > 1, dtype=np.intp)
-    counts = pairs.correlation > LEAST_CORRELATION if corrected else counting(pairs.correlation, pair_frame)
+    run_of_frame = np.cumsum(np.diff(voiced, prepend=voiced[0]) > 1, dtype=np.intp)
+    by_minimum = rules is Rules.IS13
+    counts = counting(pairs.correlation, pair_frame) if by_minimum else pairs.correlation > LEAST_CORRELATION
     periods, run_of_pair = pairs.period[counts], run_of_frame[pair_frame[counts]]
     changes = _changes(periods, run_of_pair, begun.period)
     turns = _changes(changes, run_of_pair, begun.change)
-    mean_period = _means(periods, pair_frame[counts], len(frames))
+    mean_period = _means(periods, pair_frame[counts], len(voiced))
     results = np.stack(
         [
-            np.minimum(1.0, _means(changes, pair_frame[counts], len(frames)) / mean_period),
-            np.minimum(1.0, _means(turns, pair_frame[counts], len(frames)) / mean_period),
-            shimmer(samples, pairs, pair_frame, counts, len(frames)),
+            np.minimum(1.0, _means(changes, pair_frame[counts], len(voiced)) / mean_period),
+            np.minimum(1.0, _means(turns, pair_frame[counts], len(voiced)) / mean_period),
+            shimmer(samples, pairs, pair_frame, counts, len(voiced)),
         ],
         axis=1,
     )
     last = _carry_on(results, run_of_frame, begun.results)
-    found[frames, :3] = np.where(np.isnan(mean_period)[:, None], last, np.nan_to_num(results))
-    found[frames, 3] = log_hnr(samples, pairs, pair_frame, pitch_hz[frames])
+    found[voiced, :3] = np.where(np.isnan(mean_period)[:, None], last, np.nan_to_num(results))
+    found[voiced, 3] = log_hnr(samples, pairs, pair_frame, pitch_hz[voiced])
     if position is None:
         return found, None
     in_last = run_of_pair == run_of_frame[-1]
