@@ -41,7 +41,8 @@ seeds, and its 95% interval over speakers:
 """
 END = """## What it says
 
-No difference that these 18 speakers would show. Utterances have {:.1f} seconds (median; the longest {:.1f}), in which
+No difference that these 18 speakers would show; what there is has one sign with one aggregation, the other with the
+other. Utterances have {:.1f} seconds (median; the longest {:.1f}), in which
 published deltas of the voice shrink least. What the correction is for, that the same seconds have the same deltas
 wherever they lie in a recording, such utterances do not test.
 """

@@ -59,6 +59,8 @@ GRID = {
         ["system.hidden_size=64", "system.scale=2", "training.iterations=210"],
         LIGHT_FRAMES,
         ["feature.variant=corrected"],  # corrected-descriptors.md
+        ["system.aggregation=SelfAttenVec"],
+        ["system.aggregation=SelfAttenVec", "feature.variant=corrected"],
     ],
     "nemo-audio-text": BOTH_STREAMS,
     "emotale-audio-text": BOTH_STREAMS,

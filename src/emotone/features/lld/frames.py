@@ -105,10 +105,22 @@ def power_spectra(windowed: Array) -> Array:
     >>> power_spectra(np.ones((1, 960), np.float32)).shape
     (1, 513)
     """
+    keep_freed_memory()
     spectra = np.fft.rfft(windowed, num_points(windowed.shape[1]), axis=1)
     parts = spectra.view(np.float32)
     np.multiply(parts, parts, out=parts)
     return np.add(parts[:, 0::2], parts[:, 1::2])
+
+
+@lru_cache(maxsize=1)
+def keep_freed_memory() -> None:
+    """Have the C library keep memory that is freed, up to 16 MB.
+
+    Each FFT takes a few kilobytes and frees them. At the end of its heap glibc gives them back to the system, and has
+    them made anew for the next one, which costs four times the FFT, until the process has freed a larger piece once:
+    then it keeps as much as two of these (mallopt(3), M_MMAP_THRESHOLD). This one is never touched, so it takes none.
+    """
+    np.empty(2**23, np.uint8)
 
 
 def num_points(size: int) -> int:
