@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,13 @@ from emotone.audio.read import load_audio
 from emotone.base import plugins
 from emotone.bundle.bundle import Bundle
 from emotone.evaluate.numbers.metrics import ccc, pearson
-from emotone.features.extractors.lld import Lld
+from emotone.features.extractors.lld import Extractor, Lld
 from emotone.features.lld.names import column_names
+from emotone.features.opensmile import FeatureSetName
 from emotone.models.pull import pull
 
 RESULTS = Path(__file__).resolve().parent
+FramesMs = tuple[float | None, float | None]
 CORPORA = {"emodb": 40, "emotale-da": 40, "ravdess": 40, "nemo": 30, "librispeech": 20}
 """Files of each corpus whose descriptors are compared."""
 SYSTEMS = {
@@ -36,7 +39,14 @@ SYSTEMS = {
 }
 """Published systems on descriptors, and the columns of their scores as published."""
 ATTRIBUTES = {"arousal": "Act", "dominance": "Dom", "valence": "Val"}
+OTHER_FRAMES: dict[str, FramesMs] = {
+    "60 and 20 ms every 10 ms, the set's own": (None, None),
+    "25 ms every 10 ms": (25.0, 10.0),
+    "40 ms every 20 ms": (40.0, 20.0),
+}
+"""Frame size and step of the frames that are compared beside those of the published systems."""
 NEAR = 1e-3
+EXTRACTORS: tuple[Extractor, Extractor] = ("own", "opensmile")
 AT_ONCE = 16
 LEFT = """What is left: rows near zero; roll-offs of a single click in digital silence, which rounding decides; voice
 quality and the voice's deltas in the last rows of a file that ends while somebody speaks, where openSMILE smooths as
@@ -57,7 +67,10 @@ GROUPS = {
     "deltas of jitter, DDP, shimmer, HNR": slice(67, 71),
     "other deltas": slice(71, 130),
 }
+VOICE = tuple(name for name in GROUPS if name.endswith(("voicing", "jitter", "DDP", "shimmer", "HNR")))
+"""Groups of columns in which ComParE_2016 differs from IS13_ComParE."""
 Array = NDArray[np.float32]
+Both = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def chosen(data: Path) -> dict[str, list[str]]:
@@ -71,9 +84,9 @@ def chosen(data: Path) -> dict[str, list[str]]:
     return found
 
 
-def compare(files: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def compare(files: list[str], ms: FramesMs = (32.0, 16.0), feature_set: FeatureSetName = "IS13_ComParE") -> Both:
     """All rows of these files by both extractors, [T, 130]."""
-    own, theirs = Lld(), Lld(extractor="opensmile")
+    own, theirs = (Lld(feature_set, *ms, extractor=extractor) for extractor in EXTRACTORS)
     samples = [load_audio(file) for file in files]
     both = [np.concatenate([feature(one) for one in samples]).astype(np.float64) for feature in (own, theirs)]
     return both[0], both[1]
@@ -94,12 +107,37 @@ def describe_columns(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> l
     return lines
 
 
-def describe_groups(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> list[str]:
+def describe_groups(own: NDArray[np.float64], theirs: NDArray[np.float64], groups: Iterable[str] = GROUPS) -> list[str]:
     """A line for each group of columns: the least r, the largest median, the least share."""
     lines = ["| columns | least r | median relative error at most | rows within 1e-3 at least |", "|---|---|---|---|"]
-    for name, places in GROUPS.items():
-        found = np.array([of_column(own[:, place], theirs[:, place]) for place in range(130)[places]])
+    for name in groups:
+        found = np.array([of_column(own[:, place], theirs[:, place]) for place in range(130)[GROUPS[name]]])
         lines.append(f"| {name} | {found[:, 0].min():.6f} | {found[:, 1].max():.0e} | {found[:, 2].min():.4f} |")
+    return lines
+
+
+def describe_later_set(files: list[str]) -> list[str]:
+    """The voice's columns of ComParE_2016, and their deltas."""
+    lines = []
+    frames: dict[str, FramesMs] = {"32 ms every 16 ms": (32.0, 16.0), **OTHER_FRAMES}
+    for title, ms in frames.items():
+        own, theirs = compare(files, ms, "ComParE_2016")
+        lines += [f"{title[0].upper()}{title[1:]}:", "", *describe_groups(own, theirs, VOICE), ""]
+    return lines
+
+
+def describe_other_frames(files: list[str]) -> list[str]:
+    """The groups of columns, then all columns, at other frames."""
+    lines, columns = [], []
+    for title, ms in OTHER_FRAMES.items():
+        own, theirs = compare(files, ms)
+        lines += [f"{title[0].upper()}{title[1:]}, {len(own)} rows:", "", *describe_groups(own, theirs), ""]
+        columns.append([of_column(own[:, place], theirs[:, place]) for place in range(130)])
+    titles = " | ".join(f"{title}: r | median | within 1e-3" for title in OTHER_FRAMES)
+    lines += [f"| column | {titles} |", "|---|" + "---|---|---|" * len(OTHER_FRAMES)]
+    for place, name in enumerate(column_names()):
+        numbers = " | ".join("{:.6f} | {:.1e} | {:.4f}".format(*of[place]) for of in columns)
+        lines.append(f"| {name} | {numbers} |")
     return lines
 
 
@@ -201,6 +239,17 @@ def main(data: Path, published_weights: Path, reference: Path) -> None:
         "",
         *describe_columns(own, theirs),
         "",
+        "## Other frames",
+        "",
+        "The same files. What is left is the same; the rows before the end of a file weigh the more the fewer it has.",
+        "",
+        *describe_other_frames([file for some in files.values() for file in some]),
+        "",
+        "## ComParE_2016",
+        "",
+        "The same files. Its other columns are those of IS13_ComParE.",
+        "",
+        *describe_later_set([file for some in files.values() for file in some]),
     ]
     (RESULTS / "descriptors.md").write_text("\n".join(page), encoding="utf-8")
 
