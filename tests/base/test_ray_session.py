@@ -52,11 +52,13 @@ def test_results_come_in_order_and_deaths_are_their_own(cluster: Any) -> None:
     assert list(map_ordered(square, [2, 3])) == [4, 9]  # outside it is as ever
 
 
-def test_what_an_item_maps_in_turn_goes_over_the_cluster_too(cluster: Any) -> None:
-    """With as many items as cores, all of which wait for theirs."""
-    with over_ray(2):
-        found = list(map_ordered(sum_of_squares, [3, 5]))
-    assert [value for value, _ in found] == [5, 30] and all(len(places) > 1 for _, places in found)
+def test_few_items_share_out_what_they_map_in_turn(cluster: Any) -> None:
+    """Though there are as many as cores, all of which wait for theirs."""
+    for jobs, is_shared in ((3, True), (2, False)):
+        with over_ray(jobs):
+            found = list(map_ordered(sum_of_squares, [3, 5]))
+        assert [value for value, _ in found] == [5, 30]
+        assert [len(places) > 1 for _, places in found] == [is_shared] * 2
 
 
 def test_tasks_have_the_priority_of_this_process(cluster: Any) -> None:

@@ -74,7 +74,7 @@ def _check_address(address: str | None) -> None:
 
 @contextlib.contextmanager
 def over_ray(jobs: int, address: str | None = None) -> Iterator[None]:
-    """Have `map_ordered` go over a cluster as long as the block lasts, `jobs` items at once; so does what these map.
+    """Have `map_ordered` go over a cluster as long as the block lasts, `jobs` items at once.
 
     Raises EmotoneError as `ray_session` does.
     """
@@ -95,7 +95,8 @@ def map_over_ray(
 ) -> Iterator[Result]:
     """What `map_ordered` does, over a cluster: in order, at most 4 * jobs results waiting.
 
-    What an item's function maps in turn goes over the cluster, too; while it waits, its core is free for that.
+    Where there are fewer items than jobs, what their function maps in turn goes over the cluster, too; while it waits,
+    its core is free for that.
 
     An item whose process or node dies is tried `MOST_RETRIES` times again; then its result is `died(item)`, and
     without `died` the error is raised.
@@ -104,9 +105,12 @@ def map_over_ray(
     given = ray.put(function)
     waiting: deque[tuple[Item, Any]] = deque()
     left = iter(items)
+    first = list(itertools.islice(left, jobs))
+    jobs_in_turn = jobs if len(first) < jobs else 0
+    left = itertools.chain(first, left)
     while True:
         for item in itertools.islice(left, 4 * jobs - len(waiting)):
-            waiting.append((item, call.remote(jobs, given, item)))
+            waiting.append((item, call.remote(jobs_in_turn, given, item)))
         if not waiting:
             return
         item, ref = waiting.popleft()
@@ -122,7 +126,7 @@ def map_over_ray(
 
 
 def _call(jobs: int, function: Callable[[Any], Any], item: Any) -> Any:
-    """One core for each task, as in other worker processes."""
+    """One core for each task, as in other worker processes; jobs: of what it maps over the cluster, 0: nothing."""
     THREADS.set(1)
-    OVER.set(functools.partial(map_over_ray, import_ray(), jobs))
+    OVER.set(functools.partial(map_over_ray, import_ray(), jobs) if jobs else None)
     return function(item)
