@@ -38,6 +38,23 @@ def test_a_pair_is_the_best_local_maximum_of_pearsons_correlation() -> None:
         assert lags[1 + int(np.argmax(found[1:-1]))] == length
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_beside_a_constant_period_there_is_no_top(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = np.where(random.uniform(size=400) < 0.02, random.choice([-1.0, 1.0], 400), 0.0)
+    x[: random.integers(30, 90)] = 0.0
+    lags = range(60, 100)
+    parts = [(x[:lag] - x[:lag].mean(), x[lag : 2 * lag] - x[lag : 2 * lag].mean()) for lag in lags]
+    scale = [np.sqrt((a @ a) * (b @ b)) for a, b in parts]
+    found = [a @ b / size if size > 0 else np.nan for (a, b), size in zip(parts, scale, strict=True)]
+    tops = [i for i in range(1, len(found) - 1) if found[i] > found[i - 1] and found[i] > found[i + 1]]
+    pairs, position = find_pairs(x.astype(np.float32), np.full(1, 200.0), frames=Frames(256, 256, 128))
+    if tops:
+        assert pairs.length[0] == lags[max(tops, key=lambda i: found[i])]
+    else:
+        assert not len(pairs.length) and position == 80 - 128
+
+
 def test_without_a_local_maximum_there_is_no_pair() -> None:
     ramp = (np.linspace(0, 1, 6_000) ** 2).astype(np.float32)  # correlates the better the longer
     pairs, position = find_pairs(ramp, np.full(4, 200.0))

@@ -168,7 +168,7 @@ def _best_lags(samples: Doubles, at: Ints, lags: Ints) -> tuple[Ints, Doubles]:
 def _correlations(windows: Doubles, first: int, most: int) -> Doubles:
     """Pearson's correlation of x[0 .. L) and x[L .. 2 L) of windows x [R, n], for lags L from `first` to `most`.
 
-    [R, most - first + 1], in double precision; 0 where either is constant.
+    [R, most - first + 1], in double precision; NaN where either is constant, beside which there is no top.
     """
     last, lags, is_in = _lags(first, most)
     both = np.empty((2, *windows.shape))
@@ -186,7 +186,7 @@ def _correlations(windows: Doubles, first: int, most: int) -> Doubles:
     spread = (xx - scaled * x) * (yy - y * y / lags)
     if np.minimum.reduce(spread, axis=None) <= 0:
         is_flat = spread <= 0
-        products[is_flat], spread[is_flat] = 0.0, 1.0
+        products[is_flat], spread[is_flat] = np.nan, 1.0
     return products / np.sqrt(spread)
 
 
