@@ -37,9 +37,10 @@ docs: $(VENV)/.docs
 
 # Source archive and wheel: contents, metadata, types, and fresh environments of each of PYTHONS that is there.
 PYTHONS ?= $(VENV)/bin/python $(shell for p in python3.12 python3.13 python3.14; do $$p -c "" 2>/dev/null && command -v $$p; done)
+EXTRAS ?= av,parquet,archive,serve
 release-check: $(VENV)/bin/python
 	$(PIP) build twine
-	$(VENV)/bin/python tools/check_release.py $(PYTHONS)
+	$(VENV)/bin/python tools/check_release.py --extras $(EXTRAS) $(PYTHONS)
 
 benchmarks: $(VENV)/.dev
 	for file in benchmarks/bench_*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done

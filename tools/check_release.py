@@ -1,24 +1,32 @@
-"""Checks what would be released: `make release-check`, or `python tools/check_release.py [--extras A,B] [PYTHON ..]`.
+"""Checks what would be released: `make release-check`, or `python tools/check_release.py [options] [PYTHON ..]`.
 
 Builds source archive and wheel, checks their metadata, compares their contents with what must and must not be in them,
-installs the wheel into a fresh environment of each interpreter, with the lowest versions, and with each of the named
-extras, and runs the command line and the Python interface there, from another folder than the checkout. It ends at the
-first fault with a line that says which.
+and installs the wheel into a fresh environment for the runtime and for each of the named extras, of each interpreter
+(extras with torch: of the first alone); for the runtime and `all` also with the lowest versions. In each environment,
+from an empty folder, a program of `tests/downstream/extras` runs what the extra promises. A fault is
+said in a line; that of one environment does not keep the others from being tried. `--log FILE` writes a table.
+
+    python tools/check_release.py --extras every --log results/release.md python3.11 python3.12
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import datetime
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "src" / "emotone"
@@ -32,69 +40,115 @@ NEEDED = ("LICENSE", "README.md", "pyproject.toml")
 ENDS_WITH = (".py", ".css", ".html", ".js", ".yaml", ".json", ".onnx", ".npy", ".safetensors", ".md", "py.typed")
 NUM_WRONG = 3
 """Mistakes of `tests/downstream/wrong.py`."""
-QUICK_EXTRAS = ("av", "parquet", "archive", "serve")
-TRY = """
-import emotone, sys
-predictor = emotone.load("default")
-prediction = predictor.predict(sys.argv[1])
-assert prediction.emotion in prediction.probabilities and 1 < prediction.scores["arousal"] < 9, prediction
-assert "site-packages" in emotone.__file__, emotone.__file__
-print(emotone.__version__, sys.version.split()[0], prediction.emotion)
+BINARIES = "Scripts" if os.name == "nt" else "bin"
+CONSTRAINTS, LOWEST = CHECKOUT / "constraints.txt", CHECKOUT / "constraints-lowest.txt"
+LOG_HEAD = """# What a wheel does in an environment of its own
+
+Made by `tools/check_release.py --log` ({date}, {system}); do not edit. For each row the wheel was installed with that
+extra alone into a fresh environment, and a program of `tests/downstream/extras` ran there, in an empty folder.
 """
-NEEDS = {
-    "av": "import av",
-    "parquet": "import pyarrow.parquet",
-    "archive": "import pyarrow.parquet",
-    "serve": "import fastapi, uvicorn, websockets, multipart",
-    "train": "import torch, pandas, sklearn; import emotone.sklearn",
-    "opensmile": "import opensmile",
-}
+QUICK_EXTRAS = ("av", "parquet", "archive", "serve")
+RUNTIME = "runtime"
+"""The wheel without an extra."""
+PROGRAMS = CHECKOUT / "tests" / "downstream" / "extras"
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+PROMISED = ("all", *(extra for extra in EXTRAS if extra not in ("all", "dev", "docs")))
+"""What users may install; `all` first, whose program leaves bundles for those of others. `docs` is for a checkout."""
 
 
 class ReleaseError(Exception):
     """What is wrong with the release."""
 
 
+class Tried(NamedTuple):
+    """What ran in one environment: extra, interpreter, packages with versions, megabytes installed."""
+
+    extra: str
+    python: str
+    packages: list[str]
+    megabytes: int
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """All checks; 1 at the first fault."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pythons", nargs="*", default=[sys.executable], metavar="PYTHON", help="interpreters to try")
-    parser.add_argument("--extras", default=",".join(QUICK_EXTRAS), help="extras to install, or none")
+    parser.add_argument("--extras", default=",".join(QUICK_EXTRAS), help="extras to install, none, or every")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="a page that says what was run")
     options = parser.parse_args(arguments)
+    extras = PROMISED if options.extras == "every" else options.extras.replace("none", "").split(",")
     try:
         with tempfile.TemporaryDirectory() as name:
-            check(
-                Path(name), options.pythons, [extra for extra in options.extras.split(",") if extra not in ("", "none")]
-            )
+            tried = check(Path(name), options.pythons, [extra for extra in extras if extra])
     except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
+    if options.log:
+        options.log.write_text(log_of(tried), encoding="utf-8")
     print("release: all is well")
     return 0
 
 
-def check(folder: Path, pythons: Sequence[str], extras: Sequence[str]) -> None:
-    """Build into the folder and check everything; raises ReleaseError."""
+def check(folder: Path, pythons: Sequence[str], extras: Sequence[str]) -> list[Tried]:
+    """Build into the folder, check everything, and say what was tried; raises ReleaseError."""
+    if strange := [extra for extra in extras if extra not in PROMISED]:
+        raise ReleaseError(f"unknown extra {strange[0]} (known: {', '.join(PROMISED)})")
     sdist, wheel = build(folder)
     check_wheel(wheel, expected_files(PACKAGE))
     check_sdist(sdist)
     run(sys.executable, "-m", "twine", "check", "--strict", str(sdist), str(wheel))
-    speech = folder / "speech.wav"
-    shutil.copy(CHECKOUT / "examples" / "jfk.wav", speech)
-    for index, python in enumerate(pythons):
-        try_wheel(folder / f"env-{index}", python, str(wheel), speech)
-    lowest = ("--constraint", str(CHECKOUT / "constraints-lowest.txt"))
-    try_wheel(folder / "lowest", pythons[0], str(wheel), speech, more=lowest)
-    for extra in extras:
-        pinned = ("--constraint", str(CHECKOUT / "constraints.txt"))
-        try_wheel(folder / extra, pythons[0], f"{wheel}[{extra}]", speech, NEEDS.get(extra, ""), pinned)
+    shutil.copy(CHECKOUT / "examples" / "jfk.wav", folder / "speech.wav")
+    shutil.copytree(PROGRAMS, folder / "programs", ignore=shutil.ignore_patterns("__pycache__"))
     check_types(folder / "types", pythons[0], str(wheel))
+    return try_extras(folder, wheel, pythons, extras)
+
+
+def try_extras(folder: Path, wheel: Path, pythons: Sequence[str], extras: Sequence[str]) -> list[Tried]:
+    """Each extra in an environment of its own; what fails is printed, and raises ReleaseError after the others."""
+    named = (RUNTIME, *extras)
+    to_try = [(pythons[0], one, CONSTRAINTS) for one in named]
+    to_try += [(python, one, CONSTRAINTS) for python in pythons[1:] for one in named if not needs_torch(one)]
+    to_try += [(pythons[0], one, LOWEST) for one in named if one in (RUNTIME, "all")]
+    tried, wrong = [], []
+    for python, extra, constraints in to_try:
+        try:
+            tried.append(try_extra(folder, python, wheel, extra, constraints))
+        except ReleaseError as error:
+            wrong.append(f"{extra} of {python}")
+            print(f"{wrong[-1]}, {constraints.name}: {error}", file=sys.stderr, flush=True)
+    if wrong:
+        raise ReleaseError(f"{len(wrong)} of {len(to_try)} environments: {', '.join(wrong)}")
+    return tried
+
+
+def needs_torch(extra: str) -> bool:
+    """Whether an extra brings torch, of which there are builds for some interpreters only, and large ones.
+
+    >>> needs_torch("train"), needs_torch("all"), needs_torch("serve")
+    (True, True, False)
+    """
+    return extra != RUNTIME and any(name == "torch" for name in packages_of(extra))
+
+
+def packages_of(extra: str) -> list[str]:
+    """Names of the packages that an extra asks for, or the runtime; of `all`, those of every extra that it names.
+
+    >>> packages_of("parquet"), packages_of("runtime")[:2]
+    (['pyarrow'], ['numpy', 'onnxruntime'])
+    """
+    names: list[str] = []
+    for wanted in PROJECT["dependencies"] if extra == RUNTIME else EXTRAS[extra]:
+        name = re.match(r"[\w.-]+", wanted)[0]  # type: ignore[index]
+        inner = wanted[len(name) + 1 : -1].split(",") if name == "emotone" else ()
+        names += [package for one in inner for package in packages_of(one)] if inner else [name]
+    return sorted(set(names))
 
 
 def check_types(place: Path, python: str, wheel: str) -> None:
     """Raise ReleaseError where mypy or pyright complain of a right program, or find nothing in a wrong one."""
     run(python, "-m", "venv", str(place))
-    inside = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
+    inside = str(place / BINARIES / "python")
     run(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, "mypy", "pyright")
     programs = {name: place / f"{name}.py" for name in ("typed", "wrong")}
     for name, program in programs.items():
@@ -148,27 +202,54 @@ def check_sdist(sdist: Path) -> None:
         raise ReleaseError(f"{sdist.name} holds {strange[0]}")
 
 
-def try_wheel(
-    place: Path, python: str, wheel: str, speech: Path, extra_test: str = "", more: Sequence[str] = ()
-) -> None:
-    """Install the wheel into a fresh environment, and use it from an empty folder; raises ReleaseError."""
+def try_extra(folder: Path, python: str, wheel: Path, extra: str, constraints: Path) -> Tried:
+    """Install the wheel with an extra into a fresh environment, and run its program; raises ReleaseError."""
+    place, made = folder / "environment", folder / "made"
+    for old in (place, *([made] if extra == "all" else [])):
+        shutil.rmtree(old, ignore_errors=True)
+    made.mkdir(exist_ok=True)
     run(python, "-m", "venv", str(place))
-    binaries = place / ("Scripts" if os.name == "nt" else "bin")
-    inside = str(binaries / "python")
-    run(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *more, wheel)
+    inside = str(place / BINARIES / "python")
+    pip = [inside, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    pip += ["--constraint", str(constraints)]
+    if needs_torch(extra):  # first and alone, see the Makefile
+        run(*pip, "torch")
+    run(*pip, str(wheel) if extra == RUNTIME else f"{wheel}[{extra}]")
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
-    run(inside, "-c", TRY, str(speech), cwd=elsewhere)
-    run(str(binaries / "emotone"), "predict", str(speech), "--output", "scores.csv", "--quiet", cwd=elsewhere)
-    run(str(binaries / "emotone"), "list", cwd=elsewhere)
-    if extra_test:
-        run(inside, "-c", extra_test, cwd=elsewhere)
-    if not (elsewhere / "scores.csv").read_text(encoding="utf-8").startswith("file,start_s,end_s,emotion,"):
-        raise ReleaseError(f"{place.name}: predict wrote no table")
-    packages = run(inside, "-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check").split()
-    shown = [name for name in packages if name.partition("==")[0] in ("numpy", "onnxruntime", "torch", "emotone")]
-    print(f"{place.name}: {run(inside, '--version').strip()}, {', '.join(shown)}: installs and predicts", flush=True)
+    program = folder / "programs" / f"use_{extra}.py"
+    run(inside, str(program), str(folder / "speech.wav"), str(made), cwd=elsewhere)
+    listed = run(inside, "-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check").split()
+    versions = dict(re.findall(r"^([\w.-]+)==(\S+)$", "\n".join(listed), re.MULTILINE))
+    versions = {name.lower().replace("_", "-"): version for name, version in versions.items()}
+    packages = [f"{name} {versions[name]}" for name in packages_of(extra)]
+    shutil.rmtree(elsewhere)
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
+    title = extra if constraints == CONSTRAINTS else f"{extra}, lowest versions"
+    tried = Tried(title, run(inside, "--version").split()[1], packages, round(size / 1e6))
+    print(f"{title}: Python {tried.python}, {', '.join(packages)}: works alone", flush=True)
     shutil.rmtree(place)
+    return tried
+
+
+def log_of(tried: Sequence[Tried]) -> str:
+    """A page of what was run."""
+    lines = [
+        LOG_HEAD.format(date=datetime.date.today(), system=f"{platform.system()} {platform.machine()}"),
+        "| extra | Python | its packages | MB |",
+        "|---|---|---|---|",
+        *(f"| {one.extra} | {one.python} | {', '.join(one.packages)} | {one.megabytes:,} |" for one in tried),
+        "",
+        "| extra | what its program does |",
+        "|---|---|",
+    ]
+    named = dict.fromkeys(one.extra.partition(",")[0] for one in tried)
+    for extra in named:
+        text = ast.get_docstring(ast.parse((PROGRAMS / f"use_{extra}.py").read_text(encoding="utf-8"))) or ""
+        lines.append(f"| {extra} | {' '.join(text.split())} |")
+    if missing := [f"`{extra}`" for extra in PROMISED if extra not in named]:
+        lines += ["", f"Not tried: {', '.join(missing)}."]
+    return "\n".join(lines) + "\n"
 
 
 def run(*command: str, cwd: Path | None = None) -> str:

@@ -6,6 +6,7 @@ python by_hand.py EMODB FEATURE_SET
 import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
 import opensmile
 from sklearn.metrics import recall_score
@@ -27,3 +28,4 @@ for train, test in LeaveOneGroupOut().split(features, emotions, speakers):
     search.fit(features[train], emotions[train], groups=speakers[train])
     predicted[test] = search.predict(features[test])
 print("uar", round(recall_score(emotions, predicted, average="macro"), 3))
+joblib.dump(search.fit(features, emotions, groups=speakers).best_estimator_, "model.joblib")

@@ -61,9 +61,32 @@ def test_a_program_that_fails_is_a_line() -> None:
 def test_the_lowest_versions_are_those_of_the_project() -> None:
     lines = (CHECKOUT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
     lowest = dict(line.split("==") for line in lines if line and line[0] != "#")
-    bounds = dict(re.match(r"([\w-]+)>=([\d.]+)", one).groups() for one in PROJECT["dependencies"])  # type: ignore[union-attr]
-    assert set(lowest) == set(bounds)
+    extras = {name: wanted for name, wanted in PROJECT["optional-dependencies"].items() if name not in ("dev", "docs")}
+    wanted = " ".join([*PROJECT["dependencies"], *(one for names in extras.values() for one in names)])
+    bounds = dict(re.findall(r"([\w-]+)>=([\d.]+)", wanted))
+    assert set(lowest) == set(bounds) and len(bounds) > 25
     assert all(re.fullmatch(rf"{re.escape(bounds[name])}(\.0)*", version) for name, version in lowest.items())
+
+
+def test_every_extra_of_users_has_a_program_and_the_log_has_its_row_or_says_that_it_has_none() -> None:
+    programs = {path.stem.removeprefix("use_") for path in check_release.PROGRAMS.glob("use_*.py")}
+    assert programs == {check_release.RUNTIME, *check_release.PROMISED}
+    log = (CHECKOUT / "results" / "release.md").read_text(encoding="utf-8")
+    tried = {row.split(",")[0] for row in re.findall(r"^\| ([\w, ]+) \| 3\.", log, re.MULTILINE)}
+    missing = set(re.findall(r"`(\w+)`", log.partition("Not tried:")[2].partition("\n\n")[0]))
+    assert tried | missing == programs and not tried & missing
+
+
+def test_a_log_says_what_was_run_and_with_which_versions() -> None:
+    tried = [check_release.Tried("runtime", "3.11.7", ["numpy 2.0.0", "rich 13.0.0"], 300)]
+    page = check_release.log_of(tried)
+    assert "| runtime | 3.11.7 | numpy 2.0.0, rich 13.0.0 | 300 |" in page
+    assert "| runtime | No extra: tables, windows, a page" in page
+
+
+def test_an_extra_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"unknown extra trian \(known: all, parquet"):
+        check_release.check(tmp_path, ["python"], ["trian"])
 
 
 def test_the_citation_names_the_version_and_the_changelog_has_it() -> None:

@@ -34,7 +34,7 @@ def decode(path: str, kind: str, start_s: float, end_s: float | None, block_s: f
     except ImportError:
         raise EmotoneError(f'{kind} needs the package av: pip install "emotone[av]"') from None
     try:
-        with av.open(f"file:{path}", format=FORMATS.get(kind, kind), metadata_errors="replace") as container:
+        with av.open(f"file:{path}", format=FORMATS.get(kind, kind), **_any_metadata(av.__version__)) as container:
             if not container.streams.audio:
                 raise EmotoneError("holds no audio stream")
             position, rate_hz = 0, 0
@@ -51,6 +51,15 @@ def decode(path: str, kind: str, start_s: float, end_s: float | None, block_s: f
         raise EmotoneError(f"is not audio that can be read ({error.strerror})") from None
     if promised_s is not None and rate_hz and position / rate_hz < promised_s - SLACK_S:
         raise EmotoneError(f"is truncated: {position / rate_hz:.2f} of {promised_s:.2f} s could be read")
+
+
+def _any_metadata(version: str) -> dict[str, Any]:
+    """How PyAV is told to take metadata that are no UTF-8, which from 19 on it does by itself.
+
+    >>> _any_metadata("18.1.0"), _any_metadata("19.0.2")
+    ({'metadata_errors': 'replace'}, {})
+    """
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _placed(container: Any) -> Iterator[tuple[Block, int]]:
