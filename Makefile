@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime
 	$(VENV)/bin/emotone predict examples --window 3 --hop 1
 
 test: $(VENV)/.dev lint browser
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -n 3 --dist loadfile
 
 quick: $(VENV)/.dev lint
 	$(VENV)/bin/python tools/quick.py

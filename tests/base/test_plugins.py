@@ -58,10 +58,11 @@ def test_finding_names_imports_nothing_heavy() -> None:
 
 def test_settings_written_before_are_what_they_were() -> None:
     before = {"frame_size_ms": 32.0, "frame_step_ms": 16.0}
-    assert plugins.as_written("features", "lld", before) == before | {"extractor": "opensmile"}
-    assert plugins.as_written("features", "lld", {"extractor": "own"}) == {"extractor": "own"}
+    then = {"extractor": "opensmile", "variant": "published"}
+    assert plugins.as_written("features", "lld", before) == before | then
+    assert plugins.as_written("features", "lld", {"extractor": "own"}) == then | {"extractor": "own"}
     nested = plugins.as_written("features", "moments", {"of": "lld", "settings": before})
-    assert nested == {"of": "lld", "settings": before | {"extractor": "opensmile"}}
+    assert nested == {"of": "lld", "settings": before | then}
     assert plugins.as_written("features", "mel", {"num_mels": 8}) == {"num_mels": 8}
 
 

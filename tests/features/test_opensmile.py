@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
+import time
 import typing
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from emotone.errors import EmotoneError
 from emotone.features.extractors.functionals import Functionals
 from emotone.features.extractors.lld import Lld as EitherLld
 from emotone.features.opensmile import FEATURE_SETS, FeatureSetName, OpenSmileFeature, derive
+from emotone.features.opensmile import _run as run_to_its_end
 
 Array = NDArray[np.float32]
 
@@ -169,3 +172,43 @@ def test_descriptors_are_computed_without_functionals(name: FeatureSetName) -> N
     instances = r"^instance\[.*cFunctionals"
     assert not re.findall(instances, derive(Lld(name), INSTALLED), re.MULTILINE)
     assert re.findall(instances, derive(Functionals(name), INSTALLED), re.MULTILINE)
+
+
+class Slow:
+    """Stands for openSMILE: runs until it is told to end, a while after which it must not be freed yet."""
+
+    def __init__(self) -> None:
+        self.begun, self.told = threading.Event(), threading.Event()
+        self.runs = False
+
+    def run(self) -> None:
+        self.runs = True
+        self.begun.set()
+        self.told.wait(10)
+        time.sleep(0.05)
+        self.runs = False
+
+    def abort(self) -> None:
+        self.told.set()
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_an_interrupt_while_its_thread_starts_lets_it_end(begins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    smile, start = Slow(), threading.Thread.start
+    threads: list[threading.Thread] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        threads.append(thread)
+        if begins:
+            start(thread)
+            smile.begun.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_to_its_end(smile)
+    assert smile.told.is_set() == begins and not smile.runs
+    if not begins:  # it would not touch what is freed
+        start(threads[0])
+        threads[0].join(10)
+        assert not smile.begun.is_set()

@@ -156,7 +156,9 @@ def test_an_interrupted_curve_goes_on(
     assert (tmp_path / "x.csv").read_text() == (tmp_path / "whole.csv").read_text()
 
 
-@pytest.mark.parametrize("change", [{"window_s": 4.0}, {"hop_s": 2.0}, {"curve": True}, {"model": "other"}])
+@pytest.mark.parametrize(
+    "change", [{"window_s": 4.0}, {"window_s": 4.0, "hop_s": 1.0}, {"curve": True}, {"model": "other"}]
+)
 def test_other_settings_begin_anew(
     files: list[str],
     loudness: Path,

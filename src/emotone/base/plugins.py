@@ -112,7 +112,7 @@ def as_written(kind: str, name: str, settings: Mapping[str, Any]) -> dict[str, A
     """Settings that a bundle holds, with those that plugins have got since it was written, as they were then.
 
     >>> as_written("features", "lld", {"frame_step_ms": 16.0})
-    {'extractor': 'opensmile', 'frame_step_ms': 16.0}
+    {'extractor': 'opensmile', 'variant': 'published', 'frame_step_ms': 16.0}
     """
     found = {**getattr(find(kind, name), "written_before", {}), **settings}
     if isinstance(found.get("of"), str) and isinstance(found.get("settings"), dict):  # a feature of another feature

@@ -6,10 +6,12 @@ reads them. To add a set, name it in `FeatureSetName` and in `FEATURE_SETS`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -266,13 +268,25 @@ def _open(feature: OpenSmileFeature) -> Any:
 def _run(smile: Any) -> None:
     """Run openSMILE to its end, or stop it when the user interrupts."""
     # In a thread of its own: an interrupt in this one would end in the callback, which loses it and a row with it.
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        running = executor.submit(smile.run)
-        try:
-            running.result()
-        except BaseException:
-            smile.abort()
-            raise
+    # When an interrupt meets the start of a thread, nobody else says whether it runs; openSMILE must not be freed then.
+    running: Future[None] = Future()
+
+    def run() -> None:
+        if running.set_running_or_notify_cancel():
+            try:
+                running.set_result(smile.run())
+            except Exception as error:
+                running.set_exception(error)
+
+    try:
+        threading.Thread(target=run).start()
+        running.result()
+    except BaseException:
+        while not (running.cancel() or running.done()):
+            with contextlib.suppress(KeyboardInterrupt):
+                smile.abort()
+                wait([running], 0.1)
+        raise
 
 
 def _pcm(samples: Array) -> bytes:
