@@ -140,7 +140,7 @@ def _add_jobs(app: FastAPI, server: Server) -> None:
         """How far a job is."""
         return jobs.about(find(request, number))
 
-    @app.delete("/v1/jobs/{number}", status_code=204)
+    @app.delete("/v1/jobs/{number}", status_code=204, response_model=None)
     async def delete(request: Request, number: str) -> None:
         """Cancel a job, and remove what is left of it."""
         jobs.remove(find(request, number))

@@ -22,7 +22,7 @@ def ridge(inputs: Floats, labels: Floats, weights: Floats, penalties: Sequence[f
     among themselves and with a label, so that it means the same for any number of rows.
 
     >>> [(weight, bias)] = ridge(np.array([[-1.0], [1.0]]), np.array([[1.0], [5.0]]), np.ones(2), [1.0])
-    >>> weight.tolist(), bias.tolist()
+    >>> weight.round(12).tolist(), bias.round(12).tolist()
     ([[1.0]], [3.0])
     """
     inputs, axes = rotate(inputs)
@@ -55,7 +55,7 @@ def discriminant(
 
     >>> inputs = np.array([[-1.5], [-0.5], [0.5], [1.5]])
     >>> [(weight, bias)] = discriminant(inputs, np.array([0, 0, 1, 1]), 2, [0.75])
-    >>> weight.tolist(), bias.tolist()
+    >>> weight.round(12).tolist(), bias.round(12).tolist()
     ([[-1.0], [1.0]], [-0.5, -0.5])
     """
     inputs, axes = rotate(inputs if background is None else np.concatenate([inputs, background]))
