@@ -94,6 +94,30 @@ def test_an_archive_of_files_from_elsewhere(server: FileServer, tiny_bundle: Pat
     assert sorted(row["file"] for row in rows) == names and len({row["arousal"] for row in rows}) == 6
 
 
+def test_a_file_that_may_not_be_asked_for_keeps_its_answer(
+    sftp_server: FileServer, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    names = [f"{sftp_server.address}/{number}.wav" for number in range(4)]
+    for number in range(4):
+        sftp_server.put(f"{number}.wav", wav(number))
+    (tmp_path / "m.csv").write_text("\n".join(["file", *names]) + "\n")
+    archive = open_archive(tmp_path / "m.csv", tmp_path / "out", PredictSettings(model=str(tiny_bundle)))
+    assert finish(archive) == (4, 4, 0)
+    sftp_server.put("0.wav", wav(9))
+    real = sources._tried
+
+    def refused(file: str, what: str, work: Any) -> str:
+        if file in names[1:3]:
+            raise PermissionError(13, "Permission denied")
+        return real(file, what, work)
+
+    monkeypatch.setattr(sources, "_tried", refused)
+    assert finish(archive, asks=True, quiet=False) == (4, 1, 0)
+    assert "note: 2 files cannot be asked for changes (permission denied)" in capsys.readouterr().err
+    with pytest.raises(AudioError, match=r"1.wav: cannot be fetched \(.*Permission denied"):
+        Source("/").open(names[1])
+
+
 @pytest.mark.parametrize("faults", [["cut"], ["changed"], ["cut", "changed", "cut"]])
 @pytest.mark.parametrize("kind", ["gs", "sftp"])
 def test_connections_that_end_and_files_that_change(

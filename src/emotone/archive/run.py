@@ -62,13 +62,17 @@ def go_through(
     order = _order(plan, parts, share)
     jobs = [Job(number, names, retries, asks) for number, names in order]
     work = track(_all_outcomes(archive, engine, jobs), len(order), "archive", quiet)
-    num_rows = num_new = num_failed = 0
+    num_rows = num_new = num_failed = num_refused = 0
     for outcome in work:
         num_rows += outcome.num_rows
         num_failed += outcome.num_failed
         num_new += outcome.num_new
+        num_refused += outcome.num_refused
     with writing(archive.folder):
         _tidy(archive, plan)
+    if num_refused:
+        files = "1 file" if num_refused == 1 else f"{num_refused} files"
+        say(quiet, f"{files} cannot be asked for changes (permission denied); what was answered stays")
     return Done(num_rows, num_new, num_failed)
 
 

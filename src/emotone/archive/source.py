@@ -80,6 +80,8 @@ def _import_fsspec(what: str) -> Any:
 class Source:
     """The files of an archive, whose relative paths lie below `root`.
 
+    refused: those that `state` was asked of and that this user may not ask about.
+
     >>> Source("/data").state("nowhere.wav")
     '-1 -1'
     """
@@ -87,13 +89,14 @@ class Source:
     def __init__(self, root: str) -> None:
         self._root = root
         self._known: dict[str, str] = {}
+        self.refused: set[str] = set()
         self._held: tuple[str, Opened] | None = None
 
     def __del__(self) -> None:
         self.close()
 
     def state(self, file: str) -> str:
-        """The state that a file has now, asked for once; raises AudioError where nobody says."""
+        """The state that a file has now, asked for once; "" where that is refused, AudioError where nobody answers."""
         if file not in self._known:
             self._known[file] = self._ask(file)
         return self._known[file]
@@ -110,6 +113,9 @@ class Source:
             return _tried(file, "asked for", ask)
         except FileNotFoundError:
             return GONE
+        except PermissionError:
+            self.refused.add(file)
+            return ""
 
     def open(self, file: str) -> Opened:
         """A file to be read until the next one is opened; raises AudioError for one that cannot be fetched."""
@@ -136,6 +142,8 @@ class Source:
             Path(path).unlink(missing_ok=True)
             if isinstance(error, FileNotFoundError):
                 raise AudioError(file, "does not exist") from None
+            if isinstance(error, PermissionError):
+                raise AudioError(file, f"cannot be fetched ({error})") from None
             raise
 
     def _copy(self, file: str, path: str) -> str:
@@ -163,17 +171,16 @@ class Source:
 def _tried(file: str, what: str, work: Callable[[], str]) -> str:
     """What work with a remote file gives, tried again while it fails.
 
-    Raises FileNotFoundError for a file that is not there, AudioError where it goes on failing.
+    Raises FileNotFoundError for a file that is not there, PermissionError for one that is refused, AudioError where it
+    goes on failing.
     """
     for attempt in range(TRIES):
         if attempt:
             time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
         try:
             return work()
-        except (FileNotFoundError, EmotoneError):
+        except (FileNotFoundError, PermissionError, EmotoneError):
             raise
-        except PermissionError as error:
-            raise AudioError(file, f"cannot be {what} ({error})") from None
         except Exception as error:  # whatever file systems and their libraries raise
             reason = str(error) or type(error).__name__
             _forget_connections(file)

@@ -51,7 +51,7 @@ class Job(NamedTuple):
 class Outcome(NamedTuple):
     """What became of a job: done, kept as it was, busy (another worker has it), died (with its worker).
 
-    num_new: rows that were predicted for it.
+    num_new: rows that were predicted for it. num_refused: files that this user may not ask for changes.
     """
 
     job: Job
@@ -59,6 +59,7 @@ class Outcome(NamedTuple):
     num_rows: int = 0
     num_failed: int = 0
     num_new: int = 0
+    num_refused: int = 0
 
 
 @dataclass
@@ -93,9 +94,11 @@ class Worker:
         path = self.archive.part(shard.part)
         if shard.part not in job.parts and (found := _trust(job, shard, path)):
             return found
-        kept = self._keep(job, shard, path)
+        source = Source(self.archive.root)
+        kept = self._keep(job, shard, path, source)
+        num_refused = len(source.refused)
         if isinstance(kept, Outcome):
-            return kept
+            return kept._replace(num_refused=num_refused)
         with writing(self.folder):
             held = claim(self.archive.claims / shard.part)
             if held is None:
@@ -103,11 +106,10 @@ class Worker:
             with held:
                 if shard.part not in job.parts and (found := _trust(job, shard, path)):  # somebody was quicker
                     return found
-                return self._answer(job, shard, path, kept, held)
+                return self._answer(job, shard, path, kept, held)._replace(num_refused=num_refused)
 
-    def _keep(self, job: Job, shard: Shard, path: Path) -> Outcome | dict[bytes, Answer]:
+    def _keep(self, job: Job, shard: Shard, path: Path, source: Source) -> Outcome | dict[bytes, Answer]:
         """What became of a shard whose answers all fit; else the answers that do."""
-        source = Source(self.archive.root)
         head = self._form.head(path) if shard.part in job.parts else None
         if head is not None and part_name(shard.number, b"".join(head.keys)) == shard.part:
             may_stay = not (job.retries and head.counted.num_failed)
@@ -213,8 +215,8 @@ def _trust(job: Job, shard: Shard, path: Path) -> Outcome | None:
 
 
 def _is_as_it_was(job: Job, source: Source, file: str, state: str) -> bool:
-    """Whether a file has the state that it had; of one that was fetched that is asked only where it shall be."""
-    return (not job.asks and is_remote(file)) or state == source.state(file)
+    """Whether a file has the state it had, or may not be asked; one that was fetched is asked where it shall be."""
+    return (not job.asks and is_remote(file)) or source.state(file) in (state, "")
 
 
 def check_usable(worker: Worker) -> None:

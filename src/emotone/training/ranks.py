@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +28,9 @@ Value = TypeVar("Value")
 PATIENCE = timedelta(days=30)
 """How long the others wait for the first, which may extract the features of a large corpus; `torchrun` ends them
 where it dies."""
+LAST_WORDS = 0.25
+"""Seconds, after the last step, for gloo's threads to let go of it, for which they need Python's lock: DDP keeps them
+alive for ever, and one that asks an interpreter that is ending for the lock aborts the process."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def gathered(device: str) -> Iterator[Ranks]:
             raise
         raise EmotoneError("another process of this training died; start it again, and it goes on") from error
     distributed.destroy_process_group()
+    time.sleep(LAST_WORDS)
 
 
 def _connect(backend: str) -> None:

@@ -56,9 +56,9 @@ def find_pairs(
     Samples [N] are those from `lead` before the first frame on. A voiced frame has the pairs of periods between where
     the last one ended and where the next frame begins, one at least, if the longest one fits into the frame's samples
     (two periods below 63 Hz take more than 640). Where that one reaches the sample before the next frame, this begins
-    with it once more. `position` is where the run goes on that the frame before
-    the first belongs to, in samples from the first frame's start, and up to 800 before it; None: that frame is
-    unvoiced. So is the result of the frame after the last.
+    with it once more. `position` is where the run goes on that the frame before the first belongs to, in samples from
+    the first frame's start, and up to 800 before it; None: that frame is unvoiced. So is the result of the frame after
+    the last.
 
     >>> buzz = np.where(np.arange(2048) % 80 == 40, 1, 0).astype(np.float32)
     >>> pairs, _ = find_pairs(buzz, np.full(2, 200.0))
