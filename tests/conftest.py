@@ -25,6 +25,7 @@ pytest_plugins = (
     "file_servers",
     "speech_and_text",
     "tones",
+    "windows",
 )  # in `builders`, which pyproject.toml puts on the path
 
 collect_ignore_glob = ["downstream/*"]

@@ -39,6 +39,13 @@ def test_globs_are_expanded(tree: Path) -> None:
     assert find_inputs(["[ab]*"]) == ["a.m4a", "b/1.FLAC", "b/2.wav", "b/c/3.mp3"]
 
 
+def test_globs_with_the_other_separator(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows takes both, as this system would with its other one."""
+    monkeypatch.setattr(os, "altsep", "\\")
+    assert find_inputs(["**\\*.mp3"]) == ["b/c/3.mp3"]
+    assert find_inputs([f"{tree}\\b\\**\\*.mp3"]) == [f"{tree}/b/c/3.mp3"]
+
+
 def test_a_name_with_brackets_is_a_file_first(tree: Path) -> None:
     assert find_inputs(["[x].wav"]) == ["[x].wav"]
 

@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +42,22 @@ def test_joined_flac_is_refused(tmp_path: Path) -> None:
     assert load_audio(tmp_path / "joined.flac", 0.0, 1.0).shape == (16_000,)  # who asks for a part gets it
     (tmp_path / "tagged.flac").write_bytes(one + b"TAG" + bytes(125))
     assert load_audio(tmp_path / "tagged.flac").shape == (48_000,)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
+def test_where_descriptors_differ_a_file_is_opened_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """As text: of bytes Windows would take only the letters of its own encoding."""
+    soundfile.write(tmp_path / f"März{suffix}", NOISE, 16_000)
+    expected, opened = load_audio(tmp_path / f"März{suffix}"), []
+    init = soundfile.SoundFile.__init__
+    note = lambda self, file, *args, **kwargs: (opened.append(file), init(self, file, *args, **kwargs))[1]  # noqa: E731
+    monkeypatch.setattr(soundfile.SoundFile, "__init__", note)
+    system = {**vars(os), "name": "nt"}
+    monkeypatch.setattr("emotone.audio.sound_file.os", SimpleNamespace(**system))
+    assert np.array_equal(load_audio(tmp_path / f"März{suffix}"), expected)
+    assert opened == [str(tmp_path / f"März{suffix}")] or suffix == ".mp3"
 
 
 @pytest.mark.parametrize("damage", ["frames", "joined", "page"])

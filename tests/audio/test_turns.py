@@ -41,6 +41,13 @@ def test_recordings_are_found_by_their_names(tmp_path: Path, file: str) -> None:
         turns_of(turns, "tolk.wav", "a.rttm")
 
 
+def test_names_of_other_systems(tmp_path: Path) -> None:
+    table = "file,start_s,end_s,speaker\nx\\M\u00e4rz.wav,0,1,Ada\ny\\M\u00e4rz.wav,0,1,Bo\nJ\u00fcli,0,1,Cy\n"
+    turns = read_turns(write(tmp_path / "a.csv", table))
+    files = ["x/Ma\u0308rz.wav", "y/Ma\u0308rz.wav", "z/Ju\u0308li.wav"]  # as macOS may have them
+    assert [turns_of(turns, file, "a.csv")[0].speaker for file in files] == ["Ada", "Bo", "Cy"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

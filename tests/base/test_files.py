@@ -10,12 +10,17 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from emotone.base.files import (
     cache_folder,
+    discard,
     file_state,
     is_unicode,
     new_folder,
@@ -39,6 +44,37 @@ def test_a_file_is_replaced_only_when_all_went_well(tmp_path: Path) -> None:
         temporary.write_text("new")
         assert path.read_text() == "old" and temporary.parent == tmp_path
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("make", [replace_file, new_folder])
+def test_on_windows_what_others_hold_for_a_moment_is_waited_for(
+    tmp_path: Path, windows: None, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    monkeypatch.setattr("emotone.base.files.HELD_S", 0.3)
+    held: list[IO[bytes]] = []
+
+    def hold(temporary: Path) -> None:
+        held.append(open(temporary / "b" if temporary.is_dir() else temporary, "ab"))  # noqa: SIM115
+
+    with make(tmp_path / "a") as temporary:
+        hold(temporary)
+        threading.Timer(0.1, held[0].close).start()
+    assert os.listdir(tmp_path) == ["a"]
+    with (
+        pytest.raises(EmotoneError, match=r"b: cannot be written \(Permission denied\)"),
+        make(tmp_path / "b") as temporary,
+    ):
+        hold(temporary)
+    held[1].close()
+
+
+def test_on_windows_an_open_file_is_left_for_later(tmp_path: Path, windows: None) -> None:
+    with open(tmp_path / "a", "wb"):
+        discard(tmp_path / "a")
+        assert (tmp_path / "a").exists()
+    discard(tmp_path / "a")
+    discard(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:

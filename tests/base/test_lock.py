@@ -42,3 +42,14 @@ def test_one_at_a_time_until_the_holder_is_killed(tmp_path: Path, holder: subpro
     with open(tmp_path / "a", "rb") as file:
         assert try_lock(file.fileno())  # given back as it was closed
     holder.communicate()
+
+
+def test_on_windows_a_file_is_read_on_where_it_was(tmp_path: Path, windows: None) -> None:
+    (tmp_path / "a").write_bytes(b"first\nsecond\n")
+    with open(tmp_path / "a", "r+b") as file:
+        assert try_lock(file.fileno()) and file.readline() == b"first\n"
+        with open(tmp_path / "a", "rb") as other:
+            assert not try_lock(other.fileno()) and other.readline() == b"first\n"
+        file.seek(0)
+        file.write(b"First")
+    assert (tmp_path / "a").read_bytes() == b"First\nsecond\n"

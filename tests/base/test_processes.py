@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-from emotone.base.processes import map_ordered
+from emotone.base.processes import _pool, map_ordered
 
 # Workers import functions by name, so these are ones that every worker has.
 WORKER = """
@@ -122,7 +122,7 @@ def test_a_worker_has_one_core(worker: ModuleType) -> None:
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     (tmp_path / "emotone_test_worker.py").write_text("import time\ndef wait(_):\n    time.sleep(600)\n")
     (tmp_path / "parent.py").write_text(
-        "from emotone.base.processes import map_ordered\nfrom emotone_test_worker import wait\n"
+        "from emotone.base.processes import _pool, map_ordered\nfrom emotone_test_worker import wait\n"
         "if __name__ == '__main__':\n    list(map_ordered(wait, range(4), 2))\n"
     )
     parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path)
@@ -179,3 +179,11 @@ def test_an_interrupt_ends_workers_that_never_end(worker: ModuleType, tmp_path: 
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_windows_has_at_most_61_processes_in_a_pool(windows: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", lambda workers, **_: made.append(workers))
+    for workers in (2, 128):
+        _pool(workers)
+    assert made == [2, 61]

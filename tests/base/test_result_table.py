@@ -261,6 +261,23 @@ def test_the_second_of_two_runs_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_text().endswith("\nb,,,,,\n") and len(os.listdir(tmp_path)) == 1
 
 
+def test_on_windows_a_run_goes_on_and_leaves_nothing(tmp_path: Path, windows: None) -> None:
+    table = {file: [{"file": file, "arousal": 1.5, "error": ""}] for file in ("a", "b")}
+    with ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS) as results:
+        results.add("a", table["a"])
+        with (
+            pytest.raises(EmotoneError, match="another run is writing it"),
+            ResultFile(results.path, COLUMNS, SETTINGS),
+        ):
+            pass
+    with ResultFile(tmp_path / "x.csv", COLUMNS, SETTINGS) as results:
+        assert results.remaining(["a", "b"]) == ["b"]
+        results.add("b", table["b"])
+        results.finish(table, is_bad)
+    assert os.listdir(tmp_path) == ["x.csv"]
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 3
+
+
 def test_a_full_disk_is_one_line_that_names_the_table(tmp_path: Path, full_disk: Callable[[int], Any]) -> None:
     rows = [{**dict.fromkeys(COLUMNS), "file": "a" * 500, "error": ""}]
     message = "x.csv: cannot be written (File too large)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import subprocess
@@ -47,6 +48,16 @@ def test_a_reader_that_goes_away(good: Path, tiny_bundle: Path, tmp_path: Path) 
         line = f"{sys.executable} -m emotone.cli.main {arguments} | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=True)
         assert done.stderr == "" and done.stdout.strip() in ("0", "1")
+
+
+def test_windows_has_another_word_for_it(windows: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def write(options: Any) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("emotone.cli.listing.list_all", write)
+    with open(tmp_path / "pipe", "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        assert cli.main(["list"]) == 0
 
 
 # ---- what the user can get wrong --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import shutil
 import threading
@@ -221,6 +222,19 @@ def test_only_shards_that_have_changed_are_written_anew(corpus: Corpus, monkeypa
     assert extract(corpus, "mel", MEL, quiet=True).shards.keys() == found.shards.keys() and files == ["5.wav"]
     for utterance, features in direct(corpus).items():
         np.testing.assert_array_equal(found.read(utterance), features)
+
+
+def test_on_windows_a_shard_that_is_still_read_is_removed_later(corpus: Corpus, windows: None) -> None:
+    first = extract(corpus, "mel", MEL, quiet=True)
+    before = first.read("u5").copy()
+    soundfile.write(corpus.root / "5.wav", np.random.default_rng(1).normal(0, 0.1, 5_000), 16_000)
+    found = extract(corpus, "mel", MEL, quiet=True)
+    assert sorted(found.shards) == [0, 2, 3] and (found.folder / "shard-00001.data").exists()
+    assert np.array_equal(first.read("u5"), before) and not np.array_equal(found.read("u5"), before)
+    del first
+    gc.collect()
+    assert sorted(extract(corpus, "mel", MEL, quiet=True).shards) == [0, 2, 3]
+    assert not (found.folder / "shard-00001.data").exists()
 
 
 def test_a_superseded_shard_that_a_kill_has_left_is_removed(corpus: Corpus) -> None:

@@ -21,6 +21,8 @@ from served import Served
 from voices import spoken
 
 from emotone.cli.main import main
+from emotone.serve.run import _bind
+from emotone.serve.settings import ServeSettings
 
 JFK = Path("examples/jfk.wav")
 
@@ -53,6 +55,18 @@ def test_what_cannot_begin_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         assert printed.err.startswith("emotone: ") and words in printed.err and printed.err.count("\n") == 1
         assert printed.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_is_one_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows alone has an option for that, and lets two have one port by the option that is right elsewhere."""
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "emotone.serve.run.socket.socket.setsockopt", lambda _, level, option, value: asked.append(option)
+    )
+    for alone in (0, -5):
+        monkeypatch.setattr("emotone.serve.run.ALONE", alone)
+        _bind(ServeSettings(port=0)).close()
+    assert asked == [socket.SO_REUSEADDR, -5]
 
 
 def post(server: Served, path: Path, answers: list[httpx.Response]) -> threading.Thread:

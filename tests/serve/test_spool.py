@@ -33,6 +33,16 @@ def test_only_what_the_dead_have_left_is_swept(tmp_path: Path, monkeypatch: pyte
     assert [path.name for path in tmp_path.iterdir()] == ["something else"]
 
 
+def test_on_windows_no_lock_is_left(tmp_path: Path, windows: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEW_S", 0.0)
+    (tmp_path / "server-dead" / "job").mkdir(parents=True)
+    time.sleep(0.01)
+    living = Spool(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [living.folder.name]
+    living.close()
+    assert not list(tmp_path.iterdir())
+
+
 def test_folders_are_private_and_cannot_be_guessed(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "new" / "place")
     folders = {spool.new_folder() for _ in range(20)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emotone.errors import EmotoneError
-from emotone.serve.worker import Setup, Worker
+from emotone.serve.worker import Setup, Worker, _clean
 
 
 def task(folder: Path, do: str = "predict", **values: Any) -> dict[str, Any]:
@@ -57,3 +57,12 @@ def test_bundles_by_name_alone(tmp_path: Path) -> None:
     for name in (str(tmp_path), "default/../small", "runs/x"):
         with pytest.raises(EmotoneError, match="unknown model"):
             worker.do({"do": "load", "fields": {"model": name}})
+
+
+@pytest.mark.parametrize("folder", ["/tmp/März/job", "C:\\Users\\März\\job"])
+def test_places_of_files_stay_here(folder: str) -> None:
+    path = f"{folder}{folder[-4]}sound"
+    said = {"rows": [{"error": f"{path}: is empty", "note": f"of {path!r}", "start_s": 0.5}]}
+    found = {"rows": [{"error": "sound: is empty", "note": "of 'sound'", "start_s": 0.5}]}
+    assert _clean(said, {"folder": folder}) == found
+    assert _clean(said, {}) == said

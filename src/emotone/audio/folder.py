@@ -37,7 +37,7 @@ def find_inputs(inputs: Sequence[str], notes: list[str] | None = None) -> list[s
                 why = "".join(f"; {note}" for note in walk.notes)
                 raise EmotoneError(f"{given}: no audio in this folder ({' '.join(sorted(SUFFIXES))}){why}")
         elif not os.path.lexists(given) and glob.has_magic(given):
-            matches = sorted(_glob(given, below))
+            matches = sorted(_glob(given.replace(os.altsep or os.sep, os.sep), below))
             found = [file for match in matches for file in (walk.audio(match) if os.path.isdir(match) else [match])]
             if not found:
                 raise EmotoneError(f"{given}: matches {'no audio' if matches else 'nothing'}")
@@ -130,13 +130,14 @@ class _Walk:
 
 def _glob(pattern: str, walk: _Walk) -> Iterator[str]:
     """What a pattern matches; below `**` every folder once, though links lead back to folders above them."""
-    parts = pattern.split(os.sep)
+    drive, path = os.path.splitdrive(pattern)
+    parts = path.split(os.sep)
     if "**" not in parts:
         yield from glob.iglob(pattern)
         return
     place = parts.index("**")
     before, after = os.sep.join(parts[:place]), os.sep.join(parts[place + 1 :])
-    starts = glob.iglob(before) if before else [os.sep if pattern.startswith(os.sep) else ""]
+    starts = glob.iglob(drive + before) if before else [drive + (os.sep if path.startswith(os.sep) else "")]
     for start in starts:
         if not after:
             yield start or os.curdir

@@ -87,12 +87,12 @@ class _Stream(soundfile.SoundFile):
 
 def _open(path: str, file: BinaryIO, kind: str, pieces: list[Piece]) -> _Stream:
     """An open file, or the pieces of it; the file stays open when it is closed."""
-    source: Pieces | int | bytes = Pieces(file, pieces)
+    source: Pieces | int | str = Pieces(file, pieces)
     if not pieces and os.name == "posix":  # by its descriptor, which says how far it was read
         source = file.fileno()
         os.lseek(source, 0, os.SEEK_SET)
-    elif not pieces:  # two libraries may count descriptors differently
-        source = os.fsencode(path)
+    elif not pieces:  # two libraries may count descriptors differently; of bytes Windows would take but its own letters
+        source = path
     try:
         with _quiet(kind in ("mp3", "")):
             return _Stream(source, closefd=False)

@@ -6,12 +6,13 @@ import csv
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
 from emotone.audio.read import LEAST_SAMPLES, RATE_HZ, Samples
+from emotone.base.files import plain_name
 from emotone.errors import EmotoneError, unknown
 
 COLUMNS = ("file", "start_s", "end_s", "speaker")
@@ -31,7 +32,7 @@ class Turn(NamedTuple):
 
 
 def read_turns(path: Path) -> dict[str, list[Turn]]:
-    """Turns by recording, ordered by their start; "" is any recording, of a table without the column `file`.
+    """Turns by recording, as `plain_name` has it, ordered by their start; "" is any, where no column `file` is.
 
     `.rttm`: lines `SPEAKER file channel start duration <NA> <NA> name ...` (NIST, Rich Transcription 2009); others are
     CSV with start_s, end_s, speaker and perhaps file. Raises EmotoneError, which names the line, for anything else.
@@ -61,7 +62,7 @@ def read_turns(path: Path) -> dict[str, list[Turn]]:
             raise EmotoneError(
                 f"{path}, line {number}: a turn needs a speaker, and an end after its start, at most {LATEST_S:.0f} s"
             )
-        turns.setdefault(file, []).append(turn)
+        turns.setdefault(file and plain_name(file), []).append(turn)
     if not turns:
         raise EmotoneError(f"{path}: holds no turns")
     if sum(map(len, turns.values())) > MOST_TURNS:
@@ -98,8 +99,8 @@ def _table_rows(path: Path, text: str) -> Iterator[tuple[int, tuple[str, str, st
 
 def turns_of(turns: dict[str, list[Turn]], file: str, path: Path | str) -> list[Turn]:
     """The turns in a recording, by its path, its name or its name without the suffix; raises EmotoneError for none."""
-    given = Path(file)
-    for name in (file, given.name, given.stem, ""):
+    given = PurePosixPath(plain_name(file))
+    for name in (str(given), given.name, given.stem, ""):
         if name in turns:
             return turns[name]
     raise unknown(f"recording in {path}", given.stem, list(turns))

@@ -9,11 +9,13 @@ import json
 import os
 import re
 import sys
+import time
+import unicodedata
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emotone.base.lock import try_lock
+from emotone.base.lock import EVERY_S, try_lock
 from emotone.errors import EmotoneError
 
 RUNS = Path("runs")
@@ -22,6 +24,8 @@ LEDGER = "results.parquet"
 """The file with the numbers of all runs, in that folder."""
 FILES_READ = "files_read.json"
 """In a run's folder, the identities of all that it was made of."""
+HELD_S = 2.0
+"""How long a file is waited for that others hold."""
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -43,7 +47,7 @@ def replace_file(path: Path) -> Iterator[Path]:
         with open(temporary, "rb+") as file:  # to write: Windows flushes no other
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # temporary files are private; results are not
-        os.replace(temporary, path)
+        _put(temporary, path)
 
 
 @contextlib.contextmanager
@@ -54,7 +58,16 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary.chmod(0o777 & ~_umask())
         if path.is_dir():
             path.rmdir()  # an empty one
-        os.replace(temporary, path)
+        _put(temporary, path)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that may be missing; Windows keeps one that is open somewhere, for the next run to remove."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        if sys.platform != "win32":
+            raise
 
 
 @contextlib.contextmanager
@@ -159,6 +172,18 @@ def _sweep(path: Path) -> None:
                 os.close(handle)
 
 
+def _put(temporary: Path, path: Path) -> None:
+    """Let a file or folder take its place; on Windows others, as a virus scanner, may hold either for a moment."""
+    until_s = time.monotonic() + (HELD_S if sys.platform == "win32" else 0.0)
+    while True:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if time.monotonic() >= until_s:
+                raise
+        time.sleep(EVERY_S)
+
+
 def _temporary_names(path: Path) -> re.Pattern[str]:
     return re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}\.tmp")
 
@@ -183,7 +208,7 @@ def _remove(path: Path) -> None:
 
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        discard(path)
 
 
 def _umask() -> int:
@@ -252,6 +277,17 @@ def read_plain_text(path: Path) -> str:
         except UnicodeDecodeError:
             continue
     raise EmotoneError(f"{path}: is no text in UTF-8, UTF-16 or Windows-1252")
+
+
+def plain_name(path: str) -> str:
+    """A path by which it is known again in a table of another system: / between its parts, in one Unicode form.
+
+    Windows writes backslashes, and macOS may write an umlaut as a letter and its dots.
+
+    >>> plain_name("calls\\\\Ma\\u0308rz.wav") == "calls/M\\u00e4rz.wav"
+    True
+    """
+    return PurePosixPath(unicodedata.normalize("NFC", path.replace("\\", "/"))).as_posix()
 
 
 def is_unicode(text: str) -> bool:

@@ -26,8 +26,12 @@ def try_lock(handle: int) -> bool:
         if sys.platform == "win32":
             import msvcrt
 
-            os.lseek(handle, FAR, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            position = os.lseek(handle, 0, os.SEEK_CUR)
+            try:
+                os.lseek(handle, FAR, os.SEEK_SET)
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            finally:  # whoever reads or writes it next goes on where it was
+                os.lseek(handle, position, os.SEEK_SET)
         else:
             import fcntl
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,8 @@ THREADS: ContextVar[int] = ContextVar("THREADS", default=0)
 OVER: ContextVar[Callable[..., Iterator[Any]] | None] = ContextVar("OVER", default=None)
 """What maps a function over items in place of processes of this machine, past deaths, as many at once as it was made
 for (`emotone.base.ray_session`); None: these."""
+MOST_ON_WINDOWS = 61
+"""Processes that one pool may have there, where no more can be waited for at once."""
 DIED = "the process that read it died (damaged beyond what its decoder can take?)"
 """The error of a file that took a worker process with it."""
 
@@ -81,6 +84,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
+    workers = min(workers, MOST_ON_WINDOWS) if sys.platform == "win32" else workers
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 

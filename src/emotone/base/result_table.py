@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
-from emotone.base.files import file_state, replace_file, writing
+from emotone.base.files import discard, file_state, replace_file, writing
 from emotone.base.lock import try_lock
 from emotone.base.table_format import Row, TableFormat, table_format
 from emotone.errors import EmotoneError
@@ -185,7 +186,9 @@ class ResultFile:
             self._file.write(ENDING)
             self._file.flush()
         self._form.write(self.path, self.columns, self.texts, done())
-        self.partial.unlink()
+        if sys.platform == "win32":  # which removes no file that is open; elsewhere nobody may come between
+            self._file.close()
+        discard(self.partial)
         return num_failed
 
     def _open(self) -> IO[bytes]:
@@ -198,6 +201,8 @@ class ResultFile:
                 if not try_lock(file.fileno()):
                     file.close()
                     raise EmotoneError(f"{self.path}: another run is writing it")
+            if sys.platform == "win32":  # where what is open stays where it is
+                return file
             if self.partial.exists() and os.path.samestat(os.fstat(file.fileno()), os.stat(self.partial)):
                 return file
             file.close()  # that of a run which has just finished

@@ -10,6 +10,7 @@ stdout, progress and messages to stderr.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -61,13 +62,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("emotone: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we, quietly
-        return 0
     except OSError as error:  # a full disk, a folder that may not be written
+        if _is_of_a_closed_pipe(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so do we, quietly
+            return 0
         reason = EmotoneError(f"{error.filename}: {error.strerror}" if error.filename else error)
         print(f"emotone: {reason}", file=sys.stderr)
         return 2
+
+
+def _is_of_a_closed_pipe(error: OSError) -> bool:
+    """Whether nobody reads any more what is written, which Windows calls an invalid argument."""
+    is_nameless = error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_nameless)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

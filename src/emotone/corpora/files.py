@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import soundfile
 from emotone.audio.folder import list_audio
 from emotone.audio.read import SUFFIXES
 from emotone.audio.sound_file import LONGEST_SAMPLES
+from emotone.base.files import plain_name
 from emotone.corpora.tables import refuse_rows
 from emotone.errors import EmotoneError, name_some
 
@@ -87,13 +87,13 @@ def find_named(names: Iterable[str], audio: Iterable[str]) -> list[str | None]:
         {},
     )  # the same name, and the same but for the suffix
     for file in sorted(exact):
-        alike[0].setdefault(_plain(file), []).append(file)
-        alike[1].setdefault(_without_suffix(_plain(file)), []).append(file)
+        alike[0].setdefault(plain_name(file), []).append(file)
+        alike[1].setdefault(_without_suffix(plain_name(file)), []).append(file)
     return [name if name in exact else _find(name, *alike) for name in names]
 
 
 def _find(name: str, named: dict[str, list[str]], by_stem: dict[str, list[str]]) -> str | None:
-    found = named.get(_plain(name)) or by_stem.get(_without_suffix(_plain(name)), [])
+    found = named.get(plain_name(name)) or by_stem.get(_without_suffix(plain_name(name)), [])
     if len(found) > 1:
         raise EmotoneError(
             f"the name {name!r} may mean {' or '.join(found)}; write it as the file's, or keep one of them"
@@ -253,11 +253,6 @@ def _below(file: str, root: Path) -> str:
     if os.path.isabs(file) and Path(file).is_relative_to(root.absolute()):
         return Path(file).relative_to(root.absolute()).as_posix()
     return file
-
-
-def _plain(name: str) -> str:
-    """A path as POSIX writes it, in one Unicode form."""
-    return PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/"))).as_posix()
 
 
 def _without_suffix(name: str) -> str:

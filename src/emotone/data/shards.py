@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emotone.base.files import replace_file, writing
+from emotone.base.files import discard, replace_file, writing
 from emotone.errors import EmotoneError
 
 INDEX = {"id": str, "offset": int, "frames": int, "error": str, "note": str, "state": str, "content": str}
@@ -54,13 +54,13 @@ def write_shard(folder: Path, number: int, shard: list[Extracted], dtype: str) -
     table = pd.DataFrame(columns | {"offset": offsets, "frames": frames})[list(INDEX)]
     with replace_file(data_path(folder, number).with_suffix(".parquet")) as temporary:
         table.to_parquet(temporary, index=False)
-    partial_path(folder, number).unlink(missing_ok=True)
+    discard(partial_path(folder, number))
 
 
 def remove_shard(folder: Path, number: int) -> None:
     """Index first: data without it is no shard."""
-    data_path(folder, number).with_suffix(".parquet").unlink(missing_ok=True)
-    data_path(folder, number).unlink(missing_ok=True)
+    discard(data_path(folder, number).with_suffix(".parquet"))
+    discard(data_path(folder, number))
 
 
 def unfinished(folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from emotone.audio.read import Samples, load_audio
 from emotone.base import plugins
-from emotone.base.files import cache_folder, write_json
+from emotone.base.files import cache_folder, discard, write_json
 from emotone.base.lock import lock, try_lock
 from emotone.base.processes import Item, map_ordered
 from emotone.base.progress import track
@@ -189,7 +189,7 @@ def extract(
         first = max(store.shards, default=-1) + 1
         for path in unfinished(folder):
             if path != partial_path(folder, first) or not work:
-                path.unlink()
+                discard(path)
         group_size = _group_size() if isinstance(feature, BatchedFeature) else 1
         begun = _begun(PartialShard(folder, first, len(feature.names), dtype), work, group_size)
         results = _extract_all(work[len(begun) :], feature, transform, jobs, group_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
@@ -12,6 +13,9 @@ from emotone.errors import EmotoneError
 from emotone.serve.pool import Pool
 from emotone.serve.settings import ServeSettings, new_token
 from emotone.serve.spool import Spool
+
+ALONE = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
+"""What keeps others from a port on Windows, where SO_REUSEADDR would let two servers have the same."""
 
 
 def serve(settings: ServeSettings) -> int:
@@ -62,10 +66,10 @@ def _bind(settings: ServeSettings) -> socket.socket:
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         sock = socket.socket(family)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, ALONE or socket.SO_REUSEADDR, 1)
         sock.bind((settings.host, settings.port))
         sock.listen(512)
     except OSError as error:
-        hint = "; --port 0 takes one that is free" if error.errno in (13, 98, 48) else ""
+        hint = "; --port 0 takes one that is free" if error.errno in (errno.EACCES, errno.EADDRINUSE) else ""
         raise EmotoneError(f"{settings.host}:{settings.port}: cannot be listened on ({error.strerror}){hint}") from None
     return sock

@@ -64,11 +64,11 @@ class Spool:
                 if folder == self.folder or time.time() - folder.stat().st_mtime < NEW_S:
                     continue
                 handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+                is_left = False
                 try:
-                    if try_lock(handle):
-                        shutil.rmtree(folder, ignore_errors=True)
+                    is_left = try_lock(handle)
                 finally:
-                    os.close(handle)
+                    _remove(folder, handle) if is_left else os.close(handle)
 
     def new_folder(self) -> Path:
         """A folder for a job, of its own."""
@@ -86,6 +86,12 @@ class Spool:
 
     def close(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self._lock)
+        _remove(self.folder, self._lock)
+
+
+def _remove(folder: Path, lock: int) -> None:
+    """Remove a folder, and close its lock, which Windows keeps as long as it is open."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.close(lock)
+    shutil.rmtree(folder, ignore_errors=True)

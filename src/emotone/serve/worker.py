@@ -238,7 +238,8 @@ class Worker:
             findings = find_moments(path, search).renamed({path: name})
             rows = [_clean(row, task) for row in to_rows(findings)]
             _write(folder / ROWS, {"rows": rows, "duration_s": findings.duration_s, "is_scored": not findings.failed})
-            (folder / FOUND).write_text(_plain(json_text(findings), task) + "\n", encoding="ascii")
+            found = _clean(json.loads(json_text(findings)), task)
+            (folder / FOUND).write_text(json.dumps(found, indent=1) + "\n", encoding="ascii")
             if task["page"] and findings.moments:
                 page = render_page(findings, {name: path})
                 (folder / PAGE).write_text(page, encoding="utf-8", newline="\n")
@@ -342,9 +343,13 @@ def _write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _clean(row: dict[str, Any], task: Task) -> dict[str, Any]:
-    """A row without the places of files."""
-    return {key: _plain(value, task) if isinstance(value, str) else value for key, value in row.items()}
+def _clean(value: Any, task: Task) -> Any:
+    """Rows and what else is JSON, without the places of files."""
+    if isinstance(value, dict):
+        return {key: _clean(item, task) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, task) for item in value]
+    return _plain(value, task) if isinstance(value, str) else value
 
 
 def _for_clients(text: str, setup: Setup) -> str:
@@ -360,4 +365,8 @@ def _for_clients(text: str, setup: Setup) -> str:
 
 def _plain(text: str, task: Task) -> str:
     """Words without the folder of the job, which is nobody's business."""
-    return text.replace(f"{task['folder']}/", "") if "folder" in task else text
+    if "folder" not in task:
+        return text
+    between = r"[/\\]+"  # backslashes are two where a text is quoted
+    folder = between.join(map(re.escape, re.split(between, task["folder"])))
+    return re.sub(folder + between, "", text)

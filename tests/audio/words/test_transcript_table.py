@@ -103,3 +103,10 @@ def test_files_match_by_path_then_absolute_path_then_base_name(tmp_path: Path, m
     files = ["x/a.wav", "b.wav", "new/c.wav", "1/d.wav", "2/d.wav", "e.wav", "f.wav"]
     assert match_files(names, files) == {"x/a.wav": "x/a.wav", "b.wav": names[1], "new/c.wav": "old/c.wav"}
     assert match_files(["./x/a.wav"], files) == {"x/a.wav": "./x/a.wav"}
+
+
+def test_names_of_other_systems() -> None:
+    files = ["x/Ma\u0308rz.wav", "y/Ma\u0308rz.wav", "Ju\u0308li.wav"]  # as macOS may have them
+    names = ["x\\M\u00e4rz.wav", "./y/M\u00e4rz.wav", "C:\\calls\\J\u00fcli.wav"]
+    assert match_files(names, files) == dict(zip(files, names, strict=True))
+    assert match_files([names[0], files[0]], files[:1]) == {files[0]: files[0]}

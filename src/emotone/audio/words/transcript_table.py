@@ -16,6 +16,7 @@ from typing import Any
 
 from emotone.audio.words.transcripts import TEXT_SUFFIX, TranscriptLike, is_text_or_none, read_bytes
 from emotone.base.delimited import read_delimited
+from emotone.base.files import plain_name
 from emotone.base.table_format import Row
 from emotone.errors import EmotoneError, missing_extra, nearest, unknown
 
@@ -66,24 +67,29 @@ def read_transcripts(path: Path) -> dict[str, TranscriptLike]:
 def match_files(names: Iterable[str], files: Sequence[str]) -> dict[str, str]:
     """The name that a table has for each file, {file: name}: the same path, or absolute path, or unique base name.
 
+    Paths may be as Windows writes them, and in another Unicode form (`plain_name`).
+
     >>> match_files(["a.wav", "x/b.wav", "y/b.wav"], ["calls/a.wav", "calls/b.wav"])
     {'calls/a.wav': 'a.wav'}
     """
     names = list(names)
-    exact = {name: name for name in names}
-    absolute = {os.path.abspath(name): name for name in names}
-    base = {os.path.basename(name): name for name in names}
-    num_names = Counter(map(os.path.basename, names))
-    num_files = Counter(map(os.path.basename, files))
+    exact = set(names)
+    absolute = {plain_name(os.path.abspath(name)): name for name in names}
+    base = {_base(name): name for name in names}
+    num_names, num_files = Counter(map(_base, names)), Counter(map(_base, files))
     found = {}
     for file in files:
-        own = os.path.basename(file)
-        name = exact.get(file) or absolute.get(os.path.abspath(file))
+        own = _base(file)
+        name = file if file in exact else absolute.get(plain_name(os.path.abspath(file)))
         if name is None and num_names[own] == num_files[own] == 1:
             name = base[own]
         if name is not None:
             found[file] = name
     return found
+
+
+def _base(name: str) -> str:
+    return plain_name(name).rpartition("/")[2]
 
 
 def _transcript_of(rows: Sequence[Row], text: str, may_be_words: bool) -> TranscriptLike | None:
