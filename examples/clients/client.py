@@ -2,7 +2,7 @@
 
     export EMOTONE_URL=http://127.0.0.1:8642 EMOTONE_TOKEN=...     # what the server printed
     python client.py talk.wav other.mp3                            # a line per utterance
-    arecord -f S16_LE -r 16000 | python client.py -                # the same while one speaks
+    arecord -t raw -f S16_LE -r 16000 | python client.py -         # the same while one speaks
 
 Needs httpx and websockets.
 """

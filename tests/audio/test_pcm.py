@@ -57,3 +57,13 @@ def test_bytes_come_as_they_like_and_a_dropped_one_is_noted(lost: int) -> None:
 def test_what_cannot_be_is_refused(settings: tuple[int, str], words: str) -> None:
     with pytest.raises(EmotoneError, match=words):
         PcmReader(io.BytesIO(b""), *settings)
+
+
+@pytest.mark.parametrize(("kind", "head"), [("WAV", "RIFF"), ("FLAC", "fLaC"), ("OGG", "OggS"), ("AIFF", "FORM")])
+def test_a_file_with_a_header_is_not_heard_as_samples(kind: str, head: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(16_000), 16_000, format=kind)
+    with pytest.raises(EmotoneError, match=f"begins with the header of a file .{head}.*emotone predict reads files"):
+        list(PcmReader(io.BytesIO(file.getvalue()), 16_000))
+    samples = b"\0\0" + file.getvalue()
+    assert list(PcmReader(io.BytesIO(samples), 16_000)), "what comes later is samples, whatever it looks like"

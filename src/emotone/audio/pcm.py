@@ -17,13 +17,15 @@ TYPES: dict[str, str] = {"s16": "<i2", "s32": "<i4", "f32": "<f4"}
 BLOCK_S = 0.1
 """What is read at once: a stream waits no longer for its rows."""
 MOST_CHANNELS = 64
+HEADS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"ID3", b"caff")
+"""How files begin that have a header: heard as samples they would be noise, or speech at another rate."""
 
 
 class PcmReader:
     """Blocks of samples, [N] or [N, channels], in [-1, 1], from a binary stream until it ends.
 
     Bytes that are no whole sample at its end are left out, and `note` says so. Raises EmotoneError for impossible rates
-    and channels.
+    and channels, and, when read, for a file with a header.
 
     >>> import io
     >>> reader = PcmReader(io.BytesIO(np.array([0, 16384], "<i2").tobytes() + b"!"), 16_000)
@@ -48,10 +50,16 @@ class PcmReader:
         self._block = round(BLOCK_S * rate_hz) * channels * self._type.itemsize
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        rest = b""
+        rest, is_first = b"", True
         read = getattr(self._file, "read1", self._file.read)  # what is there, without waiting for a full block
         while data := read(self._block):
-            data = rest + data
+            if is_first and data.startswith(HEADS):
+                head = data[:4].decode("ascii", "replace")
+                raise EmotoneError(
+                    f"the stream begins with the header of a file ({head}), not with bare samples: emotone predict "
+                    "reads files; arecord and sox write bare samples by -t raw, ffmpeg by -f s16le"
+                )
+            data, is_first = rest + data, False
             whole = len(data) // (self._channels * self._type.itemsize) * self._channels * self._type.itemsize
             rest = data[whole:]
             if whole:

@@ -66,7 +66,9 @@ def _rows(stream: Stream, reader: PcmReader) -> Iterator[dict[str, object]]:
 def _open(source: str) -> AbstractContextManager[BinaryIO]:
     if source == "-":
         if sys.stdin is None or sys.stdin.isatty():
-            raise EmotoneError("listen reads samples from stdin, as in: arecord -f S16_LE -r 16000 | emotone listen -")
+            raise EmotoneError(
+                "listen reads samples from stdin, as in: arecord -t raw -f S16_LE -r 16000 | emotone listen -"
+            )
         return contextlib.nullcontext(sys.stdin.buffer)
     try:
         return open(source, "rb")
