@@ -46,14 +46,6 @@ EXIT_CODES = (
     "Exit codes: 0 all is well, 1 some inputs failed (their rows say why), 2 an error of usage, 130 interrupted. "
     "Tables go to stdout, progress and messages to stderr."
 )
-ARGUMENTS = {
-    "FILE|FOLDER|GLOB": "recordings, folders of them, patterns such as `calls/**/*.mp3`",
-    "FILE|FOLDER|GLOB|ARCHIVE": "recordings, folders of them, patterns; or the folder of one archive",
-    "RECIPE|CORPUS": "a recipe's name or file, or the name of a prepared corpus",
-    "RUN|BUNDLE": "a run's folder, or a bundle's name or folder",
-    "BUNDLE": "a bundle's name or folder",
-}
-"""What arguments without a help text are."""
 RECIPE = (
     "One YAML file; `base: NAME` takes another recipe's keys first. What is not named has its default; an unknown key "
     "or a wrong type is an error that names the nearest match."
@@ -118,7 +110,7 @@ def _option(action: argparse.Action) -> tuple[str, str]:
     given = () if action.nargs == 0 else action.metavar or ()
     words = given if isinstance(given, str) else " ".join(given)
     named = [f"`{option}{' ' + words if words else ''}`" for option in action.option_strings]
-    about = escape((action.help or ARGUMENTS.get(words, "")).replace("%%", "%"))
+    about = escape((action.help or "").replace("%%", "%"))
     if action.choices and isinstance(action.choices, tuple | list) and not words:
         about += f" ({', '.join(map(str, action.choices))})"
     return ", ".join(named) or f"`{words or action.dest}`", about

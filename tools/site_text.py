@@ -50,7 +50,9 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", text).replace("|", "\\|")
+    pieces = re.split(r"(`[^`]*`)", re.sub(r"\s*\n\s*", " ", text))
+    pieces[::2] = [piece.replace("|", "\\|") for piece in pieces[::2]]  # in `code` a bar is one, and a backslash, too
+    return "".join(pieces)
 
 
 def join(parts: Iterable[str]) -> str:

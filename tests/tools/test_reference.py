@@ -80,4 +80,4 @@ def is_of(value: object, module: str, name: str) -> bool:
 
 
 def test_bars_and_lines_do_not_break_a_table() -> None:
-    assert table(("a",), [("x|y\nz",)]) == "| a |\n| --- |\n| x\\|y z |"
+    assert table(("a",), [("x|y\nz `p|q`",)]) == "| a |\n| --- |\n| x\\|y z `p|q` |"
