@@ -67,3 +67,5 @@ def test_one_channel_is_heard_where_it_is_asked_for() -> None:
     for channel in (0, 3):
         with pytest.raises(EmotoneError, match=f"has 2 channels, and no channel {channel}"):
             Downmix(channel)(block)
+    with pytest.raises(EmotoneError, match="has 1 channel, and no channel 2"):
+        Downmix(2)(block[:, 0])

@@ -20,6 +20,7 @@ import pytest
 
 from emotone.base.files import (
     cache_folder,
+    check_file,
     discard,
     file_state,
     is_unicode,
@@ -137,6 +138,15 @@ def test_an_error_names_the_file_and_nothing_temporary(tmp_path: Path) -> None:
         (tmp_path / "another").read_text()
     with pytest.raises(EmotoneError, match=r"nowhere/a.txt: cannot be written \(No such file or directory\)"):
         write_json(tmp_path / "nowhere" / "a.txt", {})
+
+
+def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_file(tmp_path / "page.html", ".html")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(EmotoneError, match="page.html: the folder may not be written to"):
+        check_file(tmp_path / "page.html", ".html")
 
 
 def test_the_state_of_a_file_is_its_size_and_time(tmp_path: Path) -> None:

@@ -323,7 +323,7 @@ def test_retrieval_finds_nothing(run: Run, tmp_path: Path) -> None:
     ran = run(*wanted)
     assert (ran.code, ran.out, ran.line) == (1, "no moments\n", f"{tmp_path / 'noise.wav'} holds no speech (3.0 s)")
     ran = run(*wanted, "--output", "clips", "--to", tmp_path / "x", "--page", tmp_path / "x.html")
-    assert ran.code == 1 and ran.err.splitlines()[-1] == "1 files, 0 failed, 0 moments: nothing written"
+    assert ran.code == 1 and ran.err.splitlines()[-1] == "1 file, 0 failed, 0 moments: nothing written"
     assert not (tmp_path / "x").exists() and "There is nothing to show" in (tmp_path / "x.html").read_text()
 
 

@@ -97,7 +97,7 @@ def test_what_an_output_does_not_hold_is_said(run: Run, calls: Path, tmp_path: P
     output = ("--model", tiny_bundle, "--output", tmp_path / "x.srt")
     ran = run("predict", calls / "none.wav", *output, "--quiet")
     assert ran.code == 1 and ran.err == f"emotone: {calls / 'none.wav'}: is silent\n"
-    assert run("predict", calls / "none.wav", *output).err.endswith("\n1 files, 1 failed: nothing written\n")
+    assert run("predict", calls / "none.wav", *output).err.endswith("\n1 file, 1 failed: nothing written\n")
     half = tmp_path / "half.wav"
     soundfile.write(half, [*spoken(1.5), *(0 * spoken(1.5))], 16_000)
     ran = run("predict", half, "--window", 1, "--hop", 1, *output)

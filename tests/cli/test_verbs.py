@@ -66,7 +66,12 @@ MISTAKES = [
     ("", "the following arguments are required: VERB"),
     ("predit x.wav", "unknown verb 'predit'; did you mean 'predict'?"),
     ("predict", "the following arguments are required: FILE|FOLDER|GLOB"),
-    ("predict x.wav --modle default", "unrecognized arguments: --modle default"),
+    (
+        "predict x.wav --modle default",
+        "unrecognized arguments: --modle default; did you mean --model? (see: emotone pre",
+    ),
+    ("predict x.wav --utterence=1", "unrecognized arguments: --utterence=1; did you mean --utterances?"),
+    ("list bundles x", "unrecognized arguments: x (see: emotone list --help)"),
     ("predict x.wav --model defualt", "unknown bundle 'defualt'"),
     ("predict x.wav --model chunk-attention-self", "get it with: emotone pull chunk-attention-self"),
     ("predict x.wav --model .", "no bundle in this folder"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from voices import spoken
 
 from emotone.audio.turns import Turn
 from emotone.audio.utterances import UtteranceRules
+from emotone.errors import EmotoneError
 from emotone.predict.cuts import Parts, Windows, cut
 
 SAID = np.concatenate([spoken(6.0), np.zeros(32_000, np.float32), spoken(4.0, 1)])
@@ -35,3 +38,9 @@ def test_where_there_is_nothing_it_says_why() -> None:
     assert list(cuts) == [] and cuts.nothing == "ends before the first turn"
     cuts = cut([np.zeros(16_000, np.float32)], UtteranceRules(), 8.0, False)
     assert list(cuts) == [] and cuts.nothing == "no speech found"
+
+
+@pytest.mark.parametrize("parts", ["utterances", [(0.0, 1.0)], UtteranceRules])
+def test_parts_are_rules_or_turns(parts: Any) -> None:
+    with pytest.raises(EmotoneError, match="parts are utterances .* or a list of turns"):
+        cut([SAID], parts, 8.0, False)

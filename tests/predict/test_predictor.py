@@ -214,6 +214,8 @@ def test_impossible_windows_are_found_before_the_file_is_read(predictor: Predict
 def test_impossible_sources(predictor: Predictor, tmp_path: Path) -> None:
     with pytest.raises(EmotoneError, match="needs rate_hz"):
         predictor.predict(np.zeros(100))
+    with pytest.raises(EmotoneError, match="start_s and end_s are of files; of an array, give the part itself"):
+        predictor.predict(np.ones(16_000, np.float32), 16_000, start_s=0.5)
     with pytest.raises(AudioError, match="does not exist"):
         predictor.predict(tmp_path / "missing.wav")
     assert predictor.try_predict(tmp_path / "missing.wav").error == "does not exist"

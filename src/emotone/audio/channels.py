@@ -40,7 +40,8 @@ class Downmix:
         if self._channel is not None:
             count = 1 if block.ndim == 1 else block.shape[1]
             if not 1 <= self._channel <= count:
-                raise EmotoneError(f"has {count} channels, and no channel {self._channel}")
+                some = "1 channel" if count == 1 else f"{count} channels"
+                raise EmotoneError(f"has {some}, and no channel {self._channel}")
             return np.ascontiguousarray(block if block.ndim == 1 else block[:, self._channel - 1])
         if block.ndim == 1:
             return block

@@ -91,6 +91,8 @@ def check_file(path: Path, *suffixes: str) -> None:
         raise EmotoneError(f"{path}: is a folder")
     if not path.absolute().parent.is_dir():
         raise EmotoneError(f"{path}: the folder does not exist")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise EmotoneError(f"{path}: the folder may not be written to")
 
 
 def check_replaceable(path: Path, mark: bytes, overwrite: bool) -> None:

@@ -57,7 +57,7 @@ def _add_settings(parser: ArgumentParser) -> None:
     add_model(parser)
     add_lld(parser)
     add_rows(parser)
-    add("--transcript", metavar="auto|none", help="auto: heard by Whisper, for bundles that take text")
+    add("--transcript", metavar="auto|none", help="auto: heard by Whisper, for bundles that take text (default: none)")
     add("--language", metavar="CODE", help="that Whisper hears where the manifest says none")
     add("--retrieve-features", action="store_true", help="keep what emotone retrieve OUT needs, without audio")
     add("--shard-rows", type=positive, metavar="N", help="rows that are one piece of work and one file (default 500)")
@@ -66,7 +66,7 @@ def _add_settings(parser: ArgumentParser) -> None:
 def _add_work(parser: ArgumentParser) -> None:
     """How the work is done."""
     add = parser.add_argument
-    text = "who does the work: processes here, a Ray cluster, or a job script for SLURM"
+    text = "who does the work: processes here (default), a Ray cluster, or a job script for SLURM"
     add(
         "--engine", default="processes", choices=("processes", "ray", "slurm"), metavar="processes|ray|slurm", help=text
     )

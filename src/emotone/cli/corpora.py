@@ -116,7 +116,8 @@ def info(options: Namespace) -> int:
 
 def add_check(add_verb: AddVerb) -> None:
     parser = add_verb("check", check, "What crosses the borders of a recipe's split, or is wrong with a corpus.")
-    parser.add_argument("what", metavar="RECIPE|CORPUS")
+    text = "a recipe's name or YAML file, or the name of a prepared corpus"
+    parser.add_argument("what", metavar="RECIPE|CORPUS", help=text)
     add_settings(parser, "of the recipe, e.g. split.name=official")
     add_json(parser)
     add_jobs(parser)

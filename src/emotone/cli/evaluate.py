@@ -38,7 +38,7 @@ REPORTS = ("matplotlib", "jinja2")
 def add_evaluate(add_verb: AddVerb) -> None:
     parser = add_verb("evaluate", evaluate, "Test a run or a bundle: metrics with intervals over speakers.")
     add = parser.add_argument
-    add("model", metavar="RUN|BUNDLE")
+    add("model", metavar="RUN|BUNDLE", help="a run's folder, or a bundle's name or folder")
     add("--corpus", help="a prepared corpus (default: the test split of the run)")
     add(
         "--part",
@@ -102,7 +102,8 @@ def add_compare(add_verb: AddVerb) -> None:
     parser = add_verb("compare", compare, "Runs on the same utterances: paired tests over speakers; or all runs.")
     add = parser.add_argument
     add("runs", nargs="*", type=Path, metavar="RUN", help="run folders; seeds of one recipe are averaged")
-    add("--ledger", nargs="?", type=Path, const=RUNS / LEDGER, metavar="FILE", help="table of all runs")
+    text = f"table of all runs (default: those in {RUNS}/)"
+    add("--ledger", nargs="?", type=Path, const=RUNS / LEDGER, metavar="FILE", help=text)
     add("--metric", help="e.g. ccc, uar, spearman (default: the main one of each target)")
     _add_report(parser, "; .csv or .tex (booktabs) for a paper")
     add("--robustness", action="store_true", help="what each loses as audio gets worse")

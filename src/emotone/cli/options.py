@@ -24,11 +24,13 @@ TABLES = ("pandas", "pyarrow", "yaml")
 
 
 def add_inputs(parser: ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB")
+    text = "recordings, folders of them, patterns such as 'calls/**/*.mp3'"
+    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB", help=text)
 
 
 def add_model(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="default", metavar="NAME|BUNDLE", help="a bundle's name or folder, or a run")
+    text = "a bundle's name or folder, or a run (default: the bundle default)"
+    parser.add_argument("--model", default="default", metavar="NAME|BUNDLE", help=text)
 
 
 def add_settings(parser: ArgumentParser, text: str) -> None:
@@ -86,7 +88,7 @@ def add_rows(parser: ArgumentParser) -> None:
     add("--hop", type=number, metavar="S", help=text)
     add("--utterances", action="store_true", help="one row per utterance: speech between pauses")
     add_utterance_rules(parser)
-    text = "channels heard together (mix), or each as a speaker, or some of them"
+    text = "channels heard together (mix, the default), or each as a speaker, or some of them"
     add("--channels", default="mix", metavar="mix|each|1,2", help=text)
     text = "columns for shares of speech by category, and the spread of attributes, of each recording"
     add("--summary", action="store_true", help=text)
@@ -156,6 +158,15 @@ def need(*packages: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "train", "this verb")
+
+
+def count_files(num: int) -> str:
+    """So many files, in words.
+
+    >>> count_files(1), count_files(2)
+    ('1 file', '2 files')
+    """
+    return f"{num} file{'' if num == 1 else 's'}"
 
 
 def say(options: Namespace, message: str) -> None:

@@ -20,6 +20,7 @@ from emotone.cli.options import (
     add_rows,
     add_utterance_rules,
     count,
+    count_files,
     number,
     positive,
     row_settings,
@@ -67,7 +68,7 @@ def add_predict(add_verb: AddVerb) -> None:
         metavar="FILE",
         help="one row per speaker's turn, from RTTM or CSV (start_s, end_s, speaker; file)",
     )
-    text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt"
+    text = "what is said, for bundles that take text: heard by Whisper, or a table (file, text) or .txt (default: none)"
     add("--transcript", metavar="auto|FILE|none", help=text)
     add("--language", metavar="CODE", help="that Whisper hears, e.g. da (default: what it finds)")
     add_pcm(parser)
@@ -111,7 +112,7 @@ def predict(options: Namespace) -> int:
     else:
         num_failed = predict_to_file(files, options.output, settings, options.overwrite, options.form_name, kept)
         written = options.output if options.output.exists() else "nothing written"
-        say(options, f"{len(files)} files, {num_failed} failed: {written}")
+        say(options, f"{count_files(len(files))}, {num_failed} failed: {written}")
     if kept is not None:
         outputs.write(kept, settings)
     return 1 if num_failed else 0
@@ -183,7 +184,8 @@ def add_retrieve(add_verb: AddVerb) -> None:
     parser = add_verb(
         "retrieve", retrieve, "The moments of recordings with the most or least of an attribute or a category."
     )
-    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB|ARCHIVE")
+    text = "recordings, folders of them, patterns; or the folder of one archive"
+    parser.add_argument("inputs", nargs="+", metavar="FILE|FOLDER|GLOB|ARCHIVE", help=text)
     add = parser.add_argument
     add("--attribute", required=True, metavar="NAME", help="arousal, dominance, valence, or a category, e.g. anger")
     ends = parser.add_mutually_exclusive_group(required=True)
@@ -240,8 +242,9 @@ def retrieve(options: Namespace) -> int:
     if options.to:
         for recording in findings.failed:
             print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
-        counts = f"{findings.num_recordings} files, {findings.num_failed} failed, {len(findings.moments)} moments"
-        say(options, f"{counts}: {options.to if options.to.exists() else 'nothing written'}")
+        counts = f"{count_files(findings.num_recordings)}, {findings.num_failed} failed"
+        written = options.to if options.to.exists() else "nothing written"
+        say(options, f"{counts}, {len(findings.moments)} moments: {written}")
     return 1 if findings.num_failed or not findings.moments else 0
 
 
@@ -263,7 +266,7 @@ def add_transcribe(add_verb: AddVerb) -> None:
     parser = add_verb("transcribe", transcribe, "What is said in files, folders or globs, with words and times.")
     add_inputs(parser)
     add = parser.add_argument
-    text = "a Whisper in CTranslate2's format"
+    text = "a Whisper in CTranslate2's format (default: openai/whisper-base)"
     add("--model", default="openai/whisper-base", metavar="NAME|FOLDER", help=text)
     add("--language", metavar="CODE", help="e.g. da (default: what Whisper hears)")
     add("--words", action="store_true", help="one row per word, with its times")
@@ -285,7 +288,7 @@ def transcribe(options: Namespace) -> int:
     transcriber.load()  # a fault of it is no file's, nor hidden by files in which nobody speaks
     if options.output is not None:
         num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet, options.overwrite)
-        say(options, f"{len(files)} files, {num_failed} failed: {options.output}")
+        say(options, f"{count_files(len(files))}, {num_failed} failed: {options.output}")
         return 1 if num_failed else 0
     num_failed = 0
     for transcript in transcripts_of(files, transcriber):

@@ -11,7 +11,7 @@ from emotone.cli.options import TABLES, AddVerb, add_device, add_jobs, add_quiet
 def add_rank(add_verb: AddVerb) -> None:
     parser = add_verb("rank", rank, "Rank the chunks of every utterance by a ranker: published JSON, a file a part.")
     add = parser.add_argument
-    add("model", metavar="RUN|BUNDLE")
+    add("model", metavar="RUN|BUNDLE", help="a run's folder, or a bundle's name or folder")
     add("corpus", metavar="CORPUS", help="a prepared corpus")
     add("--to", type=Path, required=True, metavar="FOLDER", help="where PART_Act.json, .. go; folds have folders")
     add_jobs(parser)

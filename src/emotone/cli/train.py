@@ -63,7 +63,7 @@ def export_bundle(options: Namespace) -> int:
 
 def add_norms(add_verb: AddVerb) -> None:
     parser = add_verb("norms", norms, "Write a bundle's normalisation terms as MATLAB files, as published ones are.")
-    parser.add_argument("model", metavar="BUNDLE")
+    parser.add_argument("model", metavar="BUNDLE", help="a bundle's name or folder, or a run")
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="e.g. NormTerm")
     add_quiet(parser)
 

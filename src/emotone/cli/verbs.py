@@ -19,7 +19,7 @@ from typing import NoReturn
 from emotone.base.version import __version__
 from emotone.cli import archive, corpora, evaluate, listing, predict, rank, serve, train
 from emotone.cli.options import Run
-from emotone.errors import EmotoneError, unknown
+from emotone.errors import EmotoneError, nearest, unknown
 
 VERBS = (
     predict.add_predict,
@@ -84,7 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     takes_settings = hasattr(options, "settings")
     strange = [word for word in others if not takes_settings or word.startswith("-") or "=" not in word]
     if strange:
-        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+        options.parser.refuse(strange)
     if takes_settings:
         options.settings = [*options.settings, *others]
     return options
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add_verb(name: str, run: Run, text: str) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, parser=added)
         return added
 
     for add in VERBS:
@@ -112,6 +112,12 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         return super().format_help() + (f"\n{self.late_epilog()}\n" if self.late_epilog else "")
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """The error for words that no option takes."""
+        match = nearest(words[0].split("=")[0], self._option_string_actions) if words[0].startswith("-") else None
+        hint = f"; did you mean {match}?" if match else ""
+        self.error(f"unrecognized arguments: {' '.join(words)}{hint}")
 
     def error(self, message: str) -> NoReturn:
         raise EmotoneError(f"{message} (see: {self.prog} --help)")

@@ -10,6 +10,7 @@ from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.speech import SpeechTrack
 from emotone.audio.turns import Turn, cut_turns
 from emotone.audio.utterances import Segmenter, UtteranceRules, cut_utterances
+from emotone.errors import EmotoneError
 from emotone.predict.windows import BATCH_S, HOP_S, NO_SPEECH, WINDOW_S, Cut, cut_windows
 
 Parts = UtteranceRules | Sequence[Turn]
@@ -80,6 +81,7 @@ def cut(blocks: Iterable[Samples], cutting: Windows | Parts, longest_s: float, i
         cuts.track = SpeechTrack()
         counted = cuts.track.listen(counted)
     if not isinstance(cutting, Windows):
+        _check_turns(cutting)
         cuts.pieces, cuts.nothing = (
             cuts._take_turns(cut_turns(counted, cutting, longest_s)),
             "ends before the first turn",
@@ -90,3 +92,8 @@ def cut(blocks: Iterable[Samples], cutting: Windows | Parts, longest_s: float, i
     cuts.pieces = cut_windows(counted, window_s, cutting.hop_s or min(HOP_S, window_s / 2), limit_s)
     cuts.longest_s = max(limit_s, window_s)
     return cuts
+
+
+def _check_turns(turns: object) -> None:
+    if not isinstance(turns, Sequence) or not all(isinstance(turn, Turn) for turn in turns):
+        raise EmotoneError(f"parts are utterances (UtteranceRules()) or a list of turns (Turn), not {turns!r}")

@@ -161,6 +161,8 @@ class Predictor:
         if isinstance(source, np.ndarray):
             if rate_hz is None:
                 raise EmotoneError("predict(array) needs rate_hz, the array's sample rate in Hz")
+            if (start_s, end_s) != (0.0, None):
+                raise EmotoneError("start_s and end_s are of files; of an array, give the part itself")
             blocks = iter([from_array(source, rate_hz, notes, channel)])
             return self._predict_audio("array", blocks, cutting, transcript, notes)
         if not isinstance(source, str | os.PathLike):
