@@ -174,6 +174,25 @@ def test_descriptors_are_computed_without_functionals(name: FeatureSetName) -> N
     assert re.findall(instances, derive(Functionals(name), INSTALLED), re.MULTILINE)
 
 
+@BOTH_LEVELS
+@EVERY_SET
+def test_all_that_is_computed_goes_into_the_feature(name: FeatureSetName, kind: type[OpenSmileFeature]) -> None:
+    feature = kind(name, None, None)
+    text = derive(feature, INSTALLED)
+    instances = re.findall(r"^instance\[(\w+)\]", text, re.MULTILINE)
+    bodies = dict(re.findall(r"^\[(\w+):\w+\]\n((?:(?!\[\w+:).*\n)*)", text, re.MULTILINE))
+    levels = [
+        (way == "writer", level)
+        for instance in instances
+        for way, several in re.findall(r"^(\w+)\.dmLevel *= *(\S+)", bodies.get(instance, ""), re.MULTILINE)
+        for level in several.strip(";").split(";")
+    ]
+    written = {level for is_written, level in levels if is_written}
+    read = {level for is_written, level in levels if not is_written}
+    assert written - read == {"func" if isinstance(feature, Functionals) else "lld_and_deltas"}
+    assert read - written == {"wave"}
+
+
 class Slow:
     """Stands for openSMILE: runs until it is told to end, a while after which it must not be freed yet."""
 

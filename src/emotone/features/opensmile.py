@@ -189,11 +189,20 @@ def derive(feature: OpenSmileFeature, folder: Path) -> str:
     """The text of a feature's configuration, from the set's own in openSMILE's configuration `folder`."""
     path = folder / FEATURE_SETS[feature.feature_set].configuration
     text = _read(path)
-    whole = feature.level == "functionals"
     for name in re.findall(r"^\\\{([^\\{}]+)\}", text, re.MULTILINE):
-        text = text.replace(rf"\{{{name}}}", _read(path.parent / name) if whole or ".func." not in name else "")
+        text = text.replace(rf"\{{{name}}}", _read(path.parent / name))
     text = _set_frames(text, feature)
-    return text if whole else _keep_descriptors(text, path)
+    if feature.level != "functionals":
+        levels = re.findall(r"^writer\.dmLevel\s*=\s*(lld|lld_de)$", text, re.MULTILINE)
+        if not levels:
+            raise EmotoneError(f"{path}: has no level 'lld'; use opensmile 2.6")
+        text += _CONCATENATION % ";".join(levels)
+    return _without_unread(text, _sink_level(feature))
+
+
+def _sink_level(feature: OpenSmileFeature) -> str:
+    """The level of openSMILE's data memory that holds a feature."""
+    return "func" if feature.level == "functionals" else feature.level
 
 
 def _set_frames(text: str, feature: OpenSmileFeature) -> str:
@@ -204,13 +213,21 @@ def _set_frames(text: str, feature: OpenSmileFeature) -> str:
     return text
 
 
-def _keep_descriptors(text: str, path: Path) -> str:
-    """Configuration text without functionals, and with the set's levels of descriptors in one."""
-    levels = re.findall(r"^writer\.dmLevel\s*=\s*(lld|lld_de)$", text, re.MULTILINE)
-    if not levels:
-        raise EmotoneError(f"{path}: has no level 'lld'; use opensmile 2.6")
-    # Sets of a single file name all components that compute or join functionals so.
-    return re.sub(r"^instance\[\w*func\w*\].*$", "", text, flags=re.MULTILINE) + _CONCATENATION % ";".join(levels)
+def _without_unread(text: str, sink_level: str) -> str:
+    """Configuration text without the instances of components that compute nothing of what goes into a level."""
+    _, *parts = re.split(r"^\[(\w+):\w+\]", text, flags=re.MULTILINE)
+    components: dict[str, set[tuple[str, str]]] = {}  # what it reads or writes, and the level
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        for way, levels in re.findall(r"^\s*(\w+)\.dmLevel\s*=\s*(\S+)", body, re.MULTILINE):
+            components.setdefault(name, set()).update((way, level) for level in levels.split(";"))
+    written = {name: {level for way, level in used if way == "writer"} for name, used in components.items()}
+    needed: set[str] = set()
+    more = {sink_level}
+    while more - needed:
+        needed |= more
+        more = {level for name, used in components.items() if written[name] & needed for _, level in used}
+    unread = "|".join(name for name in components if written[name] and not written[name] & needed)
+    return re.sub(rf"^instance\[({unread})\].*$", "", text, flags=re.MULTILINE)
 
 
 def _read(path: Path) -> str:
@@ -241,7 +258,7 @@ def _configuration(feature: OpenSmileFeature) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {name: (place / path).resolve() for name, path in included.items()}
     options["source"] = folder / "shared" / "standard_external_wave_input.conf.inc"
     options["sink"] = folder / "shared" / "standard_external_data_output_single.conf.inc"
-    options["sinkLevel"] = "func" if feature.level == "functionals" else feature.level
+    options["sinkLevel"] = _sink_level(feature)
     return text, options | {"sampleRate": RATE_HZ, "nBits": 16}
 
 
