@@ -17,8 +17,8 @@ BadFiles = Literal["refuse", "drop"]
 MOST_NAMED = 20
 BEGINNING_S = 0.05
 """So much of a file is decoded."""
-MANY = 500
-"""Files, of which more are opened by as many processes as there are cores."""
+MANY = 2000
+"""Files, of which more are opened by as many processes as there are cores: fewer take less than these need to start."""
 
 
 def without_bad_files(corpus: Corpus, bad_files: BadFiles = "refuse", quiet: bool = False) -> Corpus:

@@ -68,10 +68,10 @@ def scan(corpus: Corpus, jobs: int = 1, quiet: bool = False) -> pd.DataFrame:
     wanted = _wanted(corpus)
     known = _read(path)
     todo = wanted[KEY].drop_duplicates().merge(known[KEY], how="left", indicator=True)
-    tasks = [
-        (str(corpus.path_of(file)), parts.to_dict("records"))
-        for file, parts in todo.loc[todo["_merge"] == "left_only", KEY].groupby("file", sort=False)
-    ]
+    parts_of: dict[str, list[Row]] = {}
+    for part in todo.loc[todo["_merge"] == "left_only", KEY].to_dict("records"):
+        parts_of.setdefault(part["file"], []).append(part)
+    tasks: list[Task] = [(str(corpus.path_of(file)), parts) for file, parts in parts_of.items()]
     results = map_ordered(_scan_file, tasks, jobs, died=_died)
     news: list[Row] = []
     saved_s = time.monotonic()
