@@ -2,7 +2,8 @@
 
 Builds source archive and wheel, checks their metadata, compares their contents with what must and must not be in them,
 and installs the wheel into a fresh environment for the runtime and for each of the named extras, of each interpreter
-(extras with torch: of the first alone); for the runtime and `all` also with the lowest versions. In each environment,
+(extras with torch: of the first alone); for the runtime and `all` also with the lowest versions, where the first is the
+lowest interpreter, since later ones have no builds of these. In each environment,
 from an empty folder, a program of `tests/downstream/extras` runs what the extra promises. A fault is
 said in a line; that of one environment does not keep the others from being tried. `--log FILE` writes a table.
 
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 import zipfile
 from collections.abc import Sequence
@@ -38,9 +40,11 @@ STRANGERS = re.compile(
 NEEDED = ("LICENSE", "README.md", "pyproject.toml")
 """What a source archive must have besides the package."""
 ENDS_WITH = (".py", ".css", ".html", ".js", ".yaml", ".json", ".onnx", ".npy", ".safetensors", ".md", "py.typed")
+MOST_WAITS, WAIT_S = 20, 0.5
 NUM_WRONG = 3
 """Mistakes of `tests/downstream/wrong.py`."""
-BINARIES = "Scripts" if os.name == "nt" else "bin"
+INTERPRETER = Path("Scripts", "python.exe") if os.name == "nt" else Path("bin", "python")
+"""In an environment."""
 CONSTRAINTS, LOWEST = CHECKOUT / "constraints.txt", CHECKOUT / "constraints-lowest.txt"
 LOG_HEAD = """# What a wheel does in an environment of its own
 
@@ -79,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     extras = PROMISED if options.extras == "every" else options.extras.replace("none", "").split(",")
     try:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             tried = check(Path(name), options.pythons, [extra for extra in extras if extra])
     except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)
@@ -109,7 +113,8 @@ def try_extras(folder: Path, wheel: Path, pythons: Sequence[str], extras: Sequen
     named = (RUNTIME, *extras)
     to_try = [(pythons[0], one, CONSTRAINTS) for one in named]
     to_try += [(python, one, CONSTRAINTS) for python in pythons[1:] for one in named if not needs_torch(one)]
-    to_try += [(pythons[0], one, LOWEST) for one in named if one in (RUNTIME, "all")]
+    if is_lowest(run(pythons[0], "--version")):
+        to_try += [(pythons[0], one, LOWEST) for one in named if one in (RUNTIME, "all")]
     tried, wrong = [], []
     for python, extra, constraints in to_try:
         try:
@@ -120,6 +125,15 @@ def try_extras(folder: Path, wheel: Path, pythons: Sequence[str], extras: Sequen
     if wrong:
         raise ReleaseError(f"{len(wrong)} of {len(to_try)} environments: {', '.join(wrong)}")
     return tried
+
+
+def is_lowest(version: str) -> bool:
+    """Whether an interpreter is of the lowest version that the project takes.
+
+    >>> is_lowest("Python 3.11.9"), is_lowest("Python 3.13.1")
+    (True, False)
+    """
+    return version.split()[1].startswith(PROJECT["requires-python"].removeprefix(">=") + ".")
 
 
 def needs_torch(extra: str) -> bool:
@@ -148,7 +162,7 @@ def packages_of(extra: str) -> list[str]:
 def check_types(place: Path, python: str, wheel: str) -> None:
     """Raise ReleaseError where mypy or pyright complain of a right program, or find nothing in a wrong one."""
     run(python, "-m", "venv", str(place))
-    inside = str(place / BINARIES / "python")
+    inside = str(place / INTERPRETER)
     run(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, "mypy", "pyright")
     programs = {name: place / f"{name}.py" for name in ("typed", "wrong")}
     for name, program in programs.items():
@@ -206,10 +220,10 @@ def try_extra(folder: Path, python: str, wheel: Path, extra: str, constraints: P
     """Install the wheel with an extra into a fresh environment, and run its program; raises ReleaseError."""
     place, made = folder / "environment", folder / "made"
     for old in (place, *([made] if extra == "all" else [])):
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     made.mkdir(exist_ok=True)
     run(python, "-m", "venv", str(place))
-    inside = str(place / BINARIES / "python")
+    inside = str(place / INTERPRETER)
     pip = [inside, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     pip += ["--constraint", str(constraints)]
     if needs_torch(extra):  # first and alone, see the Makefile
@@ -223,13 +237,23 @@ def try_extra(folder: Path, python: str, wheel: Path, extra: str, constraints: P
     versions = dict(re.findall(r"^([\w.-]+)==(\S+)$", "\n".join(listed), re.MULTILINE))
     versions = {name.lower().replace("_", "-"): version for name, version in versions.items()}
     packages = [f"{name} {versions[name]}" for name in packages_of(extra)]
-    shutil.rmtree(elsewhere)
+    remove(elsewhere)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
     title = extra if constraints == CONSTRAINTS else f"{extra}, lowest versions"
     tried = Tried(title, run(inside, "--version").split()[1], packages, round(size / 1e6))
     print(f"{title}: Python {tried.python}, {', '.join(packages)}: works alone", flush=True)
-    shutil.rmtree(place)
+    remove(place)
     return tried
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder; Windows holds for a moment what programs that have just ended had open."""
+    for _ in range(MOST_WAITS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(WAIT_S)
+    raise ReleaseError(f"{folder}: cannot be removed, something in it is in use")
 
 
 def log_of(tried: Sequence[Tried]) -> str:
@@ -255,10 +279,11 @@ def log_of(tried: Sequence[Tried]) -> str:
 def run(*command: str, cwd: Path | None = None) -> str:
     """What a program prints, without the checkout on its path; raises ReleaseError with its last words if it fails."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(command, cwd=cwd, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, cwd=cwd, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = done.stdout.decode("utf-8", "replace")  # tools differ in what they write where the system's is another
     if done.returncode:
-        raise ReleaseError(f"{' '.join(command[:4])} ..: exit code {done.returncode}\n{done.stdout[-2_000:]}")
-    return done.stdout
+        raise ReleaseError(f"{' '.join(command[:4])} ..: exit code {done.returncode}\n{said[-2_000:]}")
+    return said
 
 
 if __name__ == "__main__":

@@ -44,20 +44,25 @@ def test_joined_flac_is_refused(tmp_path: Path) -> None:
     assert load_audio(tmp_path / "tagged.flac").shape == (48_000,)
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
-def test_where_descriptors_differ_a_file_is_opened_by_its_name(
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".aiff"])
+def test_without_descriptors_a_file_is_read_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    """As text: of bytes Windows would take only the letters of its own encoding."""
-    soundfile.write(tmp_path / f"März{suffix}", NOISE, 16_000)
-    expected, opened = load_audio(tmp_path / f"März{suffix}"), []
+    """Nor is it opened once more by its name, of which Windows would take only the letters of its own encoding."""
+    path = tmp_path / f"März{suffix}"
+    soundfile.write(path, NOISE, 16_000)
+    expected, opened = load_audio(path), []
     init = soundfile.SoundFile.__init__
     note = lambda self, file, *args, **kwargs: (opened.append(file), init(self, file, *args, **kwargs))[1]  # noqa: E731
     monkeypatch.setattr(soundfile.SoundFile, "__init__", note)
     system = {**vars(os), "name": "nt"}
     monkeypatch.setattr("emotone.audio.sound_file.os", SimpleNamespace(**system))
-    assert np.array_equal(load_audio(tmp_path / f"März{suffix}"), expected)
-    assert opened == [str(tmp_path / f"März{suffix}")] or suffix == ".mp3"
+    assert np.array_equal(load_audio(path), expected)
+    assert not any(isinstance(file, str | bytes | int) for file in opened)
+    path.write_bytes(2 * path.read_bytes())
+    if suffix == ".flac":
+        with pytest.raises(AudioError, match="holds more than the 48000 samples that its header counts"):
+            load_audio(path)
 
 
 @pytest.mark.parametrize("damage", ["frames", "joined", "page"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sys
@@ -39,6 +38,8 @@ class _Windows(ModuleType):
 
 
 def _locking(handle: int, mode: int, num_bytes: int) -> None:
+    import fcntl  # which Windows has not: there its own tests could not even begin
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -109,3 +109,17 @@ def test_all_is_every_extra_of_users() -> None:
     extras = PROJECT["optional-dependencies"]
     named = set(re.search(r"\[(.*)\]", extras["all"][0])[1].split(","))  # type: ignore[index]
     assert named == set(extras) - {"all", "dev", "docs", "parquet"}  # parquet is in archive
+
+
+def test_what_is_held_for_a_moment_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    rmtree, tries = check_release.shutil.rmtree, []
+    later = lambda path, ignore_errors: tries.append(path) or len(tries) < 3 or rmtree(path)  # noqa: E731
+    monkeypatch.setattr(check_release.shutil, "rmtree", later)
+    monkeypatch.setattr(check_release, "WAIT_S", 0.0)
+    check_release.remove(tmp_path / "a")
+    assert not (tmp_path / "a").exists() and len(tries) == 3
+    (tmp_path / "c").mkdir()
+    monkeypatch.setattr(check_release.shutil, "rmtree", lambda path, ignore_errors: None)
+    with pytest.raises(ReleaseError, match="cannot be removed"):
+        check_release.remove(tmp_path / "c")

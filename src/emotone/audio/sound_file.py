@@ -40,7 +40,7 @@ def decode(path: str, kind: str, start_s: float, end_s: float | None, block_s: f
     before_s, rate_hz = 0.0, 0
     with open(path, "rb") as file:
         for pieces in mended(file, kind, os.fstat(file.fileno()).st_size) or [[]]:
-            with _open(path, file, kind, pieces) as stream:
+            with _open(file, kind, pieces) as stream:
                 check_rate(stream.samplerate)
                 if rate_hz not in (0, stream.samplerate):
                     rates = f"{rate_hz} to {stream.samplerate} Hz"
@@ -78,21 +78,23 @@ class _Stream(soundfile.SoundFile):
 
     def check_read(self) -> None:
         """Raise EmotoneError where much of the file was not needed for all that its header counts."""
-        if not isinstance(self.name, int) or self.format not in ("FLAC", "MP3"):
+        if isinstance(self.name, Pieces) or self.format not in ("FLAC", "MP3"):
             return
-        unread = os.fstat(self.name).st_size - os.lseek(self.name, 0, os.SEEK_CUR)
+        is_number = isinstance(self.name, int)
+        position = os.lseek(self.name, 0, os.SEEK_CUR) if is_number else self.name.tell()
+        unread = os.fstat(self.name if is_number else self.name.fileno()).st_size - position
         if unread > UNREAD_BYTES:
             raise EmotoneError(f"holds more than the {self.frames} samples that its header counts: {unread} bytes")
 
 
-def _open(path: str, file: BinaryIO, kind: str, pieces: list[Piece]) -> _Stream:
+def _open(file: BinaryIO, kind: str, pieces: list[Piece]) -> _Stream:
     """An open file, or the pieces of it; the file stays open when it is closed."""
-    source: Pieces | int | str = Pieces(file, pieces)
-    if not pieces and os.name == "posix":  # by its descriptor, which says how far it was read
+    source: Pieces | BinaryIO | int = Pieces(file, pieces) if pieces else file
+    if not pieces and os.name == "posix":  # elsewhere two libraries may count descriptors differently
         source = file.fileno()
         os.lseek(source, 0, os.SEEK_SET)
-    elif not pieces:  # two libraries may count descriptors differently; of bytes Windows would take but its own letters
-        source = path
+    elif not pieces:
+        file.seek(0)
     try:
         with _quiet(kind in ("mp3", "")):
             return _Stream(source, closefd=False)

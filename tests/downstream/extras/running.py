@@ -12,15 +12,14 @@ import sys
 from pathlib import Path
 
 SPEECH, MADE = Path(sys.argv[1]), Path(sys.argv[2])
-SCRIPTS = Path(sys.executable).parent
+COMMAND = str(Path(sys.executable).with_name("emotone.exe" if os.name == "nt" else "emotone"))
 ENVIRONMENT = os.environ | {"EMOTONE_CACHE": str(Path("cache").resolve()), "HF_HUB_OFFLINE": "1"}
 
 
 def emotone(*arguments: object, input_text: str | None = None) -> str:
     """What the command line prints to stdout; ends the program with its words where it fails."""
-    command = [str(SCRIPTS / "emotone"), *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    done = subprocess.run(command, env=ENVIRONMENT, input=input_text, **pipes)
+    command = [COMMAND, *map(str, arguments)]
+    done = subprocess.run(command, env=ENVIRONMENT, input=input_text, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"emotone {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stderr}")
     return done.stdout

@@ -5,12 +5,12 @@ import json
 import re
 import subprocess
 
-from running import ENVIRONMENT, SCRIPTS, SPEECH
+from running import COMMAND, ENVIRONMENT, SPEECH
 
 import emotone as package
 
 TOKEN = "sixteen-or-more-signs"
-command = [str(SCRIPTS / "emotone"), "serve", "--port", "0", "--workers", "1", "--token", TOKEN]
+command = [COMMAND, "serve", "--port", "0", "--workers", "1", "--token", TOKEN]
 server = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 try:
     assert server.stdout
