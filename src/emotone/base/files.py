@@ -253,7 +253,7 @@ def sha256_of(path: Path) -> str:
 def write_json(path: Path, about: dict[str, Any]) -> None:
     """A JSON file, by atomic rename."""
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(about, indent=1), encoding="utf-8", newline="\n")
 
 
 def read_plain_text(path: Path) -> str:

@@ -93,7 +93,7 @@ def _first_lines(path: Path) -> tuple[str, str]:
 
 
 def _write_json(path: Path, columns: Sequence[str], rows: Iterable[Row], texts: Collection[str]) -> None:
-    with open(path, "w", encoding="ascii") as file:
+    with open(path, "w", encoding="ascii", newline="\n") as file:
         file.write("[")
         for number, row in enumerate(rows):
             file.write(",\n " if number else "\n ")
@@ -107,7 +107,7 @@ def _read_json_columns(path: Path) -> list[str]:
 
 
 def _write_json_lines(path: Path, columns: Sequence[str], rows: Iterable[Row], texts: Collection[str]) -> None:
-    with open(path, "w", encoding="ascii") as file:
+    with open(path, "w", encoding="ascii", newline="\n") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
 
 

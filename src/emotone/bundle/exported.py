@@ -60,7 +60,7 @@ def export_bundle(name: str, folder: Path, form: Form) -> Path:
         for file in COPIED[form]:
             shutil.copyfile(bundle.folder / file, temporary / file)
         card = exported_card(about, bundle, _read_card(bundle.folder), for_hub=form == "hugging-face")
-        (temporary / "README.md").write_text(card, encoding="utf-8")
+        (temporary / "README.md").write_text(card, encoding="utf-8", newline="\n")
         hashes = {file: sha256_of(temporary / file) for file in ("model.onnx", *COPIED[form])}
         write_about(temporary, dataclasses.replace(about, sha256=hashes))
     return folder

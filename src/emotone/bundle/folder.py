@@ -130,4 +130,4 @@ def write(
 def write_about(folder: Path, about: BundleAbout) -> None:
     """Write `bundle.json`, whole or not at all."""
     with replace_file(folder / "bundle.json") as temporary:
-        temporary.write_text(json.dumps(about.to_json(), indent=1, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(about.to_json(), indent=1, ensure_ascii=False), encoding="utf-8", newline="\n")

@@ -180,4 +180,4 @@ def write_text(path: Path, text: str) -> None:
     from emotone.base.files import replace_file
 
     with replace_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")

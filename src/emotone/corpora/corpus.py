@@ -215,7 +215,7 @@ class Corpus:
             "raters": self.raters is not None,
         }
         with replace_file(folder / "corpus.json") as path:
-            path.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+            path.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8", newline="\n")
         return folder
 
     @classmethod

@@ -93,7 +93,7 @@ def write_table(ledger: Path, path: Path) -> None:
             write_csv(temporary, list(rows[0]), rows)
         else:
             head = "% \\usepackage{booktabs}; std: deviation over seeds (n - 1)"
-            temporary.write_text(f"{head}\n{to_tex(systems)}\n", encoding="utf-8")
+            temporary.write_text(f"{head}\n{to_tex(systems)}\n", encoding="utf-8", newline="\n")
 
 
 def ledger_rows(

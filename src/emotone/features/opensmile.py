@@ -270,7 +270,7 @@ def _open(feature: OpenSmileFeature) -> Any:
     smile = OpenSMILE()
     with tempfile.TemporaryDirectory(prefix="emotone-") as folder:
         path = Path(folder) / "feature.conf"
-        path.write_text(text, encoding="latin-1")
+        path.write_text(text, encoding="latin-1", newline="\n")
         try:
             smile.initialize(str(path), options)
         except OpenSmileException as error:

@@ -101,7 +101,7 @@ def _limit_memory(most_bytes: int) -> None:
 
         resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
         with open(
-            "/proc/self/oom_score_adj", "w", encoding="utf-8"
+            "/proc/self/oom_score_adj", "w", encoding="utf-8", newline="\n"
         ) as file:  # and where memory ends all the same, before the server
             file.write("500")
 
@@ -239,7 +239,7 @@ class Worker:
             rows = [_clean(row, task) for row in to_rows(findings)]
             _write(folder / ROWS, {"rows": rows, "duration_s": findings.duration_s, "is_scored": not findings.failed})
             found = _clean(json.loads(json_text(findings)), task)
-            (folder / FOUND).write_text(json.dumps(found, indent=1) + "\n", encoding="ascii")
+            (folder / FOUND).write_text(json.dumps(found, indent=1) + "\n", encoding="ascii", newline="\n")
             if task["page"] and findings.moments:
                 page = render_page(findings, {name: path})
                 (folder / PAGE).write_text(page, encoding="utf-8", newline="\n")
@@ -340,7 +340,7 @@ def _new_folder(folder: Path) -> Path:
 
 
 def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8", newline="\n")
 
 
 def _clean(value: Any, task: Task) -> Any:

@@ -225,7 +225,7 @@ def _claimed(ready: _Ready) -> Iterator[None]:
     if not path.is_file():
         write_json(folder / FILES_READ, ready.made_of)
         with replace_file(path) as temporary:
-            temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False), encoding="utf-8")
+            temporary.write_text(yaml.safe_dump(recipe.to_json(), sort_keys=False), encoding="utf-8", newline="\n")
     try:
         is_same = from_json(yaml.safe_load(path.read_text(encoding="utf-8")), where=str(path)).hash == recipe.hash
     except (EmotoneError, ValueError, yaml.YAMLError):  # of a version whose recipes were others, or damaged

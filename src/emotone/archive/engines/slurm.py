@@ -44,6 +44,6 @@ def write_script(archive: Archive, num_tasks: int, jobs: int = 1, device: str = 
     with writing(path):
         logs.mkdir(exist_ok=True)
         with replace_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", newline="\n")
         os.chmod(path, 0o755)
     return path

@@ -100,7 +100,9 @@ def _information(x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float64
 def write_values(path: Path, values: Mapping[str, float]) -> None:
     """Write {file: value} in the published form: one JSON object in one line."""
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps({name: float(value) for name, value in values.items()}), encoding="utf-8")
+        temporary.write_text(
+            json.dumps({name: float(value) for name, value in values.items()}), encoding="utf-8", newline="\n"
+        )
 
 
 def read_values(path: Path) -> dict[str, float]:

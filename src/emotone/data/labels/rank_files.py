@@ -37,7 +37,7 @@ def write_ranks(path: Path, ranks: Mapping[str, Ranks]) -> None:
     """Write the rank sequences {utterance: [C]} of one file."""
     text = json.dumps({name: {KEY: [int(rank) for rank in own]} for name, own in ranks.items()})
     with replace_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_ranks(path: Path) -> dict[str, Ranks]:

@@ -40,7 +40,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         if path.suffix == ".csv":
             write_csv(temporary, COLUMNS, comparison_rows(comparison))
         else:
-            temporary.write_text(comparison_tex(comparison), encoding="utf-8")
+            temporary.write_text(comparison_tex(comparison), encoding="utf-8", newline="\n")
 
 
 def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:

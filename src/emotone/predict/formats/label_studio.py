@@ -20,7 +20,7 @@ AUDIO = "audio"
 
 def write_tasks(path: Path, recordings: Iterable[Recording], model: str) -> None:
     """A JSON list of tasks; a recording that failed is one without predictions, and with its error."""
-    with open(path, "w", encoding="ascii") as file:
+    with open(path, "w", encoding="ascii", newline="\n") as file:
         file.write("[")
         for number, recording in enumerate(recordings):
             file.write(",\n " if number else "\n ")

@@ -136,7 +136,7 @@ class OneFile(Timed):
                 self.lost.append(recording)
                 continue
             with replace_file(path) as temporary:
-                temporary.write_text(self._editor.text(recording), encoding="utf-8")
+                temporary.write_text(self._editor.text(recording), encoding="utf-8", newline="\n")
 
 
 class Folder(Timed):
@@ -172,7 +172,7 @@ class Folder(Timed):
             rows.append({"file": recording.file, "output": name, "error": recording.error})
             if name:
                 with put(folder / name) as place:
-                    place.write_text(self._editor.text(recording), encoding="utf-8")
+                    place.write_text(self._editor.text(recording), encoding="utf-8", newline="\n")
         with put(folder / INDEX) as place:
             write_csv(place, ["file", "output", "error"], rows)
 

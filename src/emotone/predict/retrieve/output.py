@@ -68,7 +68,7 @@ def write_findings(findings: Findings, output: str, to: Path | None) -> None:
         if output == "table":
             write_csv(temporary, COLUMNS, to_rows(findings))
         else:
-            temporary.write_text(json_text(findings) + "\n", encoding="ascii")
+            temporary.write_text(json_text(findings) + "\n", encoding="ascii", newline="\n")
 
 
 def to_rows(findings: Findings) -> list[Row]:
@@ -171,7 +171,7 @@ def _write_textgrids(findings: Findings, folder: Path) -> None:
             for moment in _in_time(recording)
         ]
         text = textgrid(recording.duration_s, {findings.search.attribute: marks})
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _write_labels(findings: Findings, folder: Path) -> None:
@@ -182,7 +182,7 @@ def _write_labels(findings: Findings, folder: Path) -> None:
             Interval(moment.start_s, moment.end_s, f"{moment.rank}: {attribute} {moment.score:.3f}")
             for moment in _in_time(recording)
         )
-        path.write_text(audacity(labels), encoding="utf-8")
+        path.write_text(audacity(labels), encoding="utf-8", newline="\n")
 
 
 def _in_time(recording: Recording) -> list[Moment]:
