@@ -39,6 +39,18 @@ def test_rows_stand_in_the_order_of_the_manifest(
     assert not [path for path in tones_folder.iterdir() if path.name.startswith(".")]
 
 
+def test_on_windows_an_archive_of_elsewhere_is_merged(
+    make_archive: MakeArchive, tones_folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(merge_module, "ROWS_PER_HEAP", 3)
+    archive = make_archive()
+    finish(archive)
+    request.getfixturevalue("windows")
+    merge(archive, tones_folder / "all.csv")
+    assert (tones_folder / "all.csv").exists()
+    assert not [path for path in tones_folder.iterdir() if path.name.startswith(".")]
+
+
 def test_a_merge_that_is_killed_leaves_nothing_for_long(make_archive: MakeArchive, tones_folder: Path) -> None:
     archive = make_archive()
     finish(archive)

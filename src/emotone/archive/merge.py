@@ -86,7 +86,7 @@ def _read(archive: Archive, plan: Plan, shard: Shard) -> Iterator[Any]:
 def _ordered(heaps: list[Path], failures: set[int]) -> Iterator[Row]:
     pyarrow = import_pyarrow()
     for path in heaps:
-        with pyarrow.ipc.open_stream(str(path)) as reader:
+        with open(path, "rb") as file, pyarrow.ipc.open_stream(file) as reader:  # by its name it would be mapped
             table = reader.read_all()
         path.unlink()
         table = table.take(np.argsort(table[PLACE].to_numpy(), kind="stable"))
