@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -173,7 +173,7 @@ def test_damaged_corpora_are_one_clear_line(tmp_path: Path, damage: str) -> None
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["../../out", "a/b", "..", "", "a\\b", "a\nb", None, [], 3])
+@pytest.mark.parametrize("name", ["../../out", "a/b", "C:a", "..", "", "a\\b", "a\nb", None, [], 3])
 def test_a_name_that_leads_out_of_the_cache_is_refused(tmp_path: Path, name: object) -> None:
     folder = make().save(tmp_path / "mine")
     about = json.loads((folder / "corpus.json").read_text())
@@ -199,6 +199,14 @@ def test_values_of_other_types_are_refused(tmp_path: Path, about: object) -> Non
 def test_paths_never_leave_the_corpus_folder(file: str) -> None:
     with pytest.raises(EmotoneError, match="leaves the corpus folder"):
         make().path_of(file)
+
+
+@pytest.mark.parametrize("file", ["..\\secret.wav", "/etc/passwd", "\\secret.wav", "C:secret.wav", "C:\\secret.wav"])
+def test_nor_do_those_of_windows(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = make()
+    monkeypatch.setattr("emotone.corpora.corpus.Path", PureWindowsPath)
+    with pytest.raises(EmotoneError, match="leaves the corpus folder"):
+        corpus.path_of(file)
 
 
 def test_path_of_a_file() -> None:

@@ -163,7 +163,7 @@ class Corpus:
     def path_of(self, file: str) -> Path:
         """Where an utterance's audio lies; raises EmotoneError for a path that would leave the corpus folder."""
         relative = Path(file)
-        if relative.is_absolute() or ".." in relative.parts:
+        if relative.anchor or ".." in relative.parts:  # Windows has paths with a root that are not absolute
             raise EmotoneError(f"corpus {self.name}: {file!r} leaves the corpus folder {self.root}")
         return self.root / relative
 
@@ -294,7 +294,12 @@ def _check_about(about: Any, where: str) -> None:
     if not isinstance(about, dict):
         raise EmotoneError(f"{where}: must hold a mapping, not {about!r:.80}")
     name, meta = about.get("name"), about.get("meta")
-    if not isinstance(name, str) or name in ("", ".", "..") or not name.isprintable() or re.search(r"[/\\]", name):
+    if (
+        not isinstance(name, str)
+        or name in ("", ".", "..")
+        or not name.isprintable()
+        or re.search(r"[/\\]|^[A-Za-z]:", name)
+    ):
         raise EmotoneError(f"{where}: name must be that of a folder, not {name!r:.80}")
     if not isinstance(meta, dict):
         raise EmotoneError(f"{where}: meta must be a mapping, not {meta!r:.80}")
