@@ -127,6 +127,13 @@ def test_what_has_no_bundle_either_gets_no_advice(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}: not a run (recipe.yaml is missing)"
 
 
+def test_the_folder_of_a_recipe_names_a_run_in_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "mine" / "0123456789ab", {"": predictions(3)})
+    with pytest.raises(EmotoneError) as caught:
+        load_run(tmp_path / "mine")
+    assert str(caught.value).endswith(f"recipe.yaml is missing); did you mean {run}?")
+
+
 def test_corpora_must_be_those_of_the_run(tmp_path: Path, write_tones: Callable[..., Corpus]) -> None:
     tones = write_tones(tmp_path, "tones", num_tones=4)
 

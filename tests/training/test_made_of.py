@@ -96,6 +96,18 @@ def test_a_run_of_the_same_goes_on(
     assert choose_folder(recipe, None, NOW, False) == usual and capsys.readouterr().err == ""
 
 
+def test_a_run_goes_into_no_folder_of_something_else(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "interrupted").mkdir()
+    (tmp_path / "interrupted" / "files_read.json").write_text("{}")
+    for name in ("new", "empty", "interrupted"):
+        assert choose_folder(recipe, tmp_path / name, NOW, False) == tmp_path / name
+    with pytest.raises(EmotoneError, match="holds empty, interrupted and no run; choose another --to"):
+        choose_folder(recipe, tmp_path, NOW, False)
+    with pytest.raises(EmotoneError, match="files_read.json: is there already and no folder"):
+        choose_folder(recipe, tmp_path / "interrupted" / "files_read.json", NOW, False)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -63,10 +63,10 @@ class Manifest:
         self.path = path
         self.notes: list[str] = []
         self.is_folder = path.is_dir()
-        if not self.is_folder and path.suffix.lower() not in READERS:
-            raise unknown("format of a manifest", path.suffix or str(path), READERS)
         if not path.exists():
             raise EmotoneError(f"{path}: does not exist")
+        if not self.is_folder and path.suffix.lower() not in READERS:
+            raise unknown("format of a manifest", path.suffix or str(path), READERS)
         self.root = Path.cwd() if self.is_folder else path.absolute().parent
 
     def __iter__(self) -> Iterator[Item]:

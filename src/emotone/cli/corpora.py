@@ -160,7 +160,9 @@ def _add_refusals(found: dict[str, Any], recipe: Recipe, options: Namespace) -> 
 def add_export(add_verb: AddVerb) -> None:
     parser = add_verb("export", export, "Write a prepared corpus as an audformat database.")
     parser.add_argument("corpus", metavar="CORPUS", help="a prepared corpus")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder for header and tables")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="for header and tables: a new one, or that of the audio"
+    )
     add_quiet(parser)
 
 

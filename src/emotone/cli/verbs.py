@@ -84,7 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     takes_settings = hasattr(options, "settings")
     strange = [word for word in others if not takes_settings or word.startswith("-") or "=" not in word]
     if strange:
-        options.parser.refuse(strange)
+        options.parser.refuse(strange, takes_settings)
     if takes_settings:
         options.settings = [*options.settings, *others]
     return options
@@ -113,10 +113,11 @@ class _Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         return super().format_help() + (f"\n{self.late_epilog()}\n" if self.late_epilog else "")
 
-    def refuse(self, words: Sequence[str]) -> NoReturn:
+    def refuse(self, words: Sequence[str], takes_settings: bool) -> NoReturn:
         """The error for words that no option takes."""
-        match = nearest(words[0].split("=")[0], self._option_string_actions) if words[0].startswith("-") else None
-        hint = f"; did you mean {match}?" if match else ""
+        option = words[0].split("=")[0]
+        match = nearest(option, self._option_string_actions) if option.startswith("-") else None
+        hint = f"; did you mean {match}?" if match else "; settings are KEY=VALUE, without --" if takes_settings else ""
         self.error(f"unrecognized arguments: {' '.join(words)}{hint}")
 
     def error(self, message: str) -> NoReturn:

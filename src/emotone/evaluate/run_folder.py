@@ -84,6 +84,8 @@ def load_run(folder: Path) -> Run:
     if not (folder / "recipe.yaml").is_file():
         is_bundle = any((place / "bundle.json").is_file() for place in (folder, folder / "bundle"))
         advice = f"; a bundle is tested by: emotone evaluate {folder} --corpus CORPUS" if is_bundle else ""
+        if below := sorted(path.parent for path in folder.glob("*/recipe.yaml")):
+            advice = f"; did you mean {below[0]}?"
         raise EmotoneError(f"{folder}: not a run (recipe.yaml is missing){advice}")
     recipe, result = _read_recipe(folder / "recipe.yaml"), _read_result(folder / "test.json")
     places = places_of(folder)

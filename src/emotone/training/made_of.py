@@ -16,7 +16,7 @@ from emotone.data.norm_terms import terms_read
 from emotone.data.recipe import Recipe
 from emotone.data.selection import Selection
 from emotone.data.split import Split
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, name_some
 from emotone.training.experiment import Experiment
 
 MadeOf = dict[str, str]
@@ -47,9 +47,11 @@ def made_of(
 def choose_folder(recipe: Recipe, to: Path | None, now: MadeOf, quiet: bool) -> Path:
     """The folder of a run: `to`, or `runs/RECIPE/HASH`, or beside that where it holds a run of other data.
 
-    Raises EmotoneError where `to` holds such a run.
+    Raises EmotoneError where `to` holds such a run, or anything that is no run: nothing of anybody's is written over.
     """
     folder = to or RUNS / recipe.name / recipe.hash
+    if to is not None:
+        _check_place(to)
     changed, unknown = _compare(folder, now)
     if changed and to is None:
         other = folder.with_name(f"{folder.name}-{_hash(now)[:6]}")
@@ -62,6 +64,15 @@ def choose_folder(recipe: Recipe, to: Path | None, now: MadeOf, quiet: bool) -> 
         kept = f"an earlier version, which did not keep the identity of: {', '.join(unknown)}"
         _say(f"{folder}: was begun by {kept}; whether they have changed since is not known", quiet)
     return folder
+
+
+def _check_place(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise EmotoneError(f"{folder}: is there already and no folder")
+    if folder.is_dir() and not (folder / "recipe.yaml").is_file():
+        others = [path.name for path in sorted(folder.iterdir()) if path.name != FILES_READ and path.name[0] != "."]
+        if others:  # what a run writes before its recipe is one that was interrupted
+            raise EmotoneError(f"{folder}: holds {name_some(others)} and no run; choose another --to")
 
 
 def _compare(folder: Path, now: MadeOf) -> tuple[list[str], list[str]]:
