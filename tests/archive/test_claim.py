@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from emotone.archive import claim as claims
 from emotone.archive.claim import PLACE_BYTES, claim
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from emotone.archive.claim import claim
 
-def hold(path: Path, place: int, pipe: Any) -> None:
-    held = claim(path)
-    assert held is not None
-    with held:
-        held.at(place)
-        pipe.send(None)
-        time.sleep(60)
+with claim(Path(sys.argv[1])) as held:
+    held.at(int(sys.argv[2]))
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def die_at(path: Path, place: int) -> None:
     """Claim a shard in another process, which is killed at a place."""
-    context = multiprocessing.get_context("fork")
-    here, there = context.Pipe()
-    process = context.Process(target=hold, args=(path, place, there))
-    process.start()
-    here.recv()
-    assert claim(path) is None  # it lives
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    command = [sys.executable, "-c", HOLD, str(path), str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        assert claim(path) is None  # it lives
+        process.kill()
 
 
 def test_a_claim_is_held_until_it_is_given_back(tmp_path: Path) -> None:
