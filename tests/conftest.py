@@ -13,8 +13,12 @@ from typing import Any
 # Read when numpy and torch are loaded. As many threads as cores in each of several processes would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import numpy as np
 import pytest
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # how long an example takes is the machine's
+hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = (
     "archives",

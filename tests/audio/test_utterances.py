@@ -39,7 +39,7 @@ def test_pieces_lie_where_somebody_speaks(said: Samples) -> None:
     assert covered[RATE_HZ : 3 * RATE_HZ].mean() > 0.4 and not covered[-RATE_HZ:].any()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 40_000), min_size=1, max_size=6))
 def test_however_it_is_fed(sizes: list[int]) -> None:
     said = np.concatenate([SILENCE, spoken(2.0), SILENCE, spoken(1.5, 1)])

@@ -53,7 +53,7 @@ def write(path: Path, table: Table, settings: dict[str, Any] = SETTINGS) -> None
         results.finish(table, is_bad)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables)
 def test_all_formats_hold_the_same_table(table: Table) -> None:
     expected = [row for rows in table.values() for row in rows]
@@ -78,7 +78,7 @@ def test_all_formats_hold_the_same_table(table: Table) -> None:
         assert sorted(os.listdir(folder)) == [f"x{suffix}" for suffix in sorted(TABLES)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables, st.data())
 def test_resuming_gives_the_same_wherever_the_run_was_killed(table: Table, data: st.DataObject) -> None:
     """A kill leaves the partial file cut off at any byte."""

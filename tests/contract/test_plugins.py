@@ -210,8 +210,8 @@ def test_a_reader_says_where_its_corpus_comes_from_and_what_its_labels_are(name:
 def test_a_reader_describes_its_settings(name: str) -> None:
     reader = plugins.find("corpora", name)
     for field in dataclasses.fields(reader):
-        line = f"\n    {field.name}: "
-        assert line in (reader.__doc__ or ""), f"the docstring of {reader.__name__} has no line {line.strip()!r}"
+        text = inspect.getdoc(reader) or ""
+        assert f"\n{field.name}: " in text, f"the docstring of {reader.__name__} has no line '{field.name}:'"
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -112,7 +112,7 @@ def test_a_hundred_thousand_utterances_take_seconds(tmp_path: Path) -> None:
 
 
 @given(corpora())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_saved_corpus_loads_equal(tmp_path: Path, corpus: Corpus) -> None:
     loaded = Corpus.load(str(corpus.save(tmp_path / "corpus")))
     pd.testing.assert_frame_equal(loaded.utterances, corpus.utterances)
@@ -126,7 +126,7 @@ def test_saved_corpus_loads_equal(tmp_path: Path, corpus: Corpus) -> None:
 
 
 @given(corpora(), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_fingerprint_ignores_place_and_row_order_only(corpus: Corpus, random: object) -> None:
     def shuffled(table: pd.DataFrame) -> pd.DataFrame:
         order = list(range(len(table)))

@@ -137,7 +137,7 @@ def test_parts_of_a_file_that_overlap_are_the_same_audio() -> None:
     assert [crossing.value for crossing in find_crossings(both, Split(**ids))] == ["x/a.wav"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(("train", "validation", "test")), st.integers(0, 9), st.integers(1, 5))))
 def test_overlaps_are_those_of_every_pair(parts: list[tuple[str, int, int]]) -> None:
     rows = [(f"u{k}", part, "a.wav", float(start), float(start + size)) for k, (part, start, size) in enumerate(parts)]

@@ -93,7 +93,7 @@ def check_cross_validation(table: pd.DataFrame, folds: Sequence[Split]) -> None:
 
 
 @given_data(st.composite(by_speaker)(), st.integers(0, 2))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_split_survives_being_written_as_lists(tmp_path: Path, way: Way, fold: int) -> None:
     table, _ = way
     folds = leave_speakers_out(table, 3)
@@ -164,7 +164,7 @@ def test_every_split_has_a_way() -> None:
 
 @pytest.mark.parametrize("name", SPLITS)
 @given_data(data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_split_shares_a_group_and_every_utterance_is_in_one_part(
     name: str, tmp_path: Path, data: st.DataObject
 ) -> None:

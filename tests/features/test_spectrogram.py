@@ -53,7 +53,7 @@ def test_window_equals_librosa() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=")  # librosa's, of input shorter than a frame
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 4_000), st.integers(1, 40), st.integers(0, 30), st.integers(1, 300), st.integers(1, 20))
 def test_power_equals_librosa(
     num_samples: int, half_window: int, half_more: int, hop_samples: int, block_frames: int
@@ -81,7 +81,7 @@ def test_pre_emphasis_is_the_filter_from_zero_state() -> None:
     np.testing.assert_allclose(spectrogram.pre_emphasise(samples), expected, atol=1e-7)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 100), st.integers(1, 8), st.sampled_from([3, 5, 7, 9, 11]), st.sampled_from([1, 2]), st.booleans()
 )

@@ -32,7 +32,7 @@ def test_things_that_are_no_state_dict(tmp_path: Path) -> None:
     assert list(read_weights(tmp_path / "w")) == ["a"]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_weights_are_refused_with_one_line(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "w"

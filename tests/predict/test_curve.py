@@ -35,7 +35,6 @@ def curve_of(start_s: float, scores: list[float], step_s: float = 0.32, errors: 
 # ---- where chunks lie -------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(num_frames=st.integers(1, 1500), chunk_frames=st.integers(1, 100), num_chunks=st.integers(1, 40))
 def test_chunks_lie_where_the_view_takes_them_from(num_frames: int, chunk_frames: int, num_chunks: int) -> None:
     view, samples = Chunks(chunk_frames, num_chunks), np.tile(np.float32([1, -1]), num_frames * 128)
@@ -57,7 +56,7 @@ def test_silent_chunks_are_those_without_a_sound() -> None:
 # ---- stitching --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1000),
     num_windows=st.integers(1, 4),

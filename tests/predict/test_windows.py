@@ -37,7 +37,7 @@ def split(samples: Samples, sizes: list[int]) -> list[Samples]:
     return blocks
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     num_samples=st.integers(1, 3_000),
     window=st.integers(10, 900),

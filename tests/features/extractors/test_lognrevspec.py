@@ -63,7 +63,7 @@ def test_room_decays_by_60_db_below_its_direct_sound(decay_s: float, direct_db: 
     assert 10 * slope == pytest.approx(-60, abs=1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 3_000), st.integers(1, 300), st.integers(0, 9))
 def test_convolution_equals_scipy(num_samples: int, num_response: int, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def test_mel_of_any_length_equals_librosa(num_samples: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=", "ignore:Empty filters")
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 4_000), st.integers(2, 1_100), st.integers(1, 900), st.integers(1, 90), st.integers(0, 9))
 def test_mel_with_any_settings_equals_librosa(
     num_samples: int, num_fft: int, hop_samples: int, num_mels: int, seed: int
