@@ -79,3 +79,11 @@ def test_files_are_whole(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         options.write_text(tmp_path / "x.html", "\udcff")
     assert [path.name for path in tmp_path.iterdir()] == ["x.html"] and (tmp_path / "x.html").read_text()
+
+
+def test_words_as_they_are_typed() -> None:
+    assert options.as_typed(["emotone", "my calls", "C:\\calls"]) == r"emotone 'my calls' 'C:\calls'"
+
+
+def test_words_as_they_are_typed_on_windows(windows: None) -> None:
+    assert options.as_typed(["emotone", "my calls", "C:\\calls"]) == r'emotone "my calls" C:\calls'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -20,6 +19,7 @@ from emotone.cli.options import (
     add_overwrite,
     add_quiet,
     add_settings,
+    as_typed,
     engine,
     need,
     say,
@@ -177,7 +177,7 @@ def export(options: Namespace) -> int:
     say(options, f"{options.corpus}: {options.folder}")
     if corpus.root.resolve() != options.folder.resolve():
         audio = f"the audio is not copied, and stays in {corpus.root}"
-        back = shlex.join(["emotone", "prepare", "audformat", str(options.folder), f"audio={corpus.root}"])
+        back = as_typed(["emotone", "prepare", "audformat", str(options.folder), f"audio={corpus.root}"])
         say(options, f"note: {audio}; read both by: {back}")
     return 0
 

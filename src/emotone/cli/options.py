@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +173,17 @@ def say(options: Namespace, message: str) -> None:
     """A message for people, on stderr."""
     if not options.quiet:
         print(message, file=sys.stderr)
+
+
+def as_typed(words: Sequence[str]) -> str:
+    """Words as they are typed in this system's shell."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    from shlex import join
+
+    return join(words)
 
 
 def write_text(path: Path, text: str) -> None:

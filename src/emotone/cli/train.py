@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from emotone.cli.options import (
     add_jobs,
     add_quiet,
     add_settings,
+    as_typed,
     engine,
     need,
     say,
@@ -55,9 +55,7 @@ def export_bundle(options: Namespace) -> int:
     from emotone.bundle.exported import export_bundle as write
 
     folder = write(options.model, options.folder, options.to)
-    say(
-        options, f"{options.model}: {folder}; try: {shlex.join(['emotone', 'predict', 'FILE', '--model', str(folder)])}"
-    )
+    say(options, f"{options.model}: {folder}; try: {as_typed(['emotone', 'predict', 'FILE', '--model', str(folder)])}")
     return 0
 
 

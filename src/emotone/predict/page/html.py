@@ -105,8 +105,17 @@ def short_names(recordings: Sequence[Shown]) -> list[str]:
     ['1.wav', 'c/2.wav']
     """
     names = [shown.name for shown in recordings]
-    size = os.path.commonprefix([name[: name.rfind("/") + 1] for name in names]).rfind("/") + 1
+    size = _folder_size(os.path.commonprefix([name[: _folder_size(name)] for name in names]))
     return [name[size:] for name in names]
+
+
+def _folder_size(name: str) -> int:
+    """How long the folder is that a name begins with, as any system writes it.
+
+    >>> _folder_size("calls/a.wav"), _folder_size("C:\\\\calls\\\\a.wav"), _folder_size("a.wav")
+    (6, 9, 0)
+    """
+    return max(name.rfind("/"), name.rfind("\\")) + 1
 
 
 def _share(share: float | None) -> str:
