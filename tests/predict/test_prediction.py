@@ -96,6 +96,11 @@ def test_numbers_are_those_of_json(prediction: Prediction, over: Over) -> None:
         assert all(type(row[name]) in (float, type(None)) for name in ("start_s", "end_s", "arousal"))
 
 
+def test_rows_over_something_else_are_refused(prediction: Prediction) -> None:
+    with pytest.raises(EmotoneError, match="unknown kind of rows 'utterance'; did you mean 'utterances'"):
+        prediction.rows(["arousal"], "utterance")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("over", OVERS)
 def test_what_failed_is_one_row_whatever_rows_are_over(over: Over) -> None:
     [row] = failed("a.wav", "does not exist").rows(["arousal"], over)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,11 +51,13 @@ def test_a_row_comes_a_pause_after_its_speech(predictor: Predictor) -> None:
     [
         (np.zeros(100, np.int16), "takes float samples.*int16"),
         (np.zeros((2, 2, 2), np.float32), "takes float samples"),
+        (np.zeros((2, 1_600), np.float32), r"\[N, channels\], not float32\(2, 1600\)"),
+        ([0.0] * 100, "as an array, not list"),
         (np.full(600, np.nan, np.float32), "NaN"),
         (np.full(600, 30_000, np.float32), "must lie in"),
     ],
 )
-def test_what_are_no_samples_is_refused(predictor: Predictor, samples: np.ndarray, words: str) -> None:
+def test_what_are_no_samples_is_refused(predictor: Predictor, samples: Any, words: str) -> None:
     with pytest.raises(EmotoneError, match=words):
         Stream(predictor).feed(samples)
 

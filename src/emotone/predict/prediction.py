@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.words.transcripts import is_text_file
 from emotone.bundle.target import EMOTION
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, unknown
 from emotone.predict.curve import Curve
 
 if TYPE_CHECKING:
@@ -87,8 +87,10 @@ class Prediction:
 
         With `choices`, of the columns that are probabilities, a column of each target's name has the most probable
         label of each row, and None where nothing was scored. Rows of recordings and windows have `speech_share` and
-        `note` before the error.
+        `note` before the error. Raises EmotoneError for rows over anything else.
         """
+        if over not in get_args(Over):
+            raise unknown("kind of rows", over, get_args(Over))
         names = list(columns)
         pieces = {"recording": None, "curve": self.curve}.get(over, self.windows)
         if pieces is not None:

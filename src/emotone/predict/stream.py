@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.channels import Downmix, check_rate
+from emotone.audio.pcm import MOST_CHANNELS
 from emotone.audio.read import LEAST_SAMPLES, RATE_HZ, Samples, clip
 from emotone.audio.utterances import Segmenter, Utterance, UtteranceRules
 from emotone.errors import EmotoneError
@@ -85,7 +86,10 @@ class Stream:
         """Samples [N] or [N, channels] at the stream's rate, in [-1, 1]; the rows of utterances that end with them."""
         if self._is_closed:
             raise EmotoneError("the stream is closed; begin another")
-        if samples.ndim not in (1, 2) or samples.dtype.kind != "f":
+        if not isinstance(samples, np.ndarray):
+            raise EmotoneError(f"a stream takes float samples as an array, not {type(samples).__name__}")
+        channels_first = samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS
+        if samples.ndim not in (1, 2) or samples.dtype.kind != "f" or channels_first:
             raise EmotoneError(f"a stream takes float samples [N] or [N, channels], not {samples.dtype}{samples.shape}")
         mono = self._downmix(np.asarray(samples, np.float32))
         if not np.isfinite(mono).all():
