@@ -161,6 +161,7 @@ def test_of_a_single_recording_without_scores_there_is_no_file(tmp_path: Path) -
         ("x.txt", "audformat", FILES, "audformat is written as .csv"),
         ("x", "label-studio", FILES, "label-studio is written as .json"),
         ("x", "textgird", FILES, "--as: unknown format 'textgird'; did you mean 'textgrid'?"),
+        ("x", None, FILES, "x: has no suffix that says its format; --as srt|vtt|textgrid|eaf|audacity fills a folder"),
         ("x.textgird", None, FILES, "did you mean '.textgrid'?"),
         ("folder", None, FILES, "is a folder; --as srt|vtt|textgrid|eaf|audacity writes a file per recording into it"),
         ("x", "srt", ["a.wav", "said.txt"], "srt has times, and text has none: said.txt"),

@@ -47,8 +47,10 @@ def format_of(output: Path, name: str | None, files: Sequence[str]) -> str:
     if name is None:
         if output.is_dir() and output.suffix.lower() not in TABLES:
             raise EmotoneError(f"{output}: is a folder; --as {'|'.join(EDITORS)} writes a file per recording into it")
+        if not output.suffix:
+            raise EmotoneError(f"{output}: has no suffix that says its format; --as {'|'.join(EDITORS)} fills a folder")
         if output.suffix.lower() not in by_suffix:
-            raise unknown("output format", output.suffix or str(output), [*by_suffix])
+            raise unknown("output format", output.suffix, [*by_suffix])
         name = by_suffix[output.suffix.lower()]
     if name not in SUFFIXES:
         raise unknown("format", name, SUFFIXES, where="--as")

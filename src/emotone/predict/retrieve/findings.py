@@ -66,7 +66,9 @@ class Search:
             ("speech", self.min_speech, 0.0, 1.0),
         ):
             if not least <= value <= most:
-                raise EmotoneError(f"{name} must be from {least:g} to {most:g} with {bundle.name}, not {value:g}")
+                raise EmotoneError(
+                    f"{name} must be from {least:g} to {most:g} with bundle {bundle.name}, not {value:g}"
+                )
 
 
 @dataclass(frozen=True)
