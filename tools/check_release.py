@@ -5,7 +5,8 @@ and installs the wheel into a fresh environment for the runtime and for each of 
 (extras with torch: of the first alone); for the runtime and `all` also with the lowest versions, where the first is the
 lowest interpreter, since later ones have no builds of these. In each environment,
 from an empty folder, a program of `tests/downstream/extras` runs what the extra promises. A fault is
-said in a line; that of one environment does not keep the others from being tried. `--log FILE` writes a table.
+said in a line; that of one environment does not keep the others from being tried. `--log FILE` writes a table, with
+the rows that it has of other environments.
 
     python tools/check_release.py --extras every --log results/release.md python3.11 python3.12
 """
@@ -48,8 +49,9 @@ INTERPRETER = Path("Scripts", "python.exe") if os.name == "nt" else Path("bin", 
 CONSTRAINTS, LOWEST = CHECKOUT / "constraints.txt", CHECKOUT / "constraints-lowest.txt"
 LOG_HEAD = """# What a wheel does in an environment of its own
 
-Made by `tools/check_release.py --log` ({date}, {system}); do not edit. For each row the wheel was installed with that
-extra alone into a fresh environment, and a program of `tests/downstream/extras` ran there, in an empty folder.
+Made by `tools/check_release.py --log` ({system}); do not edit. For each row the wheel of its day was
+installed with that extra alone into a fresh environment, and a program of `tests/downstream/extras` ran there, in an
+empty folder.
 """
 QUICK_EXTRAS = ("av", "parquet", "archive", "serve")
 RUNTIME = "runtime"
@@ -89,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"release: {error}", file=sys.stderr)
         return 1
     if options.log:
-        options.log.write_text(log_of(tried), encoding="utf-8")
+        earlier = options.log.read_text(encoding="utf-8") if options.log.exists() else ""
+        options.log.write_text(log_of(tried, earlier), encoding="utf-8")
     print("release: all is well")
     return 0
 
@@ -256,18 +259,23 @@ def remove(folder: Path) -> None:
     raise ReleaseError(f"{folder}: cannot be removed, something in it is in use")
 
 
-def log_of(tried: Sequence[Tried]) -> str:
-    """A page of what was run."""
+def log_of(tried: Sequence[Tried], earlier: str = "") -> str:
+    """A page of what was run, and of what an earlier page says of other environments."""
+    rows = {(found[1], found[2]): found[0] for found in re.finditer(r"^\| (.+?) \| (\d+\.\d\S*) \|.*$", earlier, re.M)}
+    for one in tried:
+        cells = (one.extra, one.python, datetime.date.today(), ", ".join(one.packages), f"{one.megabytes:,}")
+        rows[one.extra, one.python] = f"| {' | '.join(map(str, cells))} |"
+    order = [RUNTIME, *PROMISED]
+    named = sorted({extra.partition(",")[0] for extra, _ in rows}, key=order.index)
     lines = [
-        LOG_HEAD.format(date=datetime.date.today(), system=f"{platform.system()} {platform.machine()}"),
-        "| extra | Python | its packages | MB |",
-        "|---|---|---|---|",
-        *(f"| {one.extra} | {one.python} | {', '.join(one.packages)} | {one.megabytes:,} |" for one in tried),
+        LOG_HEAD.format(system=f"{platform.system()} {platform.machine()}"),
+        "| extra | Python | date | its packages | MB |",
+        "|---|---|---|---|---|",
+        *(rows[key] for key in sorted(rows, key=lambda key: (order.index(key[0].partition(",")[0]), key))),
         "",
         "| extra | what its program does |",
         "|---|---|",
     ]
-    named = dict.fromkeys(one.extra.partition(",")[0] for one in tried)
     for extra in named:
         text = ast.get_docstring(ast.parse((PROGRAMS / f"use_{extra}.py").read_text(encoding="utf-8"))) or ""
         lines.append(f"| {extra} | {' '.join(text.split())} |")

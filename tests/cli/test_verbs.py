@@ -71,7 +71,7 @@ MISTAKES = [
         "unrecognized arguments: --modle default; did you mean --model? (see: emotone pre",
     ),
     ("predict x.wav --utterence=1", "unrecognized arguments: --utterence=1; did you mean --utterances?"),
-    ("train x.yaml --seed 1", "unrecognized arguments: --seed 1; settings are KEY=VALUE, without --"),
+    ("train x.yaml --seed 1", "; settings are KEY=VALUE, without -- (see: emotone train --help)"),
     ("list bundles x", "unrecognized arguments: x (see: emotone list --help)"),
     ("predict x.wav --model defualt", "unknown bundle 'defualt'"),
     ("predict x.wav --model chunk-attention-self", "get it with: emotone pull chunk-attention-self"),
