@@ -79,6 +79,7 @@ def test_bundles_are_found_by_name_folder_and_run(
         ("chunk-attention-sef", "did you mean 'chunk-attention-self'?"),
         ("empty", "empty: no bundle in this folder (bundle.json is missing)"),
         ("../..", "no bundle in this folder"),
+        ("runs/mine", "runs/mine: does not exist (a bundle's folder, or a run's)"),
         ("", "no bundle in this folder"),
     ],
 )

@@ -40,7 +40,7 @@ def test_what_cannot_begin_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         assert main(["serve", "--port", port, "--spool", str(tmp_path)]) == 2
     cases = {
         ("--port", "0", "--model", "defualt"): "did you mean 'default'?",
-        ("--port", "0", "--model", "nowhere/at/all"): "unknown bundle 'nowhere/at/all'",
+        ("--port", "0", "--model", "nowhere/at/all"): "nowhere/at/all: does not exist (a bundle's folder, or a run's)",
         ("--port", "99999"): "port must be from 0 to 65535",
         ("--token", "short"): "at least 16 characters",
         ("--root-path", "emotion"): "begins with a slash",

@@ -59,6 +59,8 @@ def locate(name: str) -> Path:
             raise EmotoneError(f"{name}: no bundle in this folder (bundle.json is missing)")
         if name in PULLABLE:
             raise EmotoneError(f"bundle '{name}' is not here yet; get it with: emotone pull {name}")
+        if Path(name).name != name:  # a path, of which names are no neighbours
+            raise EmotoneError(f"{name}: does not exist (a bundle's folder, or a run's)")
         raise unknown("bundle", name, {*known, *PULLABLE})
     return known[name]
 
