@@ -14,9 +14,13 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # mkdocs loads this file by its path
+sys.path.insert(0, str(Path(__file__).parent))  # as long as mkdocs loads this file by its path
 
 from mkdocs.structure.files import File, Files  # noqa: E402
+
+from gallery import PAGES as SHOWN  # noqa: E402
+from gallery import make_pages  # noqa: E402
+from reference import PAGES as MADE  # noqa: E402
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = "docs/"
@@ -29,10 +33,6 @@ LANGUAGES = {".py": "python", ".sh": "bash", ".html": "html", ".yaml": "yaml", "
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not in `docs/`, and a page for each file that a page links to."""
-    from gallery import PAGES as SHOWN
-    from gallery import make_pages
-    from reference import PAGES as MADE
-
     for address, make in MADE.items():
         files.append(File.generated(config, address, content=make()))
     pages = make_pages()

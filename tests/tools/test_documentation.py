@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,16 @@ def test_the_site_is_searched_from_the_disk(site: Path, browser: Browser) -> Non
     browser.press("leave-one-speaker-out")
     browser.wait("document.querySelectorAll('.md-search-result__item').length > 0", seconds=60)
     assert [address for address in browser.asked() if not address.startswith(("file:", "blob:", "data:"))] == []
+
+
+def test_what_the_hook_needs_is_loaded_with_it() -> None:
+    """Afterwards mkdocs takes its folder from the path again."""
+    code = f"""
+import sys
+from mkdocs.config.base import load_config
+load_config({str(CHECKOUT / "mkdocs.yml")!r})
+print("gallery" in sys.modules, "reference" in sys.modules)
+"""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True"], done.stderr
