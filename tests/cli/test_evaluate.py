@@ -21,24 +21,25 @@ SHARED = {"jobs": 2, "quiet": True}
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, CurveOptions(False, False, None, SHARED)),
-        ({"robustness": True}, CurveOptions(True, False, None, SHARED)),
-        ({"missing": True, "num": 5}, CurveOptions(False, True, None, SHARED | {"num_utterances": 5})),
-        ({"noise": Path("rain")}, CurveOptions(True, False, Path("rain"), SHARED)),
+        ({}, (False, False, None, SHARED)),
+        ({"robustness": True}, (True, False, None, SHARED)),
+        ({"missing": True, "num": 5}, (False, True, None, SHARED | {"num_utterances": 5})),
+        ({"noise": Path("rain")}, (True, False, Path("rain"), SHARED)),
         (
             {"robustness": True, "curves": "noise,babble"},
-            CurveOptions(True, False, None, SHARED | {"only": ["noise", "babble"]}),
+            (True, False, None, SHARED | {"only": ["noise", "babble"]}),
         ),
         (
             {"robustness": True, "missing": True, "num": 1},
-            CurveOptions(True, True, None, SHARED | {"num_utterances": 1}),
+            (True, True, None, SHARED | {"num_utterances": 1}),
         ),
     ],
 )
-def test_curves_that_are_asked_for(given: dict[str, Any], expected: CurveOptions) -> None:
+def test_curves_that_are_asked_for(given: dict[str, Any], expected: tuple[Any, ...]) -> None:
     options = Namespace(**{**NOTHING, **given})
     before = dict(vars(options))
-    assert CurveOptions.read(options) == expected
+    names = ("robustness", "missing", "noise", "settings")
+    assert vars(CurveOptions(options)) == dict(zip(names, expected, strict=True))
     assert vars(options) == before  # reading options does not change them
 
 
@@ -53,7 +54,7 @@ def test_curves_that_are_asked_for(given: dict[str, Any], expected: CurveOptions
 )
 def test_options_without_their_curves(given: dict[str, Any], words: str) -> None:
     with pytest.raises(EmotoneError, match=words):
-        CurveOptions.read(Namespace(**{**NOTHING, **given}))
+        CurveOptions(Namespace(**{**NOTHING, **given}))
 
 
 @pytest.mark.parametrize("verb", [["evaluate", "nowhere"], ["compare", "one", "other"]])

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from emotone.base.files import LEDGER, RUNS
 from emotone.cli.options import (
@@ -62,7 +62,7 @@ def evaluate(options: Namespace) -> int:
     from emotone.evaluate.bundle_on_corpus import evaluate_model
     from emotone.evaluate.result_text import print_result
 
-    asked = CurveOptions.read(options)
+    asked = CurveOptions(options)
     _check_report(options)
     chosen = options.classes, options.part, options.lld
     run = evaluate_model(options.model, options.corpus, options.device, options.jobs, options.quiet, *chosen)
@@ -126,7 +126,7 @@ def compare(options: Namespace) -> int:
 
     if len(options.runs) < 2:
         raise EmotoneError("compare needs two run folders or more, or --ledger for a table of all runs")
-    asked = CurveOptions.read(options)
+    asked = CurveOptions(options)
     if asked.robustness or asked.missing:
         _check_report(options)
         return _compare_degraded(options, asked)
@@ -192,32 +192,29 @@ def _add_curves(parser: ArgumentParser) -> None:
     add("--num", type=positive, metavar="N", help=text)
 
 
-class CurveOptions(NamedTuple):
-    """Which curves are asked for; settings: the arguments that `score_robustness` and `score_missing` share."""
+class CurveOptions:
+    """Which curves are asked for; settings: the arguments that `score_robustness` and `score_missing` share.
 
-    robustness: bool
-    missing: bool
-    noise: Path | None
-    settings: dict[str, Any]
+    --noise asks for --robustness. Raises EmotoneError for options without a curve.
+    """
 
-    @classmethod
-    def read(cls, options: Namespace) -> CurveOptions:
-        """What the options ask for; --noise asks for --robustness. Raises EmotoneError for options without a curve."""
-        is_robustness = options.robustness or options.noise is not None
-        settings: dict[str, Any] = {"jobs": options.jobs, "quiet": options.quiet}
+    def __init__(self, options: Namespace) -> None:
+        self.robustness: bool = options.robustness or options.noise is not None
+        self.missing: bool = options.missing
+        self.noise: Path | None = options.noise
+        self.settings: dict[str, Any] = {"jobs": options.jobs, "quiet": options.quiet}
         if options.num is not None:
-            if not (is_robustness or options.missing):
+            if not (self.robustness or self.missing):
                 raise EmotoneError(
                     "--num is how many utterances --robustness or --missing takes; give one of them, too"
                 )
-            settings["num_utterances"] = options.num
+            self.settings["num_utterances"] = options.num
         if options.curves is not None:
-            if is_robustness == options.missing:
+            if self.robustness == self.missing:
                 raise EmotoneError(
                     "--curves chooses among those of --robustness or of --missing; give one of them, too"
                 )
-            settings["only"] = options.curves.split(",")
-        return cls(is_robustness, options.missing, options.noise, settings)
+            self.settings["only"] = options.curves.split(",")
 
 
 # ---- reports ----------------------------------------------------------------------------------------------------
