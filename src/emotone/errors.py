@@ -1,4 +1,4 @@
-"""The one exception type a user ever sees, and what goes into its line: nearest matches, the first of many names."""
+"""The one exception type a user ever sees, and what goes into its line: nearest matches, counts, the first of many."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ def missing_extra(package: str, extra: str, what: str, note: str = "") -> Emoton
     training needs the package torch: pip install "emotone[train]"
     """
     return EmotoneError(f'{what} needs the package {package}: pip install "emotone[{extra}]"{note}')
+
+
+def counted(num: int, what: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "file"), counted(0, "file")
+    ('1 file', '0 files')
+    """
+    return f"{num} {what}{'' if num == 1 else 's'}"
 
 
 def name_some(names: Sequence[str], number: int = 3) -> str:

@@ -21,7 +21,7 @@ from emotone.archive.plan import Plan
 from emotone.archive.worker import Job, Outcome
 from emotone.base.files import writing
 from emotone.base.progress import track
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, counted
 
 WAIT_S = 0.5
 """Between two looks at shards that others have."""
@@ -71,7 +71,7 @@ def go_through(
     with writing(archive.folder):
         _tidy(archive, plan)
     if num_refused:
-        files = "1 file" if num_refused == 1 else f"{num_refused} files"
+        files = counted(num_refused, "file")
         say(quiet, f"{files} cannot be asked for changes (permission denied); what was answered stays")
     return Done(num_rows, num_new, num_failed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, counted
 
 CANCELLED = 0.2
 """Of independent channels the mean has 1 / C of their mean power. With less than a fifth of that they are opposed."""
@@ -40,8 +40,7 @@ class Downmix:
         if self._channel is not None:
             count = 1 if block.ndim == 1 else block.shape[1]
             if not 1 <= self._channel <= count:
-                some = "1 channel" if count == 1 else f"{count} channels"
-                raise EmotoneError(f"has {some}, and no channel {self._channel}")
+                raise EmotoneError(f"has {counted(count, 'channel')}, and no channel {self._channel}")
             return np.ascontiguousarray(block if block.ndim == 1 else block[:, self._channel - 1])
         if block.ndim == 1:
             return block

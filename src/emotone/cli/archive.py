@@ -22,7 +22,7 @@ from emotone.cli.options import (
     row_settings,
     say,
 )
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -146,7 +146,8 @@ def _work(options: Namespace, found: Archive) -> int:
     check_usable(worker)
     with _engine(options, worker) as engine:
         done = go_through(found, engine, options.share, options.retry_errors, options.check_remote, options.quiet)
-    say(options, f"{done.num_rows} rows, {done.num_failed} failed, {done.num_new} answered now: {found.folder}")
+    rows = counted(done.num_rows, "row")
+    say(options, f"{rows}, {done.num_failed} failed, {done.num_new} answered now: {found.folder}")
     return 1 if done.num_failed else 0
 
 
@@ -174,5 +175,5 @@ def _merge(options: Namespace, found: Archive) -> int:
     from emotone.archive.merge import merge
 
     num_failed = merge(found, options.merge, options.overwrite)
-    say(options, f"{found.plan.num_rows} rows, {num_failed} failed: {options.merge}")
+    say(options, f"{counted(found.plan.num_rows, 'row')}, {num_failed} failed: {options.merge}")
     return 1 if num_failed else 0

@@ -160,15 +160,6 @@ def need(*packages: str) -> None:
             raise missing_extra(package, "train", "this verb")
 
 
-def count_files(num: int) -> str:
-    """So many files, in words.
-
-    >>> count_files(1), count_files(2)
-    ('1 file', '2 files')
-    """
-    return f"{num} file{'' if num == 1 else 's'}"
-
-
 def say(options: Namespace, message: str) -> None:
     """A message for people, on stderr."""
     if not options.quiet:

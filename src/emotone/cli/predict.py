@@ -20,13 +20,12 @@ from emotone.cli.options import (
     add_rows,
     add_utterance_rules,
     count,
-    count_files,
     number,
     positive,
     row_settings,
     say,
 )
-from emotone.errors import EmotoneError
+from emotone.errors import EmotoneError, counted
 
 if TYPE_CHECKING:
     from emotone.predict.retrieve.findings import Findings, Search
@@ -112,7 +111,7 @@ def predict(options: Namespace) -> int:
     else:
         num_failed = predict_to_file(files, options.output, settings, options.overwrite, options.form_name, kept)
         written = options.output if options.output.exists() else "nothing written"
-        say(options, f"{count_files(len(files))}, {num_failed} failed: {written}")
+        say(options, f"{counted(len(files), 'file')}, {num_failed} failed: {written}")
     if kept is not None:
         outputs.write(kept, settings)
     return 1 if num_failed else 0
@@ -242,9 +241,9 @@ def retrieve(options: Namespace) -> int:
     if options.to:
         for recording in findings.failed:
             print(f"emotone: {recording.file}: {recording.error}", file=sys.stderr)
-        counts = f"{count_files(findings.num_recordings)}, {findings.num_failed} failed"
+        counts = f"{counted(findings.num_recordings, 'file')}, {findings.num_failed} failed"
         written = options.to if options.to.exists() else "nothing written"
-        say(options, f"{counts}, {len(findings.moments)} moments: {written}")
+        say(options, f"{counts}, {counted(len(findings.moments), 'moment')}: {written}")
     return 1 if findings.num_failed or not findings.moments else 0
 
 
@@ -288,7 +287,7 @@ def transcribe(options: Namespace) -> int:
     transcriber.load()  # a fault of it is no file's, nor hidden by files in which nobody speaks
     if options.output is not None:
         num_failed = write_transcripts(files, transcriber, options.output, over, options.quiet, options.overwrite)
-        say(options, f"{count_files(len(files))}, {num_failed} failed: {options.output}")
+        say(options, f"{counted(len(files), 'file')}, {num_failed} failed: {options.output}")
         return 1 if num_failed else 0
     num_failed = 0
     for transcript in transcripts_of(files, transcriber):
