@@ -14,7 +14,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # as long as mkdocs loads this file by its path
+sys.path.insert(0, str(Path(__file__).parent))  # until mkdocs has loaded this file, so that all imports stand here
 
 from mkdocs.structure.files import File, Files  # noqa: E402
 
